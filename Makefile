@@ -1,0 +1,71 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+SAM_VENV := .venv-sam
+BIN := $(VENV)/bin
+CODE := functions layers/common/labelloop cli local tests benchmarks scripts
+export AWS_EC2_METADATA_DISABLED := true
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: help demo local test test-fast lint format validate bench docs lock clean
+
+help: ## Show what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/ready: requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Label Loop needs Python 3.11 or newer; $(PYTHON) is older. Name another: make PYTHON=python3.13 ..."; exit 1; }
+	@echo "Making the virtual environment in $(VENV) (once, a minute or two) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(SAM_VENV)/ready: requirements/sam.txt
+	@echo "Making the SAM CLI's own virtual environment in $(SAM_VENV) (once) ..."
+	@$(PYTHON) -m venv --clear $(SAM_VENV)
+	@$(SAM_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/sam.txt
+	@touch $@
+
+demo: $(VENV)/ready ## Watch the whole loop improve a model, on this machine
+	@$(BIN)/python -m local.demo
+
+local: $(VENV)/ready ## Run the application on this machine until Ctrl-C
+	@$(BIN)/python -m local
+
+test: $(VENV)/ready ## Run all tests
+	@$(BIN)/python -m pytest
+
+test-fast: $(VENV)/ready ## Run the tests that need no running application
+	@$(BIN)/python -m pytest tests/unit tests/contract
+
+lint: $(VENV)/ready ## Check style, types and the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy $(CODE)
+	@PYTHONPATH=.:layers/common $(BIN)/lint-imports
+	@$(BIN)/python -m scripts.make_docs --check
+
+format: $(VENV)/ready ## Put the code into shape
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format --quiet .
+
+validate: $(VENV)/ready $(SAM_VENV)/ready ## Check the template short of an account, and build it
+	@$(BIN)/python -m scripts.validate
+
+bench: $(VENV)/ready ## Measure: all of benchmarks/, or one with BENCH=<name>
+	@$(BIN)/python -m benchmarks $(BENCH)
+
+docs: $(VENV)/ready ## Write the generated parts of the README
+	@$(BIN)/python -m scripts.make_docs
+
+lock: ## Resolve the locked requirements anew
+	@$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet --require-hashes -r requirements/lock.txt
+	@for name in dev sam; do .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-header --no-strip-extras requirements/layer.in -c requirements/dev.txt -o layers/common/requirements.txt
+	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras requirements/lock.in -o requirements/lock.txt
+
+clean: ## Remove everything that was made here, data of `make local` included
+	@rm -rf $(VENV) $(SAM_VENV) .venv-lock .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,43 @@
+"""ApplyParameters: bring the schedules into line with the operator's parameters.
+
+Invoked by  statemachine/parameter_change.asl.yaml, when a parameter changed, after each
+            deployment, and hourly, since those events may be lost
+Raises      ConfigurationError   caught: the operator is told which value is wrong
+            ChangedMeanwhileError, ThrottledError, ServiceFailedError   retried
+Idempotent  yes; a schedule that is right is left alone
+"""
+
+from labelloop.aws import parameters, schedules
+from labelloop.aws.wiring import wiring
+from labelloop.entrypoint import Strict, task
+from labelloop.settings import Variable
+
+
+class Input(Strict):
+    """Nothing: all parameters are read, whichever changed."""
+
+
+class Output(Strict):
+    """The schedules that were changed."""
+
+    changed: list[str]
+
+
+@task
+def lambda_handler(_: Input) -> Output:
+    """Set both schedules' rates, and whether they run at all."""
+    settings = parameters.settings(at_once=True)
+    wanted = {
+        wiring[Variable.TRAINING_SCHEDULE]: (
+            settings.training_poll_minutes,
+            settings.automatic_training,
+        ),
+        wiring[Variable.SAMPLING_SCHEDULE]: (settings.sampling_minutes, settings.sampling_enabled),
+    }
+    return Output(
+        changed=[
+            name
+            for name, (minutes, enabled) in wanted.items()
+            if schedules.set_rate(name, minutes, enabled)
+        ]
+    )

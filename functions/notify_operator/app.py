@@ -1,0 +1,46 @@
+"""NotifyOperator: write to the operator, once about each thing.
+
+Invoked by  every state machine, wherever the operator should know or act
+Raises      ThrottledError, ServiceFailedError   retried by the state machine
+            InvalidRequestError   a kind of message that nobody wrote: a mistake in a state machine
+Idempotent  yes; a message that was sent is not sent again. A crash right after sending sends twice
+"""
+
+from typing import Any
+
+from labelloop.aws import model_registry, topics
+from labelloop.domain import messages
+from labelloop.entrypoint import Strict, task
+from labelloop.errors import InvalidRequestError
+
+
+class Input(Strict):
+    """What to say, and the name under which it is said once."""
+
+    kind: str
+    once: str
+    facts: dict[str, Any]
+
+
+class Output(Strict):
+    """Whether it was sent now."""
+
+    sent: bool
+
+
+@task
+def lambda_handler(request: Input) -> Output:
+    """Send the message unless it was sent."""
+    if request.kind not in messages.OPERATOR_MESSAGES:
+        raise InvalidRequestError(f"There is no message of the kind {request.kind!r}.")
+    if not model_registry.begin_to_tell(request.once):
+        return Output(sent=False)
+    serving = model_registry.deployed()
+    facts = {"serving": serving.version if serving else None, **request.facts}
+    try:
+        topics.tell_operator(messages.to_operator(request.kind, facts), request.kind)
+    except Exception:
+        model_registry.forget_telling(request.once)
+        raise
+    model_registry.told(request.once)
+    return Output(sent=True)

@@ -1,0 +1,62 @@
+"""SampleDetections: send every n-th detection to a person, whatever its confidence.
+
+Invoked by  statemachine/human_sampling.asl.yaml, state ``SampleDetections``
+Raises      ConfigurationError       caught: the operator is told
+            ChangedMeanwhileError    retried: another run has counted on
+            ThrottledError, ServiceFailedError   retried by the state machine
+Idempotent  yes; the position moves after the tasks exist, and tasks have their loop's name
+"""
+
+from datetime import timedelta
+
+from labelloop import clock
+from labelloop.aws import detections, model_registry, parameters, review_requests
+from labelloop.domain import sampling
+from labelloop.domain.detections import Outcome, human_loop_name
+from labelloop.entrypoint import Strict, task
+
+SETTLED_AFTER = timedelta(minutes=5)
+"""Younger records are left for the next run: late writes could still come before them."""
+LONGEST_GAP = timedelta(days=31)
+"""The longest time between two runs that the parameters allow: how far the first run looks back."""
+_COUNTED = {Outcome.CONFIDENT, Outcome.REVIEW, Outcome.DEFERRED}
+
+
+class Input(Strict):
+    """Nothing: the position is kept in the table."""
+
+
+class Output(Strict):
+    """How many detections were counted, and how many of them go to people."""
+
+    counted: int
+    sampled: int
+
+
+@task
+def lambda_handler(_: Input) -> Output:
+    """Count on from the last position, ask people about every n-th, keep the new position."""
+    settings = parameters.settings()
+    if not settings.sampling_enabled:
+        return Output(counted=0, sampled=0)
+    now = clock.now()
+    position = model_registry.sampling_position()
+    records = {
+        record["date_id"]: record
+        for record in detections.in_time_order(
+            position.after, now - SETTLED_AFTER, now - LONGEST_GAP
+        )
+        if record["outcome"] in _COUNTED
+    }
+    taken, after = sampling.take(records, position, settings.sampling_interval)
+    for date_id in taken:
+        record = detections.get(records[date_id]["detection_id"])
+        if "human_loop" not in record:
+            detections.note(
+                record["detection_id"],
+                {"human_loop": human_loop_name(record["detection_id"]), "sampled": True},
+            )
+        review_requests.request(record, now)
+    if after != position:
+        model_registry.move_sampling_position(position, after)
+    return Output(counted=len(records), sampled=len(taken))

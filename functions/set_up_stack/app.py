@@ -1,0 +1,104 @@
+"""SetUpStack: make what CloudFormation cannot, and stop what it would leave running.
+
+Invoked by  CloudFormation, for the resource ``Setup``
+Raises      nothing: every outcome is an answer to CloudFormation
+Idempotent  yes; Create and Update adopt what is there, Delete stops what still runs
+
+On Delete everything else of the stack may be gone already: it needs the project and nothing else.
+Images, versions, the log and the parameters stay.
+"""
+
+from collections.abc import Callable
+
+from labelloop import clock
+from labelloop.aws import cloudformation, objects, parameters, rekognition
+from labelloop.domain.parameters import CATALOGUE, Parameter
+from labelloop.entrypoint import (
+    NEVER_MADE,
+    NotYetDone,
+    ResourceAnswer,
+    ResourceRequest,
+    custom_resource,
+    logger,
+)
+from labelloop.errors import BusyError, NotFoundError
+
+FOLDERS = (
+    "images_labeled_by_folder/",
+    "images_for_detection/",
+    "a2i-human-loop-data/",
+    "manifests/",
+    "evaluation/",
+)
+LOOK_EVERY_S = 15.0
+TIME_TO_HAND_OVER_S = 60.0
+"""With less time left, another invocation goes on."""
+
+
+@custom_resource(cloudformation.answer, cloudformation.invoke_again)
+def lambda_handler(request: ResourceRequest, seconds_left: Callable[[], float]) -> ResourceAnswer:
+    """Set up, or clean up."""
+    if request.request_type == "Delete":
+        if request.physical_resource_id not in {"", NEVER_MADE}:
+            _stop_every_version(request.physical_resource_id, seconds_left)
+        return ResourceAnswer(physical_resource_id=request.physical_resource_id or NEVER_MADE)
+    project_arn = rekognition.create_or_adopt_project(request.properties["ProjectName"])
+    for folder in FOLDERS:
+        objects.write_folder(folder)
+    _define_parameters()
+    return ResourceAnswer(physical_resource_id=project_arn, attributes={"ProjectArn": project_arn})
+
+
+def _define_parameters() -> None:
+    """Create the parameters that are missing; give the others our wording and keep their values."""
+    described = parameters.described()
+    values = parameters.stored()
+    for parameter in CATALOGUE:
+        description = f"{parameter.meaning} It is {parameter.values}."
+        if parameter.name not in described:
+            parameters.create(parameter, description)
+        elif described[parameter.name] != (description, parameter.pattern):
+            value, version = values[parameter.name]
+            _redefine(parameter, description, value, version)
+
+
+def _redefine(parameter: Parameter, description: str, value: str, version: int) -> None:
+    """Change description and pattern around the operator's value.
+
+    Parameter Store has no conditional write. When the operator changed the value between our
+    reading and our writing, the version has jumped: then the operator's value is put back.
+    """
+    if not parameter.accepts(value):
+        logger.warning("value kept under its former pattern", extra={"parameter": parameter.name})
+        return
+    written = parameters.redefine(parameter, description, value)
+    if written > version + 1:
+        meanwhile = parameters.value_of_version(parameter.name, written - 1)
+        if meanwhile is not None and parameter.accepts(meanwhile):
+            parameters.redefine(parameter, description, meanwhile)
+
+
+def _stop_every_version(project_arn: str, seconds_left: Callable[[], float]) -> None:
+    """Stop each version that is or will be billed, and wait until none is.
+
+    A version cannot be stopped while it starts; then there is nothing to do but to look again.
+    """
+    while True:
+        try:
+            active = [
+                version
+                for version in rekognition.versions(project_arn)
+                if rekognition.is_active(version.status)
+            ]
+        except NotFoundError:
+            return
+        if not active:
+            return
+        for version in active:
+            try:
+                rekognition.stop_version(version.arn, project_arn)
+            except BusyError:
+                logger.info("cannot be stopped yet", extra={"version": version.name})
+        if seconds_left() < TIME_TO_HAND_OVER_S:
+            raise NotYetDone
+        clock.sleep(LOOK_EVERY_S)

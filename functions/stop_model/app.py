@@ -1,0 +1,32 @@
+"""StopModel: begin to stop a version, so that it is no longer billed.
+
+Invoked by  statemachine/model_training.asl.yaml, states ``StopPrevious`` and ``StopCandidate``
+Raises      BusyError   retried: the service cannot stop a version while it starts
+            ThrottledError, ServiceFailedError   retried by the state machine
+Idempotent  yes; a version that is stopped or gone is left so
+"""
+
+from labelloop.aws import model_registry, rekognition
+from labelloop.entrypoint import Strict, task
+
+
+class Input(Strict):
+    """Which version."""
+
+    version_arn: str
+
+
+class Output(Strict):
+    """Whether it was stopped: the version that serves never is, from here."""
+
+    stopped: bool
+
+
+@task
+def lambda_handler(request: Input) -> Output:
+    """Stop it, unless it is the one that serves."""
+    serving = model_registry.deployed()
+    if serving is not None and serving.version_arn == request.version_arn:
+        return Output(stopped=False)
+    rekognition.stop_version(request.version_arn)
+    return Output(stopped=True)

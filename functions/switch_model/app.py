@@ -1,0 +1,39 @@
+"""SwitchModel: let a proven version serve, in one conditional write.
+
+Invoked by  statemachine/model_training.asl.yaml, state ``SwitchModel``
+Raises      ChangedMeanwhileError, ThrottledError, ServiceFailedError   retried
+Idempotent  yes; a version that serves already stays
+"""
+
+from labelloop.aws import model_registry, parameters
+from labelloop.entrypoint import Strict, task
+
+
+class Input(Strict):
+    """The version that takes over."""
+
+    version: str
+    version_arn: str
+
+
+class Output(Strict):
+    """The version that served before, if there was another one."""
+
+    version: str
+    previous: str | None
+    previous_arn: str | None
+
+
+@task
+def lambda_handler(request: Input) -> Output:
+    """Switch the pointer, then show people what is deployed."""
+    now = model_registry.switch(request.version, request.version_arn, model_registry.deployed())
+    version = model_registry.version(request.version) or {}
+    parameters.show_system_record(
+        {
+            "deployed": now.version,
+            "previous": now.previous,
+            "images_trained": version.get("train_images"),
+        }
+    )
+    return Output(version=now.version, previous=now.previous, previous_arn=now.previous_arn)

@@ -1,0 +1,58 @@
+"""VerifyModel: prove a started version on a few of its own test images before it serves.
+
+Invoked by  statemachine/model_training.asl.yaml, state ``VerifyModel``
+Raises      ThrottledError, ModelNotReadyError, ServiceFailedError   retried by the state machine
+            InconsistentError   caught: it runs, but does not do what its evaluation says
+Idempotent  yes; it only reads
+"""
+
+from labelloop.aws import objects, rekognition
+from labelloop.domain import manifests
+from labelloop.domain.images import ImageObject
+from labelloop.domain.manifests import SplitImage, VersionFiles
+from labelloop.domain.splits import Split
+from labelloop.entrypoint import Strict, task
+from labelloop.errors import InconsistentError, NotFoundError
+
+MOST_IMAGES = 10
+
+
+class Input(Strict):
+    """The version that was started."""
+
+    version: str
+    version_arn: str
+
+
+class Output(Strict):
+    """On how many images it was tried."""
+
+    tried: int
+
+
+@task
+def lambda_handler(request: Input) -> Output:
+    """Let it look at test images spread over the labels; it must answer on some of them."""
+    index = manifests.read_index(objects.read(VersionFiles(request.version).index))
+    answered = []
+    for image in _spread([image for image in index if image.split is Split.TEST]):
+        try:
+            labels = rekognition.detect(request.version_arn, _object(image))
+        except NotFoundError:
+            continue  # Deleted since: it says nothing about the model.
+        answered.append(bool(labels))
+    if answered and not any(answered):
+        raise InconsistentError(
+            f"Version {request.version} runs, but found nothing in {len(answered)} of its own test "
+            "images."
+        )
+    return Output(tried=len(answered))
+
+
+def _spread(images: list[SplitImage]) -> list[SplitImage]:
+    step = max(1, len(images) // MOST_IMAGES)
+    return sorted(images, key=lambda image: (image.label, image.key))[::step][:MOST_IMAGES]
+
+
+def _object(image: SplitImage) -> ImageObject:
+    return ImageObject(objects.bucket(), image.key, None, image.etag, 0)

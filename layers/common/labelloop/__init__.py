@@ -1,0 +1,1 @@
+"""What every function of Label Loop shares: rules in ``domain``, services in ``aws``."""

@@ -1,0 +1,166 @@
+"""The inference log: one record for each object version that came in for detection.
+
+Two indexes serve every question asked of it. ``by_time`` has all records, spread over sixteen
+partitions a day; a label's records lie in four of those, so a question about a label reads a
+quarter. ``by_outcome`` has only what was not confident, which is little.
+"""
+
+import hashlib
+import heapq
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from labelloop.aws.clients import client
+from labelloop.aws.failures import code_of, translated
+from labelloop.aws.items import from_item, to_item, to_value
+from labelloop.aws.wiring import wiring
+from labelloop.clock import epoch_s, iso
+from labelloop.domain.detections import Outcome
+from labelloop.errors import NotFoundError
+from labelloop.settings import Variable
+
+TIME_INDEX = "by_time"
+OUTCOME_INDEX = "by_outcome"
+LABEL_GROUPS = 4
+SHARDS_PER_GROUP = 4
+OUTCOME_SHARDS = 8
+
+Record = Mapping[str, Any]
+
+
+def _table() -> str:
+    return wiring[Variable.DETECTIONS_TABLE]
+
+
+def day_shard(day: str, label: str | None, detection: str) -> str:
+    """The partition of ``by_time`` for a day (2026-11-21), a label and a detection."""
+    group = hashlib.sha256((label or "").encode()).digest()[0] % LABEL_GROUPS
+    return f"{day}#{group}{int(detection[-4:], 16) % SHARDS_PER_GROUP}"
+
+
+def _outcome_shard(outcome: Outcome, detection: str) -> str | None:
+    if outcome is Outcome.CONFIDENT:
+        return None
+    return f"{outcome}#{int(detection[-4:], 16) % OUTCOME_SHARDS}"
+
+
+def record_once(detection: str, outcome: Outcome, facts: Record, now: datetime) -> Record:
+    """The record of this detection: the given one, or the one that was written before.
+
+    A record that only waits for a model gives way to what the model said.
+    """
+    label = facts.get("label")
+    retention_days = wiring.whole_number(Variable.DETECTION_RETENTION_DAYS)
+    record = {
+        **facts,
+        "detection_id": detection,
+        "outcome": outcome.value,
+        "date": iso(now),
+        "date_id": f"{iso(now)}#{detection}",
+        "day_shard": day_shard(f"{now:%Y-%m-%d}", label, detection),
+        "outcome_shard": _outcome_shard(outcome, detection),
+        "expires": epoch_s(now, timedelta(days=retention_days)) if retention_days else None,
+    }
+    try:
+        client("dynamodb").put_item(
+            TableName=_table(),
+            Item=to_item(record),
+            ConditionExpression="attribute_not_exists(detection_id) OR outcome = :waiting",
+            ExpressionAttributeValues={":waiting": {"S": Outcome.WAITING.value}},
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except ClientError as error:
+        if code_of(error) == "ConditionalCheckFailedException":
+            return from_item(error.response["Item"])  # type: ignore[typeddict-item]
+        with translated():
+            raise
+    return {name: value for name, value in record.items() if value is not None}
+
+
+def get(detection: str) -> Record:
+    """The record. Raises NotFoundError."""
+    with translated():
+        answer = client("dynamodb").get_item(
+            TableName=_table(), Key={"detection_id": {"S": detection}}, ConsistentRead=True
+        )
+    if "Item" not in answer:
+        raise NotFoundError(f"The inference log has no detection {detection}.")
+    return from_item(answer["Item"])
+
+
+def note(detection: str, facts: Record) -> None:
+    """Add facts to a record. Raises NotFoundError where there is none."""
+    names = {f"#{i}": name for i, name in enumerate(facts)}
+    values = {f":{i}": to_value(value) for i, value in enumerate(facts.values())}
+    try:
+        client("dynamodb").update_item(
+            TableName=_table(),
+            Key={"detection_id": {"S": detection}},
+            UpdateExpression="SET " + ", ".join(f"#{i} = :{i}" for i in range(len(facts))),
+            ConditionExpression="attribute_exists(detection_id)",
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=values,
+        )
+    except ClientError as error:
+        if code_of(error) == "ConditionalCheckFailedException":
+            raise NotFoundError(f"The inference log has no detection {detection}.") from error
+        with translated():
+            raise
+
+
+def in_time_order(after: str, until: datetime, since: datetime) -> Iterator[Record]:
+    """Records by (date, id), after a ``date_id`` and up to a moment.
+
+    ``since`` says where to begin when ``after`` is empty. The records have what the index has.
+    """
+    day = datetime.fromisoformat(after[:10]).replace(tzinfo=UTC) if after else since
+    last = f"{iso(until)}~"
+    while f"{day:%Y-%m-%d}" <= f"{until:%Y-%m-%d}":
+        shards = (
+            f"{day:%Y-%m-%d}#{group}{shard}"
+            for group in range(LABEL_GROUPS)
+            for shard in range(SHARDS_PER_GROUP)
+        )
+        streams = [
+            _partition(TIME_INDEX, "day_shard", shard, after or " ", last) for shard in shards
+        ]
+        yield from heapq.merge(*streams, key=lambda record: record["date_id"])
+        day += timedelta(days=1)
+
+
+def waiting() -> Iterator[Record]:
+    """Every record that waits for a model."""
+    for shard in range(OUTCOME_SHARDS):
+        yield from _partition(
+            OUTCOME_INDEX, "outcome_shard", f"{Outcome.WAITING}#{shard}", " ", "~"
+        )
+
+
+def _partition(
+    index: str, partition_key: str, partition: str, after: str, until: str
+) -> Iterator[Record]:
+    condition = f"{partition_key} = :partition AND date_id BETWEEN :after AND :until"
+    pages = (
+        client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=_table(),
+            IndexName=index,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues={
+                ":partition": {"S": partition},
+                ":after": {"S": after},
+                ":until": {"S": until},
+            },
+        )
+    )
+    with translated():
+        for page in pages:
+            for item in page["Items"]:
+                record = from_item(item)
+                # BETWEEN includes its ends; the record at ``after`` was counted before.
+                if record["date_id"] != after:
+                    yield record

@@ -1,0 +1,46 @@
+"""Executions of state machines."""
+
+from dataclasses import dataclass
+
+from labelloop.aws.clients import client, patient_client
+from labelloop.aws.failures import translated
+from labelloop.errors import NotFoundError
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a synchronous execution ended."""
+
+    status: str
+    """SUCCEEDED, FAILED or TIMED_OUT; the call itself answers 200 for all of them."""
+    error: str | None
+    cause: str | None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether all of it was done."""
+        return self.status == "SUCCEEDED"
+
+
+def run(state_machine_arn: str, execution_input: str) -> Execution:
+    """Start an Express execution and wait until it ends.
+
+    Never retried by the SDK: a second start after a lost answer would do the work twice at once.
+    """
+    with translated():
+        answer = patient_client("stepfunctions").start_sync_execution(
+            stateMachineArn=state_machine_arn, input=execution_input
+        )
+    return Execution(answer["status"], answer.get("error"), answer.get("cause"))
+
+
+def is_running(execution_arn: str) -> bool:
+    """Whether the Standard execution still runs; one that nobody remembers does not."""
+    try:
+        with translated():
+            status: str = client("stepfunctions").describe_execution(executionArn=execution_arn)[
+                "status"
+            ]
+    except NotFoundError:
+        return False
+    return status == "RUNNING"

@@ -1,0 +1,100 @@
+"""AWS's errors as ours: one table, consulted wherever a gateway calls AWS.
+
+An error code that is not in the table passes through as botocore raised it: better an ugly name in
+a log than a wrong one.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
+
+from labelloop import errors
+
+BY_CODE: dict[str, type[errors.LabelLoopError]] = {
+    # any service
+    "AccessDenied": errors.PermissionMissingError,
+    "AccessDeniedException": errors.PermissionMissingError,
+    "AuthorizationError": errors.PermissionMissingError,
+    "InternalError": errors.ServiceFailedError,
+    "InternalFailure": errors.ServiceFailedError,
+    "InternalServerError": errors.ServiceFailedError,
+    "RequestLimitExceeded": errors.ThrottledError,
+    "RequestTimeout": errors.ServiceFailedError,
+    "ServiceUnavailable": errors.ServiceFailedError,
+    "SlowDown": errors.ThrottledError,
+    "Throttling": errors.ThrottledError,
+    "ThrottlingException": errors.ThrottledError,
+    "TooManyRequestsException": errors.ThrottledError,
+    "ValidationException": errors.InvalidRequestError,
+    # Rekognition
+    "ImageTooLargeException": errors.InvalidImageError,
+    "InvalidImageFormatException": errors.InvalidImageError,
+    "InvalidParameterException": errors.InvalidRequestError,
+    "InvalidPaginationTokenException": errors.InvalidRequestError,
+    "InvalidS3ObjectException": errors.NotFoundError,
+    "LimitExceededException": errors.QuotaExceededError,
+    "ProvisionedThroughputExceededException": errors.ThrottledError,
+    "ResourceAlreadyExistsException": errors.BusyError,
+    "ResourceInUseException": errors.BusyError,
+    "ResourceNotFoundException": errors.NotFoundError,
+    "ResourceNotReadyException": errors.ModelNotReadyError,
+    "ServiceQuotaExceededException": errors.QuotaExceededError,
+    # DynamoDB
+    "ConditionalCheckFailedException": errors.ChangedMeanwhileError,
+    "TransactionConflictException": errors.ChangedMeanwhileError,
+    # S3
+    "NoSuchBucket": errors.NotFoundError,
+    "NoSuchKey": errors.NotFoundError,
+    "NoSuchVersion": errors.NotFoundError,
+    "404": errors.NotFoundError,
+    "403": errors.PermissionMissingError,
+    "PreconditionFailed": errors.ChangedMeanwhileError,
+    "ConditionalRequestConflict": errors.ChangedMeanwhileError,
+    # SSM
+    "ParameterNotFound": errors.NotFoundError,
+    "ParameterPatternMismatchException": errors.InvalidRequestError,
+    "TooManyUpdates": errors.ThrottledError,
+    # Step Functions
+    "ExecutionDoesNotExist": errors.NotFoundError,
+    "ExecutionLimitExceeded": errors.ThrottledError,
+    # EventBridge Scheduler
+    "ConflictException": errors.ChangedMeanwhileError,
+}
+
+_UNREACHABLE = (
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
+
+
+def code_of(error: ClientError) -> str:
+    """The service's own name for the error."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise our own errors in place of the AWS errors that have a counterpart, chained."""
+    try:
+        yield
+    except ClientError as error:
+        known = BY_CODE.get(code_of(error))
+        if (
+            known is None
+            and error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500
+        ):
+            known = errors.ServiceFailedError
+        if known is None:
+            raise
+        raise known(str(error)) from error
+    except _UNREACHABLE as error:
+        raise errors.ServiceFailedError(str(error)) from error

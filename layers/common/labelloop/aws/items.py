@@ -1,0 +1,45 @@
+"""DynamoDB's typed items from plain values, and back."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+_serializer = TypeSerializer()
+_deserializer = TypeDeserializer()
+
+
+def to_item(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as DynamoDB wants them; members that are None are left out."""
+    return {name: to_value(value) for name, value in values.items() if value is not None}
+
+
+def to_value(value: Any) -> dict[str, Any]:
+    """One value as DynamoDB wants it."""
+    return dict(_serializer.serialize(_without_floats(value)))
+
+
+def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The plain values of an item; numbers come back as int or float."""
+    return {name: _plain(_deserializer.deserialize(value)) for name, value in item.items()}
+
+
+def _without_floats(value: Any) -> Any:
+    if isinstance(value, float):
+        return Decimal(str(value))
+    if isinstance(value, Mapping):
+        return {name: _without_floats(part) for name, part in value.items() if part is not None}
+    if isinstance(value, list | tuple):
+        return [_without_floats(part) for part in value]
+    return value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    return value

@@ -1,0 +1,269 @@
+"""Which model serves, which version came of which images, who trains now: conditional writes.
+
+One table, by ``kind`` and ``name``:
+
+    state    deployed          the version that serves, and the one before it
+    state    training          the lock: one training or deployment at a time
+    state    sampling          how far the detections have been sampled
+    version  <version>         what became of a version, from its manifests to its verdict
+    message  <once>            that the operator has been told something
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from labelloop import clock
+from labelloop.aws.clients import client
+from labelloop.aws.failures import translated
+from labelloop.aws.items import from_item, to_item, to_value
+from labelloop.aws.wiring import wiring
+from labelloop.clock import epoch_s, iso
+from labelloop.domain.sampling import START, Position
+from labelloop.errors import ChangedMeanwhileError, TrainingInProgressError
+from labelloop.settings import Variable
+
+CACHED_FOR = timedelta(seconds=30)
+"""How long a warm function may go on with a model that another has replaced."""
+_TELLING_TAKES = timedelta(minutes=5)
+_MESSAGES_KEPT = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The version that serves."""
+
+    version: str
+    version_arn: str
+    previous: str | None
+    previous_arn: str | None
+
+
+@dataclass
+class _Cache:
+    deployed: Deployed | None
+    until: datetime
+
+
+_cache: dict[str, _Cache] = {}
+
+
+def _table() -> str:
+    return wiring[Variable.MODEL_VERSIONS_TABLE]
+
+
+def _key(kind: str, name: str) -> dict[str, Any]:
+    return {"kind": {"S": kind}, "name": {"S": name}}
+
+
+def _get(kind: str, name: str) -> dict[str, Any] | None:
+    with translated():
+        answer = client("dynamodb").get_item(
+            TableName=_table(), Key=_key(kind, name), ConsistentRead=True
+        )
+    return from_item(answer["Item"]) if "Item" in answer else None
+
+
+def _put(kind: str, name: str, values: Mapping[str, Any], condition: str, **parts: Any) -> None:
+    with translated():
+        client("dynamodb").put_item(
+            TableName=_table(),
+            Item=to_item({**values, "kind": kind, "name": name}),
+            ConditionExpression=condition,
+            **parts,
+        )
+
+
+# --- The deployed version -------------------------------------------------------------------------
+
+
+def deployed() -> Deployed | None:
+    """The version that serves; None before the first one does."""
+    values = _get("state", "deployed")
+    if values is None:
+        return None
+    return Deployed(
+        values["version"], values["version_arn"], values.get("previous"), values.get("previous_arn")
+    )
+
+
+def deployed_lately() -> Deployed | None:
+    """The version that serves, or did half a minute ago: for work that cannot ask every time."""
+    now = clock.now()
+    cached = _cache.get(_table())
+    if cached is None or cached.until <= now:
+        cached = _Cache(deployed(), now + CACHED_FOR)
+        _cache[_table()] = cached
+    return cached.deployed
+
+
+def forget_deployed() -> None:
+    """Ask the table at the next ``deployed_lately``: the model that it named does not answer."""
+    _cache.clear()
+
+
+def switch(version: str, version_arn: str, before: Deployed | None) -> Deployed:
+    """Let a version serve in the place of the one that was read before; what is deployed now.
+
+    Raises ChangedMeanwhileError when another switch came between. A second call with the same
+    version changes nothing.
+    """
+    if before is not None and before.version_arn == version_arn:
+        return before
+    new = Deployed(
+        version,
+        version_arn,
+        before.version if before else None,
+        before.version_arn if before else None,
+    )
+    values = {**new.__dict__, "switched": iso(clock.now())}
+    if before is None:
+        _put("state", "deployed", values, "attribute_not_exists(version_arn)")
+    else:
+        _put(
+            "state",
+            "deployed",
+            values,
+            "version_arn = :before",
+            ExpressionAttributeValues={":before": {"S": before.version_arn}},
+        )
+    return new
+
+
+# --- The training lock ----------------------------------------------------------------------------
+
+
+def lock_owner() -> str | None:
+    """The execution that trains or deploys now, or did when it died."""
+    values = _get("state", "training")
+    return values["owner"] if values else None
+
+
+def take_lock(owner: str, from_owner: str | None) -> None:
+    """Take the lock for this execution, from an owner that is known to be dead or from nobody.
+
+    Taking it twice is taking it once. Raises TrainingInProgressError when another was faster.
+    """
+    try:
+        _put(
+            "state",
+            "training",
+            {"owner": owner, "since": iso(clock.now())},
+            "attribute_not_exists(#owner) OR #owner = :me OR #owner = :dead",
+            ExpressionAttributeNames={"#owner": "owner"},
+            ExpressionAttributeValues={":me": {"S": owner}, ":dead": {"S": from_owner or owner}},
+        )
+    except ChangedMeanwhileError as error:
+        raise TrainingInProgressError("Another training or deployment is going on.") from error
+
+
+# --- Versions -------------------------------------------------------------------------------------
+
+
+def versions() -> list[dict[str, Any]]:
+    """What is known of every version, the oldest first."""
+    pages = (
+        client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=_table(),
+            KeyConditionExpression="kind = :kind",
+            ExpressionAttributeValues={":kind": {"S": "version"}},
+            ConsistentRead=True,
+        )
+    )
+    with translated():
+        found = [from_item(item) for page in pages for item in page["Items"]]
+    return sorted(found, key=lambda version: int(version["number"]))
+
+
+def add_version(name: str, values: Mapping[str, Any]) -> None:
+    """Note a new version; one that is noted already stays as it is."""
+    try:
+        _put("version", name, values, "attribute_not_exists(kind)")
+    except ChangedMeanwhileError:
+        return
+
+
+def version(name: str) -> dict[str, Any] | None:
+    """What is known of a version."""
+    return _get("version", name)
+
+
+def note_version(name: str, facts: Mapping[str, Any]) -> None:
+    """Add facts to what is known of a version."""
+    with translated():
+        client("dynamodb").update_item(
+            TableName=_table(),
+            Key=_key("version", name),
+            UpdateExpression="SET " + ", ".join(f"#{i} = :{i}" for i in range(len(facts))),
+            ExpressionAttributeNames={f"#{i}": name for i, name in enumerate(facts)},
+            ExpressionAttributeValues={f":{i}": to_value(v) for i, v in enumerate(facts.values())},
+        )
+
+
+# --- Sampling -------------------------------------------------------------------------------------
+
+
+def sampling_position() -> Position:
+    """How far the detections have been sampled."""
+    values = _get("state", "sampling")
+    return Position(values["after"], values["since_last"]) if values else START
+
+
+def move_sampling_position(before: Position, after: Position) -> None:
+    """Note that sampling has come from one position to another.
+
+    Raises ChangedMeanwhileError when another run was faster.
+    """
+    _put(
+        "state",
+        "sampling",
+        {"after": after.after, "since_last": after.since_last},
+        "attribute_not_exists(kind) OR (#after = :after AND since_last = :since_last)",
+        ExpressionAttributeNames={"#after": "after"},
+        ExpressionAttributeValues={
+            ":after": {"S": before.after},
+            ":since_last": {"N": str(before.since_last)},
+        },
+    )
+
+
+# --- Messages that are sent once ------------------------------------------------------------------
+
+
+def begin_to_tell(once: str) -> bool:
+    """Whether the caller should send this message: nobody has, or is about to.
+
+    A sender that died before ``told`` is forgotten after five minutes.
+    """
+    now = clock.now()
+    try:
+        _put(
+            "message",
+            once,
+            {"begun": iso(now), "expires": epoch_s(now, _MESSAGES_KEPT)},
+            "attribute_not_exists(kind) OR (attribute_not_exists(told) AND begun < :stale)",
+            ExpressionAttributeValues={":stale": {"S": iso(now - _TELLING_TAKES)}},
+        )
+    except ChangedMeanwhileError:
+        return False
+    return True
+
+
+def told(once: str) -> None:
+    """Note that the message was sent."""
+    with translated():
+        client("dynamodb").update_item(
+            TableName=_table(),
+            Key=_key("message", once),
+            UpdateExpression="SET told = :now",
+            ExpressionAttributeValues={":now": {"S": iso(clock.now())}},
+        )
+
+
+def forget_telling(once: str) -> None:
+    """Let the message be sent again: it was not, or what it was about is over."""
+    with translated():
+        client("dynamodb").delete_item(TableName=_table(), Key=_key("message", once))

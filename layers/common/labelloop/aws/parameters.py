@@ -1,0 +1,136 @@
+"""The operator's parameters in Parameter Store."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from labelloop import clock
+from labelloop.aws.clients import client
+from labelloop.aws.failures import translated
+from labelloop.aws.wiring import wiring
+from labelloop.domain.parameters import SYSTEM_RECORD, OperatorSettings, Parameter, parse
+from labelloop.settings import Variable
+
+CACHED_FOR = timedelta(seconds=60)
+"""How long a warm function may go on with settings that the operator has changed."""
+
+
+@dataclass
+class _Cache:
+    settings: OperatorSettings
+    until: datetime
+
+
+_cache: dict[str, _Cache] = {}
+
+
+def prefix() -> str:
+    """What the names of this stack's parameters begin with, slash included."""
+    return wiring[Variable.PARAMETER_PREFIX]
+
+
+def settings(at_once: bool = False) -> OperatorSettings:
+    """The operator's settings, at most a minute old, or as they are when asked at once.
+
+    Raises ConfigurationError when one of them has a value that it must not have.
+    """
+    now = clock.now()
+    cached = _cache.get(prefix())
+    if at_once or cached is None or cached.until <= now:
+        cached = _Cache(
+            parse({name: value for name, (value, _) in stored().items()}), now + CACHED_FOR
+        )
+        _cache[prefix()] = cached
+    return cached.settings
+
+
+def stored() -> dict[str, tuple[str, int]]:
+    """Every parameter of this stack by its name without prefix: (value, version)."""
+    pages = client("ssm").get_paginator("get_parameters_by_path").paginate(Path=prefix())
+    with translated():
+        return {
+            entry["Name"].removeprefix(prefix()): (entry["Value"], entry["Version"])
+            for page in pages
+            for entry in page["Parameters"]
+        }
+
+
+def described() -> dict[str, tuple[str, str]]:
+    """Every parameter of this stack by its name without prefix: (description, pattern)."""
+    pages = (
+        client("ssm")
+        .get_paginator("describe_parameters")
+        .paginate(
+            ParameterFilters=[
+                {"Key": "Path", "Option": "Recursive", "Values": [prefix().rstrip("/")]}
+            ]
+        )
+    )
+    with translated():
+        return {
+            entry["Name"].removeprefix(prefix()): (
+                entry.get("Description", ""),
+                entry.get("AllowedPattern", ""),
+            )
+            for page in pages
+            for entry in page["Parameters"]
+        }
+
+
+def create(parameter: Parameter, description: str) -> bool:
+    """Make the parameter with its default value; False where it exists already."""
+    ssm = client("ssm")
+    with translated():
+        try:
+            ssm.put_parameter(
+                **_request(parameter, description, parameter.default), Overwrite=False
+            )
+        except ssm.exceptions.ParameterAlreadyExists:
+            return False
+    return True
+
+
+def redefine(parameter: Parameter, description: str, value: str) -> int:
+    """Give the parameter a new description and pattern with this value; its new version."""
+    with translated():
+        answer = client("ssm").put_parameter(
+            **_request(parameter, description, value), Overwrite=True
+        )
+    version: int = answer["Version"]
+    return version
+
+
+def value_of_version(name: str, version: int) -> str | None:
+    """The value that a parameter had in a version of it; None where that is forgotten."""
+    pages = client("ssm").get_paginator("get_parameter_history").paginate(Name=prefix() + name)
+    with translated():
+        for page in pages:
+            for entry in page["Parameters"]:
+                if entry["Version"] == version:
+                    value: str = entry["Value"]
+                    return value
+    return None
+
+
+def _request(parameter: Parameter, description: str, value: str) -> dict[str, Any]:
+    return {
+        "Name": prefix() + parameter.name,
+        "Description": description,
+        "Value": value,
+        "Type": "String",
+        "AllowedPattern": parameter.pattern,
+    }
+
+
+def show_system_record(record: Mapping[str, Any]) -> None:
+    """Write the display copy of what is deployed. People read it; nothing else does."""
+    with translated():
+        client("ssm").put_parameter(
+            Name=prefix() + SYSTEM_RECORD,
+            Description="What Label Loop has deployed. It only shows; changing it changes nothing.",
+            Value=json.dumps(record, default=str),
+            Type="String",
+            Overwrite=True,
+        )

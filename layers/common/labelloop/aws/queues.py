@@ -1,0 +1,27 @@
+"""The detection queue, for sending images round again."""
+
+from collections.abc import Sequence
+
+from labelloop.aws.clients import client
+from labelloop.aws.failures import translated
+from labelloop.aws.wiring import wiring
+from labelloop.errors import ServiceFailedError
+from labelloop.settings import Variable
+
+_MOST_AT_ONCE = 10
+
+
+def send_for_detection(bodies: Sequence[str]) -> None:
+    """Put messages into the detection queue.
+
+    Raises ServiceFailedError when the queue took only some: sending all again does no harm.
+    """
+    for start in range(0, len(bodies), _MOST_AT_ONCE):
+        part = bodies[start : start + _MOST_AT_ONCE]
+        with translated():
+            answer = client("sqs").send_message_batch(
+                QueueUrl=wiring[Variable.DETECTION_QUEUE_URL],
+                Entries=[{"Id": str(i), "MessageBody": body} for i, body in enumerate(part)],
+            )
+        if answer.get("Failed"):
+            raise ServiceFailedError(f"The queue refused messages: {answer['Failed']}")

@@ -1,0 +1,283 @@
+"""Rekognition Custom Labels: the project, its datasets and versions, and detection."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+from labelloop.aws.clients import client, client_without_retries
+from labelloop.aws.failures import translated
+from labelloop.aws.wiring import wiring
+from labelloop.domain.detections import Label
+from labelloop.domain.images import ImageObject
+from labelloop.errors import BusyError, NotFoundError, UnknownStatusError
+from labelloop.settings import Variable
+
+DatasetType = Literal["TRAIN", "TEST"]
+
+
+class VersionStatus(StrEnum):
+    """Every status that the service documents for a project version."""
+
+    TRAINING_IN_PROGRESS = "TRAINING_IN_PROGRESS"
+    TRAINING_COMPLETED = "TRAINING_COMPLETED"
+    TRAINING_FAILED = "TRAINING_FAILED"
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    FAILED = "FAILED"
+    STOPPING = "STOPPING"
+    STOPPED = "STOPPED"
+    DELETING = "DELETING"
+    COPYING_IN_PROGRESS = "COPYING_IN_PROGRESS"
+    COPYING_COMPLETED = "COPYING_COMPLETED"
+    COPYING_FAILED = "COPYING_FAILED"
+    DEPRECATED = "DEPRECATED"
+    EXPIRED = "EXPIRED"
+
+
+@dataclass(frozen=True)
+class S3Location:
+    """An object that the service wrote or read."""
+
+    bucket: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Version:
+    """A project version as the service describes it now."""
+
+    name: str
+    arn: str
+    status: VersionStatus
+    status_message: str
+    f1: float | None
+    summary: S3Location | None
+    test_snapshot: S3Location | None
+    billable_training_s: int | None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One of the project's two datasets."""
+
+    arn: str
+    dataset_type: DatasetType
+    status: str
+    status_message: str
+
+
+def detect(version_arn: str, image: ImageObject) -> list[Label]:
+    """Every label that the model knows, with its confidence in this object version.
+
+    Raises ThrottledError over the model's capacity, ModelNotReadyError when it does not run,
+    InvalidImageError for an image the service will never take, NotFoundError when the object
+    cannot be read. Tried once: the caller sets the pace.
+    """
+    s3_object = {"Bucket": image.bucket, "Name": image.key}
+    if image.version_id:
+        s3_object["Version"] = image.version_id
+    with translated():
+        answer = client_without_retries("rekognition").detect_custom_labels(
+            ProjectVersionArn=version_arn, Image={"S3Object": s3_object}, MinConfidence=0
+        )
+    return [Label(entry["Name"], entry["Confidence"]) for entry in answer["CustomLabels"]]
+
+
+# --- Project --------------------------------------------------------------------------------------
+
+
+def project_arn() -> str:
+    """The ARN of this deployment's project."""
+    return wiring[Variable.PROJECT_ARN]
+
+
+def create_or_adopt_project(name: str) -> str:
+    """The ARN of the project of this name, made where there was none."""
+    rekognition = client("rekognition")
+    try:
+        with translated():
+            arn: str = rekognition.create_project(ProjectName=name)["ProjectArn"]
+    except BusyError:
+        with translated():
+            answer = rekognition.describe_projects(ProjectNames=[name])
+        if not answer["ProjectDescriptions"]:
+            raise
+        arn = answer["ProjectDescriptions"][0]["ProjectArn"]
+    return arn
+
+
+# --- Versions -------------------------------------------------------------------------------------
+
+
+def versions(arn: str | None = None, names: Sequence[str] = ()) -> list[Version]:
+    """The project's versions, the newest first; only those of the names where names are given.
+
+    ``arn`` is the project's, this deployment's unless given.
+    """
+    request: dict[str, Any] = {"ProjectArn": arn or project_arn()}
+    if names:
+        request["VersionNames"] = list(names)
+    pages = client("rekognition").get_paginator("describe_project_versions").paginate(**request)
+    with translated():
+        return [_version(entry) for page in pages for entry in page["ProjectVersionDescriptions"]]
+
+
+def version(name: str, arn: str | None = None) -> Version:
+    """The version of this name. Raises NotFoundError.
+
+    ``arn`` is the project's, this deployment's unless given.
+    """
+    found = versions(arn, [name])
+    if not found:
+        raise NotFoundError(f"The project has no version {name}.")
+    return found[0]
+
+
+def name_in(version_arn: str) -> str:
+    """The version's name in its ARN, ``…:project/<project>/version/<name>/<number>``."""
+    return version_arn.split("/")[-2]
+
+
+def _version(entry: Mapping[str, Any]) -> Version:
+    arn = entry["ProjectVersionArn"]
+    name = name_in(arn)
+    try:
+        status = VersionStatus(entry["Status"])
+    except ValueError as error:
+        raise UnknownStatusError(
+            f"Version {name} has the unknown status {entry['Status']}."
+        ) from error
+    evaluation = entry.get("EvaluationResult", {})
+    output = entry.get("TestingDataResult", {}).get("Output", {}).get("Assets", [])
+    return Version(
+        name=name,
+        arn=arn,
+        status=status,
+        status_message=entry.get("StatusMessage", ""),
+        f1=evaluation.get("F1Score"),
+        summary=_location(evaluation.get("Summary")),
+        test_snapshot=_location(output[0].get("GroundTruthManifest")) if output else None,
+        billable_training_s=entry.get("BillableTrainingTimeInSeconds"),
+    )
+
+
+def _location(holder: Mapping[str, Any] | None) -> S3Location | None:
+    s3_object = (holder or {}).get("S3Object")
+    return S3Location(s3_object["Bucket"], s3_object["Name"]) if s3_object else None
+
+
+def create_version(name: str, bucket: str, folder: str) -> str:
+    """The ARN of the version of this name, whose training is begun where it was not yet.
+
+    It trains on the project's datasets; the service writes its results under the folder.
+    Raises QuotaExceededError when the account trains as much as it may.
+    """
+    try:
+        with translated():
+            arn: str = client("rekognition").create_project_version(
+                ProjectArn=project_arn(),
+                VersionName=name,
+                OutputConfig={"S3Bucket": bucket, "S3KeyPrefix": folder},
+            )["ProjectVersionArn"]
+    except BusyError:
+        # The name is taken by what an earlier try of ours made, or a dataset is being changed.
+        existing = versions(names=[name])
+        if not existing:
+            raise
+        arn = existing[0].arn
+    return arn
+
+
+def start_version(arn: str, minimum_units: int, maximum_units: int) -> None:
+    """Begin to start a version; one that is starting or running already is left so.
+
+    Raises QuotaExceededError when the account runs as many models as it may.
+    """
+    request = {"ProjectVersionArn": arn, "MinInferenceUnits": minimum_units}
+    if maximum_units > minimum_units:
+        request["MaxInferenceUnits"] = maximum_units
+    try:
+        with translated():
+            # Without retries: the SDK takes the refusal of a third running model for throttling.
+            client_without_retries("rekognition").start_project_version(**request)
+    except BusyError:
+        if not is_active(version(name_in(arn)).status, stopping=False):
+            raise
+
+
+def stop_version(arn: str, project: str | None = None) -> None:
+    """Begin to stop a version; one that is stopped, stopping or gone already is left so.
+
+    Raises BusyError when the service cannot stop it now, as while it starts. ``project`` is the
+    project's ARN, this deployment's unless given.
+    """
+    try:
+        with translated():
+            client("rekognition").stop_project_version(ProjectVersionArn=arn)
+    except BusyError:
+        if is_active(version(name_in(arn), project).status, stopping=False):
+            raise
+    except NotFoundError:
+        return
+
+
+def is_active(status: VersionStatus, stopping: bool = True) -> bool:
+    """Whether a version is, or is about to be, billed; ``stopping`` says whether that counts."""
+    active = {VersionStatus.STARTING, VersionStatus.RUNNING}
+    return status in active or (stopping and status is VersionStatus.STOPPING)
+
+
+# --- Datasets -------------------------------------------------------------------------------------
+
+
+def datasets() -> dict[DatasetType, Dataset]:
+    """The project's datasets by type."""
+    arn = project_arn()
+    with translated():
+        answer = client("rekognition").describe_projects(ProjectNames=[arn.split("/")[1]])
+    for project in answer["ProjectDescriptions"]:
+        if project["ProjectArn"] == arn:
+            return {
+                entry["DatasetType"]: Dataset(
+                    entry["DatasetArn"],
+                    entry["DatasetType"],
+                    entry["Status"],
+                    entry.get("StatusMessage", ""),
+                )
+                for entry in project.get("Datasets", [])
+            }
+    raise NotFoundError(f"The project {arn} does not exist.")
+
+
+def create_dataset(dataset_type: DatasetType, bucket: str, manifest_key: str) -> str:
+    """Begin to make a dataset from a manifest; its ARN. Raises BusyError where one exists."""
+    with translated():
+        arn: str = client("rekognition").create_dataset(
+            ProjectArn=project_arn(),
+            DatasetType=dataset_type,
+            DatasetSource={
+                "GroundTruthManifest": {"S3Object": {"Bucket": bucket, "Name": manifest_key}}
+            },
+        )["DatasetArn"]
+    return arn
+
+
+def delete_dataset(arn: str) -> None:
+    """Begin to delete a dataset, if there is one. Raises BusyError while it is changing."""
+    try:
+        with translated():
+            client("rekognition").delete_dataset(DatasetArn=arn)
+    except NotFoundError:
+        return
+
+
+def dataset_counts(arn: str) -> tuple[int, int]:
+    """(entries, labelled entries) of a dataset."""
+    with translated():
+        stats = (
+            client("rekognition")
+            .describe_dataset(DatasetArn=arn)["DatasetDescription"]
+            .get("DatasetStats", {})
+        )
+    return stats.get("TotalEntries", 0), stats.get("LabeledEntries", 0)

@@ -1,0 +1,19 @@
+"""The two topics that people and programs subscribe to."""
+
+from labelloop.aws.clients import client
+from labelloop.aws.failures import translated
+from labelloop.aws.wiring import wiring
+from labelloop.domain.messages import Message
+from labelloop.settings import Variable
+
+
+def tell_operator(message: Message, kind: str) -> None:
+    """Publish the message to the operator's topic."""
+    with translated():
+        client("sns").publish(
+            TopicArn=wiring[Variable.OPERATOR_TOPIC_ARN],
+            Subject=message.subject,
+            Message=message.sns_message(),
+            MessageStructure="json",
+            MessageAttributes={"kind": {"DataType": "String", "StringValue": kind}},
+        )

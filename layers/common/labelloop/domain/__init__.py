@@ -1,0 +1,1 @@
+"""Rules and values. No AWS, no clock, no environment: everything comes in as arguments."""

@@ -1,0 +1,25 @@
+"""Names of labels: they come from people, and become folder names and lines in manifests."""
+
+import unicodedata
+
+from labelloop.errors import InvalidRequestError
+
+MAX_CHARACTERS = 255
+
+
+def check(name: str) -> str:
+    """The name, as it may be used.
+
+    Raises InvalidRequestError for a name that would break a key or a manifest.
+    """
+    if not name.strip() or name != name.strip():
+        raise InvalidRequestError("A label needs a name that neither begins nor ends with a space.")
+    if len(name) > MAX_CHARACTERS:
+        raise InvalidRequestError(f"A label's name has up to {MAX_CHARACTERS} characters.")
+    if "/" in name:
+        raise InvalidRequestError("A label's name cannot have a slash: it names one folder.")
+    if name in {".", ".."}:
+        raise InvalidRequestError("A label's name cannot be . or ..")
+    if any(unicodedata.category(character) in {"Cc", "Cf", "Cs"} for character in name):
+        raise InvalidRequestError("A label's name cannot have control characters.")
+    return name

@@ -1,0 +1,281 @@
+"""The operator's parameters: one catalogue, from which everything else about them is made.
+
+The custom resource creates them from it, functions validate with it, the command line and the
+README describe them by it.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from labelloop.errors import ConfigurationError
+
+SYSTEM_RECORD = "For-System-Use-Only"
+"""A display copy of the deployed version, for people; nothing reads it back."""
+
+_TRUTH = "true|false"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One setting that the operator may change at any time."""
+
+    name: str
+    default: str
+    pattern: str
+    """What Parameter Store accepts: it refuses any other value where it is typed."""
+    values: str
+    """The accepted values, for people."""
+    meaning: str
+
+    def accepts(self, value: str) -> bool:
+        """Whether the value is one that Parameter Store would accept."""
+        return re.fullmatch(self.pattern, value) is not None
+
+    def check(self, value: str) -> None:
+        """Raise ConfigurationError unless the value is one that Parameter Store would accept."""
+        if not self.accepts(value):
+            raise ConfigurationError(
+                f"{self.name} is {value!r}; it must be {self.values}. Set it to such a value in "
+                f"Parameter Store (the default is {self.default})."
+            )
+
+
+def _whole_numbers(low: int, high: int) -> str:
+    """A pattern for the whole numbers from low to high, without leading zeros.
+
+    Parameter Store knows patterns only, so the range has to be spelt in digits.
+    """
+    parts: list[str] = []
+    start = low
+    while start <= high:
+        end = _last_of_same_shape(start, high)
+        parts.append(_shape(start, end))
+        start = end + 1
+    return "|".join(parts)
+
+
+def _last_of_same_shape(start: int, high: int) -> int:
+    """The last number up to which one digit pattern covers everything from start on."""
+    size = 1
+    while True:
+        larger = size * 10
+        if start % larger or start + larger - 1 > high:
+            break
+        if len(str(start)) != len(str(start + larger - 1)):
+            break
+        size = larger
+    step = (start // size) % 10
+    room = min(9 - step, (high - start + 1) // size - 1)
+    return start + (room + 1) * size - 1
+
+
+def _shape(start: int, end: int) -> str:
+    text = ""
+    for low_digit, high_digit in zip(str(start), str(end), strict=True):
+        text += low_digit if low_digit == high_digit else f"[{low_digit}-{high_digit}]"
+    return re.sub(r"(\[0-9\])\1+", lambda m: f"[0-9]{{{len(m[0]) // 5}}}", text)
+
+
+def _of(name: str, default: str, pattern: str, values: str, meaning: str) -> Parameter:
+    return Parameter(name, default, f"^({pattern})$", values, meaning)
+
+
+_FRACTION = r"0(\.[0-9]{1,4})?|1(\.0{1,4})?"
+_PERCENT = r"[0-9]{1,2}(\.[0-9]{1,3})?|100(\.0{1,3})?"
+
+CATALOGUE: tuple[Parameter, ...] = (
+    _of(
+        "Enable-Automatic-Training",
+        "true",
+        _TRUTH,
+        "true or false",
+        "Whether new labelled images are looked for by schedule, and trained on.",
+    ),
+    _of(
+        "Automatic-Training-Poll-Frequency",
+        "600",
+        _whole_numbers(1, 44640),
+        "a whole number of minutes from 1 to 44640",
+        "How often new labelled images are looked for.",
+    ),
+    _of(
+        "Minimum-Untrained-Images",
+        "10",
+        _whole_numbers(1, 250000),
+        "a whole number from 1 to 250000",
+        "How many new images since the last successful training start another one.",
+    ),
+    _of(
+        "Minimum-F1-Score",
+        "0.80",
+        _FRACTION,
+        "a number from 0.00 to 1.00",
+        "The least of the evaluation metric, whichever it is, with which a model is deployed.",
+    ),
+    _of(
+        "Minimum-Inference-Units",
+        "1",
+        _whole_numbers(1, 5),
+        "a whole number from 1 to 5",
+        "Inference units that a model is started with, at its next start.",
+    ),
+    _of(
+        "Minimum-Label-Detection-Confidence",
+        "70.0",
+        _PERCENT,
+        "a percentage from 0.00 to 100.00",
+        "A detection with less confidence is doubtful.",
+    ),
+    _of(
+        "Enable-A2I-Workflow",
+        "true",
+        _TRUTH,
+        "true or false",
+        "Whether people are asked about doubtful detections, by either review backend.",
+    ),
+    _of(
+        "Enable-Automatic-Human-Sampling",
+        "true",
+        _TRUTH,
+        "true or false",
+        "Whether every n-th detection goes to a person, whatever its confidence.",
+    ),
+    _of(
+        "Automatic-Human-Sampling-Frequency",
+        "600",
+        _whole_numbers(1, 44640),
+        "a whole number of minutes from 1 to 44640",
+        "How often the detections are sampled.",
+    ),
+    _of(
+        "Human-Sampling-Interval",
+        "1000",
+        _whole_numbers(1, 1000000),
+        "a whole number of detections from 1 to 1000000",
+        "The n of every n-th detection.",
+    ),
+    _of(
+        "Maximum-Inference-Units",
+        "1",
+        _whole_numbers(1, 5),
+        "a whole number from 1 to 5",
+        "Up to how many inference units the service may scale a model; less than the minimum "
+        "counts as the minimum.",
+    ),
+    _of(
+        "Evaluation-Metric",
+        "f1",
+        "f1|precision|recall",
+        "f1, precision or recall",
+        "By which figure models are judged.",
+    ),
+    _of(
+        "Minimum-Improvement",
+        "0.00",
+        rf"-?({_FRACTION})",
+        "a number from -1.00 to 1.00",
+        "How much better than the deployed model, on the test images that both know, a new one "
+        "must be: the difference of the share of images they get right.",
+    ),
+    _of(
+        "Model-Hosting",
+        "on-demand",
+        "on-demand|always-on",
+        "on-demand or always-on",
+        "Not in effect yet: whether the model runs only while there is work, or always.",
+    ),
+    _of(
+        "Idle-Minutes-Before-Stop",
+        "30",
+        _whole_numbers(5, 1440),
+        "a whole number of minutes from 5 to 1440",
+        "Not in effect yet: after how much idle time a model on demand is stopped.",
+    ),
+    _of(
+        "Detection-Notifications",
+        "low-confidence",
+        "all|low-confidence|off",
+        "all, low-confidence or off",
+        "Which detections the consumer gets a message about; a refused image always makes one, "
+        "unless it is off.",
+    ),
+    _of(
+        "Train-On-Sampled-Answers",
+        "false",
+        _TRUTH,
+        "true or false",
+        "Whether the answers to sampled detections train too.",
+    ),
+    _of(
+        "Maximum-Model-Versions",
+        "10",
+        _whole_numbers(3, 100),
+        "a whole number from 3 to 100",
+        "Not in effect yet: how many versions are kept.",
+    ),
+    _of(
+        "Daily-Review-Budget",
+        "0",
+        f"0|{_whole_numbers(1, 100000)}",
+        "a whole number from 0 to 100000, where 0 is no limit",
+        "Not in effect yet: how many doubtful detections a day go to people.",
+    ),
+)
+
+BY_NAME: Mapping[str, Parameter] = {parameter.name: parameter for parameter in CATALOGUE}
+
+
+@dataclass(frozen=True)
+class OperatorSettings:
+    """The operator's parameters as typed values."""
+
+    automatic_training: bool
+    training_poll_minutes: int
+    minimum_untrained_images: int
+    minimum_metric: Decimal
+    minimum_inference_units: int
+    maximum_inference_units: int
+    minimum_confidence_pct: Decimal
+    review_enabled: bool
+    sampling_enabled: bool
+    sampling_minutes: int
+    sampling_interval: int
+    evaluation_metric: Literal["f1", "precision", "recall"]
+    minimum_improvement: Decimal
+    notifications: Literal["all", "low-confidence", "off"]
+    train_on_sampled_answers: bool
+
+
+def parse(values: Mapping[str, str]) -> OperatorSettings:
+    """The settings that these parameter values (by name, without prefix) mean.
+
+    A parameter that is missing has its default. Raises ConfigurationError for a bad value.
+    """
+
+    def value(name: str) -> str:
+        parameter = BY_NAME[name]
+        text = values.get(name, parameter.default)
+        parameter.check(text)
+        return text
+
+    minimum_units = int(value("Minimum-Inference-Units"))
+    return OperatorSettings(
+        automatic_training=value("Enable-Automatic-Training") == "true",
+        training_poll_minutes=int(value("Automatic-Training-Poll-Frequency")),
+        minimum_untrained_images=int(value("Minimum-Untrained-Images")),
+        minimum_metric=Decimal(value("Minimum-F1-Score")),
+        minimum_inference_units=minimum_units,
+        maximum_inference_units=max(minimum_units, int(value("Maximum-Inference-Units"))),
+        minimum_confidence_pct=Decimal(value("Minimum-Label-Detection-Confidence")),
+        review_enabled=value("Enable-A2I-Workflow") == "true",
+        sampling_enabled=value("Enable-Automatic-Human-Sampling") == "true",
+        sampling_minutes=int(value("Automatic-Human-Sampling-Frequency")),
+        sampling_interval=int(value("Human-Sampling-Interval")),
+        evaluation_metric=value("Evaluation-Metric"),  # type: ignore[arg-type]  # checked by its pattern
+        minimum_improvement=Decimal(value("Minimum-Improvement")),
+        notifications=value("Detection-Notifications"),  # type: ignore[arg-type]  # likewise
+        train_on_sampled_answers=value("Train-On-Sampled-Answers") == "true",
+    )

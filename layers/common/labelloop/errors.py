@@ -1,0 +1,110 @@
+"""Every failure that Label Loop knows by name. The class says what the caller should do.
+
+    LabelLoopError
+      + RetryableError             the same call may succeed later
+      |   + ThrottledError             the service asks for a slower pace
+      |   + ServiceFailedError         the service failed on its side
+      |   + ModelNotReadyError         the model is not RUNNING
+      |   + BusyError                  the resource is being changed by somebody else
+      |   + ChangedMeanwhileError      another writer was first: read again
+      + RefusedError               it cannot succeed as asked
+      |   + ConfigurationError         the deployment or a parameter is wrong
+      |   + InvalidRequestError        the request breaks a rule of the service or of ours
+      |   + InvalidImageError          the service will never take this image
+      |   + NotAllowedError            the person who asks may not do this
+      |   + NotFoundError              what was asked for does not exist
+      |   + PermissionMissingError     a role lacks a permission
+      |   + TookTooLongError           the service was given more time than it ever needs
+      |   + QuotaExceededError         an account's limit is reached
+      |   + TrainingInProgressError    one training at a time
+      |   + UntrainableError           the labelled images are not enough for a model
+      |   + MalformedAnswerError       an answer file does not say what A2I's format says
+      + InconsistentError          two records disagree; a person should look
+          + UnknownStatusError         a status that the documentation does not list
+
+The names are part of the contract with the state machines: ``ErrorEquals`` matches them.
+"""
+
+
+class LabelLoopError(Exception):
+    """The root of all failures that have a name here."""
+
+
+class RetryableError(LabelLoopError):
+    """The same call may succeed later."""
+
+
+class ThrottledError(RetryableError):
+    """The service asks for a slower pace."""
+
+
+class ServiceFailedError(RetryableError):
+    """The service failed on its side."""
+
+
+class ModelNotReadyError(RetryableError):
+    """The model is not RUNNING."""
+
+
+class BusyError(RetryableError):
+    """The resource is being changed by somebody else."""
+
+
+class ChangedMeanwhileError(RetryableError):
+    """Another writer was first: read again."""
+
+
+class RefusedError(LabelLoopError):
+    """It cannot succeed as asked."""
+
+
+class ConfigurationError(RefusedError):
+    """The deployment or a parameter is wrong."""
+
+
+class InvalidRequestError(RefusedError):
+    """The request breaks a rule of the service or of ours."""
+
+
+class InvalidImageError(RefusedError):
+    """The service will never take this image."""
+
+
+class NotAllowedError(RefusedError):
+    """The person who asks may not do this."""
+
+
+class NotFoundError(RefusedError):
+    """What was asked for does not exist."""
+
+
+class PermissionMissingError(RefusedError):
+    """A role lacks a permission."""
+
+
+class TookTooLongError(RefusedError):
+    """The service was given more time than it ever needs."""
+
+
+class QuotaExceededError(RefusedError):
+    """An account's limit is reached."""
+
+
+class TrainingInProgressError(RefusedError):
+    """One training at a time."""
+
+
+class UntrainableError(RefusedError):
+    """The labelled images are not enough for a model."""
+
+
+class MalformedAnswerError(RefusedError):
+    """An answer file does not say what A2I's format says."""
+
+
+class InconsistentError(LabelLoopError):
+    """Two records disagree; a person should look."""
+
+
+class UnknownStatusError(InconsistentError):
+    """A status that the documentation does not list."""

@@ -1,0 +1,66 @@
+"""Where this deployment's things are, by the names that the template gives to functions.
+
+Environment variables are a contract between the template and the code: each name stands once,
+here, and a test holds the two against each other. This module reads mappings, never the process.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from labelloop.errors import ConfigurationError
+
+
+class Variable(StrEnum):
+    """The environment variables that the template sets."""
+
+    ANSWERS_QUEUE_ARN = "ANSWERS_QUEUE_ARN"
+    BUCKET_NAME = "BUCKET_NAME"
+    CONSUMER_TOPIC_ARN = "CONSUMER_TOPIC_ARN"
+    DETECTIONS_TABLE = "DETECTIONS_TABLE"
+    DETECTION_QUEUE_ARN = "DETECTION_QUEUE_ARN"
+    DETECTION_QUEUE_URL = "DETECTION_QUEUE_URL"
+    DETECTION_RETENTION_DAYS = "DETECTION_RETENTION_DAYS"
+    DETECTION_STATE_MACHINE_ARN = "DETECTION_STATE_MACHINE_ARN"
+    HUMAN_REVIEW_STATE_MACHINE_ARN = "HUMAN_REVIEW_STATE_MACHINE_ARN"
+    ALLOW_NEW_LABELS = "ALLOW_NEW_LABELS"
+    MODEL_VERSIONS_TABLE = "MODEL_VERSIONS_TABLE"
+    OPERATOR_TOPIC_ARN = "OPERATOR_TOPIC_ARN"
+    PARAMETER_PREFIX = "PARAMETER_PREFIX"
+    PROJECT_ARN = "PROJECT_ARN"
+    REVIEWERS_PER_IMAGE = "REVIEWERS_PER_IMAGE"
+    REVIEW_LABELS = "REVIEW_LABELS"
+    REVIEW_TASKS_TABLE = "REVIEW_TASKS_TABLE"
+    SAMPLING_SCHEDULE = "SAMPLING_SCHEDULE"
+    STACK_NAME = "STACK_NAME"
+    TEST_SET_PERCENTAGE = "TEST_SET_PERCENTAGE"
+    TRAINING_SCHEDULE = "TRAINING_SCHEDULE"
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """The variables of one function, checked when they are asked for."""
+
+    environment: Mapping[str, str]
+
+    def __getitem__(self, variable: Variable) -> str:
+        """The variable's value. Raises ConfigurationError when the template did not set it."""
+        value = self.environment.get(variable)
+        if value is None:
+            raise ConfigurationError(f"The template gives this function no {variable}.")
+        return value
+
+    def whole_number(self, variable: Variable) -> int:
+        """The variable's value as a number. Raises ConfigurationError when it is none."""
+        text = self[variable]
+        if not text.isdecimal():
+            raise ConfigurationError(f"{variable} is {text!r}, which is not a whole number.")
+        return int(text)
+
+    def names(self, variable: Variable) -> tuple[str, ...]:
+        """The comma separated names in the variable, in their order, without empty ones."""
+        return tuple(name.strip() for name in self[variable].split(",") if name.strip())
+
+    def truth(self, variable: Variable) -> bool:
+        """Whether the variable says true."""
+        return self[variable] == "true"

@@ -1,0 +1,99 @@
+"""`python -m local`: the whole application on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from local.constants import DEFAULT_PORT, STACK_NAME
+from local.runtime import Runtime
+from local.server import PortTakenError, Settings, start, stop
+from local.template import TemplateError
+
+
+def main(arguments: list[str]) -> int:
+    """Runs until it is told to stop; 0 then, 1 when it could not start."""
+    settings, verbose = _settings(arguments)
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(levelname)s %(name)s: %(message)s",
+    )
+    logging.getLogger("samtranslator").setLevel(logging.CRITICAL)
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    began = time.monotonic()
+    try:
+        runtime = start(settings)
+    except (PortTakenError, TemplateError, FileNotFoundError) as error:
+        print(f"label loop cannot start: {error}", file=sys.stderr)
+        return 1
+    print(_welcome(runtime, time.monotonic() - began), flush=True)
+    stopping.wait()
+    stop(runtime)
+    return 0
+
+
+def _settings(arguments: list[str]) -> tuple[Settings, bool]:
+    env = os.environ
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    parser.add_argument("--template", type=Path, default=Path("template.yaml"))
+    parser.add_argument("--port", type=int, default=int(env.get("LABELLOOP_PORT", DEFAULT_PORT)))
+    parser.add_argument(
+        "--time-scale", type=float, default=float(env.get("LABELLOOP_TIME_SCALE", "1"))
+    )
+    parser.add_argument("--data-dir", type=Path, default=Path(".local"))
+    parser.add_argument("--stack-name", default=STACK_NAME)
+    parser.add_argument("--parameter", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--verbose", action="store_true", help="say what the runtime does")
+    given = parser.parse_args(arguments)
+    parameters = {}
+    for text in given.parameter:
+        name, equals, value = text.partition("=")
+        if not equals:
+            parser.error(f"--parameter {text}: expected KEY=VALUE")
+        parameters[name] = value
+    settings = Settings(
+        template=given.template,
+        port=given.port,
+        time_scale=given.time_scale,
+        data_dir=given.data_dir,
+        stack_name=given.stack_name,
+        parameters=parameters,
+        tps_per_inference_unit=float(env.get("LABELLOOP_TPS_PER_INFERENCE_UNIT", "5")),
+    )
+    return settings, given.verbose
+
+
+def _welcome(runtime: Runtime, seconds: float) -> str:
+    assert runtime.stack is not None
+    outputs = runtime.stack.outputs
+    lines = [
+        f"Label Loop runs on {runtime.endpoint} (deployed in {seconds:.1f} s).",
+        "",
+        "Any AWS client can use it; the keys and the Region can be anything:",
+        "  export AWS_ACCESS_KEY_ID=me AWS_SECRET_ACCESS_KEY=me AWS_DEFAULT_REGION=us-east-1",
+        f"  export AWS_ENDPOINT_URL={runtime.endpoint}",
+    ]
+    bucket = outputs.get("BucketName")
+    if bucket:
+        lines.append(f"  aws s3 cp image.jpg s3://{bucket}/images_for_detection/image.jpg")
+    if outputs.get("ConsoleUrl"):
+        lines += ["", f"Console: {outputs['ConsoleUrl']}"]
+    lines += [
+        "",
+        f"Description: {runtime.data_dir / 'stack.json'}   Logs: {runtime.data_dir / 'logs'}",
+        f"What happened: {runtime.endpoint}/_local/summary and /_local/calls",
+        "Ctrl-C stops it; nothing is kept.",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,103 @@
+"""The control endpoints under /_local/: what a test or a person asks the runtime itself.
+
+GET    /_local/calls, summary, faults, permissions, mail, health, stack
+PUT    /_local/faults, stack, cloudformation-response/<token>
+DELETE /_local/faults, stack
+POST   /_local/schedules/<logical id>
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from local.calls import Request
+from local.constants import CONTROL_PREFIX
+from local.faults import FaultError
+from local.protocols import Response
+from local.template import TemplateError
+
+if TYPE_CHECKING:
+    from local.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+
+class Control:
+    """Answers the requests under /_local/."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._routes: dict[tuple[str, str], Callable[[str, bytes], Any]] = {
+            ("GET", "calls"): lambda *_: runtime.calls.as_json(),
+            ("GET", "summary"): lambda *_: self._summary(),
+            ("GET", "faults"): lambda *_: runtime.faults.as_json(),
+            ("PUT", "faults"): self._put_faults,
+            ("DELETE", "faults"): lambda *_: runtime.faults.clear(),
+            ("GET", "permissions"): lambda *_: self._permissions(),
+            ("GET", "mail"): lambda *_: runtime.mailbox.as_json(),
+            ("GET", "health"): lambda *_: {"status": "ok", "stack": runtime.stack_name},
+            ("GET", "stack"): lambda *_: self._stack().describe(),
+            ("PUT", "stack"): self._put_stack,
+            ("DELETE", "stack"): lambda *_: self._stack().delete(),
+            ("POST", "schedules"): self._fire,
+            ("PUT", "cloudformation-response"): self._custom_resource_answer,
+        }
+
+    def __call__(self, request: Request) -> Response:
+        name, _, rest = request.path.removeprefix(CONTROL_PREFIX).partition("/")
+        route = self._routes.get((request.method, name))
+        if route is None:
+            return _json(404, {"error": f"no {request.method} {CONTROL_PREFIX}{name}"})
+        try:
+            return _json(200, route(rest, request.body))
+        except (FaultError, TemplateError, json.JSONDecodeError) as error:
+            return _json(400, {"error": str(error)})
+        except LookupError as error:
+            return _json(404, {"error": str(error.args[0]) if error.args else repr(error)})
+        except Exception as error:
+            log.exception("%s %s failed", request.method, request.path)
+            return _json(500, {"error": repr(error)})
+
+    def _summary(self) -> dict[str, Any]:
+        return {
+            "calls": self._runtime.calls.counts(),
+            "lambda": self._runtime.functions.counts(),
+            **self._runtime.executions.counts(),
+        }
+
+    def _put_faults(self, _: str, body: bytes) -> None:
+        self._runtime.faults.replace(json.loads(body))
+
+    def _permissions(self) -> dict[str, Any]:
+        permissions = self._runtime.authorizer.permissions()
+        return {
+            "used": [entry for entry in permissions if entry["used"]],
+            "unused": self._runtime.authorizer.unused(),
+        }
+
+    def _stack(self) -> Any:
+        if self._runtime.stack is None:
+            raise LookupError("no stack is deployed")
+        return self._runtime.stack
+
+    def _put_stack(self, _: str, body: bytes) -> Any:
+        order = json.loads(body)
+        if not isinstance(order, dict) or set(order) - {"parameters"}:
+            raise TemplateError('expected {"parameters": {...}}')
+        self._stack().update(order.get("parameters", {}))
+        return self._stack().describe()
+
+    def _fire(self, logical_id: str, _: bytes) -> Any:
+        name = self._stack().physical_id(logical_id, "AWS::Scheduler::Schedule")
+        return self._runtime.schedules.fire(name)
+
+    def _custom_resource_answer(self, token: str, body: bytes) -> None:
+        self._stack().custom_resource_answers.put(token, json.loads(body))
+
+
+def _json(status: int, value: Any) -> Response:
+    body = json.dumps(value, default=str).encode()
+    return Response(status, [("Content-Type", "application/json")], body)

@@ -1,0 +1,142 @@
+"""Failures on order: what `PUT /_local/faults` asks the gateway to do to the calls that pass.
+
+A fault names a call by service and operation, and by function when only one caller's calls should
+fail. It lets `after` matching calls through, then fires `times` times (-1: every time).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_SAME_SERVICE = {"stepfunctions": "states", "cognitoidp": "cognito-idp", "monitoring": "cloudwatch"}
+_SERVER_ERRORS = {
+    "InternalError": 500,
+    "InternalFailure": 500,
+    "InternalServerError": 500,
+    "ServiceException": 500,
+    "ServiceUnavailable": 503,
+    "SlowDown": 503,
+}
+
+
+class FaultError(ValueError):
+    """The order itself cannot be understood."""
+
+
+@dataclass
+class Fault:
+    """One order, and how much of it is still to come."""
+
+    service: str
+    operation: str
+    function: str | None
+    error: str | None
+    message: str
+    status: int
+    after: int
+    times: int
+    when: str
+    kill: bool
+    fired: int = field(default=0)
+
+    def matches(self, service: str, operation: str, function: str | None) -> bool:
+        """Whether the call is one of those that this fault is about."""
+        return (
+            self.service == service
+            and self.operation in ("*", operation)
+            and (self.function is None or self.function == function)
+        )
+
+
+class Faults:
+    """The faults in force, in the order in which they were given."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._lock = threading.Lock()
+
+    def replace(self, orders: Any) -> None:
+        """Put these faults in the place of all earlier ones."""
+        if not isinstance(orders, list):
+            raise FaultError("faults: expected a JSON list of objects")
+        faults = [_parse(order) for order in orders]
+        with self._lock:
+            self._faults = faults
+
+    def clear(self) -> None:
+        """Let every call through again."""
+        with self._lock:
+            self._faults = []
+
+    def take(self, service: str, operation: str, function: str | None) -> Fault | None:
+        """The fault that this call meets, counted as fired; None when it goes through.
+
+        Each fault counts every call that matches it, also when an earlier one fires.
+        """
+        if not self._faults:
+            return None
+        met: Fault | None = None
+        with self._lock:
+            for fault in self._faults:
+                if not fault.matches(service, operation, function):
+                    continue
+                if fault.after > 0:
+                    fault.after -= 1
+                elif met is None and fault.times != 0:
+                    fault.times -= 1 if fault.times > 0 else 0
+                    fault.fired += 1
+                    met = fault
+        return met
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """The faults in force, with what is left of each."""
+        with self._lock:
+            return [dict(vars(fault)) for fault in self._faults]
+
+
+_KEYS = frozenset(
+    (
+        "service",
+        "operation",
+        "function",
+        "error",
+        "message",
+        "status",
+        "after",
+        "times",
+        "when",
+        "kill",
+    )
+)
+
+
+def _parse(order: Any) -> Fault:
+    if not isinstance(order, Mapping):
+        raise FaultError(f"faults: expected an object, got {order!r}")
+    unknown = set(order) - _KEYS
+    if unknown:
+        raise FaultError(f"faults: unknown keys {sorted(unknown)}; known are {sorted(_KEYS)}")
+    service, operation = order.get("service"), order.get("operation")
+    if not isinstance(service, str) or not isinstance(operation, str):
+        raise FaultError("faults: service and operation are needed")
+    error, kill = order.get("error"), bool(order.get("kill", False))
+    if error is None and not kill:
+        raise FaultError("faults: one of error and kill is needed")
+    when = order.get("when", "before")
+    if when not in ("before", "after"):
+        raise FaultError(f"faults: when is before or after, not {when!r}")
+    return Fault(
+        service=_SAME_SERVICE.get(service, service),
+        operation=operation,
+        function=order.get("function"),
+        error=error,
+        message=str(order.get("message") or f"{error} ordered by /_local/faults"),
+        status=int(order.get("status") or _SERVER_ERRORS.get(str(error), 400)),
+        after=int(order.get("after", 0)),
+        times=int(order.get("times", 1)),
+        when=when,
+        kill=kill,
+    )

@@ -1,0 +1,349 @@
+"""API Gateway's HTTP APIs under /_api/<api id>/: routes, the JWT authorizer, Lambda integrations.
+
+Requests become events of payload format 2.0, and refusals are API Gateway's own: 401 without a good
+token, 403 without the scope, 404 without a route, 413 over 10 MB, 500 for what the function cannot
+answer, 503 after 30 seconds.
+"""
+
+from __future__ import annotations
+
+import base64
+import concurrent.futures
+import json
+import logging
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qsl, unquote
+
+from local import tokens
+from local.actions import function_arn
+from local.calls import Request
+from local.constants import ACCOUNT_ID, API_PREFIX, REGION
+from local.protocols import Response
+
+if TYPE_CHECKING:
+    from local.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+_TEXT = re.compile(
+    r"^(text/|application/(json|.*\+json|xml|.*\+xml|javascript|x-www-form-urlencoded))"
+)
+
+
+@dataclass
+class Api:
+    """One HTTP API as its resources make it."""
+
+    api_id: str
+    cors: Mapping[str, Any] | None
+    routes: dict[str, Route] = field(default_factory=dict)
+    integrations: dict[str, Integration] = field(default_factory=dict)
+    authorizers: dict[str, Authorizer] = field(default_factory=dict)
+    stages: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Integration:
+    """The function behind routes."""
+
+    uri: str
+    timeout_s: float
+
+    @property
+    def function_arn(self) -> str:
+        """The function's ARN, out of API Gateway's own form of it too."""
+        name = self.uri.split("/functions/", 1)[-1].split("/invocations", 1)[0]
+        return function_arn(name)
+
+
+@dataclass(frozen=True)
+class Authorizer:
+    """Whose tokens are good."""
+
+    issuer: str
+    audience: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One line of the API: `POST /review/tasks/{id}/answer`."""
+
+    key: str
+    integration_id: str
+    authorizer_id: str | None
+    scopes: tuple[str, ...]
+
+    def match(self, method: str, path: str) -> dict[str, str] | None:
+        """The path's parameters when the request belongs to this route."""
+        if self.key == "$default":
+            return {}
+        wanted, _, pattern = self.key.partition(" ")
+        if wanted not in ("ANY", method):
+            return None
+        found = _path_pattern(pattern).fullmatch(path)
+        if found is None:
+            return None
+        return {name: unquote(value) for name, value in found.groupdict().items()}
+
+    @property
+    def rank(self) -> tuple[int, int, int]:
+        """API Gateway takes the most specific route: full paths before {proxy+}, methods before ANY."""
+        method, _, path = self.key.partition(" ")
+        return (
+            path.endswith("+}") + 2 * (self.key == "$default"),
+            method == "ANY",
+            path.count("{"),
+        )
+
+
+class _Refused(Exception):  # noqa: N818 - an answer, not an error of ours
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class _Target(NamedTuple):
+    api: Api
+    stage: str
+    path: str
+
+
+class HttpApis:
+    """Every HTTP API of the stack."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self.apis: dict[str, Api] = {}
+        self._invocations = concurrent.futures.ThreadPoolExecutor(32, thread_name_prefix="http-api")
+
+    @property
+    def base(self) -> str:
+        """Where the APIs are: an API's id follows."""
+        return f"{self._runtime.endpoint}{API_PREFIX}"
+
+    def close(self) -> None:
+        """Take no more requests."""
+        self._invocations.shutdown(wait=False, cancel_futures=True)
+
+    def __call__(self, request: Request) -> Response:
+        cors: Mapping[str, Any] | None = None
+        try:
+            target = self._target(request.path)
+            cors = target.api.cors
+            if cors is not None and _is_preflight(request):
+                return Response(204, _cors_headers(cors, request), b"")
+            response = self._answer(target, request)
+        except _Refused as refused:
+            response = _message(refused.status, refused.message)
+        if cors is not None:
+            response = Response(
+                response.status, [*response.headers, *_cors_headers(cors, request)], response.body
+            )
+        return response
+
+    def _target(self, path: str) -> _Target:
+        api_id, slash, rest = path.removeprefix(API_PREFIX).partition("/")
+        api = self.apis.get(api_id)
+        if api is None or not api.stages:
+            raise _Refused(404, "Not Found")
+        stage, _, _ = rest.partition("/")
+        if stage in api.stages:
+            return _Target(api, stage, f"{slash}{rest}".removeprefix(f"/{stage}") or "/")
+        if "$default" not in api.stages:
+            raise _Refused(404, "Not Found")
+        return _Target(api, "$default", f"/{rest}")
+
+    def _answer(self, target: _Target, request: Request) -> Response:
+        route, path_parameters = _route(target, request.method)
+        claims = self._claims(target.api, route, request)
+        if len(request.body) > MAX_BODY_BYTES:
+            raise _Refused(413, "Request Entity Too Large")
+        integration = target.api.integrations[route.integration_id]
+        allowed = self._runtime.authorizer.check_service_principal(
+            "apigateway.amazonaws.com",
+            "lambda:InvokeFunction",
+            integration.function_arn,
+            source_arn=_source_arn(target, route),
+        )
+        if not allowed:
+            log.error("%s: %s", route.key, allowed.reason)
+            raise _Refused(500, "Internal Server Error")
+        event = self._event(target, request, route, path_parameters, claims)
+        payload = json.dumps(event).encode()
+        future = self._invocations.submit(
+            self._runtime.functions.invoke, integration.function_arn, payload
+        )
+        try:
+            invocation = future.result(timeout=integration.timeout_s)
+        except concurrent.futures.TimeoutError:
+            raise _Refused(503, "Service Unavailable") from None
+        if invocation.error is not None:
+            log.error("%s: the function failed: %s", route.key, invocation.body[:500])
+            raise _Refused(500, "Internal Server Error")
+        return _response(json.loads(invocation.body))
+
+    def _claims(self, api: Api, route: Route, request: Request) -> dict[str, Any] | None:
+        if route.authorizer_id is None:
+            return None
+        authorizer = api.authorizers[route.authorizer_id]
+        header = request.headers.get("authorization", "")
+        token = header.removeprefix("Bearer ").removeprefix("bearer ").strip()
+        try:
+            claims = tokens.verify(token, authorizer.issuer, authorizer.audience)
+        except tokens.BadTokenError as error:
+            log.info("401 for %s: %s", route.key, error)
+            raise _Refused(401, "Unauthorized") from error
+        granted = str(claims.get("scope", "")).split()
+        if route.scopes and not set(route.scopes) & set(granted):
+            raise _Refused(403, "Forbidden")
+        return claims
+
+    def _event(
+        self,
+        target: _Target,
+        request: Request,
+        route: Route,
+        path_parameters: dict[str, str],
+        claims: dict[str, Any] | None,
+    ) -> dict[str, Any]:
+        now = datetime.fromtimestamp(self._runtime.clock.now(), UTC)
+        headers = {
+            name: value for name, value in request.headers.items() if name != "cookie" and value
+        }
+        path = target.path if target.stage == "$default" else f"/{target.stage}{target.path}"
+        context: dict[str, Any] = {
+            "accountId": ACCOUNT_ID,
+            "apiId": target.api.api_id,
+            "domainName": request.headers.get("host", ""),
+            "domainPrefix": target.api.api_id,
+            "http": {
+                "method": request.method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "127.0.0.1",
+                "userAgent": request.headers.get("user-agent", ""),
+            },
+            "requestId": uuid.uuid4().hex[:16],
+            "routeKey": route.key,
+            "stage": target.stage,
+            "time": now.strftime("%d/%b/%Y:%H:%M:%S +0000"),
+            "timeEpoch": int(now.timestamp() * 1000),
+        }
+        if claims is not None:
+            scopes = str(claims.get("scope", "")).split() if route.scopes else None
+            context["authorizer"] = {
+                "jwt": {"claims": {k: _flat(v) for k, v in claims.items()}, "scopes": scopes}
+            }
+        event: dict[str, Any] = {
+            "version": "2.0",
+            "routeKey": route.key,
+            "rawPath": path,
+            "rawQueryString": request.query,
+            "headers": headers,
+            "requestContext": context,
+            "isBase64Encoded": False,
+        }
+        if request.headers.get("cookie"):
+            event["cookies"] = [part.strip() for part in request.headers["cookie"].split(";")]
+        if request.query:
+            event["queryStringParameters"] = _joined(request.query)
+        if path_parameters:
+            event["pathParameters"] = path_parameters
+        if target.api.stages[target.stage]:
+            event["stageVariables"] = target.api.stages[target.stage]
+        if request.body:
+            is_text = _TEXT.match(request.headers.get("content-type", "text/plain") or "text/plain")
+            body = request.body.decode() if is_text else base64.b64encode(request.body).decode()
+            event.update(body=body, isBase64Encoded=not is_text)
+        return event
+
+
+def _route(target: _Target, method: str) -> tuple[Route, dict[str, str]]:
+    for route in sorted(target.api.routes.values(), key=lambda r: r.rank):
+        parameters = route.match(method, target.path)
+        if parameters is not None:
+            return route, parameters
+    raise _Refused(404, "Not Found")
+
+
+def _path_pattern(path: str) -> re.Pattern[str]:
+    parts = re.split(r"\{([^}]+)\}", path.rstrip("/") or "/")
+    pattern = "".join(
+        re.escape(part)
+        if i % 2 == 0
+        else f"(?P<{part.rstrip('+')}>{'.+' if part.endswith('+') else '[^/]+'})"
+        for i, part in enumerate(parts)
+    )
+    return re.compile(pattern + ("" if pattern == "/" else "/?"))
+
+
+def _source_arn(target: _Target, route: Route) -> str:
+    method, _, path = route.key.partition(" ")
+    rest = route.key if route.key == "$default" else f"{method.replace('ANY', '*')}{path}"
+    return f"arn:aws:execute-api:{REGION}:{ACCOUNT_ID}:{target.api.api_id}/{target.stage}/{rest}"
+
+
+def _flat(value: Any) -> str:
+    """A claim as API Gateway passes it on: always text, lists as `[a b]`."""
+    if isinstance(value, list):
+        return "[" + " ".join(str(item) for item in value) + "]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _joined(query: str) -> dict[str, str]:
+    """Repeated names are joined with commas."""
+    joined: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        joined[name] = f"{joined[name]},{value}" if name in joined else value
+    return joined
+
+
+def _response(answer: Any) -> Response:
+    """The function's answer as HTTP; without a statusCode the whole of it is the body."""
+    if not isinstance(answer, dict) or "statusCode" not in answer:
+        return Response(200, [("Content-Type", "application/json")], json.dumps(answer).encode())
+    body = answer.get("body") or ""
+    if not isinstance(body, str):
+        raise _Refused(500, "Internal Server Error")
+    content = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
+    headers = [(str(name), _flat(value)) for name, value in (answer.get("headers") or {}).items()]
+    if content and not any(name.lower() == "content-type" for name, _ in headers):
+        headers.append(("Content-Type", "text/plain;charset=utf-8"))
+    headers += [("Set-Cookie", str(cookie)) for cookie in answer.get("cookies") or []]
+    return Response(int(answer["statusCode"]), headers, content)
+
+
+def _message(status: int, text: str) -> Response:
+    headers = [("Content-Type", "application/json")]
+    if status == 401:
+        headers.append(("www-authenticate", "Bearer"))
+    return Response(status, headers, json.dumps({"message": text}).encode())
+
+
+def _is_preflight(request: Request) -> bool:
+    return request.method == "OPTIONS" and "access-control-request-method" in request.headers
+
+
+def _cors_headers(cors: Mapping[str, Any], request: Request) -> list[tuple[str, str]]:
+    origin = request.headers.get("origin", "")
+    origins = cors.get("AllowOrigins", [])
+    if not origin or not ({"*", origin} & set(origins)):
+        return []
+    headers = [("access-control-allow-origin", "*" if "*" in origins else origin)]
+    if str(cors.get("AllowCredentials", "")).lower() == "true":
+        headers.append(("access-control-allow-credentials", "true"))
+    if cors.get("ExposeHeaders"):
+        headers.append(("access-control-expose-headers", ",".join(cors["ExposeHeaders"])))
+    if _is_preflight(request):
+        headers.append(("access-control-allow-methods", ",".join(cors.get("AllowMethods", []))))
+        headers.append(("access-control-allow-headers", ",".join(cors.get("AllowHeaders", []))))
+        if "MaxAge" in cors:
+            headers.append(("access-control-max-age", str(cors["MaxAge"])))
+    return headers

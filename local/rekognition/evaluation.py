@@ -1,0 +1,230 @@
+"""Judges a trained model by its test images, and writes that down as Custom Labels does.
+
+Called by ``training`` once a model is trained. Scales: confidences and thresholds here are 0 to
+1, as in the files; the API speaks of 0 to 100. A label's assumed threshold is where its F1 on the
+test images is best.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from local.rekognition.manifest import CLASSIFICATION_TYPE
+
+Confidences = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+# On a handful of test images the best point may lie at any confidence, and a threshold of 0 or 1
+# would give every label or none from then on.
+LOWEST_THRESHOLD, HIGHEST_THRESHOLD = 0.1, 0.9
+UNTESTED_THRESHOLD = 0.5
+
+TRAINING_JOB = "rekognition-custom-labels-training-job"
+EVALUATION_JOB = "rekognition-custom-labels-evaluation-job"
+
+
+@dataclass(frozen=True)
+class LabelResult:
+    """How well one label is told from the others, at its assumed threshold."""
+
+    label: str
+    test_images: int
+    threshold: float
+    precision: float
+    recall: float
+    f1: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model's results; those over all labels are means of the labels that have test images."""
+
+    labels: tuple[str, ...]
+    results: tuple[LabelResult, ...]
+    confusion: Mapping[tuple[str, str], float]
+
+    @property
+    def tested(self) -> list[LabelResult]:
+        return [result for result in self.results if result.test_images]
+
+    @property
+    def precision(self) -> float:
+        return float(np.mean([result.precision for result in self.tested]))
+
+    @property
+    def recall(self) -> float:
+        return float(np.mean([result.recall for result in self.tested]))
+
+    @property
+    def f1(self) -> float:
+        return float(np.mean([result.f1 for result in self.tested]))
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        return {result.label: result.threshold for result in self.results}
+
+
+def evaluate(labels: Sequence[str], truths: Sequence[str], confidences: Confidences) -> Evaluation:
+    """The results on test images labelled ``truths``, with a row of confidences for each."""
+    results = [
+        _judge_label(label, np.array([truth == label for truth in truths]), confidences[:, column])
+        for column, label in enumerate(labels)
+    ]
+    return Evaluation(tuple(labels), tuple(results), _confusion(labels, truths, confidences))
+
+
+def _judge_label(label: str, is_label: Flags, confidences: Confidences) -> LabelResult:
+    test_images = int(is_label.sum())
+    threshold = _assumed_threshold(is_label, confidences) if test_images else UNTESTED_THRESHOLD
+    precision, recall, f1 = _scores(is_label, confidences >= threshold)
+    return LabelResult(label, test_images, threshold, precision, recall, f1)
+
+
+def _assumed_threshold(is_label: Flags, confidences: Confidences) -> float:
+    """The point of best F1, halfway between two confidences; of equals, the one nearest 0.5."""
+    seen = np.unique(np.concatenate([confidences, [LOWEST_THRESHOLD, HIGHEST_THRESHOLD]]))
+    between = (seen[:-1] + seen[1:]) / 2
+    allowed = (between >= LOWEST_THRESHOLD) & (between <= HIGHEST_THRESHOLD)
+    candidates = [
+        LOWEST_THRESHOLD,
+        *(float(point) for point in between[allowed]),
+        HIGHEST_THRESHOLD,
+    ]
+
+    def merit(threshold: float) -> tuple[float, float]:
+        _, _, f1 = _scores(is_label, confidences >= threshold)
+        return round(f1, 9), -abs(threshold - 0.5)
+
+    return max(candidates, key=merit)
+
+
+def _scores(is_label: Flags, is_predicted: Flags) -> tuple[float, float, float]:
+    """Precision, recall and F1, each 0 when there is nothing to divide by."""
+    right = int((is_label & is_predicted).sum())
+    predicted, actual = int(is_predicted.sum()), int(is_label.sum())
+    precision = right / predicted if predicted else 0.0
+    recall = right / actual if actual else 0.0
+    f1 = 2 * right / (predicted + actual) if predicted + actual else 0.0
+    return precision, recall, f1
+
+
+def _confusion(
+    labels: Sequence[str], truths: Sequence[str], confidences: Confidences
+) -> dict[tuple[str, str], float]:
+    """The share of each label's test images for which each label was the surest."""
+    predictions = [labels[column] for column in confidences.argmax(axis=1)]
+    images = Counter(truths)
+    pairs = Counter(zip(truths, predictions, strict=True))
+    return {pair: count / images[pair[0]] for pair, count in sorted(pairs.items())}
+
+
+def summary(
+    evaluation: Evaluation,
+    project_version_arn: str,
+    ended_at: float,
+    training_images: int,
+    testing_images: int,
+) -> dict[str, Any]:
+    """The evaluation result summary file."""
+    return {
+        "Version": 1,
+        "EvaluationDetails": {
+            "ProjectVersionArn": project_version_arn,
+            "EvaluationEndTimestamp": _iso(ended_at),
+            "Labels": list(evaluation.labels),
+            "NumberOfTrainingImages": training_images,
+            "NumberOfTestingImages": testing_images,
+        },
+        "AggregatedEvaluationResults": {
+            "Precision": evaluation.precision,
+            "Recall": evaluation.recall,
+            "F1Score": evaluation.f1,
+            "ConfusionMatrix": [
+                {"GroundTruthLabel": truth, "PredictedLabel": predicted, "Value": share}
+                for (truth, predicted), share in evaluation.confusion.items()
+            ],
+        },
+        "LabelEvaluationResults": [
+            {
+                "Label": result.label,
+                "NumberOfTestingImages": result.test_images,
+                "Metrics": {
+                    "Threshold": result.threshold,
+                    "Precision": result.precision,
+                    "Recall": result.recall,
+                    "F1Score": result.f1,
+                },
+            }
+            for result in evaluation.tested
+        ],
+    }
+
+
+def training_line(source_ref: str, label: str, written_at: float) -> dict[str, Any]:
+    """A line of the training snapshot: the image and the label it was trained, or tested, with."""
+    return {
+        "source-ref": source_ref,
+        "rekognition-custom-labels-training-0": 1,
+        "rekognition-custom-labels-training-0-metadata": {
+            "confidence": 1.0,
+            "job-name": TRAINING_JOB,
+            "class-name": label,
+            "human-annotated": "yes",
+            "creation-date": _iso(written_at),
+            "type": CLASSIFICATION_TYPE,
+        },
+    }
+
+
+def testing_lines(
+    evaluation: Evaluation,
+    source_refs: Sequence[str],
+    truths: Sequence[str],
+    confidences: Confidences,
+    written_at: float,
+) -> Iterator[dict[str, Any]]:
+    """The lines of the evaluation manifest snapshot: each image with the verdict on every label.
+
+    The labels of a line are numbered from the most confident, as ``-evaluation-0``,
+    ``-evaluation-1``, ...
+    """
+    for source_ref, truth, row in zip(source_refs, truths, confidences, strict=True):
+        line = training_line(source_ref, truth, written_at)
+        for rank, column in enumerate(np.argsort(-row, kind="stable")):
+            result = evaluation.results[column]
+            group = f"rekognition-custom-labels-evaluation-{rank}"
+            line[group] = 1
+            line[f"{group}-metadata"] = {
+                "confidence": float(row[column]),
+                "job-name": EVALUATION_JOB,
+                "class-name": result.label,
+                "human-annotated": "no",
+                "creation-date": _iso(written_at),
+                "type": CLASSIFICATION_TYPE,
+                "rekognition-custom-labels-evaluation-details": _verdict(
+                    present=result.label == truth,
+                    predicted=bool(row[column] >= result.threshold),
+                ),
+            }
+        yield line
+
+
+def _verdict(*, present: bool, predicted: bool) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "ground-truth-labelling-jobs": [TRAINING_JOB],
+        "is-true-positive": present and predicted,
+        "is-true-negative": not present and not predicted,
+        "is-false-positive": not present and predicted,
+        "is-false-negative": present and not predicted,
+        "is-present-in-ground-truth": present,
+    }
+
+
+def _iso(epoch_s: float) -> str:
+    return datetime.fromtimestamp(epoch_s, UTC).replace(tzinfo=None).isoformat("T", "microseconds")

@@ -1,0 +1,69 @@
+"""Decodes images and refuses those that Custom Labels refuses.
+
+Called by ``service`` and ``training``. The limits are those of the Custom Labels guide;
+they hold for training and detection alike.
+"""
+
+from enum import Enum
+from io import BytesIO
+
+from PIL import Image, UnidentifiedImageError
+
+FORMATS = ("JPEG", "PNG")
+MINIMUM_SIDE_PX, MAXIMUM_SIDE_PX = 64, 4096
+MAXIMUM_ASPECT_RATIO = 20
+MAXIMUM_S3_BYTES = 15 * 1024 * 1024
+MAXIMUM_REQUEST_BYTES = 4 * 1024 * 1024
+# A JPEG may be decoded at a half, a quarter or an eighth of its size, but not below this.
+DECODED_SIDE_PX = 448
+
+
+class Problem(Enum):
+    """Why an image is refused."""
+
+    TOO_MANY_BYTES = "too many bytes"
+    NOT_AN_IMAGE = "not a readable PNG or JPEG"
+    TOO_LARGE = "too large"
+    TOO_SMALL = "too small"
+    TOO_LONG = "too long for its width"
+
+
+class UnusableImageError(Exception):
+    """Custom Labels does not take this image."""
+
+    def __init__(self, problem: Problem, message: str) -> None:
+        super().__init__(message)
+        self.problem = problem
+
+
+def decode(content: bytes, maximum_bytes: int = MAXIMUM_S3_BYTES) -> Image.Image:
+    """The image, told by its content and not by its name. Raises UnusableImageError."""
+    if len(content) > maximum_bytes:
+        message = f"The image has {len(content)} bytes, more than {maximum_bytes}."
+        raise UnusableImageError(Problem.TOO_MANY_BYTES, message)
+    try:
+        image = Image.open(BytesIO(content), formats=FORMATS)
+        _check_dimensions(*image.size)
+        image.draft("RGB", (DECODED_SIDE_PX, DECODED_SIDE_PX))
+        image.load()
+    except Image.DecompressionBombError as error:
+        raise UnusableImageError(Problem.TOO_LARGE, "The image has too many pixels.") from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        # Pillow reports a damaged PNG as SyntaxError and a damaged JPEG as OSError.
+        message = "The image is not a PNG or JPEG that can be read."
+        raise UnusableImageError(Problem.NOT_AN_IMAGE, message) from error
+    return image
+
+
+def _check_dimensions(width_px: int, height_px: int) -> None:
+    longer, shorter = max(width_px, height_px), min(width_px, height_px)
+    size = f"{width_px} x {height_px} px"
+    if longer > MAXIMUM_SIDE_PX:
+        message = f"The image is {size}; {MAXIMUM_SIDE_PX} px a side are the most."
+        raise UnusableImageError(Problem.TOO_LARGE, message)
+    if shorter < MINIMUM_SIDE_PX:
+        message = f"The image is {size}; {MINIMUM_SIDE_PX} px a side are the least."
+        raise UnusableImageError(Problem.TOO_SMALL, message)
+    if longer > MAXIMUM_ASPECT_RATIO * shorter:
+        message = f"The image is {size}; one side may be {MAXIMUM_ASPECT_RATIO} times the other."
+        raise UnusableImageError(Problem.TOO_LONG, message)

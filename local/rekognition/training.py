@@ -1,0 +1,350 @@
+"""One training: reads the images, trains, tests, and leaves the files that Custom Labels leaves.
+
+Called by ``service`` in a background thread, once a project version. A training that cannot
+succeed ends in an outcome without a model, and a message that says why; the manifest summary then
+lists the reasons.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from local.rekognition import classifier, evaluation, images
+from local.rekognition.backbone import EMBEDDING_SIZE, Backbone, Embedding
+from local.rekognition.classifier import Classifier
+from local.rekognition.evaluation import Evaluation
+from local.rekognition.manifest import (
+    MAXIMUM_INVALID_SHARE,
+    MAXIMUM_LABELS,
+    Entry,
+    LineProblem,
+    label_counts,
+)
+from local.rekognition.objects import ObjectStore, parse_s3_uri
+
+MINIMUM_LABELS = 2
+MINIMUM_LABEL_OVERLAP = 0.5
+READERS = max(1, min(4, os.cpu_count() or 1))
+
+DIMENSION_PROBLEMS = {
+    images.Problem.TOO_LARGE,
+    images.Problem.TOO_SMALL,
+    images.Problem.TOO_LONG,
+}
+
+
+@dataclass(frozen=True)
+class ResultFiles:
+    """Where a training's files go, named as Custom Labels names them."""
+
+    bucket: str
+    prefix: str
+    project_name: str
+    version_name: str
+
+    def key(self, kind: str) -> str:
+        name = f"{kind}-{self.project_name}-{self.version_name}.json"
+        return f"{self.prefix.rstrip('/')}/{name}" if self.prefix else name
+
+    @property
+    def evaluation_summary(self) -> str:
+        return self.key("EvaluationResultSummary")
+
+    @property
+    def manifest_summary(self) -> str:
+        return self.key("ManifestSummary")
+
+    def snapshot(self, dataset: str) -> str:
+        """The images that were used, for ``Training`` or ``Testing``."""
+        return self.key(f"{dataset}GroundTruth")
+
+    def validation(self, dataset: str) -> str:
+        """All lines, with what is wrong with them, for ``Training`` or ``Testing``."""
+        return self.key(f"{dataset}ManifestWithValidation")
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """What to train on: the entries that the datasets held when the training was asked for."""
+
+    project_version_arn: str
+    files: ResultFiles
+    training: Sequence[Entry]
+    testing: Sequence[Entry]
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """What a successful training leaves in memory."""
+
+    classifier: Classifier
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True)
+class TrainingOutcome:
+    """How a training ended; ``model`` is None when it failed."""
+
+    message: str
+    model: TrainedModel | None = None
+    has_validation_files: bool = False
+
+
+class _AccessRefusedError(Exception):
+    """The images may not be read."""
+
+
+@dataclass(frozen=True)
+class _UsableImage:
+    entry: Entry
+    label: str
+    embedding: Embedding
+
+
+@dataclass(frozen=True)
+class _CheckedDataset:
+    """A dataset's lines after their images were read."""
+
+    entries: Sequence[Entry]
+    errors: Sequence[tuple[LineProblem, ...]]
+    usable: Sequence[_UsableImage]
+
+    @property
+    def usable_labels(self) -> list[str]:
+        return sorted({image.label for image in self.usable})
+
+    @property
+    def embeddings(self) -> npt.NDArray[np.float32]:
+        if not self.usable:
+            return np.zeros((0, EMBEDDING_SIZE), dtype=np.float32)
+        return np.stack([image.embedding for image in self.usable])
+
+    @property
+    def invalid_indices(self) -> list[int]:
+        return [index for index, errors in enumerate(self.errors) if errors]
+
+
+def run(
+    job: TrainingJob, objects: ObjectStore, backbone: Backbone, written_at: float
+) -> TrainingOutcome:
+    """Trains, and writes the result files. ``written_at`` is the time that the files bear."""
+    try:
+        training = _check_images(job.training, objects, backbone)
+        testing = _check_images(job.testing, objects, backbone)
+        problems = _content_problems(training, testing)
+    except _AccessRefusedError as error:
+        training = testing = _CheckedDataset((), (), ())
+        problems = [LineProblem("ERROR_INVALID_PERMISSIONS_IMAGES_S3_BUCKET", str(error))]
+    try:
+        _write_validation(job.files, objects, training, testing, problems)
+    except (KeyError, PermissionError):
+        return TrainingOutcome(f"Cannot write to the output bucket {job.files.bucket}.")
+    if problems:
+        reasons = "; ".join(f"{problem.code}: {problem.message}" for problem in problems)
+        return TrainingOutcome(f"The manifest file has errors. {reasons}", None, True)
+    model, confidences = _train(training, testing)
+    _write_results(
+        job,
+        objects,
+        model,
+        training=training,
+        testing=testing,
+        confidences=confidences,
+        written_at=written_at,
+    )
+    return TrainingOutcome("The model is ready to run.", model, True)
+
+
+def _check_images(
+    entries: Sequence[Entry], objects: ObjectStore, backbone: Backbone
+) -> _CheckedDataset:
+    def check(entry: Entry) -> _UsableImage | tuple[LineProblem, ...]:
+        if entry.errors or entry.label is None:
+            return entry.errors
+        embedding = _read_embedding(entry, objects, backbone)
+        if isinstance(embedding, LineProblem):
+            return (embedding,)
+        return _UsableImage(entry, entry.label, embedding)
+
+    with ThreadPoolExecutor(READERS, thread_name_prefix="read-images") as pool:
+        checked = list(pool.map(check, entries))
+    return _CheckedDataset(
+        entries,
+        [() if isinstance(found, _UsableImage) else found for found in checked],
+        [found for found in checked if isinstance(found, _UsableImage)],
+    )
+
+
+def _read_embedding(
+    entry: Entry, objects: ObjectStore, backbone: Backbone
+) -> Embedding | LineProblem:
+    location = parse_s3_uri(entry.source_ref)
+    if location is None:
+        message = f"{entry.source_ref} is not the address of an S3 object."
+        return LineProblem("ERROR_INVALID_SOURCE_REF_FORMAT", message)
+    try:
+        content = objects.get(location.bucket, location.key, None)
+        return backbone.embed_content(content, images.decode(content))
+    except KeyError:
+        return LineProblem("ERROR_INVALID_IMAGE", f"{entry.source_ref} does not exist.")
+    except PermissionError as error:
+        raise _AccessRefusedError(f"{entry.source_ref} may not be read.") from error
+    except images.UnusableImageError as error:
+        is_dimension = error.problem in DIMENSION_PROBLEMS
+        code = "ERROR_INVALID_IMAGE_DIMENSION" if is_dimension else "ERROR_INVALID_IMAGE"
+        return LineProblem(code, str(error))
+
+
+def _content_problems(training: _CheckedDataset, testing: _CheckedDataset) -> list[LineProblem]:
+    """The terminal errors of both datasets taken together, in Custom Labels' codes."""
+    problems: list[LineProblem] = []
+    for name, dataset in (("training", training), ("testing", testing)):
+        if len(dataset.invalid_indices) > MAXIMUM_INVALID_SHARE * len(dataset.entries):
+            message = f"The {name} manifest has too many invalid rows."
+            problems.append(LineProblem("ERROR_TOO_MANY_INVALID_ROWS_IN_MANIFEST", message))
+    if len(_buckets([*training.entries, *testing.entries])) > 1:
+        message = "The images are in more than one S3 bucket."
+        problems.append(LineProblem("ERROR_IMAGES_IN_MULTIPLE_S3_BUCKETS", message))
+    given = (list(label_counts(training.entries)), list(label_counts(testing.entries)))
+    problems += _label_problems(
+        *given, "ERROR_MANIFEST_TOO_FEW_LABELS", "ERROR_INSUFFICIENT_LABEL_OVERLAP"
+    )
+    if not problems:
+        problems += _label_problems(
+            training.usable_labels,
+            testing.usable_labels,
+            "ERROR_MANIFEST_TOO_FEW_USABLE_LABELS",
+            "ERROR_INSUFFICIENT_USABLE_LABEL_OVERLAP",
+        )
+    return problems
+
+
+def _label_problems(
+    training_labels: Sequence[str], testing_labels: Sequence[str], too_few: str, no_overlap: str
+) -> list[LineProblem]:
+    if len(training_labels) < MINIMUM_LABELS:
+        message = f"The training manifest has fewer than {MINIMUM_LABELS} labels."
+        return [LineProblem(too_few, message)]
+    if len(training_labels) > MAXIMUM_LABELS:
+        message = f"The training manifest has more than {MAXIMUM_LABELS} labels."
+        return [LineProblem("ERROR_MANIFEST_TOO_MANY_LABELS", message)]
+    shared = set(training_labels) & set(testing_labels)
+    if len(shared) < MINIMUM_LABEL_OVERLAP * len(training_labels):
+        message = "Less than half of the training labels are in the testing manifest."
+        return [LineProblem(no_overlap, message)]
+    return []
+
+
+def _buckets(entries: Iterable[Entry]) -> set[str]:
+    locations = (parse_s3_uri(entry.source_ref) for entry in entries)
+    return {location.bucket for location in locations if location is not None}
+
+
+def _train(
+    training: _CheckedDataset, testing: _CheckedDataset
+) -> tuple[TrainedModel, npt.NDArray[np.float64]]:
+    """The model, and its confidences for the usable test images."""
+    labels = training.usable_labels
+    numbers = {label: number for number, label in enumerate(labels)}
+    known_tests = [index for index, image in enumerate(testing.usable) if image.label in numbers]
+    trained = classifier.train(
+        labels,
+        training.embeddings,
+        np.array([numbers[image.label] for image in training.usable], dtype=np.intp),
+        testing.embeddings[known_tests],
+        np.array([numbers[testing.usable[index].label] for index in known_tests], dtype=np.intp),
+    )
+    confidences = trained.confidences(testing.embeddings)
+    truths = [image.label for image in testing.usable]
+    return TrainedModel(trained, evaluation.evaluate(labels, truths, confidences)), confidences
+
+
+def _write_validation(
+    files: ResultFiles,
+    objects: ObjectStore,
+    training: _CheckedDataset,
+    testing: _CheckedDataset,
+    problems: Sequence[LineProblem],
+) -> None:
+    for name, dataset in (("Training", training), ("Testing", testing)):
+        lines = (
+            _validated_line(entry, errors)
+            for entry, errors in zip(dataset.entries, dataset.errors, strict=True)
+        )
+        _put_lines(objects, files.bucket, files.validation(name), lines)
+    manifest_summary = {
+        "statistics": {"training": _statistics(training), "testing": _statistics(testing)},
+        "errors": [problem.as_json() for problem in problems],
+    }
+    objects.put(files.bucket, files.manifest_summary, json.dumps(manifest_summary).encode())
+
+
+def _validated_line(entry: Entry, errors: Sequence[LineProblem]) -> dict[str, Any]:
+    line = dict(entry.content)
+    if errors:
+        line["errors"] = [error.as_json() for error in errors]
+    if entry.warnings:
+        line["warnings"] = [warning.as_json() for warning in entry.warnings]
+    return line
+
+
+def _statistics(dataset: _CheckedDataset) -> dict[str, Any]:
+    """A dataset's part of the manifest summary; line indices count from 0."""
+    invalid = dataset.invalid_indices
+    ignored = sum(1 for entry in dataset.entries if entry.label is None and not entry.errors)
+    return {
+        "use_case": "IMAGE_LEVEL_LABELS" if dataset.usable else "NOT_DETERMINED",
+        "total_json_lines": len(dataset.entries),
+        "valid_json_lines": len(dataset.entries) - len(invalid),
+        "invalid_json_lines": len(invalid),
+        "ignored_json_lines": ignored,
+        "error_json_line_indices": invalid,
+        "errors": [],
+    }
+
+
+def _write_results(
+    job: TrainingJob,
+    objects: ObjectStore,
+    model: TrainedModel,
+    *,
+    training: _CheckedDataset,
+    testing: _CheckedDataset,
+    confidences: npt.NDArray[np.float64],
+    written_at: float,
+) -> None:
+    files = job.files
+    trained_on = (
+        evaluation.training_line(image.entry.source_ref, image.label, written_at)
+        for image in training.usable
+    )
+    _put_lines(objects, files.bucket, files.snapshot("Training"), trained_on)
+    tested_on = evaluation.testing_lines(
+        model.evaluation,
+        [image.entry.source_ref for image in testing.usable],
+        [image.label for image in testing.usable],
+        confidences,
+        written_at,
+    )
+    _put_lines(objects, files.bucket, files.snapshot("Testing"), tested_on)
+    results = evaluation.summary(
+        model.evaluation,
+        job.project_version_arn,
+        written_at,
+        training_images=len(training.usable),
+        testing_images=len(testing.usable),
+    )
+    objects.put(files.bucket, files.evaluation_summary, json.dumps(results).encode())
+
+
+def _put_lines(
+    objects: ObjectStore, bucket: str, key: str, lines: Iterable[Mapping[str, Any]]
+) -> None:
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    objects.put(bucket, key, text.encode())

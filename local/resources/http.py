@@ -1,0 +1,133 @@
+"""API Gateway HTTP APIs, which local/http_api.py serves."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from local.constants import REGION
+from local.http_api import Api, Authorizer, Integration, Route
+from local.resources.base import Created, Resource, ResourceType, integer, names
+
+
+def _short_id(resource: Resource) -> str:
+    return hashlib.sha256(f"{resource.stack.stack_id} {resource.logical_id}".encode()).hexdigest()[
+        :10
+    ]
+
+
+def _api(resource: Resource) -> Api:
+    return resource.runtime.http_apis.apis[str(resource.properties["ApiId"])]
+
+
+class HttpApi(ResourceType):
+    type_name = "AWS::ApiGatewayV2::Api"
+    properties = names("CorsConfiguration Description DisableExecuteApiEndpoint Name ProtocolType")
+
+    def create(self, resource: Resource) -> Created:
+        if resource.properties["ProtocolType"] != "HTTP":
+            raise NotImplementedError("only HTTP APIs")
+        api_id = _short_id(resource)
+        cors = resource.properties.get("CorsConfiguration")
+        resource.runtime.http_apis.apis[api_id] = Api(api_id, cors)
+        endpoint = f"{resource.runtime.http_apis.base}{api_id}"
+        return Created(api_id, {"ApiEndpoint": endpoint, "ApiId": api_id})
+
+    def update(self, resource: Resource) -> Created:
+        api = resource.runtime.http_apis.apis[resource.physical_id]
+        api.cors = resource.properties.get("CorsConfiguration")
+        return Created(resource.physical_id, resource.attributes)
+
+    def delete(self, resource: Resource) -> None:
+        resource.runtime.http_apis.apis.pop(resource.physical_id, None)
+
+
+class HttpIntegration(ResourceType):
+    type_name = "AWS::ApiGatewayV2::Integration"
+    properties = names(
+        "ApiId IntegrationMethod IntegrationType IntegrationUri PayloadFormatVersion TimeoutInMillis"
+    )
+    ignored = names("Description")
+
+    def create(self, resource: Resource) -> Created:
+        given, integration_id = resource.properties, _short_id(resource)
+        if given["IntegrationType"] != "AWS_PROXY" or given.get("PayloadFormatVersion") != "2.0":
+            raise NotImplementedError("only AWS_PROXY with PayloadFormatVersion 2.0")
+        timeout_s = integer(given.get("TimeoutInMillis", 30_000)) / 1000
+        _api(resource).integrations[integration_id] = Integration(
+            given["IntegrationUri"], min(timeout_s, 30.0)
+        )
+        return Created(integration_id, {"IntegrationId": integration_id})
+
+    def update(self, resource: Resource) -> Created:
+        return self.create(resource)
+
+    def delete(self, resource: Resource) -> None:
+        _api(resource).integrations.pop(resource.physical_id, None)
+
+
+class HttpRoute(ResourceType):
+    type_name = "AWS::ApiGatewayV2::Route"
+    properties = names("ApiId AuthorizationScopes AuthorizationType AuthorizerId RouteKey Target")
+    ignored = names("OperationName")
+
+    def create(self, resource: Resource) -> Created:
+        given, route_id = resource.properties, _short_id(resource)
+        kind = given.get("AuthorizationType", "NONE")
+        if kind not in ("NONE", "JWT") or (kind == "JWT") != ("AuthorizerId" in given):
+            raise NotImplementedError(f"AuthorizationType {kind}, AuthorizerId")
+        _api(resource).routes[route_id] = Route(
+            given["RouteKey"],
+            str(given["Target"]).removeprefix("integrations/"),
+            given.get("AuthorizerId"),
+            tuple(given.get("AuthorizationScopes", [])),
+        )
+        return Created(route_id, {"RouteId": route_id})
+
+    def update(self, resource: Resource) -> Created:
+        return self.create(resource)
+
+    def delete(self, resource: Resource) -> None:
+        _api(resource).routes.pop(resource.physical_id, None)
+
+
+class HttpStage(ResourceType):
+    type_name = "AWS::ApiGatewayV2::Stage"
+    properties = names("AccessLogSettings ApiId AutoDeploy StageName StageVariables")
+    ignored = names("DefaultRouteSettings Description RouteSettings Tags")
+
+    def create(self, resource: Resource) -> Created:
+        name = str(resource.properties["StageName"])
+        if not resource.properties.get("AutoDeploy"):
+            raise NotImplementedError("stages without AutoDeploy")
+        _api(resource).stages[name] = dict(resource.properties.get("StageVariables", {}))
+        return Created(name)
+
+    def update(self, resource: Resource) -> Created:
+        return self.create(resource)
+
+    def delete(self, resource: Resource) -> None:
+        _api(resource).stages.pop(resource.physical_id, None)
+
+
+class HttpAuthorizer(ResourceType):
+    type_name = "AWS::ApiGatewayV2::Authorizer"
+    properties = names("ApiId AuthorizerType IdentitySource JwtConfiguration Name")
+
+    def create(self, resource: Resource) -> Created:
+        given, authorizer_id = resource.properties, _short_id(resource)
+        source: Any = given.get("IdentitySource")
+        if given["AuthorizerType"] != "JWT" or source != ["$request.header.Authorization"]:
+            raise NotImplementedError(f"authorizers other than JWT from the header: {source}")
+        jwt = given["JwtConfiguration"]
+        issuer = str(jwt["Issuer"])
+        if not issuer.startswith(f"https://cognito-idp.{REGION}.amazonaws.com/"):
+            raise NotImplementedError(f"tokens of another issuer than Cognito: {issuer}")
+        _api(resource).authorizers[authorizer_id] = Authorizer(issuer, tuple(jwt["Audience"]))
+        return Created(authorizer_id, {"AuthorizerId": authorizer_id})
+
+    def update(self, resource: Resource) -> Created:
+        return self.create(resource)
+
+    def delete(self, resource: Resource) -> None:
+        _api(resource).authorizers.pop(resource.physical_id, None)

@@ -1,0 +1,163 @@
+"""Puts the runtime together: `start` deploys a template on a port, `stop` ends everything."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local import moto_patches
+from local.authorization import Authorizer
+from local.calls import CallLog
+from local.clock import Clock
+from local.constants import (
+    ACCOUNT_ID,
+    API_PREFIX,
+    CONTROL_PREFIX,
+    DEFAULT_PORT,
+    REGION,
+    SIGN_IN_PREFIX,
+    STACK_NAME,
+)
+from local.control import Control
+from local.events import EventBus
+from local.executions import Executions
+from local.faults import Faults
+from local.functions import FunctionPool
+from local.gateway import Gateway
+from local.http_api import HttpApis
+from local.http_server import Server
+from local.identity import Identities
+from local.mail import Mailbox
+from local.queues import QueuePollers
+from local.rekognition.service import RekognitionService
+from local.rekognition_calls import BucketStore
+from local.runtime import Runtime
+from local.schedules import Schedules
+from local.stack import Stack
+from local.tokens import SignIn
+
+if TYPE_CHECKING:
+    from local.gateway import Page
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be chosen at start."""
+
+    template: Path = Path("template.yaml")
+    port: int = DEFAULT_PORT
+    time_scale: float = 1.0
+    data_dir: Path = Path(".local")
+    stack_name: str = STACK_NAME
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    tps_per_inference_unit: float = 5.0
+
+
+class PortTakenError(Exception):
+    """Something else listens on the port."""
+
+
+_servers: dict[int, Server] = {}
+
+
+def start(settings: Settings) -> Runtime:
+    """The running stack, deployed from the template; TemplateError when it cannot be."""
+    runtime, server = _assemble(settings)
+    _servers[id(runtime)] = server
+    try:
+        runtime.stack = Stack(runtime, settings.template, settings.parameters)
+        runtime.stack.deploy()
+        runtime.schedules.start()
+        _write_description(runtime)
+    except BaseException:
+        stop(runtime)
+        raise
+    return runtime
+
+
+def stop(runtime: Runtime) -> None:
+    """End workers, timers and the server, and write down which permissions were used."""
+    report = os.environ.get("LABELLOOP_PERMISSIONS_LOG")
+    if report:
+        runtime.authorizer.append_permissions(Path(report))
+    for part in (
+        runtime.schedules,
+        runtime.queues,
+        runtime.bus,
+        runtime.http_apis,
+        runtime.functions,
+        runtime.rekognition,
+    ):
+        close = getattr(part, "close", None)
+        if close is not None:
+            with contextlib.suppress(Exception):
+                close()
+    server = _servers.pop(id(runtime), None)
+    if server is not None:
+        server.close()
+
+
+def _assemble(settings: Settings) -> tuple[Runtime, Server]:
+    # moto's own boto3 clients, and samtranslator's, must not look for the developer's configuration.
+    os.environ["AWS_DEFAULT_REGION"] = REGION
+    os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
+    clock = Clock(settings.time_scale)
+    runtime = Runtime(
+        port=settings.port,
+        region=REGION,
+        account_id=ACCOUNT_ID,
+        stack_name=settings.stack_name,
+        clock=clock,
+        identities=Identities(),
+        authorizer=Authorizer(ACCOUNT_ID),
+        calls=CallLog(),
+        faults=Faults(),
+        data_dir=settings.data_dir,
+    )
+    runtime.mailbox = Mailbox()
+    runtime.functions = FunctionPool(runtime, settings.data_dir / "logs")
+    runtime.bus = EventBus(runtime)
+    runtime.queues = QueuePollers(runtime)
+    runtime.schedules = Schedules(runtime)
+    runtime.executions = Executions(runtime)
+    runtime.http_apis = HttpApis(runtime)
+    runtime.rekognition = RekognitionService(
+        BucketStore(runtime),
+        clock.now,  # runs fast by itself: durations need no scale of their own
+        settings.data_dir / "cache",
+        REGION,
+        ACCOUNT_ID,
+        tps_per_inference_unit=settings.tps_per_inference_unit,
+    )
+    pages: dict[str, Page] = {
+        CONTROL_PREFIX: Control(runtime),
+        API_PREFIX: runtime.http_apis,
+        SIGN_IN_PREFIX: SignIn(),
+    }
+    try:
+        server = Server(settings.port, Gateway(runtime, pages))
+    except OSError as error:
+        raise PortTakenError(
+            f"port {settings.port} is taken: stop what listens there, or choose another with "
+            "--port (0 takes a free one)"
+        ) from error
+    runtime.port = server.server_port
+    os.environ["MOTO_PORT"] = str(runtime.port)
+    moto_patches.apply(runtime)
+    server.start()
+    return runtime, server
+
+
+def _write_description(runtime: Runtime) -> None:
+    assert runtime.stack is not None
+    runtime.data_dir.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(runtime.stack.describe(), indent=2) + "\n"
+    (runtime.data_dir / "stack.json").write_text(text, encoding="utf-8")

@@ -1,0 +1,53 @@
+"""CloudFormation's DescribeStacks, so that the command line finds the stack's outputs as on AWS.
+
+Everything else of CloudFormation is refused: the stack is deployed by local/stack.py.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
+
+from local import protocols
+from local.protocols import Response
+
+if TYPE_CHECKING:
+    from local.calls import Call
+    from local.runtime import Runtime
+
+_NAMESPACE = "http://cloudformation.amazonaws.com/doc/2010-05-15/"
+
+
+def handle(call: Call, runtime: Runtime) -> Response:
+    """The answer to DescribeStacks."""
+    if call.operation != "DescribeStacks":
+        message = f"the embedded runtime has no cloudformation.{call.operation}"
+        return protocols.error_response("cloudformation", "NotImplemented", message, 501)
+    stack, name = runtime.stack, call.params.get("StackName")
+    if stack is None or (name and name not in (runtime.stack_name, stack.stack_id)):
+        message = f"Stack with id {name} does not exist"
+        return protocols.error_response("cloudformation", "ValidationError", message, 400)
+    described = stack.describe()
+    outputs = _members("Output", described["outputs"])
+    parameters = _members("Parameter", described["parameters"])
+    body = (
+        f'<DescribeStacksResponse xmlns="{_NAMESPACE}"><DescribeStacksResult><Stacks><member>'
+        f"<StackName>{escape(runtime.stack_name)}</StackName>"
+        f"<StackId>{escape(stack.stack_id)}</StackId>"
+        f"<StackStatus>{described['status']}</StackStatus>"
+        f"<CreationTime>{described['created']}</CreationTime>"
+        f"<Outputs>{outputs}</Outputs><Parameters>{parameters}</Parameters>"
+        "</member></Stacks></DescribeStacksResult>"
+        f"<ResponseMetadata><RequestId>{uuid.uuid4()}</RequestId></ResponseMetadata>"
+        "</DescribeStacksResponse>"
+    )
+    return Response(200, [("Content-Type", "text/xml")], body.encode())
+
+
+def _members(kind: str, values: dict[str, object]) -> str:
+    return "".join(
+        f"<member><{kind}Key>{escape(key)}</{kind}Key>"
+        f"<{kind}Value>{escape(str(value))}</{kind}Value></member>"
+        for key, value in values.items()
+    )

@@ -1,0 +1,123 @@
+"""``make validate``: every check of the template that needs no account.
+
+SAM's own validation, cfn-lint on the template and on its translation (where circles and limits
+show), a build with Python 3.13, and a look into the built layer: its libraries must be for arm64.
+"""
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+from samtranslator.yaml_helper import yaml_parse
+
+ROOT = Path(__file__).parent.parent
+SAM = ROOT / ".venv-sam/bin/sam"
+BUILT = ROOT / ".aws-sam/build"
+RUNTIME = "python3.13"
+ARM64_MARK = "aarch64"
+REGION = "us-east-1"
+MOST_LAYER_MB = 250
+
+
+def main() -> None:
+    """Run all checks; the first that fails ends the program with its own words."""
+    _say("sam validate --lint")
+    _run(str(SAM), "validate", "--lint", "--region", REGION)
+    _say("cfn-lint template.yaml")
+    _run(_tool("cfn-lint"), "template.yaml")
+    _say("cfn-lint on the translated template")
+    _lint_translation()
+    _say(f"sam build, with {_python()}")
+    _build()
+    _say("the built layer is for arm64")
+    _check_layer()
+    _say("all checks passed")
+
+
+def _say(what: str) -> None:
+    print(f"validate: {what}", flush=True)  # noqa: T201
+
+
+def _tool(name: str) -> str:
+    return str(Path(sys.executable).parent / name)
+
+
+def _run(*command: str, env: dict[str, str] | None = None) -> None:
+    result = subprocess.run(command, cwd=ROOT, env=env, text=True, capture_output=True, check=False)
+    if result.returncode:
+        sys.exit(f"{result.stdout}\n{result.stderr}\n{' '.join(command)} failed.")
+
+
+def _lint_translation() -> None:
+    logging.getLogger("samtranslator").setLevel(logging.CRITICAL)
+    os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
+    template = yaml_parse((ROOT / "template.yaml").read_text())
+    for resource in template["Resources"].values():
+        properties = resource.get("Properties", {})
+        for local in ("CodeUri", "ContentUri"):
+            if local in properties:
+                properties[local] = "s3://bucket/key"
+        if "DefinitionUri" in properties:
+            definition = (ROOT / properties.pop("DefinitionUri")).read_text()
+            properties["Definition"] = yaml_parse(definition)
+    defaults = {
+        name: parameter["Default"] for name, parameter in template.get("Parameters", {}).items()
+    }
+    translated = Translator({}, Parser()).translate(template, defaults)
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(translated, file)
+        file.flush()
+        # W2001, W8001: the translation drops what only SAM's own sections used.
+        # W1030, W1031: substitutions stay names until a deployment.
+        _run(_tool("cfn-lint"), "--ignore-checks", "W2001", "W8001", "W1030", "W1031", "--", file.name)
+
+
+def _python() -> Path:
+    """The interpreter that the functions run on. Says how to get one where there is none."""
+    found = shutil.which(RUNTIME)
+    candidates = [Path(found)] if found else []
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    candidates += sorted(pyenv.glob("versions/3.13*/bin/python3.13"))
+    for candidate in candidates:
+        # pyenv's shims exist for versions that are not selected, and then fail.
+        works = subprocess.run([candidate, "-c", ""], capture_output=True, check=False)
+        if works.returncode == 0:
+            return candidate
+    sys.exit(
+        "sam build needs Python 3.13, the functions' runtime, and found none. Get it from your "
+        "system's packages, from python.org, or with pyenv: pyenv install 3.13"
+    )
+
+
+def _build() -> None:
+    shutil.rmtree(BUILT, ignore_errors=True)
+    path = f"{_python().parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "AWS_DEFAULT_REGION": REGION}
+    _run(str(SAM), "build", "--no-cached", env=environment)
+
+
+def _check_layer() -> None:
+    layer = BUILT / "CommonLayer" / "python"
+    if not (layer / "labelloop" / "errors.py").is_file():
+        sys.exit(f"The layer in {layer} has no labelloop package.")
+    compiled = sorted(layer.rglob("*.so"))
+    if not compiled:
+        sys.exit("The layer has no compiled library at all, though pydantic needs one.")
+    wrong = [library for library in compiled if ARM64_MARK not in library.name]
+    if wrong:
+        sys.exit(f"These libraries of the layer are not for arm64: {wrong}")
+    size_mb = sum(file.stat().st_size for file in layer.rglob("*") if file.is_file()) / 1024 / 1024
+    if size_mb > MOST_LAYER_MB:
+        sys.exit(f"The layer has {size_mb:.0f} MB; Lambda takes {MOST_LAYER_MB}.")
+    _say(f"{len(compiled)} compiled libraries, {size_mb:.0f} MB in all")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,350 @@
+"""Prints, as JSON, how moto behaves without the runtime's patches; run in a process of its own."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+os.environ["TZ"] = "Etc/GMT-3"  # three hours east of Greenwich, whatever the sign says
+time.tzset()
+os.environ.update(AWS_DEFAULT_REGION="us-east-1", AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b")
+
+import boto3  # noqa: E402
+from moto import mock_aws  # noqa: E402
+from moto.core.config import default_user_config  # noqa: E402
+
+ROLE = "arn:aws:iam::123456789012:role/anything"
+FACTS: dict[str, Any] = {
+    "runs_definitions_unasked": bool(
+        default_user_config.get("stepfunctions", {}).get("execute_state_machine")
+    )
+}
+
+
+def fact(function: Callable[[], Any]) -> Callable[[], Any]:
+    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+        FACTS[function.__name__] = function()
+    return function
+
+
+def one_state(state: dict[str, Any]) -> dict[str, Any]:
+    return {"StartAt": "A", "States": {"A": {"End": True, **state}}}
+
+
+def create(definition: dict[str, Any], kind: str = "STANDARD") -> str:
+    client = boto3.client("stepfunctions")
+    name = f"machine-{time.time_ns()}"
+    text = json.dumps(definition)
+    answer = client.create_state_machine(name=name, definition=text, roleArn=ROLE, type=kind)
+    return answer["stateMachineArn"]
+
+
+def run(definition: dict[str, Any], kind: str = "STANDARD") -> dict[str, Any]:
+    client = boto3.client("stepfunctions")
+    arn = client.start_execution(stateMachineArn=create(definition, kind), name="one")
+    while True:
+        answer = client.describe_execution(executionArn=arn["executionArn"])
+        if answer["status"] != "RUNNING":
+            return answer
+        time.sleep(0.01)
+
+
+def messages_after(act: Callable[[str], None], pattern: dict[str, Any], state: str) -> list[Any]:
+    sqs, events = boto3.client("sqs"), boto3.client("events")
+    url = sqs.create_queue(QueueName="seen")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+    events.put_rule(Name="rule", EventPattern=json.dumps(pattern), State=state)
+    events.put_targets(Rule="rule", Targets=[{"Id": "1", "Arn": arn["QueueArn"]}])
+    act(url)
+    received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+    return [json.loads(message["Body"]) for message in received]
+
+
+@fact
+def folders_listed_for_one_request() -> int:
+    from moto import backends
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    app = DomainDispatcherApplication(create_backend_app)
+    listed = []
+    real = backends.os.listdir
+    backends.os.listdir = lambda path: listed.append(path) or real(path)
+    app.get_backend_for_host("s3.us-east-1.amazonaws.com")
+    app.get_backend_for_host("s3.us-east-1.amazonaws.com")
+    backends.os.listdir = real
+    return len(listed)
+
+
+@fact
+def unnamed_execution() -> str:
+    arn = create(one_state({"Type": "Pass"}))
+    client = boto3.client("stepfunctions")
+    return client.start_execution(stateMachineArn=arn)["executionArn"].rsplit(":", 1)[1]
+
+
+@fact
+def express_type() -> str:
+    from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+    create(one_state({"Type": "Pass"}), "EXPRESS")
+    return stepfunctions_parser_backends["123456789012"]["us-east-1"].state_machines[-1].sm_type
+
+
+@fact
+def threads_kept_after_an_execution() -> int:
+    from moto.stepfunctions.parser.utils import TMP_THREADS
+
+    TMP_THREADS.clear()
+    run(one_state({"Type": "Pass"}))
+    return len(TMP_THREADS)
+
+
+@fact
+def output_that_is_text() -> str:
+    return run(one_state({"Type": "Pass", "Result": "text"}))["output"]
+
+
+@fact
+def describes_an_execution_that_uses_its_start_time() -> bool:
+    try:
+        run(one_state({"Type": "Pass", "Parameters": {"at.$": "$$.Execution.StartTime"}}))
+    except TypeError:
+        return False
+    return True
+
+
+@fact
+def accepts_a_missing_target() -> bool:
+    return bool(create({"StartAt": "A", "States": {"A": {"Type": "Pass", "Next": "Nowhere"}}}))
+
+
+@fact
+def parses_for_two_executions() -> int:
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+
+    parsed = []
+    real = AmazonStateLanguageParser.parse
+    client = boto3.client("stepfunctions")
+    arn = create(one_state({"Type": "Pass"}))
+    AmazonStateLanguageParser.parse = staticmethod(lambda text: parsed.append(1) or real(text))
+    for name in "ab":
+        client.start_execution(stateMachineArn=arn, name=name)
+    time.sleep(0.5)
+    AmazonStateLanguageParser.parse = staticmethod(real)
+    return len(parsed)
+
+
+@fact
+def caches_paths() -> bool:
+    from moto.stepfunctions.parser.asl.utils import json_path
+
+    return hasattr(json_path.parse, "cache_info")
+
+
+@fact
+def threads_for_one_pass_state() -> int:
+    started = []
+    real = threading.Thread.start
+    threading.Thread.start = lambda self: started.append(1) or real(self)
+    run(one_state({"Type": "Pass"}))
+    threading.Thread.start = real
+    return len(started)
+
+
+@fact
+def errors_logged_by_one_failure() -> int:
+    records: list[Any] = []
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = records.append
+    logger = logging.getLogger("moto.stepfunctions")
+    logger.addHandler(handler)
+    run({"StartAt": "A", "States": {"A": {"Type": "Fail", "Error": "E", "Cause": "c"}}})
+    logger.removeHandler(handler)
+    return len(records)
+
+
+@fact
+def map_gets_deeper() -> bool:
+    from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import (
+        iteration_worker,
+    )
+
+    depths: list[int] = []
+    real = iteration_worker.IterationWorker._eval_job
+
+    def _eval_job(self: Any, env: Any, job: Any) -> None:
+        depths.append(len(inspect.stack(0)))
+        real(self, env, job)
+
+    iteration_worker.IterationWorker._eval_job = _eval_job
+    one_at_a_time = {
+        "Type": "Map",
+        "MaxConcurrency": 1,
+        "ItemProcessor": one_state({"Type": "Pass"}),
+        "End": True,
+    }
+    items = {"Type": "Pass", "Result": [1, 2, 3], "Next": "A"}
+    run({"StartAt": "Items", "States": {"Items": items, "A": one_at_a_time}})
+    iteration_worker.IterationWorker._eval_job = real
+    return len(depths) == 3 and depths[0] < depths[1] < depths[2]
+
+
+@fact
+def retries_with_the_real_clock() -> bool:
+    from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+
+    return retrier_decl.time is time
+
+
+@fact
+def waits_for_a_timestamp_an_hour_ahead() -> bool:
+    """The local time is three hours ahead of UTC, so moto takes the timestamp for past."""
+    ahead = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
+    client = boto3.client("stepfunctions")
+    arn = create(one_state({"Type": "Wait", "Timestamp": ahead}))
+    execution = client.start_execution(stateMachineArn=arn, name="w")["executionArn"]
+    time.sleep(0.5)
+    return client.describe_execution(executionArn=execution)["status"] == "RUNNING"
+
+
+@fact
+def catches_states_runtime() -> str:
+    state = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::sns:publish",
+        "Parameters": {"Message.$": "$.not.there"},
+        "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}],
+    }
+    definition = one_state(state)
+    definition["States"]["Caught"] = {"Type": "Succeed"}
+    return run(definition)["status"]
+
+
+@fact
+def key_of_a_task() -> str:
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.credentials import (
+        StateCredentials,
+    )
+    from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
+
+    client = boto_client_for("us-east-1", "sqs", StateCredentials(ROLE))
+    return client._request_signer._credentials.access_key
+
+
+@fact
+def spelling_of_an_sdk_answer() -> list[str]:
+    resource = "arn:aws:states:::aws-sdk:sfn:listActivities"
+    answer = run(one_state({"Type": "Task", "Resource": resource, "Parameters": {}}))
+    return sorted(json.loads(answer.get("output", "{}")))
+
+
+@fact
+def describes_a_state_with_a_date_from_the_sdk() -> bool:
+    resource = "arn:aws:states:::aws-sdk:sfn:listStateMachines"
+    try:
+        run(one_state({"Type": "Task", "Resource": resource, "Parameters": {}}))
+    except TypeError:
+        return False
+    return True
+
+
+@fact
+def prefix_of_an_sdk_error() -> str:
+    resource = "arn:aws:states:::aws-sdk:ssm:getParameter"
+    state = {"Type": "Task", "Resource": resource, "Parameters": {"Name": "none"}}
+    return run(one_state(state))["error"]
+
+
+@fact
+def timeout_of_a_dynamodb_task() -> str:
+    from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import EvalTimeoutError
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+        state_task_service_dynamodb as module,
+    )
+
+    task = object.__new__(module.StateTaskServiceDynamoDB)
+    task._get_sfn_resource = lambda: "updateItem"
+    task._get_sfn_resource_type = lambda: "dynamodb"
+
+    class Env:
+        next_state_name = "A"
+        event_history_context = type("Context", (), {"source_event_id": 0})
+
+    return task._from_error(Env(), EvalTimeoutError()).error_name.error_name
+
+
+@fact
+def disabled_rule_delivers() -> int:
+    def act(_: str) -> None:
+        entry = {"Source": "mine", "DetailType": "d", "Detail": "{}"}
+        boto3.client("events").put_events(Entries=[entry])
+
+    return len(messages_after(act, {"source": ["mine"]}, "DISABLED"))
+
+
+@fact
+def accepts_a_wrong_schedule() -> bool:
+    boto3.client("scheduler").create_schedule(
+        Name="s",
+        ScheduleExpression="rate(1 minutes)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": "arn:aws:sqs:us-east-1:123456789012:q", "RoleArn": ROLE},
+    )
+    return True
+
+
+@fact
+def object_event() -> Any:
+    def act(_: str) -> None:
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket="bucket")
+        s3.put_bucket_notification_configuration(
+            Bucket="bucket", NotificationConfiguration={"EventBridgeConfiguration": {}}
+        )
+        s3.put_object(Bucket="bucket", Key="key", Body=b"x")
+
+    return messages_after(act, {"source": ["aws.s3"]}, "ENABLED")[0]["detail"]
+
+
+@fact
+def parameter_events() -> int:
+    def act(_: str) -> None:
+        boto3.client("ssm").put_parameter(Name="/a", Value="1", Type="String")
+
+    return len(messages_after(act, {"source": ["aws.ssm"]}, "ENABLED"))
+
+
+@fact
+def enforces_an_allowed_pattern() -> bool:
+    ssm = boto3.client("ssm")
+    try:
+        ssm.put_parameter(Name="/a", Value="abc", Type="String", AllowedPattern=r"\d+")
+    except ssm.exceptions.ClientError:
+        return True
+    return False
+
+
+@fact
+def messages_looked_at_to_receive_one() -> int:
+    from moto.sqs.models import Message
+
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName="deep")["QueueUrl"]
+    for number in range(50):
+        sqs.send_message(QueueUrl=url, MessageBody=str(number))
+    looked = []
+    real = Message.visible.fget
+    Message.visible = property(lambda self: looked.append(1) or real(self))
+    sqs.receive_message(QueueUrl=url)
+    Message.visible = property(real)
+    return len(looked)
+
+
+json.dump(FACTS, sys.stdout)

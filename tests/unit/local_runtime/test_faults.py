@@ -1,0 +1,83 @@
+"""Ordered faults fire where, when and as often as they were ordered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from local.faults import FaultError, Faults
+
+PUT = ("dynamodb", "PutItem", "DetectLabels")
+
+
+def ordered(**order: Any) -> Faults:
+    faults = Faults()
+    base = {"service": "dynamodb", "operation": "PutItem", "error": "ThrottlingException"}
+    faults.replace([{**base, **order}])
+    return faults
+
+
+def fired(faults: Faults, calls: int, call: tuple[str, str, str | None] = PUT) -> list[bool]:
+    return [faults.take(*call) is not None for _ in range(calls)]
+
+
+def test_a_fault_fires_once_unless_told_otherwise() -> None:
+    assert fired(ordered(), 3) == [True, False, False]
+
+
+def test_calls_can_be_let_through_first() -> None:
+    assert fired(ordered(after=2, times=2), 5) == [False, False, True, True, False]
+
+
+def test_a_fault_without_end_fires_every_time() -> None:
+    assert fired(ordered(times=-1), 4) == [True] * 4
+
+
+def test_other_calls_are_left_alone_and_not_counted() -> None:
+    faults = ordered(function="DetectLabels", after=1)
+    assert fired(faults, 5, ("dynamodb", "PutItem", "Other")) == [False] * 5
+    assert fired(faults, 5, ("dynamodb", "GetItem", "DetectLabels")) == [False] * 5
+    assert fired(faults, 5, ("s3", "PutItem", "DetectLabels")) == [False] * 5
+    assert fired(faults, 2) == [False, True]
+
+
+def test_a_star_stands_for_every_operation() -> None:
+    assert fired(ordered(operation="*"), 2, ("dynamodb", "GetItem", None)) == [True, False]
+
+
+def test_boto3s_name_for_a_service_is_understood() -> None:
+    faults = ordered(service="stepfunctions", operation="StartExecution")
+    assert fired(faults, 1, ("states", "StartExecution", None)) == [True]
+
+
+def test_clearing_lets_everything_through() -> None:
+    faults = ordered(times=-1)
+    faults.clear()
+    assert fired(faults, 2) == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("error", "given", "status"),
+    [("ThrottlingException", 429, 429), ("InternalServerError", None, 500), ("Whatever", None, 400)],
+)
+def test_the_status_is_the_given_one_or_the_usual_one(
+    error: str, given: int | None, status: int
+) -> None:
+    fault = ordered(error=error, status=given).take(*PUT)
+    assert fault is not None and (fault.error, fault.status) == (error, status)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {"operation": "PutItem", "error": "E"},
+        {"service": "s3", "operation": "PutObject"},
+        {"service": "s3", "operation": "PutObject", "error": "E", "when": "during"},
+        {"service": "s3", "operation": "PutObject", "error": "E", "count": 2},
+        "s3.PutObject",
+    ],
+)
+def test_an_order_that_cannot_be_understood_is_refused(order: Any) -> None:
+    with pytest.raises(FaultError):
+        Faults().replace([order])
