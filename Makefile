@@ -20,13 +20,13 @@ $(VENV)/ready: requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Label Loop needs Python 3.11 or newer; $(PYTHON) is older. Name another: make PYTHON=python3.13 ..."; exit 1; }
 	@echo "Making the virtual environment in $(VENV) (once, a minute or two) ..."
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
 	@touch $@
 
 $(SAM_VENV)/ready: requirements/sam.txt
 	@echo "Making the SAM CLI's own virtual environment in $(SAM_VENV) (once) ..."
 	@$(PYTHON) -m venv --clear $(SAM_VENV)
-	@$(SAM_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/sam.txt
+	@$(SAM_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/sam.txt
 	@touch $@
 
 demo: $(VENV)/ready ## Watch the whole loop improve a model, on this machine
@@ -62,10 +62,10 @@ docs: $(VENV)/ready ## Write the generated parts of the README
 	@$(BIN)/python -m scripts.make_docs
 
 lock: ## Resolve the locked requirements anew
-	@$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet --require-hashes -r requirements/lock.txt
-	@for name in dev sam; do .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras requirements/$$name.in -o requirements/$$name.txt || exit 1; done
-	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-header --no-strip-extras requirements/layer.in -c requirements/dev.txt -o layers/common/requirements.txt
-	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-strip-extras requirements/lock.in -o requirements/lock.txt
+	@$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet --require-hashes --no-deps -r requirements/lock.txt
+	@for name in dev sam; do .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-header requirements/layer.in -c requirements/dev.txt -o layers/common/requirements.txt
+	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/lock.in -o requirements/lock.txt
 
 clean: ## Remove everything that was made here, data of `make local` included
 	@rm -rf $(VENV) $(SAM_VENV) .venv-lock .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -11,10 +11,20 @@ import threading
 import time
 from pathlib import Path
 
-from local.constants import DEFAULT_PORT, STACK_NAME
-from local.runtime import Runtime
-from local.server import PortTakenError, Settings, start, stop
-from local.template import TemplateError
+from local.constants import DEFAULT_PORT, HOST, STACK_NAME
+
+# No client in this process may see the developer's own configuration, and moto makes clients while
+# it is imported: a profile that is chosen but not known would end it there. Nor may calls to
+# ourselves go to a proxy.
+for _name in [name for name in os.environ if name.startswith("AWS_")]:
+    del os.environ[_name]
+for _name in ("NO_PROXY", "no_proxy"):
+    os.environ[_name] = ",".join(filter(None, (os.environ.get(_name), HOST, "localhost")))
+os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+
+from local.runtime import Runtime  # noqa: E402
+from local.server import PortTakenError, Settings, start, stop  # noqa: E402
+from local.template import TemplateError  # noqa: E402
 
 
 def main(arguments: list[str]) -> int:

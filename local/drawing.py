@@ -224,10 +224,10 @@ def _lay_part(
 ) -> None:
     """Put one part on the ground, in place: turned, tilted, perhaps beyond the edge."""
     size = image.width
-    diameter = round(size * rng.uniform(0.23, 0.54))
+    diameter = round(size * rng.uniform(0.25, 0.55))
     drawn = diameter * SUPERSAMPLING
     part = _metal(outline(rng, drawn), rng, noise)
-    tilted = part.resize((diameter, round(diameter * rng.uniform(0.58, 1.0))), Image.Resampling.BOX)
+    tilted = part.resize((diameter, round(diameter * rng.uniform(0.6, 1.0))), Image.Resampling.BOX)
     turned = tilted.rotate(rng.uniform(0, 360), Image.Resampling.BICUBIC, expand=True)
     left = round(rng.uniform(-0.06, 1.06) * max(1, size - turned.width))
     top = round(rng.uniform(-0.06, 1.06) * max(1, size - turned.height))

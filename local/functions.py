@@ -410,8 +410,8 @@ class _Worker:
     def _too_large(self, request_id: str, size: int) -> Invocation:
         body = {
             "errorType": "Function.ResponseSizeTooLarge",
-            "errorMessage": f"Response payload size ({size} bytes) exceeded maximum allowed payload size "
-            f"({MAX_RESPONSE_BYTES} bytes).",
+            "errorMessage": f"Response payload size ({size} bytes) exceeded maximum allowed "
+            f"payload size ({MAX_RESPONSE_BYTES} bytes).",
         }
         return self._outcome(request_id, json.dumps(body).encode(), "Unhandled")
 
@@ -444,7 +444,7 @@ class FunctionPool:
         self._retries: set[threading.Timer] = set()
 
     def register(self, spec: FunctionSpec) -> None:
-        """Adds the function, or replaces it: workers of the old one end with what they are doing."""
+        """Adds the function, or replaces it: the old one's workers end with what they are doing."""
         limit = int(os.environ.get("LABELLOOP_MAX_WORKERS", DEFAULT_MAX_WORKERS))
         if spec.reserved_concurrency:
             limit = min(limit, spec.reserved_concurrency)

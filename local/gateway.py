@@ -70,6 +70,7 @@ _UNSIGNED_OPERATIONS = frozenset(
 _A2I_OPERATIONS = frozenset(
     ("StartHumanLoop", "DescribeHumanLoop", "ListHumanLoops", "StopHumanLoop", "DeleteHumanLoop")
 )
+_FORM = "application/x-www-form-urlencoded"
 _MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 
 
@@ -225,6 +226,8 @@ class Gateway:
                 return self._start_sync(call, principal)
             if call.operation in _A2I_OPERATIONS:
                 return _not_here(call)
+            if call.operation == "PutObject" and _FORM in environ.get("CONTENT_TYPE", ""):
+                del environ["CONTENT_TYPE"]  # curl's default, for which moto takes the content apart
             response = self._to_moto(call.service, environ)
         except Exception as error:
             log.exception("%s.%s failed in the runtime itself", call.service, call.operation)

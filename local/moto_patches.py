@@ -301,7 +301,7 @@ def share_parsed_paths(_: Runtime) -> None:
 
 
 def run_untimed_programs_in_place(_: Runtime) -> None:
-    """moto starts one more thread for every execution, branch and iteration, to be able to time it."""
+    """moto starts one more thread for each execution, branch and iteration, so as to time it."""
     evaluate = Program.eval
 
     def evaluate_program(self: Any, env: Any) -> None:
@@ -369,7 +369,7 @@ def iterate_without_recursion(_: Runtime) -> None:
 
 
 def scale_waits(runtime: Runtime) -> None:
-    """moto's Wait and Retry really sleep, and a Timestamp is compared with the local time of day."""
+    """moto's Wait and Retry really sleep; it compares a Timestamp with the local time of day."""
 
     def _wait_interval(_self: Any, env: Any, wait_seconds: float) -> None:
         end = time.monotonic() + runtime.clock.real(wait_seconds)
@@ -764,6 +764,7 @@ def emit_parameter_events(runtime: Runtime) -> None:
     delete = SimpleSystemManagerBackend.delete_parameter
     delete_many = SimpleSystemManagerBackend.delete_parameters
 
+    @functools.wraps(put)
     def put_parameter(self: Any, name: str, *args: Any, **kwargs: Any) -> Any:
         parameter = put(self, name, *args, **kwargs)
         operation = "Create" if parameter.version == 1 else "Update"
@@ -1015,8 +1016,8 @@ PATCHES: tuple[Callable[[Runtime], None], ...] = (
     deliver_events,
     watch_schedules,
     emit_object_events,
+    enforce_allowed_patterns,  # before the events: a refused value changes nothing
     emit_parameter_events,
-    enforce_allowed_patterns,
     run_queues_on_the_virtual_clock,
     refuse_fifo_queues,
     make_queues_fast,

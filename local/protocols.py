@@ -116,8 +116,8 @@ def access_denied_code(service: str) -> str:
 
 
 def access_denied_status(service: str) -> int:
-    """400 in the JSON protocol, 403 everywhere else."""
-    return 400 if protocol(service) == "json" and service != "sqs" else 403
+    """400 in the JSON protocol, 403 everywhere else, and where the query protocol was spoken before."""
+    return 400 if protocol(service) == "json" and service not in ("sqs", "cloudwatch") else 403
 
 
 def error_response(

@@ -256,7 +256,7 @@ def _message_attribute(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _reported_failures(body: bytes, batch: set[str]) -> set[str]:
-    """The ids in ``batchItemFailures``; raises ValueError when the answer is not as it should be."""
+    """The ids in ``batchItemFailures``; raises ValueError when the answer is not as documented."""
     answer = json.loads(body)
     if answer is None:
         return set()

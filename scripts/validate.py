@@ -59,18 +59,24 @@ def _lint_translation() -> None:
     logging.getLogger("samtranslator").setLevel(logging.CRITICAL)
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
     template = yaml_parse((ROOT / "template.yaml").read_text())
-    for resource in template["Resources"].values():
+    definitions = {}
+    for name, resource in template["Resources"].items():
         properties = resource.get("Properties", {})
         for local in ("CodeUri", "ContentUri"):
             if local in properties:
                 properties[local] = "s3://bucket/key"
         if "DefinitionUri" in properties:
-            definition = (ROOT / properties.pop("DefinitionUri")).read_text()
-            properties["Definition"] = yaml_parse(definition)
+            definitions[name] = yaml_parse((ROOT / properties["DefinitionUri"]).read_text())
+            properties["DefinitionUri"] = "s3://bucket/key"
     defaults = {
         name: parameter["Default"] for name, parameter in template.get("Parameters", {}).items()
     }
     translated = Translator({}, Parser()).translate(template, defaults)
+    for name, definition in definitions.items():
+        # In the resource itself, so that cfn-lint holds it against the states language's schema.
+        properties = translated["Resources"][name]["Properties"]
+        del properties["DefinitionS3Location"]
+        properties["DefinitionString"] = json.dumps(definition)
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(translated, file)
         file.flush()

@@ -14,6 +14,12 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+from werkzeug.serving import make_server
 
 from local import moto_patches
 from local.clock import Clock
@@ -26,7 +32,7 @@ from local.schedules import Schedules
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/anything"
-TIME_SCALE = 50.0
+TIME_SCALE = 100.0
 CODE = Path(__file__).parent / "functions"
 
 
@@ -36,11 +42,11 @@ class Allow:
     def __init__(self) -> None:
         self.refused: set[str] = set()
 
-    def check(self, role_arn: str, action: str, resource_arn: str) -> Any:
+    def check(self, _role_arn: str, action: str, _resource_arn: str) -> Any:
         return SimpleNamespace(allowed=action not in self.refused, reason="refused by the test")
 
     def check_service_principal(
-        self, service: str, action: str, resource_arn: str, source_arn: str | None = None
+        self, service: str, action: str, resource_arn: str, **_: Any
     ) -> Any:
         return self.check(service, action, resource_arn)
 
@@ -72,7 +78,8 @@ class TestRuntime:
     def client(self, service: str, role_arn: str | None = None) -> Any:
         key = (service, role_arn)
         if key not in self._clients:
-            self._clients[key] = boto3.session.Session().client(
+            session: Any = boto3.session.Session()
+            self._clients[key] = session.client(
                 service,
                 region_name=REGION,
                 endpoint_url=self.endpoint,
@@ -137,13 +144,6 @@ class TestRuntime:
 
 @pytest.fixture(scope="session")
 def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestRuntime]:
-    from moto.moto_server.werkzeug_app import (
-        DomainDispatcherApplication,
-        MotoRequestHandler,
-        create_backend_app,
-    )
-    from werkzeug.serving import make_server
-
     class Handler(MotoRequestHandler):  # type: ignore[misc]
         protocol_version = "HTTP/1.1"
 

@@ -11,14 +11,34 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 os.environ["TZ"] = "Etc/GMT-3"  # three hours east of Greenwich, whatever the sign says
 time.tzset()
 os.environ.update(AWS_DEFAULT_REGION="us-east-1", AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b")
 
 import boto3  # noqa: E402
-from moto import mock_aws  # noqa: E402
+from moto import (  # noqa: E402
+    backends,
+    mock_aws,
+)
 from moto.core.config import default_user_config  # noqa: E402
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
+from moto.sqs.models import Message, Queue  # noqa: E402
+from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl  # noqa: E402
+from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import EvalTimeoutError  # noqa: E402
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import iteration_worker  # noqa: E402
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.credentials import (  # noqa: E402
+    StateCredentials,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (  # noqa: E402
+    state_task_service_dynamodb,
+)
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser  # noqa: E402
+from moto.stepfunctions.parser.asl.utils import json_path  # noqa: E402
+from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for  # noqa: E402
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends  # noqa: E402
+from moto.stepfunctions.parser.utils import TMP_THREADS  # noqa: E402
 
 ROLE = "arn:aws:iam::123456789012:role/anything"
 FACTS: dict[str, Any] = {
@@ -38,7 +58,7 @@ def one_state(state: dict[str, Any]) -> dict[str, Any]:
     return {"StartAt": "A", "States": {"A": {"End": True, **state}}}
 
 
-def create(definition: dict[str, Any], kind: str = "STANDARD") -> str:
+def create(definition: dict[str, Any], kind: str = "STANDARD") -> Any:
     client = boto3.client("stepfunctions")
     name = f"machine-{time.time_ns()}"
     text = json.dumps(definition)
@@ -46,7 +66,7 @@ def create(definition: dict[str, Any], kind: str = "STANDARD") -> str:
     return answer["stateMachineArn"]
 
 
-def run(definition: dict[str, Any], kind: str = "STANDARD") -> dict[str, Any]:
+def run(definition: dict[str, Any], kind: str = "STANDARD") -> Any:
     client = boto3.client("stepfunctions")
     arn = client.start_execution(stateMachineArn=create(definition, kind), name="one")
     while True:
@@ -67,15 +87,20 @@ def messages_after(act: Callable[[str], None], pattern: dict[str, Any], state: s
     return [json.loads(message["Body"]) for message in received]
 
 
+def counting(counts: list[int], real: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        counts.append(1)
+        return real(*args, **kwargs)
+
+    return call
+
+
 @fact
 def folders_listed_for_one_request() -> int:
-    from moto import backends
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-
     app = DomainDispatcherApplication(create_backend_app)
-    listed = []
+    listed: list[int] = []
     real = backends.os.listdir
-    backends.os.listdir = lambda path: listed.append(path) or real(path)
+    backends.os.listdir = counting(listed, real)
     app.get_backend_for_host("s3.us-east-1.amazonaws.com")
     app.get_backend_for_host("s3.us-east-1.amazonaws.com")
     backends.os.listdir = real
@@ -83,31 +108,27 @@ def folders_listed_for_one_request() -> int:
 
 
 @fact
-def unnamed_execution() -> str:
+def unnamed_execution() -> Any:
     arn = create(one_state({"Type": "Pass"}))
     client = boto3.client("stepfunctions")
     return client.start_execution(stateMachineArn=arn)["executionArn"].rsplit(":", 1)[1]
 
 
 @fact
-def express_type() -> str:
-    from moto.stepfunctions.parser.models import stepfunctions_parser_backends
-
+def express_type() -> Any:
     create(one_state({"Type": "Pass"}), "EXPRESS")
     return stepfunctions_parser_backends["123456789012"]["us-east-1"].state_machines[-1].sm_type
 
 
 @fact
 def threads_kept_after_an_execution() -> int:
-    from moto.stepfunctions.parser.utils import TMP_THREADS
-
     TMP_THREADS.clear()
     run(one_state({"Type": "Pass"}))
     return len(TMP_THREADS)
 
 
 @fact
-def output_that_is_text() -> str:
+def output_that_is_text() -> Any:
     return run(one_state({"Type": "Pass", "Result": "text"}))["output"]
 
 
@@ -127,13 +148,11 @@ def accepts_a_missing_target() -> bool:
 
 @fact
 def parses_for_two_executions() -> int:
-    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
-
-    parsed = []
+    parsed: list[int] = []
     real = AmazonStateLanguageParser.parse
     client = boto3.client("stepfunctions")
     arn = create(one_state({"Type": "Pass"}))
-    AmazonStateLanguageParser.parse = staticmethod(lambda text: parsed.append(1) or real(text))
+    AmazonStateLanguageParser.parse = staticmethod(counting(parsed, real))
     for name in "ab":
         client.start_execution(stateMachineArn=arn, name=name)
     time.sleep(0.5)
@@ -143,25 +162,21 @@ def parses_for_two_executions() -> int:
 
 @fact
 def caches_paths() -> bool:
-    from moto.stepfunctions.parser.asl.utils import json_path
-
     return hasattr(json_path.parse, "cache_info")
 
 
 @fact
 def threads_for_one_pass_state() -> int:
-    started = []
-    real = threading.Thread.start
-    threading.Thread.start = lambda self: started.append(1) or real(self)
-    run(one_state({"Type": "Pass"}))
-    threading.Thread.start = real
+    started: list[int] = []
+    with mock.patch.object(threading.Thread, "start", counting(started, threading.Thread.start)):
+        run(one_state({"Type": "Pass"}))
     return len(started)
 
 
 @fact
 def errors_logged_by_one_failure() -> int:
     records: list[Any] = []
-    handler = logging.Handler(logging.ERROR)
+    handler: Any = logging.Handler(logging.ERROR)
     handler.emit = records.append
     logger = logging.getLogger("moto.stepfunctions")
     logger.addHandler(handler)
@@ -172,10 +187,6 @@ def errors_logged_by_one_failure() -> int:
 
 @fact
 def map_gets_deeper() -> bool:
-    from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import (
-        iteration_worker,
-    )
-
     depths: list[int] = []
     real = iteration_worker.IterationWorker._eval_job
 
@@ -198,13 +209,11 @@ def map_gets_deeper() -> bool:
 
 @fact
 def retries_with_the_real_clock() -> bool:
-    from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
-
     return retrier_decl.time is time
 
 
 @fact
-def waits_for_a_timestamp_an_hour_ahead() -> bool:
+def waits_for_a_timestamp_an_hour_ahead() -> Any:
     """The local time is three hours ahead of UTC, so moto takes the timestamp for past."""
     ahead = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))
     client = boto3.client("stepfunctions")
@@ -215,7 +224,7 @@ def waits_for_a_timestamp_an_hour_ahead() -> bool:
 
 
 @fact
-def catches_states_runtime() -> str:
+def catches_states_runtime() -> Any:
     state = {
         "Type": "Task",
         "Resource": "arn:aws:states:::sns:publish",
@@ -228,12 +237,7 @@ def catches_states_runtime() -> str:
 
 
 @fact
-def key_of_a_task() -> str:
-    from moto.stepfunctions.parser.asl.component.state.exec.state_task.credentials import (
-        StateCredentials,
-    )
-    from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
-
+def key_of_a_task() -> Any:
     client = boto_client_for("us-east-1", "sqs", StateCredentials(ROLE))
     return client._request_signer._credentials.access_key
 
@@ -256,20 +260,15 @@ def describes_a_state_with_a_date_from_the_sdk() -> bool:
 
 
 @fact
-def prefix_of_an_sdk_error() -> str:
+def prefix_of_an_sdk_error() -> Any:
     resource = "arn:aws:states:::aws-sdk:ssm:getParameter"
     state = {"Type": "Task", "Resource": resource, "Parameters": {"Name": "none"}}
     return run(one_state(state))["error"]
 
 
 @fact
-def timeout_of_a_dynamodb_task() -> str:
-    from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import EvalTimeoutError
-    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
-        state_task_service_dynamodb as module,
-    )
-
-    task = object.__new__(module.StateTaskServiceDynamoDB)
+def timeout_of_a_dynamodb_task() -> Any:
+    task = object.__new__(state_task_service_dynamodb.StateTaskServiceDynamoDB)
     task._get_sfn_resource = lambda: "updateItem"
     task._get_sfn_resource_type = lambda: "dynamodb"
 
@@ -332,16 +331,26 @@ def enforces_an_allowed_pattern() -> bool:
 
 
 @fact
-def messages_looked_at_to_receive_one() -> int:
-    from moto.sqs.models import Message
+def counts_for_two_attributes() -> int:
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName="counted")["QueueUrl"]
+    counted: list[int] = []
+    real = Queue.attributes.fget
+    Queue.attributes = property(counting(counted, real))
+    sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn", "DelaySeconds"])
+    Queue.attributes = property(real)
+    return len(counted)
 
+
+@fact
+def messages_looked_at_to_receive_one() -> int:
     sqs = boto3.client("sqs")
     url = sqs.create_queue(QueueName="deep")["QueueUrl"]
     for number in range(50):
         sqs.send_message(QueueUrl=url, MessageBody=str(number))
-    looked = []
+    looked: list[int] = []
     real = Message.visible.fget
-    Message.visible = property(lambda self: looked.append(1) or real(self))
+    Message.visible = property(counting(looked, real))
     sqs.receive_message(QueueUrl=url)
     Message.visible = property(real)
     return len(looked)

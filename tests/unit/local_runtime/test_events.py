@@ -7,6 +7,7 @@ from typing import Any
 
 import botocore.exceptions
 import pytest
+from moto.events.models import EventPattern
 
 from local.events import EVENTS, Origin, target_input
 from tests.unit.local_runtime.conftest import ACCOUNT, REGION, ROLE
@@ -113,15 +114,11 @@ def test_put_events_reaches_the_rules_too(
     ],
 )
 def test_patterns_match_as_documented(pattern: list[Any], key: str, matches: bool) -> None:
-    from moto.events.models import EventPattern
-
     loaded = EventPattern.load(json.dumps({"detail": {"object": {"key": pattern}}}))
     assert loaded.matches_event({"detail": {"object": {"key": key}}}) is matches
 
 
 def test_an_or_matches_either_of_its_patterns() -> None:
-    from moto.events.models import EventPattern
-
     either = {
         "detail": {"$or": [{"name": [{"prefix": "/stack/"}]}, {"size": [{"numeric": [">", 5]}]}]}
     }
@@ -250,8 +247,9 @@ def test_targets_that_cannot_be_reached_are_refused_at_once(runtime: Any, rules:
                         "none": "$.detail.nothing",
                         "bucket": "$.detail.bucket",
                     },
-                    "InputTemplate": '{"key": <key>, "text": "of <size>: <key><none>", "size": <size>, '
-                    '"none": <none>, "bucket": <bucket>, "rule": <aws.events.rule-name>, '
+                    "InputTemplate": '{"key": <key>, "text": "of <size>: <key><none>", '
+                    '"size": <size>, "none": <none>, "bucket": <bucket>, '
+                    '"rule": <aws.events.rule-name>, '
                     '"at": <aws.events.event.ingestion-time>}',
                 }
             },

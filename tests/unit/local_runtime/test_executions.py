@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from botocore.session import get_session
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from local import executions
 from local.executions import ExecutionRefusedError
@@ -39,8 +41,6 @@ def start(runtime: Any, arn: str, text: str = "{}", name: str | None = None) -> 
 def test_a_synchronous_execution_answers_as_start_sync_execution_does(
     runtime: Any, create: Callable[..., str]
 ) -> None:
-    from botocore.session import get_session
-
     arn = create(PASS)
     answer = start(runtime, arn, '{"key": "a b.png"}', "mine")
     assert answer["status"] == "SUCCEEDED"
@@ -174,8 +174,6 @@ def test_finished_express_executions_are_forgotten_after_a_while(
     monkeypatch: pytest.MonkeyPatch,
     eventually: Callable[..., Any],
 ) -> None:
-    from moto.stepfunctions.parser.models import stepfunctions_parser_backends
-
     monkeypatch.setattr(executions, "KEPT_EXPRESS", 5)
     arn = create(PASS)
     machine = stepfunctions_parser_backends[ACCOUNT][REGION].describe_state_machine(arn)

@@ -224,7 +224,8 @@ def test_the_products_clock_is_the_runtimes(runtime: Any, tmp_path: Path) -> Non
     code = tmp_path / "code"
     code.mkdir()
     (code / "app.py").write_text(
-        "from labelloop import clock\ndef handler(e, c):\n    clock._sleep(10)\n    return clock._time()\n"
+        "from labelloop import clock\n"
+        "def handler(e, c):\n    clock._sleep(10)\n    return clock._time()\n"
     )
     arn = runtime.add_function(
         "app.handler", name="timed", code_dir=code, python_path=(package.parent,)

@@ -1,4 +1,7 @@
-"""Each patch: what moto does alone (the first tests fail when it learns better), and what it does patched."""
+"""Each patch: what moto does alone, and what it does patched.
+
+The first tests fail when moto learns to do by itself what a patch is for.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ from typing import Any
 
 import botocore.exceptions
 import pytest
+from moto.sqs.models import sqs_backends
+from moto.stepfunctions.parser.utils import TMP_THREADS
 
+from local import moto_patches
 from tests.unit.local_runtime.conftest import ACCOUNT, REGION, ROLE, TIME_SCALE
 
 MOTO_ALONE = Path(__file__).with_name("moto_alone.py")
@@ -29,52 +35,68 @@ def alone() -> dict[str, Any]:
     return facts
 
 
-@pytest.mark.parametrize(
-    ("patch", "fact", "value"),
-    [
-        ("execute_state_machines", "runs_definitions_unasked", False),
-        ("start_executions", "unnamed_execution", "None"),
-        ("start_executions", "express_type", "STANDARD"),
-        (
-            "write_context_times_as_text",
-            "describes_an_execution_that_uses_its_start_time",
-            False,
-        ),
-        ("describe_executions", "output_that_is_text", "text"),
-        ("check_definitions", "accepts_a_missing_target", True),
-        ("share_parsed_definitions", "parses_for_two_executions", 2),
-        ("share_parsed_paths", "caches_paths", False),
-        ("run_untimed_programs_in_place", "threads_for_one_pass_state", 2),
-        ("iterate_without_recursion", "map_gets_deeper", True),
-        ("scale_waits", "retries_with_the_real_clock", True),
-        ("scale_waits", "waits_for_a_timestamp_an_hour_ahead", False),
-        ("catch_as_aws_does", "catches_states_runtime", "SUCCEEDED"),
-        ("call_as_the_machines_role", "key_of_a_task", "ak"),
-        ("call_as_the_machines_role", "describes_a_state_with_a_date_from_the_sdk", False),
-        ("spell_parameters_as_the_sdk", "spelling_of_an_sdk_answer", ["activities"]),
-        ("name_task_errors_as_aws", "prefix_of_an_sdk_error", "ssm.ParameterNotFoundException"),
-        (
-            "name_task_errors_as_aws",
-            "timeout_of_a_dynamodb_task",
-            "DynamoDB.AmazonDynamoDBException",
-        ),
-        ("deliver_events", "disabled_rule_delivers", 1),
-        ("watch_schedules", "accepts_a_wrong_schedule", True),
-        ("emit_parameter_events", "parameter_events", 0),
-        ("enforce_allowed_patterns", "enforces_an_allowed_pattern", False),
-    ],
-)
+# (patch, fact, what moto alone does)
+NEEDED: list[tuple[str, str, Any]] = [
+    ("execute_state_machines", "runs_definitions_unasked", False),
+    ("start_executions", "unnamed_execution", "None"),
+    ("start_executions", "express_type", "STANDARD"),
+    (
+        "write_context_times_as_text",
+        "describes_an_execution_that_uses_its_start_time",
+        False,
+    ),
+    ("describe_executions", "output_that_is_text", "text"),
+    ("check_definitions", "accepts_a_missing_target", True),
+    ("share_parsed_definitions", "parses_for_two_executions", 2),
+    ("share_parsed_paths", "caches_paths", False),
+    ("run_untimed_programs_in_place", "threads_for_one_pass_state", 2),
+    ("iterate_without_recursion", "map_gets_deeper", True),
+    ("scale_waits", "retries_with_the_real_clock", True),
+    ("scale_waits", "waits_for_a_timestamp_an_hour_ahead", False),
+    ("catch_as_aws_does", "catches_states_runtime", "SUCCEEDED"),
+    ("call_as_the_machines_role", "key_of_a_task", "ak"),
+    ("call_as_the_machines_role", "describes_a_state_with_a_date_from_the_sdk", False),
+    ("spell_parameters_as_the_sdk", "spelling_of_an_sdk_answer", ["activities"]),
+    ("name_task_errors_as_aws", "prefix_of_an_sdk_error", "ssm.ParameterNotFoundException"),
+    (
+        "name_task_errors_as_aws",
+        "timeout_of_a_dynamodb_task",
+        "DynamoDB.AmazonDynamoDBException",
+    ),
+    ("deliver_events", "disabled_rule_delivers", 1),
+    ("watch_schedules", "accepts_a_wrong_schedule", True),
+    ("emit_parameter_events", "parameter_events", 0),
+    ("enforce_allowed_patterns", "enforces_an_allowed_pattern", False),
+]
+# (patch, fact, moto alone does it this often at least)
+WASTEFUL = [
+    ("cache_service_lookup", "folders_listed_for_one_request", 2),
+    ("finish_executions", "threads_kept_after_an_execution", 1),
+    ("log_failures_quietly", "errors_logged_by_one_failure", 1),
+    ("make_queues_fast", "messages_looked_at_to_receive_one", 50),
+    ("count_messages_once", "counts_for_two_attributes", 2),
+]
+# moto cannot learn these: they are the runtime's own choices
+OWN = {"run_queues_on_the_virtual_clock", "refuse_fifo_queues"}
+
+
+@pytest.mark.parametrize(("patch", "fact", "value"), NEEDED)
 def test_moto_alone_still_needs_the_patch(
     alone: dict[str, Any], patch: str, fact: str, value: Any
 ) -> None:
     assert alone[fact] == value, f"moto has learnt to do it: is moto_patches.{patch} still needed?"
 
 
-def test_moto_alone_still_needs_the_patches_for_speed_and_memory(alone: dict[str, Any]) -> None:
-    assert alone["folders_listed_for_one_request"] >= 2  # cache_service_lookup
-    assert alone["threads_kept_after_an_execution"] > 0  # finish_executions
-    assert alone["errors_logged_by_one_failure"] > 0  # log_failures_quietly
-    assert alone["messages_looked_at_to_receive_one"] > 50  # make_queues_fast
+@pytest.mark.parametrize(("patch", "fact", "least"), WASTEFUL)
+def test_moto_alone_is_still_wasteful(
+    alone: dict[str, Any], patch: str, fact: str, least: int
+) -> None:
+    assert alone[fact] >= least, f"moto has learnt to do it: is moto_patches.{patch} still needed?"
+
+
+def test_every_patch_is_shown_to_be_needed() -> None:
+    shown = {patch for patch, _, _ in [*NEEDED, *WASTEFUL]} | {"emit_object_events"}
+    assert {patch.__name__ for patch in moto_patches.PATCHES} == shown | OWN
 
 
 def test_moto_alone_still_misshapes_object_events(alone: dict[str, Any]) -> None:
@@ -239,7 +261,7 @@ def test_wait_and_retry_run_on_the_virtual_clock(machines: Machines, runtime: An
     answer = machines.run(definition)
     elapsed_virtual = (time.monotonic() - began) * TIME_SCALE
     assert answer["status"] == "FAILED"
-    assert 20 + 10 + 15 + 15 <= elapsed_virtual < 200
+    assert 20 + 10 + 15 + 15 <= elapsed_virtual < 400
     took = (answer["stopDate"] - answer["startDate"]).total_seconds()
     assert took >= 60
 
@@ -249,7 +271,7 @@ def test_a_wait_for_a_timestamp_ends_at_that_virtual_time(machines: Machines, ru
     state = {"Type": "Wait", "TimestampPath": "$.at"}
     began = time.monotonic()
     machines.output(one_state(state), {"at": ahead.strftime("%Y-%m-%dT%H:%M:%SZ")})
-    assert 0.8 < time.monotonic() - began < 3
+    assert 0.3 < time.monotonic() - began < 3
 
 
 def test_a_machine_that_takes_too_long_is_timed_out(machines: Machines) -> None:
@@ -486,8 +508,6 @@ def test_a_definition_that_cannot_run_is_refused(
 
 
 def test_finished_executions_leave_no_threads_behind(machines: Machines) -> None:
-    from moto.stepfunctions.parser.utils import TMP_THREADS
-
     for _ in range(5):
         machines.run(one_state({"Type": "Pass"}))
     assert len(TMP_THREADS) <= 1
@@ -498,7 +518,7 @@ def test_finished_executions_leave_no_threads_behind(machines: Machines) -> None
 
 @pytest.fixture
 def seen(runtime: Any, eventually: Callable[..., Any]) -> Any:
-    """Events that a rule brings to a queue: ``seen(pattern)`` gives a function that fetches ``n``."""
+    """Events that a rule brings to a queue: ``seen(pattern)`` gives what fetches ``n`` of them."""
     sqs, events = runtime.client("sqs"), runtime.client("events")
     rules: list[str] = []
 
@@ -669,7 +689,7 @@ def test_visibility_and_delay_run_on_the_virtual_clock(
     assert receive() is None
     began = time.monotonic()
     (second,) = eventually(receive, within_s=3)
-    assert time.monotonic() - began > 0.7
+    assert (time.monotonic() - began) * TIME_SCALE > 30
     assert first["MessageId"] == second["MessageId"]
     assert second["Attributes"]["ApproximateReceiveCount"] == "2"
 
@@ -706,8 +726,6 @@ def test_two_receivers_never_get_the_same_message(runtime: Any, queue: Any) -> N
 
 
 def test_a_deep_queue_is_as_fast_as_a_shallow_one(runtime: Any, queue: Any) -> None:
-    from moto.sqs.models import sqs_backends
-
     backend = sqs_backends[ACCOUNT][REGION]
     name = queue(VisibilityTimeout="3600").rsplit("/", 1)[1]
     began = time.monotonic()

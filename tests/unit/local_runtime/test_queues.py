@@ -53,8 +53,7 @@ class Line:
     def left(self) -> int:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         answer = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)
-        visible, hidden = (int(answer["Attributes"][name]) for name in names)
-        return visible + hidden if hidden else visible
+        return sum(int(answer["Attributes"][name]) for name in names)
 
     def dead(self) -> list[Any]:
         answer = self.sqs.receive_message(QueueUrl=self.dead_url, MaxNumberOfMessages=10)

@@ -81,6 +81,11 @@ def code_of(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
+def message_of(error: ClientError) -> str:
+    """The service's own words about the error; they may end up in a message to somebody."""
+    return str(error.response.get("Error", {}).get("Message") or error)
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Raise our own errors in place of the AWS errors that have a counterpart, chained."""
@@ -95,6 +100,6 @@ def translated() -> Iterator[None]:
             known = errors.ServiceFailedError
         if known is None:
             raise
-        raise known(str(error)) from error
+        raise known(message_of(error)) from error
     except _UNREACHABLE as error:
         raise errors.ServiceFailedError(str(error)) from error

@@ -22,11 +22,8 @@ Metric = Literal["f1", "precision", "recall"]
 FEWEST_SHARED_IMAGES = 20
 """With fewer shared test images a comparison says too little."""
 SIGNIFICANT = 0.05
-_SUMMARY_NAMES: Mapping[Metric, str] = {
-    "f1": "F1Score",
-    "precision": "Precision",
-    "recall": "Recall",
-}
+# The service names the label that it trained on so; our own attribute may stand beside it.
+_TRUTH_ATTRIBUTES = ("rekognition-custom-labels-training-0", "label")
 
 
 @dataclass(frozen=True)
@@ -138,11 +135,11 @@ def _label_result(entry: Mapping[str, Any]) -> LabelResult:
     )
 
 
-def read_snapshot(body: bytes, label_attribute: str = "label") -> dict[str, TestedImage]:
+def read_snapshot(body: bytes) -> dict[str, TestedImage]:
     """What a version said of its test images, by their ``source-ref``.
 
-    A line without evaluation, or whose label is not ours, is passed over. Raises InconsistentError
-    for a line that is not JSON.
+    A line without a label or an evaluation is passed over. Raises InconsistentError for a line
+    that is not JSON.
     """
     images: dict[str, TestedImage] = {}
     for number, line in enumerate(body.splitlines(), start=1):
@@ -154,7 +151,14 @@ def read_snapshot(body: bytes, label_attribute: str = "label") -> dict[str, Test
             raise InconsistentError(
                 f"Line {number} of an evaluation snapshot is no JSON."
             ) from error
-        truth = entry.get(f"{label_attribute}-metadata", {}).get("class-name")
+        truth = next(
+            (
+                metadata.get("class-name")
+                for name in _TRUTH_ATTRIBUTES
+                if (metadata := entry.get(f"{name}-metadata"))
+            ),
+            None,
+        )
         # "…-evaluation-0-metadata" in one page of the guide, "…-evaluation-metadata" in another.
         said = [
             metadata

@@ -13,7 +13,7 @@ class QuotaExceededError(Exception):
 
 
 def echo(event, context):
-    print(json.dumps({"saw": event}))
+    sys.stdout.write(json.dumps({"saw": event}) + "\n")
     return {"event": event, "pid": os.getpid(), "request_id": context.aws_request_id}
 
 

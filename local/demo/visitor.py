@@ -1,0 +1,182 @@
+"""What people do with Label Loop, call by call: upload, set parameters, sign in, review, read.
+
+Called by ``story``. Everything goes through the same doors as on AWS: S3, Parameter Store, Cognito,
+DynamoDB and the review API. The one exception is the operator's inbox, which the embedded runtime
+keeps, since nobody's mail server is at hand.
+"""
+
+import json
+import secrets
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from http.client import HTTPException
+from typing import Any
+
+import boto3
+from boto3.dynamodb.conditions import Attr, Key
+from botocore.config import Config
+
+from local.demo.failure import DemoError
+
+UPLOADS_AT_ONCE = 4
+REVIEWER_EMAIL = "reviewer@example.com"
+
+Record = Mapping[str, Any]
+
+
+class Visitor:
+    """The operator of one stack: whoever has the account's credentials."""
+
+    def __init__(self, stack: Mapping[str, Any]) -> None:
+        self._outputs: Mapping[str, str] = stack["outputs"]
+        self._endpoint: str = stack["endpoint"]
+        session = boto3.Session(
+            aws_access_key_id="demo",
+            aws_secret_access_key="demo",  # noqa: S106 - the embedded runtime checks no signatures
+            region_name=stack["region"],
+        )
+        config = Config(
+            inject_host_prefix=False,
+            s3={"addressing_style": "path"},
+            max_pool_connections=UPLOADS_AT_ONCE,
+        )
+        options: dict[str, Any] = {"endpoint_url": self._endpoint, "config": config}
+        self._s3 = session.client("s3", **options)
+        self._ssm = session.client("ssm", **options)
+        self._cognito = session.client("cognito-idp", **options)
+        tables = session.resource("dynamodb", **options)
+        self._detections = tables.Table(self._outputs["DetectionsTable"])
+        self._versions = tables.Table(self._outputs["ModelVersionsTable"])
+
+    def upload(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """Put (key, content) into the bucket, some at a time."""
+
+        def put(file: tuple[str, bytes]) -> None:
+            self._s3.put_object(Bucket=self._outputs["BucketName"], Key=file[0], Body=file[1])
+
+        with ThreadPoolExecutor(UPLOADS_AT_ONCE) as threads:
+            list(threads.map(put, files))
+
+    def set_parameter(self, name: str, value: str) -> None:
+        """Change one of the operator's parameters."""
+        self._ssm.put_parameter(
+            Name=self._outputs["ParameterPrefix"] + name, Value=value, Overwrite=True
+        )
+
+    def detections(self, prefix: str) -> list[Record]:
+        """The inference log's records of the images whose keys begin so."""
+        return _all(self._detections.scan, FilterExpression=Attr("key").begins_with(prefix))
+
+    def versions(self) -> list[Record]:
+        """What is known of every model version, the oldest first."""
+        found = _all(self._versions.query, KeyConditionExpression=Key("kind").eq("version"))
+        return sorted(found, key=lambda version: version["number"])
+
+    def deployed(self) -> str | None:
+        """The version that serves."""
+        answer = self._versions.get_item(Key={"kind": "state", "name": "deployed"})
+        version: str | None = answer.get("Item", {}).get("version")
+        return version
+
+    def inbox(self) -> list[Record]:
+        """The operator's e-mails, the oldest first."""
+        with urllib.request.urlopen(f"{self._endpoint}/_local/mail", timeout=30) as answer:  # noqa: S310 - our own address
+            mails: list[Record] = json.load(answer)
+        return [mail for mail in mails if mail["topic"] == self._outputs["OperatorTopic"]]
+
+    def add_reviewer(self, email: str = REVIEWER_EMAIL) -> "Reviewer":
+        """Create a user who may review, and sign in as that user."""
+        pool = self._outputs["UserPoolId"]
+        password = f"Aa1-{secrets.token_urlsafe(16)}"
+        self._cognito.admin_create_user(
+            UserPoolId=pool,
+            Username=email,
+            MessageAction="SUPPRESS",
+            UserAttributes=[
+                {"Name": "email", "Value": email},
+                {"Name": "email_verified", "Value": "true"},
+            ],
+        )
+        self._cognito.admin_set_user_password(
+            UserPoolId=pool, Username=email, Password=password, Permanent=True
+        )
+        self._cognito.admin_add_user_to_group(
+            UserPoolId=pool, Username=email, GroupName="reviewers"
+        )
+        answer = self._cognito.admin_initiate_auth(
+            UserPoolId=pool,
+            ClientId=self._outputs["UserPoolClientId"],
+            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": email, "PASSWORD": password},
+        )
+        return Reviewer(self._outputs["ApiUrl"], answer["AuthenticationResult"]["IdToken"])
+
+
+class Reviewer:
+    """A signed-in person at the review API."""
+
+    def __init__(self, api_url: str, token: str) -> None:
+        self._api_url = api_url.rstrip("/")
+        self._token = token
+
+    def waiting(self) -> int:
+        """How many tasks wait for an answer."""
+        return int(self._ask("GET", "/review/summary")["open"])
+
+    def take(self) -> Record | None:
+        """The next task; None when there is none."""
+        return self._ask("POST", "/review/tasks/next") or None
+
+    def look(self, task: Record) -> bytes:
+        """The task's image, fetched from its address as a browser does."""
+        with urllib.request.urlopen(task["image_url"], timeout=30) as answer:  # noqa: S310 - as the API says
+            content: bytes = answer.read()
+        return content
+
+    def answer(self, task: Record, label: str | None) -> None:
+        """Say what is in the task's image; None for none of the labels."""
+        body = {"none": True} if label is None else {"label": label}
+        self._ask("POST", f"/review/tasks/{task['task_id']}/answer", body)
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        request = urllib.request.Request(  # noqa: S310 - our own address
+            self._api_url + path,
+            method=method,
+            data=json.dumps(body or {}).encode() if method == "POST" else None,
+            headers={
+                "Authorization": f"Bearer {self._token}",
+                "Content-Type": "application/json",
+            },
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - likewise
+                return dict(json.loads(answer.read() or "{}"))
+        except urllib.error.HTTPError as error:
+            said = error.read().decode(errors="replace")
+            raise DemoError(
+                f"The review API answered {method} {path} with {error.code}: {said}"
+            ) from error
+
+
+UNREACHABLE = (OSError, HTTPException)
+"""What the calls over HTTP raise when the application is not there any more."""
+
+
+def _all(ask: Any, **request: Any) -> list[Record]:
+    """Every item on every page, numbers as Python's own."""
+    found: list[Record] = []
+    while True:
+        page = ask(**request)
+        found += [{name: _plain(value) for name, value in item.items()} for item in page["Items"]]
+        if "LastEvaluatedKey" not in page:
+            return found
+        request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value
