@@ -82,8 +82,7 @@ def _settings(arguments: list[str]) -> tuple[Settings, bool]:
 
 
 def _welcome(runtime: Runtime, seconds: float) -> str:
-    assert runtime.stack is not None
-    outputs = runtime.stack.outputs
+    outputs = runtime.deployed.outputs
     lines = [
         f"Label Loop runs on {runtime.endpoint} (deployed in {seconds:.1f} s).",
         "",

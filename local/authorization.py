@@ -1,8 +1,8 @@
 """Who may do what: the stack's own policies, applied to every call as IAM would.
 
-The template's roles and policies are given to an Authorizer as they are created. It decides each call
-by IAM's order (explicit deny, then allow, then implicit deny), and notes every (role, action, resource)
-pattern that allowed something, so that permissions nobody uses can be reported.
+The template's roles and policies are given to an Authorizer as they are created. It decides each
+call in IAM's order (explicit deny, allow, implicit deny), and notes every pattern of action and
+resource that allowed something, so that permissions nobody uses can be reported.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ class Authorizer:
         source_arn: str | None = None,
         source_account: str | None = None,
     ) -> Decision:
-        """Whether the resource's own policy lets the service (`events.amazonaws.com`) do the action."""
+        """Whether the resource's own policy lets the service do the action."""
         context: dict[str, str | list[str]] = {
             "aws:SourceAccount": source_account or self._account_id,
             "aws:PrincipalServiceName": service,
@@ -234,7 +234,7 @@ class Authorizer:
     # What was used
 
     def permissions(self) -> list[dict[str, Any]]:
-        """Every (role, action pattern, resource pattern) that was granted, and whether it was used."""
+        """Every role's pairs of action and resource pattern, and whether each was used."""
         with self._lock:
             entries = list(self._retired)
             for role in self._roles.values():
@@ -242,7 +242,7 @@ class Authorizer:
         return entries
 
     def unused(self) -> list[dict[str, Any]]:
-        """The permissions of the template that allowed nothing so far; AWS's own policies left out."""
+        """The template's permissions that allowed nothing so far; AWS's own policies left out."""
         return [p for p in self.permissions() if not p["used"] and not p["managed"]]
 
     def append_permissions(self, path: Path) -> None:

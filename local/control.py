@@ -39,9 +39,9 @@ class Control:
             ("GET", "permissions"): lambda *_: self._permissions(),
             ("GET", "mail"): lambda *_: runtime.mailbox.as_json(),
             ("GET", "health"): lambda *_: {"status": "ok", "stack": runtime.stack_name},
-            ("GET", "stack"): lambda *_: self._stack().describe(),
+            ("GET", "stack"): lambda *_: runtime.deployed.describe(),
             ("PUT", "stack"): self._put_stack,
-            ("DELETE", "stack"): lambda *_: self._stack().delete(),
+            ("DELETE", "stack"): lambda *_: runtime.deployed.delete(),
             ("POST", "schedules"): self._fire,
             ("PUT", "cloudformation-response"): self._custom_resource_answer,
         }
@@ -78,24 +78,19 @@ class Control:
             "unused": self._runtime.authorizer.unused(),
         }
 
-    def _stack(self) -> Any:
-        if self._runtime.stack is None:
-            raise LookupError("no stack is deployed")
-        return self._runtime.stack
-
     def _put_stack(self, _: str, body: bytes) -> Any:
         order = json.loads(body)
         if not isinstance(order, dict) or set(order) - {"parameters"}:
             raise TemplateError('expected {"parameters": {...}}')
-        self._stack().update(order.get("parameters", {}))
-        return self._stack().describe()
+        self._runtime.deployed.update(order.get("parameters", {}))
+        return self._runtime.deployed.describe()
 
     def _fire(self, logical_id: str, _: bytes) -> Any:
-        name = self._stack().physical_id(logical_id, "AWS::Scheduler::Schedule")
+        name = self._runtime.deployed.physical_id(logical_id, "AWS::Scheduler::Schedule")
         return self._runtime.schedules.fire(name)
 
     def _custom_resource_answer(self, token: str, body: bytes) -> None:
-        self._stack().custom_resource_answers.put(token, json.loads(body))
+        self._runtime.deployed.custom_resource_answers.put(token, json.loads(body))
 
 
 def _json(status: int, value: Any) -> Response:

@@ -271,6 +271,7 @@ class _Worker:
         self._api = _RuntimeApi()
         self._log = _LogSink(runtime, spec, file)
         self._started = False
+        self._ended = threading.Event()
         self._process: subprocess.Popen[bytes] = subprocess.Popen(
             [sys.executable, "-P", str(WORKER), spec.handler],
             cwd=spec.code_dir,
@@ -320,8 +321,9 @@ class _Worker:
             return self._too_large(request_id, len(answer.body)), True
         return self._outcome(request_id, answer.body, None), True
 
-    def is_alive(self) -> bool:
-        return self._process.poll() is None
+    def has_exited(self) -> bool:
+        """Whether the process is known to have ended."""
+        return self._ended.is_set()
 
     def kill(self) -> None:
         self._process.kill()
@@ -384,6 +386,7 @@ class _Worker:
         if unfinished:
             self._log.write([unfinished])
         output.close()
+        self._ended.set()
         self._api.worker_exited()
 
     def _outcome(self, request_id: str, body: bytes, error: str | None) -> Invocation:
@@ -520,7 +523,7 @@ class FunctionPool:
             for function in functions:
                 function.workers.difference_update(function.idle)
                 function.idle.clear()
-                for worker in function.workers:
+                for worker in (*idle, *function.workers):
                     worker.kill()
             for timer in self._retries:
                 timer.cancel()
@@ -548,7 +551,7 @@ class FunctionPool:
             while not self._closed:
                 if function.idle:
                     worker = function.idle.pop()
-                    if worker.is_alive():
+                    if not worker.has_exited():
                         return worker
                     function.workers.discard(worker)
                     worker.close()

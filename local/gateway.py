@@ -143,7 +143,9 @@ class Gateway:
 
     # Permission
 
-    def _refusal(self, call: Call, principal: Principal | None, method: str) -> Response | None:
+    def _refusal(  # noqa: PLR0911 - a case each
+        self, call: Call, principal: Principal | None, method: str
+    ) -> Response | None:
         if call.access_key_id is None and call.operation not in _UNSIGNED_OPERATIONS:
             return protocols.error_response(
                 call.service, "AccessDenied", "Access Denied", 403, method
@@ -156,8 +158,8 @@ class Gateway:
             return None
         if call.requirements is None:
             message = (
-                f"{principal.role_name} called {call.service}.{call.operation}, and nobody has written "
-                "down which permission that needs: add it to local/actions.py"
+                f"{principal.role_name} called {call.service}.{call.operation}, and nobody has "
+                "written down which permission that needs: add it to local/actions.py"
             )
             log.error(message)
             return protocols.error_response(call.service, "NotImplemented", message, 501, method)
@@ -212,7 +214,7 @@ class Gateway:
 
     # Services
 
-    def _dispatch(
+    def _dispatch(  # noqa: PLR0911 - a case each
         self, call: Call, principal: Principal | None, request: Request, environ: dict[str, Any]
     ) -> Response:
         try:
@@ -227,7 +229,9 @@ class Gateway:
             if call.operation in _A2I_OPERATIONS:
                 return _not_here(call)
             if call.operation == "PutObject" and _FORM in environ.get("CONTENT_TYPE", ""):
-                del environ["CONTENT_TYPE"]  # curl's default, for which moto takes the content apart
+                del environ[
+                    "CONTENT_TYPE"
+                ]  # curl's default, for which moto takes the content apart
             response = self._to_moto(call.service, environ)
         except Exception as error:
             log.exception("%s.%s failed in the runtime itself", call.service, call.operation)

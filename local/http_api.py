@@ -93,7 +93,7 @@ class Route:
 
     @property
     def rank(self) -> tuple[int, int, int]:
-        """API Gateway takes the most specific route: full paths before {proxy+}, methods before ANY."""
+        """The most specific comes first: full paths, {proxy+}, $default; methods before ANY."""
         method, _, path = self.key.partition(" ")
         return (
             path.endswith("+}") + 2 * (self.key == "$default"),

@@ -1,11 +1,12 @@
 """The HTTP server under the gateway: one thread a connection, connections stay open.
 
-werkzeug's own server, which moto uses, closes the connection after every answer and then waits 10 ms
-for stray bytes; reading each body before the gateway sees it makes keep-alive safe and calls faster.
+werkzeug's own server, which moto uses, closes the connection after every answer and then waits
+10 ms for stray bytes; reading each body before the gateway sees it makes keep-alive safe.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import socket
@@ -135,8 +136,8 @@ class Server(ThreadingHTTPServer):
         self._connections: set[socket.socket] = set()
 
     def server_bind(self) -> None:
-        """Without the reverse look-up of the host's name, which can take seconds without a network."""
-        socket.socket.bind(self.socket, self.server_address)  # type: ignore[arg-type]
+        """Without looking up the host's name, which can take seconds where there is no network."""
+        socket.socket.bind(self.socket, self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = HOST, self.server_address[1]
 
@@ -160,7 +161,7 @@ class Server(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away in the middle is none of our business."""
         if not isinstance(sys.exception(), (ConnectionError, TimeoutError, ValueError)):
-            log.exception("request from %s failed", client_address)
+            log.exception("request %s from %s failed", request, client_address)
 
     def close(self) -> None:
         """Stop; clients that keep a connection open lose it."""
@@ -169,7 +170,5 @@ class Server(ThreadingHTTPServer):
             self._thread.join()
         self.server_close()
         for connection in list(self._connections):
-            try:
+            with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass

@@ -1,8 +1,8 @@
 """Who is calling: access keys of the stack's roles.
 
-Every role, and every function under its role, signs its calls with an access key of its own, so that
-the gateway can tell from a request alone which policies apply. A key that was never given out belongs
-to the operator, an administrator.
+Every role, and every function under its role, signs its calls with an access key of its own, so
+that the gateway can tell from a request alone which policies apply. A key that was never given out
+belongs to the operator, an administrator.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ class Identities:
     def principal(self, access_key_id: str) -> Principal | None:
         """The role behind the key; None for the operator.
 
-        A key that a deleted role left behind raises UnknownKeyError: it must not turn into the operator's.
+        A key that a deleted role left behind raises UnknownKeyError: it must not become the
+        operator's.
         """
         principal = self._principals.get(access_key_id)
         if principal is None and access_key_id.startswith(_KEY_PREFIX):

@@ -1,7 +1,8 @@
 """CloudFormation's intrinsic functions and conditions.
 
-A Resolver turns a translated template's values into plain ones. It asks for a resource's reference or
-attribute when it meets one, so that resources are created in the order in which they need each other.
+A Resolver turns a translated template's values into plain ones. It asks for a resource's reference
+or attribute when it meets one, so that resources are created in the order in which they need each
+other.
 """
 
 from __future__ import annotations

@@ -283,9 +283,7 @@ def share_parsed_definitions(_: Runtime) -> None:
     set at once.
     """
 
-    @functools.lru_cache(maxsize=256)
-    def program(definition: str) -> Any:
-        return AmazonStateLanguageParser.parse(definition)[0]
+    program = _parse_once(lambda definition: AmazonStateLanguageParser.parse(definition)[0])
 
     def _get_evaluation_entrypoint(self: Any) -> Any:
         return program(self._evaluation_details.state_machine_details.definition)
@@ -296,8 +294,20 @@ def share_parsed_definitions(_: Runtime) -> None:
 
 def share_parsed_paths(_: Runtime) -> None:
     """moto parses every JSONPath again each time it is evaluated (about 1 ms)."""
-    json_path.parse = functools.lru_cache(maxsize=4096)(json_path.parse)
-    result_path.parse = functools.lru_cache(maxsize=4096)(result_path.parse)
+    json_path.parse = _parse_once(json_path.parse)
+    result_path.parse = _parse_once(result_path.parse)
+
+
+def _parse_once(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """The parser with a memory; ANTLR's and PLY's do not promise to be safe for threads."""
+    lock = threading.Lock()
+
+    @functools.lru_cache(maxsize=4096)
+    def parsed(text: str) -> Any:
+        with lock:
+            return parse(text)
+
+    return parsed
 
 
 def run_untimed_programs_in_place(_: Runtime) -> None:

@@ -1,7 +1,7 @@
 """Policy documents: statements, patterns and conditions, read strictly.
 
-What is not understood (a condition operator, a condition key that the gateway never supplies, a policy
-variable) raises at load: a permission that is checked wrongly is worse than none.
+What is not understood (a condition operator, a condition key that the gateway never supplies, a
+policy variable) raises at load: a permission that is checked wrongly is worse than none.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def matches(pattern: str, value: str, ignore_case: bool = False) -> bool:
 
 
 def _arn_matches(pattern: str, value: str) -> bool:
-    """ARNs are compared part by part: a wildcard does not reach over a colon before the last part."""
+    """ARNs are compared part by part: no wildcard reaches over one of the first five colons."""
     wanted, given = pattern.split(":", 5), value.split(":", 5)
     return len(wanted) == len(given) and all(map(matches, wanted, given))
 

@@ -116,7 +116,7 @@ def access_denied_code(service: str) -> str:
 
 
 def access_denied_status(service: str) -> int:
-    """400 in the JSON protocol, 403 everywhere else, and where the query protocol was spoken before."""
+    """400 in the JSON protocol; 403 elsewhere, and where the query protocol was spoken before."""
     return 400 if protocol(service) == "json" and service not in ("sqs", "cloudwatch") else 403
 
 

@@ -1,8 +1,8 @@
 """Rekognition's calls: the emulator's operations under the caller's own S3 permissions.
 
 Amazon Rekognition reads images and manifests, and writes results, with the permissions of whoever
-calls it (Custom Labels developer guide, su-console-policy). So does the emulator: its store asks for
-the role of the call at hand.
+calls it (Custom Labels developer guide, su-console-policy). So does the emulator: its store asks
+for the role of the call at hand.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class BucketStore:
 
 
 def refusal(call: Call, principal: Principal, runtime: Runtime) -> Response | None:
-    """The answer when the caller may not use the S3 objects that the call names; None when it may."""
+    """The answer when the caller may not use the S3 objects of the call; None when it may."""
     for action, resource in _objects(call, runtime):
         decision = runtime.authorizer.check(principal.role_arn, action, resource)
         if decision:
@@ -123,7 +123,7 @@ def _content(s3_object: Any, runtime: Runtime) -> bytes:
 
 
 def _images(manifest: bytes) -> list[tuple[str, str]]:
-    """Every image that the manifest's lines name, once; lines that are no JSON are the emulator's."""
+    """Every image that the lines name, once; lines that are no JSON the emulator refuses."""
     images: dict[tuple[str, str], None] = {}
     for line in manifest.splitlines():
         try:

@@ -96,6 +96,13 @@ class Runtime:
         self._clients = Clients(self.region)
 
     @property
+    def deployed(self) -> Stack:
+        """The stack; LookupError while there is none yet."""
+        if self.stack is None:
+            raise LookupError("no stack is deployed")
+        return self.stack
+
+    @property
     def endpoint(self) -> str:
         """Where every AWS client finds the stack."""
         return f"http://{HOST}:{self.port}"

@@ -134,8 +134,10 @@ def deleted_objects(body: bytes) -> list[tuple[str, str | None]]:
     return [(unescape(key), version or None) for key, version in found]
 
 
-def requirements(operation: str, params: Params) -> list[Requirement] | None:
-    """What the caller must be allowed to do; None for an operation that nobody has described yet."""
+def requirements(  # noqa: PLR0911 - a case each
+    operation: str, params: Params
+) -> list[Requirement] | None:
+    """What the caller must be allowed to do; None for an operation that is not described yet."""
     bucket = f"arn:aws:s3:::{params['Bucket']}"
     target = f"{bucket}/{params['Key']}"
     version = "Version" if params.get("VersionId") else ""

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from moto.moto_api._internal.models import moto_api_backend
+
 from local import moto_patches
 from local.authorization import Authorizer
 from local.calls import CallLog
@@ -106,7 +108,10 @@ def stop(runtime: Runtime) -> None:
 
 
 def _assemble(settings: Settings) -> tuple[Runtime, Server]:
-    # moto's own boto3 clients, and samtranslator's, must not look for the developer's configuration.
+    if _servers:
+        raise RuntimeError("moto keeps one account a process: stop the running stack first")
+    moto_api_backend.reset()  # what an earlier stack of this process left behind
+    # moto's own boto3 clients, and samtranslator's, must not look for the developer's settings.
     os.environ["AWS_DEFAULT_REGION"] = REGION
     os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
     clock = Clock(settings.time_scale)
@@ -157,7 +162,6 @@ def _assemble(settings: Settings) -> tuple[Runtime, Server]:
 
 
 def _write_description(runtime: Runtime) -> None:
-    assert runtime.stack is not None
     runtime.data_dir.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(runtime.stack.describe(), indent=2) + "\n"
+    text = json.dumps(runtime.deployed.describe(), indent=2) + "\n"
     (runtime.data_dir / "stack.json").write_text(text, encoding="utf-8")

@@ -1,7 +1,7 @@
 """The deployed stack: creates, updates and deletes the template's resources as CloudFormation does.
 
-Resources are created in the order in which they refer to each other, with resolved properties, each by
-its class in local/resources/. What cannot be done raises TemplateError and names the resource.
+Resources are created in the order in which they refer to each other, with resolved properties, each
+by its class in local/resources/. What cannot be done raises TemplateError and names the resource.
 """
 
 from __future__ import annotations
@@ -71,24 +71,38 @@ class Stack:
         return self.outputs
 
     def update(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Deploy again with these parameters changed: what they change is updated, the rest left alone."""
+        """Deploy again with these parameters changed: what they change is updated, no more.
+
+        What cannot be updated raises TemplateError and the old parameters stay; resources that were
+        updated before it follow them again with the next update.
+        """
         with self._lock:
+            before = self._given, self._template
             given = {**self._given, **{name: str(value) for name, value in parameters.items()}}
             self._use(templates.load(self._path, given))
             self._given = given
-            for logical_id in self._template.resources:
-                if logical_id not in self._created:
-                    self._create(logical_id)
-                elif self._wanted(logical_id):
-                    self._update(self._created[logical_id])
-            for logical_id in reversed(list(self._created)):
-                if logical_id not in self._template.resources or not self._wanted(logical_id):
-                    self._delete(self._created.pop(logical_id))
+            try:
+                self._follow_template()
+            except TemplateError:
+                self._given = before[0]
+                self._use(before[1])
+                self.status = "UPDATE_FAILED"
+                raise
             self._finish("UPDATE_COMPLETE")
         return self.outputs
 
+    def _follow_template(self) -> None:
+        for logical_id in self._template.resources:
+            if logical_id not in self._created:
+                self._create(logical_id)
+            elif self._wanted(logical_id):
+                self._update(self._created[logical_id])
+        for logical_id in reversed(list(self._created)):
+            if logical_id not in self._template.resources or not self._wanted(logical_id):
+                self._delete(self._created.pop(logical_id))
+
     def delete(self) -> dict[str, list[str]]:
-        """Delete everything but what the template retains; says which resources went and which stayed."""
+        """Delete everything but what the template retains; says what went and what stayed."""
         with self._lock:
             gone: dict[str, list[str]] = {"deleted": [], "retained": []}
             for logical_id in reversed(list(self._created)):
@@ -217,6 +231,7 @@ class Stack:
         try:
             self._settle(resource, kind.update(resource))
         except Exception as error:
+            resource.properties = resource.old_properties
             raise TemplateError(f"{resource.logical_id} ({resource.type_name}): {error}") from error
         log.info("updated %s", resource.logical_id)
 

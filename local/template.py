@@ -1,7 +1,7 @@
 """The SAM template as CloudFormation would see it after its transform, with code left on disk.
 
-`load` gives a Template: the translated resources, and where each function, layer and definition lies.
-Nothing is created here; local/stack.py does that.
+`load` gives a Template: the translated resources, and where each function, layer and definition
+lies. Nothing is created here; local/stack.py does that.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Template:
 
 
 def load(path: Path, given: Mapping[str, str]) -> Template:
-    """The template, translated with these parameters; TemplateError when it does not hold together."""
+    """The template, translated with these parameters; TemplateError when it cannot be."""
     raw = yaml_parse(path.read_text(encoding="utf-8"))
     unknown = set(raw) - _SECTIONS
     if unknown:

@@ -33,7 +33,7 @@ class BadTokenError(Exception):
 def verify(token: str, issuer: str, audience: Sequence[str]) -> dict[str, Any]:
     """The token's claims; BadTokenError when signature, time, issuer or audience is wrong.
 
-    Cognito's access tokens name their client in client_id and have no aud; API Gateway takes either.
+    Cognito's access tokens name their client in client_id, without aud; API Gateway takes both.
     """
     pool = _pool(issuer.rsplit("/", 1)[-1])
     if pool is None:

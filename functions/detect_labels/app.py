@@ -8,7 +8,7 @@ Idempotent  yes; the record's key is the object version, and a second call goes 
             record
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
@@ -25,8 +25,14 @@ from labelloop.domain.detections import (
 )
 from labelloop.domain.images import ImageObject, refusal
 from labelloop.domain.messages import Message
+from labelloop.domain.parameters import OperatorSettings
 from labelloop.entrypoint import Strict, Tolerant, task
-from labelloop.errors import InvalidImageError, ModelNotReadyError, NotFoundError
+from labelloop.errors import (
+    InvalidImageError,
+    ModelNotReadyError,
+    NotFoundError,
+    ObjectUnreadableError,
+)
 
 
 class _Bucket(Tolerant):
@@ -68,7 +74,6 @@ class Output(Strict):
     notify: bool
     subject: str
     message: str
-    sampled: Literal[False] = False
 
 
 @task
@@ -108,7 +113,7 @@ def lambda_handler(event: Input) -> Output:
     )
 
 
-def _look_at(image: ImageObject, settings: Any) -> tuple[Outcome, dict[str, Any]]:
+def _look_at(image: ImageObject, settings: OperatorSettings) -> tuple[Outcome, dict[str, Any]]:
     """The outcome, and the facts that the record has about it."""
     reason = refusal(image.key, image.size_bytes)
     if reason:
@@ -116,9 +121,9 @@ def _look_at(image: ImageObject, settings: Any) -> tuple[Outcome, dict[str, Any]
     try:
         version, labels = _detect(image)
     except InvalidImageError as error:
-        return Outcome.REJECTED, {"reason": f"Rekognition refuses the image: {error}"}
-    except NotFoundError as error:
-        return Outcome.REJECTED, {"reason": f"The image cannot be read, or was deleted: {error}"}
+        return Outcome.REJECTED, {"reason": f"Rekognition does not take it: {error}"}
+    except ObjectUnreadableError as error:
+        return Outcome.REJECTED, {"reason": f"It cannot be read, or was deleted meanwhile: {error}"}
     if labels is None:
         return Outcome.WAITING, {"version": version}
     decision = decide(labels, settings.minimum_confidence_pct, settings.review_enabled)
@@ -143,7 +148,7 @@ def _detect(image: ImageObject) -> tuple[str | None, list[Label] | None]:
         version = deployed.version
         try:
             return version, rekognition.detect(deployed.version_arn, image)
-        except ModelNotReadyError:
+        except (ModelNotReadyError, NotFoundError):
             continue
     return version, None
 

@@ -54,15 +54,14 @@ def _define_parameters() -> None:
     described = parameters.described()
     values = parameters.stored()
     for parameter in CATALOGUE:
-        description = f"{parameter.meaning} It is {parameter.values}."
         if parameter.name not in described:
-            parameters.create(parameter, description)
-        elif described[parameter.name] != (description, parameter.pattern):
+            parameters.create(parameter)
+        elif described[parameter.name] != (parameter.description, parameter.pattern):
             value, version = values[parameter.name]
-            _redefine(parameter, description, value, version)
+            _redefine(parameter, value, version)
 
 
-def _redefine(parameter: Parameter, description: str, value: str, version: int) -> None:
+def _redefine(parameter: Parameter, value: str, version: int) -> None:
     """Change description and pattern around the operator's value.
 
     Parameter Store has no conditional write. When the operator changed the value between our
@@ -71,11 +70,11 @@ def _redefine(parameter: Parameter, description: str, value: str, version: int) 
     if not parameter.accepts(value):
         logger.warning("value kept under its former pattern", extra={"parameter": parameter.name})
         return
-    written = parameters.redefine(parameter, description, value)
+    written = parameters.redefine(parameter, value)
     if written > version + 1:
         meanwhile = parameters.value_of_version(parameter.name, written - 1)
         if meanwhile is not None and parameter.accepts(meanwhile):
-            parameters.redefine(parameter, description, meanwhile)
+            parameters.redefine(parameter, meanwhile)
 
 
 def _stop_every_version(project_arn: str, seconds_left: Callable[[], float]) -> None:

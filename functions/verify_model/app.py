@@ -12,7 +12,7 @@ from labelloop.domain.images import ImageObject
 from labelloop.domain.manifests import SplitImage, VersionFiles
 from labelloop.domain.splits import Split
 from labelloop.entrypoint import Strict, task
-from labelloop.errors import InconsistentError, NotFoundError
+from labelloop.errors import InconsistentError, ObjectUnreadableError
 
 MOST_IMAGES = 10
 
@@ -38,7 +38,7 @@ def lambda_handler(request: Input) -> Output:
     for image in _spread([image for image in index if image.split is Split.TEST]):
         try:
             labels = rekognition.detect(request.version_arn, _object(image))
-        except NotFoundError:
+        except ObjectUnreadableError:
             continue  # Deleted since: it says nothing about the model.
         answered.append(bool(labels))
     if answered and not any(answered):

@@ -13,11 +13,12 @@ from PIL import Image
 
 from local.drawing import LABELS, draw, draw_unrelated
 
-FIRST_SET_PER_LABEL = 8
+FIRST_SET_PER_LABEL = 10
 HELD_BACK_PER_LABEL = 28
-STREAM_PER_LABEL = 30
-UNRELATED_IN_STREAM = 6
-LATER_STREAM_PER_LABEL = 12
+STREAM_PER_LABEL = 36
+LATER_STREAM_PER_LABEL = 18
+UNRELATED_SHARE = 0.05
+"""Of what comes in, so much shows none of the labels."""
 JPEG_QUALITY = 88
 
 
@@ -70,7 +71,8 @@ def draw_sets(seed: int, drawn: Callable[[int], None] = lambda count: None) -> P
         drawn(count)
         return Picture(f"{name}-{number:03d}.jpg", truth, jpeg(image))
 
-    def many(name: str, per_label: int, unrelated: int = 0) -> tuple[Picture, ...]:
+    def many(name: str, per_label: int, unrelated_share: float = 0) -> tuple[Picture, ...]:
+        unrelated = round(len(LABELS) * per_label * unrelated_share)
         truths: list[str | None] = [*LABELS * per_label, *[None] * unrelated]
         random.Random(f"{seed}/{name}").shuffle(truths)
         return tuple(one(name, number, truth) for number, truth in enumerate(truths, start=1))
@@ -78,8 +80,8 @@ def draw_sets(seed: int, drawn: Callable[[int], None] = lambda count: None) -> P
     return PictureSets(
         first=many("labelled", FIRST_SET_PER_LABEL),
         held_back=many("held-back", HELD_BACK_PER_LABEL),
-        stream=many("camera-1", STREAM_PER_LABEL, UNRELATED_IN_STREAM),
-        later_stream=many("camera-2", LATER_STREAM_PER_LABEL),
+        stream=many("camera-1", STREAM_PER_LABEL, UNRELATED_SHARE),
+        later_stream=many("camera-2", LATER_STREAM_PER_LABEL, UNRELATED_SHARE),
     )
 
 

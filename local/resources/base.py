@@ -47,7 +47,7 @@ class Resource:
         return str(self.properties.get(given) or self.stack.new_name(self.logical_id, limit))
 
     def parts(self, *names: str, rename: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """The named properties that are given, for an API that calls them the same (or `rename`)."""
+        """The named properties that are given, under the API's own names where `rename` has one."""
         new = rename or {}
         return {
             new.get(name, name): self.properties[name] for name in names if name in self.properties

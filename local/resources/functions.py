@@ -36,8 +36,8 @@ class Function(ResourceType):
         "PackageType ReservedConcurrentExecutions Role Runtime Timeout"
     )
     ignored = names(
-        "Architectures Description EphemeralStorage RecursiveLoop RuntimeManagementConfig SnapStart "
-        "Tags TracingConfig"
+        "Architectures Description EphemeralStorage RecursiveLoop RuntimeManagementConfig "
+        "SnapStart Tags TracingConfig"
     )
 
     def create(self, resource: Resource) -> Created:

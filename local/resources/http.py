@@ -45,7 +45,8 @@ class HttpApi(ResourceType):
 class HttpIntegration(ResourceType):
     type_name = "AWS::ApiGatewayV2::Integration"
     properties = names(
-        "ApiId IntegrationMethod IntegrationType IntegrationUri PayloadFormatVersion TimeoutInMillis"
+        "ApiId IntegrationMethod IntegrationType IntegrationUri PayloadFormatVersion "
+        "TimeoutInMillis"
     )
     ignored = names("Description")
 

@@ -90,9 +90,9 @@ class UserPoolClient(ResourceType):
 
 def _client_settings(resource: Resource) -> dict[str, Any]:
     settings = {k: v for k, v in resource.properties.items() if k != "ClientName"}
-    for name in settings:
+    for name, value in settings.items():
         if name.endswith("Validity"):
-            settings[name] = integer(settings[name])
+            settings[name] = integer(value)
     for name in (
         "GenerateSecret",
         "EnableTokenRevocation",

@@ -78,8 +78,8 @@ class BucketPolicy(ResourceType):
     properties = names("Bucket PolicyDocument")
 
     def create(self, resource: Resource) -> Created:
-        # Only read, so that what cannot be understood is said. moto would enforce it without looking
-        # at conditions: a denial of calls without TLS would deny everything.
+        # Only read, so that what cannot be understood is said. moto would enforce it, and without
+        # looking at conditions: a denial of calls without TLS would deny everything.
         bucket_arn = f"arn:aws:s3:::{resource.properties['Bucket']}"
         resource.runtime.authorizer.put_resource_policy(
             bucket_arn, resource.logical_id, resource.properties["PolicyDocument"]

@@ -66,7 +66,7 @@ class StateMachine(ResourceType):
 
 
 def _definition(resource: Resource) -> tuple[str, str]:
-    """The definition as JSON, substitutions made, and the stem under which executions are counted."""
+    """The definition as JSON, substitutions made; the stem under which executions are counted."""
     given = resource.properties
     values = given.get("DefinitionSubstitutions", {})
     if "DefinitionS3Location" in given:
@@ -84,7 +84,7 @@ def _definition(resource: Resource) -> tuple[str, str]:
 
 
 def _substituted(text: str, values: dict[str, Any]) -> str:
-    """The text with every ${Name} replaced, as CloudFormation does before it parses the definition."""
+    """The text with every ${Name} replaced: CloudFormation does so before it parses."""
 
     def value(found: re.Match[str]) -> str:
         if found.group(1) not in values:

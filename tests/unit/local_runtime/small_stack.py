@@ -58,7 +58,8 @@ class SmallStack:
         key = (service, access_key_id, *sorted(config.items()))
         if key not in self._clients:
             options = {"retries": {"total_max_attempts": 1}, "inject_host_prefix": False, **config}
-            self._clients[key] = boto3.session.Session().client(
+            session: Any = boto3.session.Session()  # its type knows services by literal only
+            self._clients[key] = session.client(
                 service,
                 endpoint_url=self.endpoint,
                 region_name="us-east-1",
@@ -69,7 +70,7 @@ class SmallStack:
         return self._clients[key]
 
     def work(self, service: str, operation: str, **parameters: Any) -> Any:
-        """What WorkFunction's code gets when it makes the call; ``$NAME`` stands for its variable."""
+        """What WorkFunction gets when it makes the call; ``$NAME`` stands for its variable."""
         order = {"service": service, "operation": operation, "parameters": parameters}
         answer = self.client("lambda").invoke(
             FunctionName=self.outputs["WorkFunction"], Payload=json.dumps(order)
@@ -87,7 +88,11 @@ class SmallStack:
         request = urllib.request.Request(url, body, headers or {}, method=method)  # noqa: S310
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
-                return answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read()
+                return (
+                    answer.status,
+                    {k.lower(): v for k, v in answer.headers.items()},
+                    answer.read(),
+                )
         except urllib.error.HTTPError as error:
             return error.code, {k.lower(): v for k, v in error.headers.items()}, error.read()
 

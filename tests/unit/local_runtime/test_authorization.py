@@ -105,7 +105,10 @@ def test_conditions_hold_as_iam_says(
     ("statement", "words"),
     [
         (allow("s3:*", Condition={"IpAddress": {"aws:SourceIp": "1.2.3.4"}}), "IpAddress"),
-        (allow("s3:*", Condition={"StringEquals": {"aws:RequestedRegion": "x"}}), "RequestedRegion"),
+        (
+            allow("s3:*", Condition={"StringEquals": {"aws:RequestedRegion": "x"}}),
+            "RequestedRegion",
+        ),
         (allow("s3:*", "arn:aws:s3:::${aws:username}"), "policy variables"),
         ({"Effect": "Allow", "Action": "s3:*"}, "Resource"),
         ({**allow("s3:*"), "Effect": "Maybe"}, "Effect"),

@@ -29,7 +29,7 @@ class Sent(Exception):  # noqa: N818 - carries what was sent
 
 def as_request(prepared: AWSPreparedRequest) -> Request:
     parts = urlsplit(prepared.url)
-    body = prepared.body or b""
+    body: Any = prepared.body or b""
     content = body.read() if hasattr(body, "read") else body
     return Request(
         method=prepared.method,
@@ -40,7 +40,7 @@ def as_request(prepared: AWSPreparedRequest) -> Request:
             name.lower(): value.decode() if isinstance(value, bytes) else str(value)
             for name, value in prepared.headers.items()
         },
-        body=content.encode() if isinstance(content, str) else content,
+        body=content.encode() if isinstance(content, str) else bytes(content),
     )
 
 
@@ -318,7 +318,12 @@ def test_a_request_without_a_signature_has_no_caller() -> None:
 
 
 def test_an_operation_that_nobody_described_is_said_to_be_so() -> None:
-    assert call_of("dynamodb", "export_table_to_point_in_time", TableArn=TABLE, S3Bucket="b").requirements is None
+    assert (
+        call_of(
+            "dynamodb", "export_table_to_point_in_time", TableArn=TABLE, S3Bucket="b"
+        ).requirements
+        is None
+    )
 
 
 def test_a_path_that_is_no_operation_is_refused() -> None:

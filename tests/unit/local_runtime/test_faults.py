@@ -59,7 +59,11 @@ def test_clearing_lets_everything_through() -> None:
 
 @pytest.mark.parametrize(
     ("error", "given", "status"),
-    [("ThrottlingException", 429, 429), ("InternalServerError", None, 500), ("Whatever", None, 400)],
+    [
+        ("ThrottlingException", 429, 429),
+        ("InternalServerError", None, 500),
+        ("Whatever", None, 400),
+    ],
 )
 def test_the_status_is_the_given_one_or_the_usual_one(
     error: str, given: int | None, status: int

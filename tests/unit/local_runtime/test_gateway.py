@@ -95,7 +95,7 @@ def test_s3_refuses_in_its_own_words(small_stack: SmallStack) -> None:
         ),
     ],
 )
-def test_every_service_refuses_with_its_own_code(
+def test_every_service_refuses_with_its_own_code(  # noqa: PLR0917
     small_stack: SmallStack,
     service: str,
     operation: str,
@@ -293,7 +293,10 @@ def test_conditional_writes_at_once_have_one_winner(small_stack: SmallStack) -> 
 
 def test_a_synchronous_execution_answers_with_its_outcome(small_stack: SmallStack) -> None:
     answer = small_stack.work(
-        "stepfunctions", "start_sync_execution", stateMachineArn="$MACHINE", input='{"message": "m"}'
+        "stepfunctions",
+        "start_sync_execution",
+        stateMachineArn="$MACHINE",
+        input='{"message": "m"}',
     )
     assert answer["status"] == "SUCCEEDED"
     failed = small_stack.work("stepfunctions", "start_sync_execution", stateMachineArn="$MACHINE")

@@ -11,6 +11,8 @@ from typing import Any
 
 import jwt
 import pytest
+from joserfc import jwk
+from moto.utilities.utils import load_resource
 
 from tests.unit.local_runtime.small_stack import SmallStack
 
@@ -54,9 +56,11 @@ def ask(
     return status, answered, json.loads(content) if is_json else content
 
 
-def event_of(stack: SmallStack, *arguments: Any, **headers: str) -> dict[str, Any]:
+def event_of(
+    stack: SmallStack, method: str, path: str, token: str, body: bytes, **headers: str
+) -> dict[str, Any]:
     """The event that the function got."""
-    status, _, content = ask(stack, *arguments, **headers)
+    status, _, content = ask(stack, method, path, token, body, **headers)
     assert status == 201, content
     return json.loads(content)["event"]  # type: ignore[no-any-return]
 
@@ -163,9 +167,6 @@ def test_a_well_signed_token_for_something_else_is_unauthorized(
 
 def _signed(claims: dict[str, Any]) -> str:
     """A token with moto's key, which is the same for every pool."""
-    from joserfc import jwk
-    from moto.utilities.utils import load_resource
-
     path = "cognitoidp/resources/jwks-private.json"
     key = jwk.RSAKey.import_key(load_resource(path))
     given = {name: value for name, value in claims.items() if value is not None}
@@ -204,7 +205,9 @@ def test_a_token_without_the_scope_is_forbidden(
     assert (status, body) == (403, {"message": "Forbidden"})
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/none"), ("DELETE", "/"), ("GET", "/greet/a")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/none"), ("DELETE", "/"), ("GET", "/greet/a")]
+)
 def test_what_has_no_route_is_not_found(small_stack: SmallStack, method: str, path: str) -> None:
     status, _, body = ask(small_stack, method, path)
     assert (status, body) == (404, {"message": "Not Found"})

@@ -1,4 +1,4 @@
-"""`python -m local`: starts, says how to use it, stops; what cannot be deployed is said in a line."""
+"""`python -m local`: starts, says how to use it, stops; says in a line what it cannot deploy."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from labelloop.aws.failures import code_of, translated
 from labelloop.aws.items import from_item, to_item, to_value
 from labelloop.aws.wiring import wiring
 from labelloop.clock import epoch_s, iso
-from labelloop.domain.detections import Outcome
+from labelloop.domain.detections import Outcome, outcome_shard, outcome_shards
 from labelloop.errors import NotFoundError
 from labelloop.settings import Variable
 
@@ -26,7 +26,6 @@ TIME_INDEX = "by_time"
 OUTCOME_INDEX = "by_outcome"
 LABEL_GROUPS = 4
 SHARDS_PER_GROUP = 4
-OUTCOME_SHARDS = 8
 
 Record = Mapping[str, Any]
 
@@ -39,12 +38,6 @@ def day_shard(day: str, label: str | None, detection: str) -> str:
     """The partition of ``by_time`` for a day (2026-11-21), a label and a detection."""
     group = hashlib.sha256((label or "").encode()).digest()[0] % LABEL_GROUPS
     return f"{day}#{group}{int(detection[-4:], 16) % SHARDS_PER_GROUP}"
-
-
-def _outcome_shard(outcome: Outcome, detection: str) -> str | None:
-    if outcome is Outcome.CONFIDENT:
-        return None
-    return f"{outcome}#{int(detection[-4:], 16) % OUTCOME_SHARDS}"
 
 
 def record_once(detection: str, outcome: Outcome, facts: Record, now: datetime) -> Record:
@@ -61,7 +54,7 @@ def record_once(detection: str, outcome: Outcome, facts: Record, now: datetime) 
         "date": iso(now),
         "date_id": f"{iso(now)}#{detection}",
         "day_shard": day_shard(f"{now:%Y-%m-%d}", label, detection),
-        "outcome_shard": _outcome_shard(outcome, detection),
+        "outcome_shard": outcome_shard(outcome, detection),
         "expires": epoch_s(now, timedelta(days=retention_days)) if retention_days else None,
     }
     try:
@@ -133,10 +126,8 @@ def in_time_order(after: str, until: datetime, since: datetime) -> Iterator[Reco
 
 def waiting() -> Iterator[Record]:
     """Every record that waits for a model."""
-    for shard in range(OUTCOME_SHARDS):
-        yield from _partition(
-            OUTCOME_INDEX, "outcome_shard", f"{Outcome.WAITING}#{shard}", " ", "~"
-        )
+    for shard in outcome_shards(Outcome.WAITING):
+        yield from _partition(OUTCOME_INDEX, "outcome_shard", shard, " ", "~")
 
 
 def _partition(

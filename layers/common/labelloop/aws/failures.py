@@ -38,7 +38,7 @@ BY_CODE: dict[str, type[errors.LabelLoopError]] = {
     "InvalidImageFormatException": errors.InvalidImageError,
     "InvalidParameterException": errors.InvalidRequestError,
     "InvalidPaginationTokenException": errors.InvalidRequestError,
-    "InvalidS3ObjectException": errors.NotFoundError,
+    "InvalidS3ObjectException": errors.ObjectUnreadableError,
     "LimitExceededException": errors.QuotaExceededError,
     "ProvisionedThroughputExceededException": errors.ThrottledError,
     "ResourceAlreadyExistsException": errors.BusyError,

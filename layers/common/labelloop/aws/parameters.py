@@ -79,25 +79,21 @@ def described() -> dict[str, tuple[str, str]]:
         }
 
 
-def create(parameter: Parameter, description: str) -> bool:
+def create(parameter: Parameter) -> bool:
     """Make the parameter with its default value; False where it exists already."""
     ssm = client("ssm")
     with translated():
         try:
-            ssm.put_parameter(
-                **_request(parameter, description, parameter.default), Overwrite=False
-            )
+            ssm.put_parameter(**_request(parameter, parameter.default), Overwrite=False)
         except ssm.exceptions.ParameterAlreadyExists:
             return False
     return True
 
 
-def redefine(parameter: Parameter, description: str, value: str) -> int:
-    """Give the parameter a new description and pattern with this value; its new version."""
+def redefine(parameter: Parameter, value: str) -> int:
+    """Give the parameter our description and pattern with this value; its new version."""
     with translated():
-        answer = client("ssm").put_parameter(
-            **_request(parameter, description, value), Overwrite=True
-        )
+        answer = client("ssm").put_parameter(**_request(parameter, value), Overwrite=True)
     version: int = answer["Version"]
     return version
 
@@ -114,10 +110,10 @@ def value_of_version(name: str, version: int) -> str | None:
     return None
 
 
-def _request(parameter: Parameter, description: str, value: str) -> dict[str, Any]:
+def _request(parameter: Parameter, value: str) -> dict[str, Any]:
     return {
         "Name": prefix() + parameter.name,
-        "Description": description,
+        "Description": parameter.description,
         "Value": value,
         "Type": "String",
         "AllowedPattern": parameter.pattern,

@@ -71,8 +71,8 @@ def detect(version_arn: str, image: ImageObject) -> list[Label]:
     """Every label that the model knows, with its confidence in this object version.
 
     Raises ThrottledError over the model's capacity, ModelNotReadyError when it does not run,
-    InvalidImageError for an image the service will never take, NotFoundError when the object
-    cannot be read. Tried once: the caller sets the pace.
+    NotFoundError when it was deleted, InvalidImageError for an image the service will never take,
+    ObjectUnreadableError when the object cannot be read. Tried once: the caller sets the pace.
     """
     s3_object = {"Bucket": image.bucket, "Name": image.key}
     if image.version_id:

@@ -10,12 +10,11 @@ from labelloop.aws.failures import translated
 from labelloop.aws.items import from_item, to_item
 from labelloop.aws.wiring import wiring
 from labelloop.clock import from_iso, iso
-from labelloop.domain.review_tasks import Claim, Given, ReviewTask
+from labelloop.domain.review_tasks import OPEN_QUEUE, Claim, Given, ReviewTask
 from labelloop.errors import ChangedMeanwhileError, NotFoundError
 from labelloop.settings import Variable
 
 QUEUE_INDEX = "by_queue"
-_OPEN = "open"
 
 
 def _table() -> str:
@@ -70,7 +69,7 @@ def available(now: datetime, most: int) -> list[ReviewTask]:
             TableName=_table(),
             IndexName=QUEUE_INDEX,
             KeyConditionExpression="queue = :open AND available <= :now",
-            ExpressionAttributeValues={":open": {"S": _OPEN}, ":now": {"S": f"{iso(now)}~"}},
+            ExpressionAttributeValues={":open": {"S": OPEN_QUEUE}, ":now": {"S": f"{iso(now)}~"}},
             Limit=most,
         )
     return [_read(from_item(item)) for item in answer["Items"]]
@@ -85,7 +84,7 @@ def count_open() -> int:
             TableName=_table(),
             IndexName=QUEUE_INDEX,
             KeyConditionExpression="queue = :open",
-            ExpressionAttributeValues={":open": {"S": _OPEN}},
+            ExpressionAttributeValues={":open": {"S": OPEN_QUEUE}},
             Select="COUNT",
         )
     )
@@ -99,7 +98,7 @@ def _stored(task: ReviewTask, now: datetime) -> dict[str, Any]:
         {}
         if task.finished
         else {
-            "queue": _OPEN,
+            "queue": OPEN_QUEUE,
             "available": f"{iso(task.available_from(now))}#{task.task_id}",
         }
     )

@@ -41,6 +41,21 @@ class Decision:
     """The label with the most confidence; None where the model found nothing."""
 
 
+OUTCOME_SHARDS = 8
+
+
+def outcome_shard(outcome: Outcome, detection: str) -> str | None:
+    """The partition of the log's index ``by_outcome`` for a detection; None for a confident one."""
+    if outcome is Outcome.CONFIDENT:
+        return None
+    return outcome_shards(outcome)[int(detection[-4:], 16) % OUTCOME_SHARDS]
+
+
+def outcome_shards(outcome: Outcome) -> list[str]:
+    """All partitions of the index that hold detections with this outcome."""
+    return [f"{outcome}#{shard}" for shard in range(OUTCOME_SHARDS)]
+
+
 def detection_id(image: ImageObject) -> str:
     """The name of the detection of this object version: 32 hexadecimal digits.
 

@@ -30,6 +30,11 @@ class Parameter:
     """The accepted values, for people."""
     meaning: str
 
+    @property
+    def description(self) -> str:
+        """What Parameter Store shows beside the value."""
+        return f"{self.meaning} It is {self.values}."
+
     def accepts(self, value: str) -> bool:
         """Whether the value is one that Parameter Store would accept."""
         return re.fullmatch(self.pattern, value) is not None

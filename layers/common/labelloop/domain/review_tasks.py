@@ -12,6 +12,8 @@ from labelloop.domain import consensus
 from labelloop.domain.human_loops import Answer
 from labelloop.errors import InvalidRequestError
 
+OPEN_QUEUE = "open"
+"""The queue of the tasks that wait for somebody; a finished task is in none."""
 LEASE = timedelta(minutes=5)
 """How long a person may look at an image before somebody else gets it."""
 

@@ -1,0 +1,142 @@
+"""`labelloop start` and `labelloop stop`: a running model is nearly all that Label Loop costs."""
+
+import json
+import time
+from typing import Any
+
+import click
+from botocore.exceptions import ClientError
+
+from cli import models
+from cli.failures import CommandError, code_of
+from cli.models import RUNNING, STARTABLE, STARTING, STOPPING
+from cli.progress import Progress
+from cli.stack import Stack, on_stack, show
+from labelloop.domain.messages import cause_in_words
+
+LONGEST_STOP_S = 3600.0
+"""A version cannot be stopped while it starts, which takes up to half an hour."""
+
+
+@click.command()
+@click.argument("version", required=False)
+@click.option("--no-wait", is_flag=True, help="Do not wait until it serves.")
+@on_stack
+def start(stack: Stack, version: str | None, no_wait: bool, as_json: bool) -> None:
+    """Put a model into service: VERSION, or the one that is deployed.
+
+    It runs, and is billed, until it is stopped.
+    """
+    name = version or _deployed_name(stack)
+    if name is None:
+        raise CommandError(
+            "No model has been deployed yet. The first one is when enough labelled images are in "
+            "images_labeled_by_folder/ and its training has succeeded."
+        )
+    status = models.find(stack, name).status
+    if status not in STARTABLE:
+        raise CommandError(f"Version {name} cannot be started: its status is {status}.")
+    other = models.running_deployment(stack)
+    if other is not None:
+        raise CommandError(
+            f"Another training or deployment is going on, {other}: wait for its end, or stop it "
+            "in the Step Functions console."
+        )
+    execution: str = stack.client("stepfunctions").start_execution(
+        stateMachineArn=stack.output("ModelTrainingStateMachineArn"),
+        input=json.dumps({"deploy": name}),
+    )["executionArn"]
+    if no_wait:
+        answer = {"version": name, "execution": execution, "status": "RUNNING"}
+        show(as_json, answer, f"Version {name} is being started. See: labelloop status")
+        return
+    _follow(stack, name, execution)
+    answer = {"version": name, "execution": execution, "status": "SUCCEEDED"}
+    show(as_json, answer, f"Version {name} is in service, and billed until: labelloop stop")
+
+
+@click.command()
+@click.argument("version", required=False)
+@click.option("--no-wait", is_flag=True, help="Do not wait until it has stopped.")
+@on_stack
+def stop(stack: Stack, version: str | None, no_wait: bool, as_json: bool) -> None:
+    """Stop a model, so that it is no longer billed: VERSION, or the one that is deployed.
+
+    Images that come in meanwhile wait, and are detected when a model is started.
+    """
+    name = version or _deployed_name(stack)
+    if name is None:
+        show(as_json, {"version": None, "status": None}, "No model is deployed: nothing to stop.")
+        return
+    status = _stop(stack, name, no_wait)
+    others = [
+        other.name
+        for other in models.versions(stack)
+        if other.status in models.BILLED and other.name != name
+    ]
+    text = f"Version {name} is {status}."
+    if others:
+        text += f" Still billed: {', '.join(others)}. To stop one: labelloop stop {others[0]}"
+    show(as_json, {"version": name, "status": status, "still_billed": others}, text)
+
+
+def _deployed_name(stack: Stack) -> str | None:
+    record = models.deployed(stack)
+    return str(record["version"]) if record else None
+
+
+def _follow(stack: Stack, name: str, execution: str) -> None:
+    """Wait for the end of the execution. Raises CommandError where it is no success."""
+    progress = Progress()
+    while True:
+        described = stack.client("stepfunctions").describe_execution(executionArn=execution)
+        if described["status"] != "RUNNING":
+            break
+        progress.say(f"{name} is {_words(models.find(stack, name).status)}")
+        time.sleep(stack.look_every_s)
+    progress.end()
+    if described["status"] != "SUCCEEDED":
+        raise CommandError(_why_not(name, described))
+
+
+def _words(status: str) -> str:
+    known = {
+        STARTING: "starting, which usually takes ten to twenty minutes",
+        RUNNING: "running and is being proven and put into service",
+    }
+    return known.get(status, f"about to start ({status})")
+
+
+def _why_not(name: str, described: dict[str, Any]) -> str:
+    facts = {"error": described.get("error"), "cause": described.get("cause")}
+    return (
+        f"Version {name} was not put into service ({described['status']}): {cause_in_words(facts)} "
+        f"Its steps: {described['executionArn']}"
+    )
+
+
+def _stop(stack: Stack, name: str, no_wait: bool) -> str:
+    """Stop a version and wait until it is; its status then."""
+    progress = Progress()
+    give_up = time.monotonic() + LONGEST_STOP_S
+    while True:
+        version = models.find(stack, name)
+        if version.status == RUNNING:
+            _begin_to_stop(stack, version.arn)
+        elif version.status not in models.BILLED or (no_wait and version.status == STOPPING):
+            break
+        if time.monotonic() > give_up:
+            raise CommandError(f"Version {name} is still {version.status}: try again later.")
+        words = "starting, and can be stopped when it runs" if version.status == STARTING else ""
+        progress.say(f"{name} is {words or 'being stopped'}")
+        time.sleep(stack.look_every_s)
+    progress.end()
+    return version.status
+
+
+def _begin_to_stop(stack: Stack, arn: str) -> None:
+    try:
+        stack.client("rekognition").stop_project_version(ProjectVersionArn=arn)
+    except ClientError as error:
+        if code_of(error) != "ResourceInUseException":  # somebody else was faster: look again
+            raise

@@ -1,0 +1,106 @@
+"""`labelloop params`: the operator's parameters, checked before Parameter Store checks them."""
+
+import difflib
+from typing import Any
+
+import click
+
+from cli.failures import CommandError
+from cli.stack import Stack, on_stack, show
+from labelloop.domain.parameters import BY_NAME, CATALOGUE, Parameter
+from labelloop.errors import ConfigurationError
+
+
+@click.group()
+def params() -> None:
+    """See and change the operator's parameters."""
+
+
+@params.command(name="list")
+@on_stack
+def list_params(stack: Stack, as_json: bool) -> None:
+    """Show every parameter, its value and its default."""
+    values = _values(stack)
+    rows = [_described(parameter, values) for parameter in CATALOGUE]
+    width = max(len(parameter.name) for parameter in CATALOGUE)
+    lines = [f"{row['name']:<{width}}  {_value(row)}" for row in rows]
+    show(as_json, rows, "\n".join(lines))
+
+
+@params.command(name="get")
+@click.argument("name")
+@on_stack
+def get_param(stack: Stack, name: str, as_json: bool) -> None:
+    """Show the value of the parameter NAME."""
+    parameter = _named(name)
+    row = _described(parameter, _values(stack))
+    show(as_json, row, row["value"])
+
+
+@params.command(name="set", context_settings={"ignore_unknown_options": True})
+@click.argument("name")
+@click.argument("value")
+@on_stack
+def set_param(stack: Stack, name: str, value: str, as_json: bool) -> None:
+    """Give the parameter NAME the VALUE. It is in effect within a minute or two."""
+    parameter = _named(name)
+    try:
+        parameter.check(value)
+    except ConfigurationError as error:
+        raise CommandError(
+            f"{parameter.name} must be {parameter.values}, and {value!r} is not. Nothing changed."
+        ) from error
+    before = _values(stack).get(parameter.name, parameter.default)
+    if before != value:
+        stack.client("ssm").put_parameter(
+            Name=stack.output("ParameterPrefix") + parameter.name,
+            Description=parameter.description,
+            Value=value,
+            Type="String",
+            AllowedPattern=parameter.pattern,
+            Overwrite=True,
+        )
+    data = {"name": parameter.name, "value": value, "before": before}
+    text = f"{parameter.name} is {value} now; it was {before}."
+    show(as_json, data, text if before != value else f"{parameter.name} was {value} already.")
+
+
+def _named(name: str) -> Parameter:
+    by_lower_name = {known.lower(): parameter for known, parameter in BY_NAME.items()}
+    parameter = by_lower_name.get(name.lower())
+    if parameter is not None:
+        return parameter
+    near = difflib.get_close_matches(name.lower(), by_lower_name, n=1, cutoff=0.4)
+    hint = f" Did you mean {by_lower_name[near[0]].name}?" if near else ""
+    raise CommandError(f"There is no parameter {name}.{hint} All of them: labelloop params list")
+
+
+def _values(stack: Stack) -> dict[str, str]:
+    """The stored values by name without prefix."""
+    prefix = stack.output("ParameterPrefix")
+    pages = stack.client("ssm").get_paginator("get_parameters_by_path").paginate(Path=prefix)
+    return {
+        entry["Name"].removeprefix(prefix): entry["Value"]
+        for page in pages
+        for entry in page["Parameters"]
+    }
+
+
+def _described(parameter: Parameter, values: dict[str, str]) -> dict[str, Any]:
+    value = values.get(parameter.name)
+    return {
+        "name": parameter.name,
+        "value": parameter.default if value is None else value,
+        "default": parameter.default,
+        "values": parameter.values,
+        "meaning": parameter.meaning,
+        "stored": value is not None,
+        "valid": value is None or parameter.accepts(value),
+    }
+
+
+def _value(row: dict[str, Any]) -> str:
+    text = str(row["value"])
+    if not row["valid"]:
+        return f"{text}  (not valid: it must be {row['values']})"
+    return text if text == row["default"] else f"{text}  (default {row['default']})"

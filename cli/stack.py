@@ -1,0 +1,139 @@
+"""Which stack a command is about, where it is, and the options that say so."""
+
+import functools
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import click
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from cli.failures import CommandError, code_of, in_one_line
+
+DATA_DIR = Path(__file__).parent.parent / ".local"
+LOOK_EVERY_S = 10.0
+LOOK_EVERY_S_LOCALLY = 0.5
+
+GetClient = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A deployed stack: its outputs, and the clients to talk to it with."""
+
+    name: str
+    outputs: Mapping[str, str]
+    client: GetClient
+    look_every_s: float = LOOK_EVERY_S
+
+    def output(self, name: str) -> str:
+        """The stack's output of this name."""
+        if name not in self.outputs:
+            raise CommandError(
+                f"The stack {self.name} has no output {name}: deploy this version of Label Loop "
+                "to it (sam build && sam deploy), or name another stack with --stack-name."
+            )
+        return self.outputs[name]
+
+
+def on_stack(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that name a stack, and the stack as its first argument.
+
+    A stack that is the context's object already is taken as it is.
+    """
+
+    @click.option("--stack-name", default="label-loop", show_default=True, help="Which stack.")
+    @click.option("--local", is_flag=True, help="The application on this machine (make local).")
+    @click.option(
+        "--data-dir",
+        type=click.Path(path_type=Path),
+        default=DATA_DIR,
+        help="With --local: where the application keeps its files.",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+    @click.pass_context
+    def with_stack(
+        context: click.Context, stack_name: str, local: bool, data_dir: Path, **values: Any
+    ) -> None:
+        with in_one_line():
+            stack = context.find_object(Stack)
+            if stack is None:
+                stack = _on_this_machine(data_dir) if local else _on_aws(stack_name)
+            command(stack, **values)
+
+    with_stack.__doc__ = command.__doc__  # click's help text
+    return with_stack
+
+
+def show(as_json: bool, data: Any, text: str) -> None:
+    """Print the command's answer: for programs, or for people."""
+    click.echo(json.dumps(data, indent=2, default=str) if as_json else text)
+
+
+def _on_aws(stack_name: str) -> Stack:
+    session = botocore.session.Session()
+
+    def make(service: str) -> Any:
+        # botocore itself knows AWS_DEFAULT_REGION only.
+        return session.create_client(
+            service, region_name=os.environ.get("AWS_REGION"), config=_config()
+        )
+
+    return _find(stack_name, functools.cache(make), LOOK_EVERY_S)
+
+
+def _on_this_machine(data_dir: Path) -> Stack:
+    try:
+        description = json.loads((data_dir / "stack.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError) as error:
+        raise CommandError(
+            f"No local application has left its description in {data_dir}: start it in another "
+            "terminal with make local."
+        ) from error
+    # The developer's own profile names another account.
+    session = botocore.session.Session(
+        session_vars={
+            "profile": (None, [], None, None),
+            "config_file": (None, None, os.devnull, None),
+        }
+    )
+
+    def make(service: str) -> Any:
+        return session.create_client(
+            service,
+            region_name=description["region"],
+            endpoint_url=description["endpoint"],
+            aws_access_key_id="operator",
+            aws_secret_access_key="local",  # noqa: S106 - nothing there checks signatures
+            config=_config().merge(Config(proxies={})),
+        )
+
+    return _find(description["name"], functools.cache(make), LOOK_EVERY_S_LOCALLY)
+
+
+def _config() -> Config:
+    return Config(
+        retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=10, read_timeout=60
+    )
+
+
+def _find(stack_name: str, client: GetClient, look_every_s: float) -> Stack:
+    try:
+        stacks = client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
+    except ClientError as error:
+        if code_of(error) == "ValidationError":
+            raise CommandError(
+                f"There is no stack {stack_name} in {client('cloudformation').meta.region_name}: "
+                "name it with --stack-name, or choose its account and Region (AWS_PROFILE, "
+                "AWS_REGION)."
+            ) from error
+        raise
+    outputs = {
+        output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])
+    }
+    return Stack(stack_name, outputs, client, look_every_s)

@@ -1,0 +1,106 @@
+"""`labelloop status`: what serves, what waits, and what needs a person."""
+
+from typing import Any
+
+import click
+
+from cli import models
+from cli.stack import Stack, on_stack, show
+from labelloop.domain.detections import Outcome, outcome_shards
+from labelloop.domain.review_tasks import OPEN_QUEUE
+
+DEAD_LETTERS = {
+    "detection": "DetectionDeadLetterQueueUrl",
+    "answers": "AnswersDeadLetterQueueUrl",
+    "events": "UndeliveredEventsQueueUrl",
+}
+VERSIONS_SHOWN = 5
+
+
+@click.command()
+@on_stack
+def status(stack: Stack, as_json: bool) -> None:
+    """Show the deployed model, what waits, and what became of the last versions."""
+    found = _look(stack)
+    show(as_json, found, _text(found))
+
+
+def _look(stack: Stack) -> dict[str, Any]:
+    serving = models.deployed(stack)
+    statuses = {version.name: version.status for version in models.versions(stack)}
+    return {
+        "stack": stack.name,
+        "deployed": serving and serving["version"],
+        "deployed_status": serving and statuses.get(serving["version"], "GONE"),
+        "billed": [name for name, status in statuses.items() if status in models.BILLED],
+        "in_progress": models.running_deployment(stack),
+        "waiting_images": sum(
+            _count(stack, "DetectionsTable", "by_outcome", "outcome_shard", shard)
+            for shard in outcome_shards(Outcome.WAITING)
+        ),
+        "open_reviews": _count(stack, "ReviewTasksTable", "by_queue", "queue", OPEN_QUEUE),
+        "dead_letters": {kind: _messages(stack, url) for kind, url in DEAD_LETTERS.items()},
+        "versions": [
+            {**record, "status": statuses.get(record["name"], "not in the service")}
+            for record in models.records(stack)[:VERSIONS_SHOWN]
+        ],
+    }
+
+
+def _count(stack: Stack, table: str, index: str, key: str, partition: str) -> int:
+    pages = (
+        stack.client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=stack.output(table),
+            IndexName=index,
+            KeyConditionExpression="#key = :partition",
+            ExpressionAttributeNames={"#key": key},
+            ExpressionAttributeValues={":partition": {"S": partition}},
+            Select="COUNT",
+        )
+    )
+    return sum(page["Count"] for page in pages)
+
+
+def _messages(stack: Stack, url_output: str) -> int:
+    answer = stack.client("sqs").get_queue_attributes(
+        QueueUrl=stack.output(url_output), AttributeNames=["ApproximateNumberOfMessages"]
+    )
+    return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+
+
+def _text(found: dict[str, Any]) -> str:
+    dead = {kind: count for kind, count in found["dead_letters"].items() if count}
+    lines = [
+        f"stack            {found['stack']}",
+        f"deployed         {_deployed(found)}",
+        f"billed now       {', '.join(found['billed']) or 'no model'}",
+        f"in progress      {found['in_progress'] or 'no training or deployment'}",
+        f"waiting images   {found['waiting_images']}",
+        f"open reviews     {found['open_reviews']}",
+        f"dead letters     {', '.join(f'{n} {kind}' for kind, n in dead.items()) or 'none'}",
+    ]
+    if found["versions"]:
+        lines += ["", "last versions"]
+        lines += [f"  {_version(version)}" for version in found["versions"]]
+    if found["waiting_images"] and found["deployed"] and found["deployed_status"] != "RUNNING":
+        lines += ["", "Images wait for the model. To start it: labelloop start"]
+    if dead:
+        lines += ["", "Dead letters are for a person to look at: see the queues in the console."]
+    return "\n".join(lines)
+
+
+def _deployed(found: dict[str, Any]) -> str:
+    if not found["deployed"]:
+        return "none yet"
+    return f"{found['deployed']}, {found['deployed_status']}"
+
+
+def _version(version: dict[str, Any]) -> str:
+    if "f1" in version:
+        verdict = "promoted" if version.get("promote") else "rejected"
+        result = f"F1 {version['f1']:.2f}, {verdict}"
+    else:
+        result = str(version.get("failure") or "no result yet")
+    return f"{version['name']:<24} {version['status']:<20} {result}"

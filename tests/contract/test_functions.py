@@ -1,0 +1,163 @@
+"""Functions ↔ template ↔ state machines ↔ errors ↔ events: each knows the others by name only."""
+
+import re
+
+import pytest
+from pydantic import BaseModel
+
+from labelloop import errors
+from tests.contract import files, variables
+from tests.contract.files import ROOT, STEMS, State
+
+TASKS = files.tasks()
+INVOKING = [state for state in TASKS if state.stem]
+by_name = pytest.mark.parametrize("state", INVOKING, ids=str)
+every_function = pytest.mark.parametrize("stem", STEMS)
+
+NOT_READ_BUT_REACHABLE = {
+    # Gives the gateway the ARN of the project that it has made: at that time there is no variable.
+    "set_up_stack": {"PROJECT_ARN"},
+}
+
+
+def test_each_folder_has_its_resource_and_each_resource_its_folder() -> None:
+    assert {f"{files.camel(stem)}Function" for stem in STEMS} == set(files.functions())
+
+
+@every_function
+def test_a_function_has_one_name_everywhere(stem: str) -> None:
+    assert files.function(stem)["CodeUri"] == f"functions/{stem}"
+    assert files.environment(stem)["POWERTOOLS_SERVICE_NAME"] == stem
+    doc = files.app(stem).__doc__ or ""
+    assert doc.startswith(f"{files.camel(stem)}: ")
+
+
+@every_function
+def test_a_function_has_sample_events_and_a_test(stem: str) -> None:
+    assert list((ROOT / "events").glob(f"{stem}.*.json"))
+    assert (ROOT / f"tests/unit/functions/test_{stem}.py").exists()
+
+
+def test_sample_events_and_tests_belong_to_a_function() -> None:
+    events = {path.name.split(".")[0] for path in (ROOT / "events").iterdir()}
+    tests = {
+        path.stem.removeprefix("test_")
+        for path in (ROOT / "tests/unit/functions").glob("test_*.py")
+    }
+    assert events <= set(STEMS)
+    assert tests <= set(STEMS)
+
+
+@every_function
+def test_a_function_is_started_by_what_its_header_says(stem: str) -> None:
+    doc = files.app(stem).__doc__ or ""
+    invoked = re.search(r"^Invoked by  (.*?)^Raises", doc, re.MULTILINE | re.DOTALL)
+    assert invoked
+    named = set(re.findall(r"statemachine/(\w+)\.asl\.yaml", invoked[1]))
+    states = set(re.findall(r"``(\w+)``", invoked[1])) - {"Setup"}
+    invoking = files.invoking(stem)
+    if named:
+        assert named == {state.workflow for state in invoking}
+        assert states <= {state.name for state in invoking}
+    else:
+        assert invoking or _triggers(stem), f"nothing starts {stem}"
+
+
+def _triggers(stem: str) -> list[str]:
+    """The resources that start the function without a state machine."""
+    name = f"{files.camel(stem)}Function"
+    words = {
+        "AWS::Lambda::EventSourceMapping": "FunctionName",
+        "AWS::ApiGatewayV2::Integration": "IntegrationUri",
+        "Custom::Setup": "ServiceToken",
+    }
+    return [
+        logical_name
+        for type_name, word in words.items()
+        for logical_name, resource in files.resources(type_name).items()
+        if name in files.references(resource["Properties"][word])
+    ]
+
+
+# --- Environment variables ------------------------------------------------------------------------
+
+
+@every_function
+def test_a_function_gets_every_variable_that_it_reads_and_no_other(stem: str) -> None:
+    given = {
+        name for name in files.environment(stem) if not name.startswith(("POWERTOOLS_", "AWS_"))
+    }
+    read = variables.read_by(stem) - NOT_READ_BUT_REACHABLE.get(stem, set())
+    assert given == read
+
+
+def test_every_variable_that_is_declared_is_read_by_some_function() -> None:
+    read = set().union(*(variables.read_by(stem) for stem in STEMS))
+    assert read == variables.declared()
+
+
+# --- What states give to functions and take from them ---------------------------------------------
+
+
+@by_name
+def test_a_state_passes_exactly_what_its_function_takes(state: State) -> None:
+    assert state.stem
+    taken: type[BaseModel] = files.app(state.stem).Input
+    passed = {name.removesuffix(".$") for name in state.body["Parameters"]["Payload"]}
+    assert passed == set(taken.model_fields)
+
+
+@by_name
+def test_a_state_selects_only_what_its_function_gives(state: State) -> None:
+    assert state.stem
+    given: type[BaseModel] = files.app(state.stem).Output
+    for path in state.body["ResultSelector"].values():
+        match = re.fullmatch(r"\$\.Payload\.(\w+)", path)
+        assert match, f"{path} is not one field of the answer"
+        assert match[1] in given.model_fields
+
+
+@by_name
+def test_a_state_waits_as_long_as_its_function_may_run(state: State) -> None:
+    """A state that gives up earlier starts a second invocation beside the first."""
+    assert state.stem
+    assert state.body["TimeoutSeconds"] >= files.function(state.stem)["Timeout"]
+
+
+# --- Errors ---------------------------------------------------------------------------------------
+
+
+def _covers(names: set[str], error: str) -> bool:
+    return bool(names & {error, "States.TaskFailed", "States.ALL"})
+
+
+@every_function
+def test_a_header_names_errors_that_exist(stem: str) -> None:
+    for line in files.raises(stem):
+        for name in line.errors:
+            assert issubclass(getattr(errors, name), errors.LabelLoopError)
+
+
+@by_name
+def test_a_state_does_with_an_error_what_the_functions_header_says(state: State) -> None:
+    assert state.stem
+    retried = files.error_names(state.body, "Retry")
+    caught = files.error_names(state.body, "Catch")
+    for line in files.raises(state.stem):
+        for name in line.errors:
+            assert _covers(caught, name), f"{state} catches no {name}"
+            if "retried" in line.what_becomes_of_it:
+                assert _covers(retried, name), f"{state} does not retry {name}"
+            elif "States.TaskFailed" not in retried:
+                assert name not in retried, f"{state} retries {name}"
+
+
+@every_function
+def test_a_header_says_that_what_may_succeed_later_is_retried(stem: str) -> None:
+    for line in files.raises(stem):
+        for name in line.errors:
+            if issubclass(getattr(errors, name), errors.RetryableError):
+                # Throttling of a detection is the dispatcher's: it finds the pace by it.
+                assert "retried" in line.what_becomes_of_it or "dispatcher" in (
+                    line.what_becomes_of_it
+                )

@@ -1,0 +1,267 @@
+"""The template by itself, and against the gateways: timing, failure destinations, data, keys."""
+
+import ast
+from typing import Any
+
+import pytest
+from botocore.session import Session
+
+from labelloop.aws import clients, detections, model_registry, review_tasks
+from labelloop.aws.rekognition import VersionStatus
+from labelloop.settings import Variable
+from tests.contract import files
+from tests.contract.files import LAYER, STEMS
+
+SCHEDULES = files.resources("AWS::Scheduler::Schedule")
+RULES = files.resources("AWS::Events::Rule")
+
+
+# --- Time -----------------------------------------------------------------------------------------
+
+
+def _express() -> list[str]:
+    return [
+        workflow
+        for workflow in files.WORKFLOWS
+        if files.state_machine(workflow).get("Type") == "EXPRESS"
+    ]
+
+
+def test_an_execution_ends_before_the_client_gives_up_and_the_client_before_the_function() -> None:
+    last_start_s: float = files.app("dispatch_events").LAST_START_S
+    for workflow in _express():
+        assert files.asl(workflow)["TimeoutSeconds"] < clients.EXECUTION_READ_TIMEOUT_S
+    timeout_s = files.function("dispatch_events")["Timeout"]
+    assert last_start_s + clients.EXECUTION_READ_TIMEOUT_S < timeout_s
+
+
+def test_every_queue_hides_a_message_for_six_times_its_functions_timeout() -> None:
+    for mapping in files.resources("AWS::Lambda::EventSourceMapping").values():
+        (queue,) = files.references(mapping["Properties"]["EventSourceArn"])
+        (function,) = files.references(mapping["Properties"]["FunctionName"])
+        visibility_s = files.template()["Resources"][queue]["Properties"]["VisibilityTimeout"]
+        assert visibility_s == 6 * files.functions()[function]["Timeout"]
+
+
+def test_a_dead_letter_queue_keeps_messages_longer_than_the_queue_before_it() -> None:
+    """A message keeps the age that it had in the first queue."""
+    queues = files.resources("AWS::SQS::Queue")
+    pairs = [
+        (queue["Properties"], queues[dead_letters]["Properties"])
+        for queue in queues.values()
+        if "RedrivePolicy" in queue["Properties"]
+        for dead_letters in files.references(queue["Properties"]["RedrivePolicy"])
+    ]
+    assert pairs
+    for queue, dead_letters in pairs:
+        assert dead_letters["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]
+
+
+def test_a_queue_that_feeds_a_function_gives_up_on_a_message_only_after_several_attempts() -> None:
+    for mapping in files.resources("AWS::Lambda::EventSourceMapping").values():
+        (queue,) = files.references(mapping["Properties"]["EventSourceArn"])
+        policy = files.template()["Resources"][queue]["Properties"]["RedrivePolicy"]
+        assert policy["maxReceiveCount"] >= 5
+        assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+# --- Nothing fails in silence ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rules_targets_have_a_dead_letter_queue_that_takes_from_the_rule(name: str) -> None:
+    for target in RULES[name]["Properties"]["Targets"]:
+        (queue,) = files.references(target["DeadLetterConfig"])
+        allowed = [
+            statement
+            for policy in files.resources("AWS::SQS::QueuePolicy").values()
+            for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+            if queue in files.references(statement["Resource"])
+            and name in files.references(statement["Condition"])
+        ]
+        assert allowed, f"{queue} takes nothing from {name}"
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_schedules_target_has_a_dead_letter_queue_that_its_role_may_send_to(name: str) -> None:
+    target = SCHEDULES[name]["Properties"]["Target"]
+    (queue,) = files.references(target["DeadLetterConfig"])
+    (role,) = files.references(target["RoleArn"])
+    statements = [
+        statement
+        for policy in files.template()["Resources"][role]["Properties"]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+    assert any(
+        "sqs:SendMessage" in files.as_list(statement["Action"])
+        and queue in files.references(statement["Resource"])
+        for statement in statements
+    )
+
+
+@pytest.mark.parametrize("workflow", files.WORKFLOWS)
+def test_a_state_machine_logs_its_failures_with_their_data(workflow: str) -> None:
+    logging = files.state_machine(workflow)["Logging"]
+    assert logging["Level"] in {"ERROR", "ALL"}
+    assert logging["IncludeExecutionData"] is True
+    assert files.references(logging["Destinations"]) == {"WorkflowsLogGroup"}
+
+
+def test_every_dead_letter_queue_has_an_alarm() -> None:
+    queues = {
+        name
+        for resource in files.template()["Resources"].values()
+        for word in ("RedrivePolicy", "Targets", "Target")
+        for holder in files.as_list(resource.get("Properties", {}).get(word) or [])
+        for name in files.references(holder.get("DeadLetterConfig") or {})
+        | (files.references(holder) if word == "RedrivePolicy" else set())
+    }
+    watched = set().union(
+        *(
+            files.references(alarm["Properties"]["Dimensions"])
+            for alarm in files.resources("AWS::CloudWatch::Alarm").values()
+        )
+    )
+    assert queues
+    assert queues <= watched
+
+
+# --- What is kept, and what is stopped ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("type_name", ["AWS::S3::Bucket", "AWS::DynamoDB::Table"])
+def test_data_outlives_the_stack_and_has_no_fixed_name(type_name: str) -> None:
+    found = files.resources(type_name)
+    assert found
+    for resource in found.values():
+        assert resource["DeletionPolicy"] == "Retain"
+        assert resource["UpdateReplacePolicy"] == "Retain"
+        assert not {"BucketName", "TableName"} & set(resource["Properties"])
+
+
+def _actions(properties: dict[str, Any]) -> set[str]:
+    return {
+        action
+        for statement in files.statements(properties)
+        for action in files.as_list(statement["Action"])
+    }
+
+
+def test_whatever_can_start_a_model_is_deleted_before_setup_stops_all_models() -> None:
+    starting = {
+        name
+        for name, properties in files.functions().items()
+        if "rekognition:StartProjectVersion" in _actions(properties)
+    }
+    assert starting
+    for name in starting:
+        assert "Setup" in files.everything_it_needs(name)
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_no_function_may_do_everything_or_delete_data(stem: str) -> None:
+    actions = _actions(files.function(stem))
+    assert not [action for action in actions if "*" in action]
+    assert not actions & {
+        "rekognition:DeleteProject",
+        "dynamodb:DeleteTable",
+        "s3:DeleteBucket",
+        "s3:DeleteObjectVersion",
+    }
+
+
+@pytest.mark.parametrize("workflow", files.WORKFLOWS)
+def test_a_state_machine_may_invoke_the_functions_that_it_invokes_and_no_other(
+    workflow: str,
+) -> None:
+    allowed: set[str] = set()
+    for statement in files.statements(files.state_machine(workflow)):
+        if statement["Action"] == "lambda:InvokeFunction":
+            allowed |= files.references(statement["Resource"])
+    invoked = {
+        f"{files.camel(state.stem)}Function" for state in files.states(workflow) if state.stem
+    }
+    assert allowed == invoked
+
+
+# --- Tables ---------------------------------------------------------------------------------------
+
+
+def _names_in(module: Any) -> set[str]:
+    """Every text and every part of an expression in a gateway's source."""
+    source = (LAYER / (module.__name__.replace(".", "/") + ".py")).read_text(encoding="utf-8")
+    texts = [
+        node.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    return {word.strip(",()") for text in texts for word in text.split()}
+
+
+@pytest.mark.parametrize(
+    ("table", "module"),
+    [
+        ("DetectionsTable", detections),
+        ("ReviewTasksTable", review_tasks),
+        ("ModelVersionsTable", model_registry),
+    ],
+)
+def test_a_gateway_uses_the_keys_and_indexes_that_its_table_has(table: str, module: Any) -> None:
+    properties = files.template()["Resources"][table]["Properties"]
+    keys = {key["AttributeName"] for key in properties["KeySchema"]}
+    indexes = properties.get("GlobalSecondaryIndexes", [])
+    keys |= {key["AttributeName"] for index in indexes for key in index["KeySchema"]}
+    assert keys == {part["AttributeName"] for part in properties["AttributeDefinitions"]}
+    assert keys <= _names_in(module)
+    named = {value for name, value in vars(module).items() if name.endswith("_INDEX")}
+    assert named == {index["IndexName"] for index in indexes}
+    if "TimeToLiveSpecification" in properties:
+        assert properties["TimeToLiveSpecification"]["AttributeName"] in _names_in(module)
+
+
+def test_direct_writes_of_state_machines_use_the_keys_that_the_tables_have() -> None:
+    direct = [state for state in files.tasks() if ":dynamodb:" in state.body["Resource"]]
+    assert direct
+    for state in direct:
+        parameters = state.body["Parameters"]
+        placeholder = parameters["TableName"].strip("${}")
+        substitutions = files.state_machine(state.workflow)["DefinitionSubstitutions"]
+        (table,) = files.references(substitutions[placeholder])
+        schema = files.template()["Resources"][table]["Properties"]["KeySchema"]
+        assert set(parameters["Key"]) == {key["AttributeName"] for key in schema}
+
+
+# --- Parameters and constants ---------------------------------------------------------------------
+
+
+def test_the_rule_hears_of_every_parameter_that_a_schedule_follows() -> None:
+    """What the settings make of a value that differs from its default shows which are followed."""
+    names = RULES["ParameterChangeRule"]["Properties"]["EventPattern"]["detail"]["name"]
+    heard = {name["Fn::Sub"].rsplit("/", 1)[1] for name in names}
+    assert heard == {
+        "Enable-Automatic-Training",
+        "Automatic-Training-Poll-Frequency",
+        "Enable-Automatic-Human-Sampling",
+        "Automatic-Human-Sampling-Frequency",
+    }
+
+
+def test_schedules_begin_at_the_rate_that_the_parameters_have_by_default() -> None:
+    from labelloop.domain import parameters
+
+    for schedule, name in (
+        ("SamplingSchedule", "Automatic-Human-Sampling-Frequency"),
+        ("TrainingSchedule", "Automatic-Training-Poll-Frequency"),
+    ):
+        minutes = parameters.BY_NAME[name].default
+        expression = SCHEDULES[schedule]["Properties"]["ScheduleExpression"]
+        assert expression == f"rate({minutes} minutes)"
+
+
+def test_every_variable_is_spelt_as_its_name() -> None:
+    assert all(variable.name == variable.value for variable in Variable)
+
+
+def test_every_status_of_a_version_that_the_service_documents_is_known() -> None:
+    shape = Session().get_service_model("rekognition").shape_for("ProjectVersionStatus")
+    assert {status.value for status in VersionStatus} == set(shape.enum)  # type: ignore[attr-defined]

@@ -1,0 +1,104 @@
+"""Which environment variables a function's code can read: its names followed through the modules.
+
+A name in a function's module, or in what it uses of our own modules, leads to its definition; what
+that uses leads on. The members of ``Variable`` that are met are the variables it may read.
+"""
+
+import ast
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from labelloop.settings import Variable
+from tests.contract.files import LAYER, ROOT
+
+
+@dataclass
+class _Module:
+    """What a module imports of ours, and what it defines."""
+
+    body: list[ast.stmt]
+    imported: dict[str, tuple[str, str | None]] = field(default_factory=dict)
+    """Local name to (module, name in it); None where the name is the module."""
+    defined: dict[str, ast.stmt] = field(default_factory=dict)
+
+
+def declared() -> set[str]:
+    """Every variable that the layer knows."""
+    return {variable.value for variable in Variable}
+
+
+@cache
+def read_by(stem: str) -> frozenset[str]:
+    """The variables that the function of this folder can read."""
+    walk = _Walk()
+    walk.module(f"functions.{stem}.app")
+    return frozenset(walk.found)
+
+
+class _Walk:
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+        self._seen: set[tuple[str, str]] = set()
+
+    def module(self, name: str) -> None:
+        for statement in _module(name).body:
+            self._use(name, statement)
+
+    def _definition(self, module: str, name: str) -> None:
+        if (module, name) in self._seen:
+            return
+        self._seen.add((module, name))
+        known = _module(module)
+        if name in known.defined:
+            self._use(module, known.defined[name])
+        elif name in known.imported:
+            self._imported(known.imported[name], None)
+
+    def _imported(self, target: tuple[str, str | None], attribute: str | None) -> None:
+        module, name = target
+        if (module, name) == ("labelloop.settings", "Variable"):
+            if attribute:
+                self.found.add(Variable[attribute].value)
+        elif name:
+            self._definition(module, name)
+        elif attribute:
+            self._definition(module, attribute)
+
+    def _use(self, module: str, node: ast.AST) -> None:
+        known = _module(module)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if node.value.id in known.imported:
+                self._imported(known.imported[node.value.id], node.attr)
+                return
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            self._definition(module, node.id)
+        for child in ast.iter_child_nodes(node):
+            self._use(module, child)
+
+
+@cache
+def _module(name: str) -> _Module:
+    body = ast.parse(_path(name).read_text(encoding="utf-8")).body
+    module = _Module(body)
+    for statement in body:
+        if isinstance(statement, ast.ImportFrom) and (statement.module or "").startswith("labell"):
+            source = statement.module or ""
+            for alias in statement.names:
+                inner = f"{source}.{alias.name}"
+                target = (inner, None) if _path(inner).exists() else (source, alias.name)
+                module.imported[alias.asname or alias.name] = target
+        elif isinstance(statement, ast.FunctionDef | ast.ClassDef):
+            module.defined[statement.name] = statement
+        elif isinstance(statement, ast.Assign):
+            for part in statement.targets:
+                if isinstance(part, ast.Name):
+                    module.defined[part.id] = statement
+        elif isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            module.defined[statement.target.id] = statement
+    return module
+
+
+def _path(name: str) -> Path:
+    root = ROOT if name.startswith("functions.") else LAYER
+    return root / (name.replace(".", "/") + ".py")
