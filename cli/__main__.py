@@ -1,5 +1,8 @@
 """`labelloop`, or `python -m cli`."""
 
+import sys
+from typing import Any, NoReturn
+
 import click
 
 from cli.hosting import start, stop
@@ -7,7 +10,30 @@ from cli.params import params
 from cli.status import status
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class OneLineErrors(click.Group):
+    """A group whose errors are one line each, usage errors too."""
+
+    def main(self, *args: Any, **options: Any) -> NoReturn:
+        """Run the command line and end the process with its code."""
+        try:
+            code = super().main(*args, **{**options, "standalone_mode": False})
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.UsageError as error:
+            where = error.ctx.command_path if error.ctx else self.name
+            click.echo(f"Error: {error.format_message()} See: {where} --help", err=True)
+            sys.exit(error.exit_code)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.Abort:
+            click.echo("Stopped waiting. What was begun goes on: labelloop status", err=True)
+            sys.exit(130)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+@click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Look after a Label Loop stack: its model, its queues and its parameters."""
 

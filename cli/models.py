@@ -102,8 +102,10 @@ def _state(stack: Stack, name: str) -> dict[str, Any] | None:
 
 
 def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
-    values = {name: _deserializer.deserialize(value) for name, value in item.items()}
-    return {
-        name: float(value) if isinstance(value, Decimal) else value
-        for name, value in values.items()
-    }
+    return {name: _number_or(_deserializer.deserialize(value)) for name, value in item.items()}
+
+
+def _number_or(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value

@@ -58,7 +58,7 @@ def on_stack(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
     @click.pass_context
     def with_stack(
-        context: click.Context, stack_name: str, local: bool, data_dir: Path, **values: Any
+        context: click.Context, /, stack_name: str, local: bool, data_dir: Path, **values: Any
     ) -> None:
         with in_one_line():
             stack = context.find_object(Stack)
@@ -66,7 +66,8 @@ def on_stack(command: Callable[..., None]) -> Callable[..., None]:
                 stack = _on_this_machine(data_dir) if local else _on_aws(stack_name)
             command(stack, **values)
 
-    with_stack.__doc__ = command.__doc__  # click's help text
+    # click takes the command's name and its help text from them.
+    with_stack.__name__, with_stack.__doc__ = command.__name__, command.__doc__
     return with_stack
 
 
@@ -113,7 +114,7 @@ def _on_this_machine(data_dir: Path) -> Stack:
             config=_config().merge(Config(proxies={})),
         )
 
-    return _find(description["name"], functools.cache(make), LOOK_EVERY_S_LOCALLY)
+    return _find(description["stack"], functools.cache(make), LOOK_EVERY_S_LOCALLY)
 
 
 def _config() -> Config:

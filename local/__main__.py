@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from local.constants import DEFAULT_PORT, HOST, STACK_NAME
+from local.moto_imports import skip_ec2
 
 # No client in this process may see the developer's own configuration, and moto makes clients while
 # it is imported: a profile that is chosen but not known would end it there. Nor may calls to
@@ -21,6 +22,7 @@ for _name in [name for name in os.environ if name.startswith("AWS_")]:
 for _name in ("NO_PROXY", "no_proxy"):
     os.environ[_name] = ",".join(filter(None, (os.environ.get(_name), HOST, "localhost")))
 os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
+skip_ec2()
 
 from local.runtime import Runtime  # noqa: E402
 from local.server import PortTakenError, Settings, start, stop  # noqa: E402
@@ -77,6 +79,7 @@ def _settings(arguments: list[str]) -> tuple[Settings, bool]:
         stack_name=given.stack_name,
         parameters=parameters,
         tps_per_inference_unit=float(env.get("LABELLOOP_TPS_PER_INFERENCE_UNIT", "5")),
+        rekognition_speed=float(env.get("LABELLOOP_REKOGNITION_SPEED", "1")),
     )
     return settings, given.verbose
 

@@ -83,6 +83,7 @@ class Authorizer:
         self._cache: dict[tuple[str, str, str], Decision] = {}
         self._used: set[tuple[str, str, int, str, str]] = set()
         self._retired: list[dict[str, Any]] = []
+        self._refused: set[tuple[str, str, str]] = set()
         self._lock = threading.Lock()
 
     # Roles
@@ -153,6 +154,9 @@ class Authorizer:
         if role is None:
             return Decision(False, f"because the role {role_arn} does not exist")
         decision = self._decide(role, action, resource_arn, context or {})
+        if not decision:
+            with self._lock:
+                self._refused.add((role.logical_id, action, resource_arn))
         if not context:
             if len(self._cache) > 50_000:
                 self._cache.clear()
@@ -245,9 +249,21 @@ class Authorizer:
         """The template's permissions that allowed nothing so far; AWS's own policies left out."""
         return [p for p in self.permissions() if not p["used"] and not p["managed"]]
 
+    def refused(self) -> list[dict[str, Any]]:
+        """What a role of the stack asked for and was not allowed, each action and resource once."""
+        with self._lock:
+            refused = sorted(self._refused)
+        return [
+            {"role": role, "action": a, "resource": r, "refused": True} for role, a, r in refused
+        ]
+
     def append_permissions(self, path: Path) -> None:
-        """Add a line for every permission to the file, so that several runtimes can be added up."""
-        lines = "".join(json.dumps(entry) + "\n" for entry in self.permissions())
+        """Add a line for each permission and refusal to the file, so that runtimes can be summed.
+
+        Names differ from one deployment to the next; a permission's ``place`` does not.
+        """
+        entries = [*self.permissions(), *self.refused()]
+        lines = "".join(json.dumps(entry) + "\n" for entry in entries)
         with path.open("a", encoding="utf-8") as file:
             file.write(lines)
 
@@ -257,6 +273,7 @@ class Authorizer:
                 "role": role.logical_id,
                 "policy": name,
                 "effect": statement.effect,
+                "place": [index, number],
                 "action": action,
                 "resource": resource,
                 "managed": ":aws:policy/" in name,
@@ -266,7 +283,7 @@ class Authorizer:
             for index, statement in enumerate(statements)
             if statement.effect == "Allow"
             for action in statement.actions
-            for resource in statement.resources
+            for number, resource in enumerate(statement.resources)
         ]
 
     def _role(self, role_arn: str) -> Role:

@@ -1,13 +1,14 @@
 """Failures on order: what `PUT /_local/faults` asks the gateway to do to the calls that pass.
 
-A fault names a call by service and operation, and by function when only one caller's calls should
-fail. It lets `after` matching calls through, then fires `times` times (-1: every time).
+A fault names a call by service and operation, by function when only one caller's calls should fail,
+and by a text that the request contains when only calls about one thing should. It lets `after`
+matching calls through, then fires `times` times (-1: every time).
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +34,7 @@ class Fault:
     service: str
     operation: str
     function: str | None
+    containing: str
     error: str | None
     message: str
     status: int
@@ -42,12 +44,13 @@ class Fault:
     kill: bool
     fired: int = field(default=0)
 
-    def matches(self, service: str, operation: str, function: str | None) -> bool:
+    def matches(self, service: str, operation: str, function: str | None, content: str) -> bool:
         """Whether the call is one of those that this fault is about."""
         return (
             self.service == service
             and self.operation in ("*", operation)
             and (self.function is None or self.function == function)
+            and self.containing in content
         )
 
 
@@ -71,17 +74,21 @@ class Faults:
         with self._lock:
             self._faults = []
 
-    def take(self, service: str, operation: str, function: str | None) -> Fault | None:
+    def take(
+        self, service: str, operation: str, function: str | None, content: Callable[[], str]
+    ) -> Fault | None:
         """The fault that this call meets, counted as fired; None when it goes through.
 
-        Each fault counts every call that matches it, also when an earlier one fires.
+        ``content`` gives the request's own text, and is asked only while there are faults. Each
+        fault counts every call that matches it, also when an earlier one fires.
         """
         if not self._faults:
             return None
         met: Fault | None = None
+        text = content()
         with self._lock:
             for fault in self._faults:
-                if not fault.matches(service, operation, function):
+                if not fault.matches(service, operation, function, text):
                     continue
                 if fault.after > 0:
                     fault.after -= 1
@@ -102,6 +109,7 @@ _KEYS = frozenset(
         "service",
         "operation",
         "function",
+        "containing",
         "error",
         "message",
         "status",
@@ -132,6 +140,7 @@ def _parse(order: Any) -> Fault:
         service=_SAME_SERVICE.get(service, service),
         operation=operation,
         function=order.get("function"),
+        containing=str(order.get("containing", "")),
         error=error,
         message=str(order.get("message") or f"{error} ordered by /_local/faults"),
         status=int(order.get("status") or _SERVER_ERRORS.get(str(error), 400)),

@@ -197,7 +197,9 @@ class Gateway:
         self, call: Call, principal: Principal | None, request: Request, environ: dict[str, Any]
     ) -> Response:
         function = principal.function if principal else None
-        fault = self._runtime.faults.take(call.service, call.operation, function)
+        fault = self._runtime.faults.take(
+            call.service, call.operation, function, lambda: _content(request)
+        )
         if fault is not None and fault.when == "before":
             return self._fail(fault, call, request.method)
         response = self._dispatch(call, principal, request, environ)
@@ -343,6 +345,13 @@ def _read(environ: dict[str, Any]) -> Request:
         headers=headers,
         body=body,
     )
+
+
+def _content(request: Request) -> str:
+    """What the request says, wherever its protocol puts it."""
+    body = request.body.decode("utf-8", "replace")
+    source = request.headers.get("x-amz-copy-source", "")
+    return "\n".join((request.path, request.query, source, body))
 
 
 def _iso(epoch_s: float) -> str:

@@ -46,8 +46,7 @@ class LocalStack:
         self._process = process
         self.data_dir = data_dir
         description = json.loads((data_dir / "stack.json").read_text(encoding="utf-8"))
-        self.description: dict[str, Any] = description
-        self.name: str = description["name"]
+        self.name: str = description["stack"]
         self.endpoint: str = description["endpoint"]
         self.region: str = description["region"]
         self.outputs: dict[str, str] = description["outputs"]

@@ -7,6 +7,7 @@ queue's own business, as on AWS.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import threading
@@ -15,6 +16,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from moto.sqs.exceptions import ReceiptHandleIsInvalid
 from moto.sqs.models import sqs_backends
 
 from local.functions import FunctionNotFoundError, Invocation, PoolClosedError
@@ -166,7 +168,7 @@ class QueuePollers:
         window_ends = 0.0
         while not mapping.stopped:
             with queue._messages_lock:
-                batch += self._receive(queue, mapping.batch_size - len(batch))
+                batch += self._receive(mapping, queue, mapping.batch_size - len(batch))
                 if len(batch) == mapping.batch_size:
                     return batch
                 timeout_s = queue.seconds_to_next()
@@ -180,19 +182,33 @@ class QueuePollers:
                 queue._messages_lock.wait(timeout_s)
         return batch
 
-    def _receive(self, queue: Any, count: int) -> list[Any]:
+    def _receive(self, mapping: _Mapping, queue: Any, count: int) -> list[Any]:
+        # On AWS a function's time limit is within the visibility timeout, so no message comes back
+        # while its function works. Here functions need real time and visibility is virtual.
+        limit_s = self._runtime.functions.spec(mapping.function_arn).timeout_s
+        held_s = max(queue.visibility_timeout, limit_s * self._runtime.clock.scale)
         backend = self._backend(queue.region)
-        received = backend.receive_message(queue.name, count, 0, queue.visibility_timeout, ["All"])
-        return list(received)
+        return list(backend.receive_message(queue.name, count, 0, held_s, ["All"]))
+
+    def _give_back(self, queue: Any, message: Any, received_at: float) -> None:
+        """Let a message be received again when its visibility timeout is over."""
+        hidden_s = queue.visibility_timeout - (self._runtime.clock.now() - received_at)
+        with contextlib.suppress(ReceiptHandleIsInvalid):  # deleted or purged meanwhile
+            self._backend(queue.region).change_message_visibility(
+                queue.name, message.receipt_handle, max(0.0, hidden_s)
+            )
 
     def _process(self, mapping: _Mapping, queue: Any, batch: list[Any]) -> None:
+        received_at = self._runtime.clock.now()
         event = {"Records": [self._record(message, queue) for message in batch]}
         invocation = self._runtime.functions.invoke(
             mapping.function_arn, json.dumps(event).encode()
         )
         failed = self._failed_ids(mapping, batch, invocation)
         for message in batch:
-            if message.id not in failed:
+            if message.id in failed:
+                self._give_back(queue, message, received_at)
+            else:
                 queue.delete_message(message.receipt_handle)
 
     def _failed_ids(self, mapping: _Mapping, batch: list[Any], invocation: Invocation) -> set[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import contextvars
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from moto.core.exceptions import ServiceException
@@ -25,6 +26,15 @@ if TYPE_CHECKING:
     from local.calls import Call
     from local.identity import Principal
     from local.runtime import Runtime
+
+# What the guide's policy has (su-console-policy): whoever calls needs all of it.
+_BUCKET_ACTIONS = ("s3:GetBucketAcl", "s3:GetBucketLocation", "s3:ListBucket")
+_OBJECT_ACTIONS = (
+    "s3:GetObject",
+    "s3:GetObjectAcl",
+    "s3:GetObjectVersion",
+    "s3:GetObjectTagging",
+)
 
 _acting_role: contextvars.ContextVar[str | None] = contextvars.ContextVar(
     "acting_role", default=None
@@ -84,25 +94,47 @@ def refusal(call: Call, principal: Principal, runtime: Runtime) -> Response | No
 
 
 def _objects(call: Call, runtime: Runtime) -> list[tuple[str, str]]:
-    """Action and ARN of every S3 object that the call makes Rekognition use."""
+    """Action and ARN of everything in S3 that the call makes Rekognition use."""
     params = call.params
     if call.operation == "DetectCustomLabels":
         return _reading(params.get("Image", {}).get("S3Object"))
     if call.operation == "CreateDataset":
         manifest = params.get("DatasetSource", {}).get("GroundTruthManifest", {}).get("S3Object")
-        return _reading(manifest) + _images(_content(manifest, runtime))
+        if not isinstance(manifest, dict):
+            return []
+        address = f"s3://{manifest.get('Bucket')}/{manifest.get('Name')}"
+        # The manifest's own rights first: without them it is not opened.
+        return _training_on([address]) + _training_on(_images(manifest, runtime))
     if call.operation == "UpdateDatasetEntries":
-        return _images(base64.b64decode(params.get("Changes", {}).get("GroundTruth", "")))
-    if call.operation in ("CreateProjectVersion", "CopyProjectVersion"):
+        return _training_on(_addresses(base64.b64decode(params["Changes"]["GroundTruth"])))
+    if call.operation == "CreateProjectVersion":
         output = params.get("OutputConfig", {})
-        bucket = f"arn:aws:s3:::{output.get('S3Bucket')}"
+        bucket = f"s3://{output.get('S3Bucket')}"
         prefix = str(output.get("S3KeyPrefix", "")).rstrip("/")
         return [
-            ("s3:GetBucketAcl", bucket),
-            ("s3:GetBucketLocation", bucket),
-            ("s3:PutObject", f"{bucket}/{prefix}/evaluation"),
+            *_training_on(runtime.rekognition.source_refs(str(params.get("ProjectArn")))),
+            *_on_bucket(bucket),
+            ("s3:PutObject", _arn(f"{bucket}/{prefix}/evaluation")),
         ]
     return []
+
+
+def _training_on(addresses: Iterable[str]) -> list[tuple[str, str]]:
+    """What the guide asks for on images and manifests, and on the buckets in which they are."""
+    needed: dict[tuple[str, str], None] = {}
+    for address in addresses:
+        bucket = "/".join(address.split("/")[:3])
+        needed.update(dict.fromkeys(_on_bucket(bucket)))
+        needed.update({(action, _arn(address)): None for action in _OBJECT_ACTIONS})
+    return list(needed)
+
+
+def _on_bucket(address: str) -> list[tuple[str, str]]:
+    return [(action, _arn(address)) for action in _BUCKET_ACTIONS]
+
+
+def _arn(address: str) -> str:
+    return address.replace("s3://", "arn:aws:s3:::", 1)
 
 
 def _reading(s3_object: Any) -> list[tuple[str, str]]:
@@ -112,26 +144,23 @@ def _reading(s3_object: Any) -> list[tuple[str, str]]:
     return [(action, f"arn:aws:s3:::{s3_object.get('Bucket')}/{s3_object.get('Name')}")]
 
 
-def _content(s3_object: Any, runtime: Runtime) -> bytes:
-    if not isinstance(s3_object, dict):
-        return b""
+def _images(manifest: dict[str, Any], runtime: Runtime) -> list[str]:
+    """Where the images of the manifest are."""
     try:
         store = BucketStore(runtime)
-        return store.get(s3_object["Bucket"], s3_object["Name"], s3_object.get("Version"))
+        return _addresses(store.get(manifest["Bucket"], manifest["Name"], manifest.get("Version")))
     except KeyError:
-        return b""  # the emulator says so in Rekognition's words
+        return []  # the emulator says so in Rekognition's words
 
 
-def _images(manifest: bytes) -> list[tuple[str, str]]:
+def _addresses(manifest: bytes) -> list[str]:
     """Every image that the lines name, once; lines that are no JSON the emulator refuses."""
-    images: dict[tuple[str, str], None] = {}
+    images: dict[str, None] = {}
     for line in manifest.splitlines():
         try:
-            source = json.loads(line)["source-ref"]
+            images[str(json.loads(line)["source-ref"])] = None
         except (ValueError, KeyError, TypeError):
             continue
-        arn = str(source).replace("s3://", "arn:aws:s3:::", 1)
-        images["s3:GetObject", arn] = None
     return list(images)
 
 

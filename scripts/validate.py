@@ -82,7 +82,16 @@ def _lint_translation() -> None:
         file.flush()
         # W2001, W8001: the translation drops what only SAM's own sections used.
         # W1030, W1031: substitutions stay names until a deployment.
-        _run(_tool("cfn-lint"), "--ignore-checks", "W2001", "W8001", "W1030", "W1031", "--", file.name)
+        _run(
+            _tool("cfn-lint"),
+            "--ignore-checks",
+            "W2001",
+            "W8001",
+            "W1030",
+            "W1031",
+            "--",
+            file.name,
+        )
 
 
 def _python() -> Path:

@@ -8,24 +8,23 @@ import random
 
 from PIL import Image, ImageDraw
 
-SIZE_PX = 96
+SIZE_PX = 128
 LABELS = ("circle", "stripes")
 
 
 def draw(label: str, number: int) -> bytes:
     """An image of one of the ``LABELS``."""
     rng = random.Random(f"{label} {number}")
-    image = Image.new("RGB", (SIZE_PX, SIZE_PX), _colour(rng, 200, 255))
+    image = Image.new("RGB", (SIZE_PX, SIZE_PX), (245, 235, 180))
     pen = ImageDraw.Draw(image)
-    ink = _colour(rng, 0, 80)
     if label == "circle":
-        radius_px = rng.randint(24, 40)
-        x, y = rng.randint(42, 54), rng.randint(42, 54)
-        pen.ellipse((x - radius_px, y - radius_px, x + radius_px, y + radius_px), fill=ink)
+        pen.ellipse((12, 12, 116, 116), fill=(170, 20, 20))
     else:
-        step_px = rng.randint(10, 16)
-        for left in range(rng.randint(0, 8), SIZE_PX, step_px):
-            pen.rectangle((left, 0, left + step_px // 2, SIZE_PX), fill=ink)
+        for left in range(0, SIZE_PX, 16):
+            pen.rectangle((left, 0, left + 7, SIZE_PX), fill=(20, 20, 100))
+    for _ in range(3):  # specks, so that no image is like another
+        x, y = rng.randrange(SIZE_PX), rng.randrange(SIZE_PX)
+        pen.rectangle((x, y, x + 2, y + 2), fill=(rng.randrange(256), rng.randrange(256), 0))
     return jpeg(image)
 
 
@@ -40,7 +39,3 @@ def jpeg(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=90)
     return buffer.getvalue()
-
-
-def _colour(rng: random.Random, low: int, high: int) -> tuple[int, int, int]:
-    return (rng.randint(low, high), rng.randint(low, high), rng.randint(low, high))

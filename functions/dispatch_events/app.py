@@ -19,7 +19,6 @@ from labelloop.aws.wiring import wiring
 from labelloop.domain.images import is_folder_marker
 from labelloop.domain.pacing import Pace
 from labelloop.entrypoint import Strict, Tolerant, logger, task
-from labelloop.errors import LabelLoopError
 from labelloop.settings import Variable
 
 LAST_START_S = 45.0
@@ -95,8 +94,12 @@ def _dispatch(message: Message, begun_s: float) -> bool:
     while _wait_for_turn(pace, begun_s):
         try:
             execution = executions.run(wiring[_STATE_MACHINES[queue]], message.body)
-        except LabelLoopError as error:
-            logger.warning("execution not started", extra={"error": repr(error)})
+        except Exception as error:
+            # Whatever it is, as for a body that is no JSON: it fails this message and no other.
+            logger.warning(
+                "execution not started",
+                extra={"error": repr(error), "message": message.message_id},
+            )
             return False
         if execution.succeeded:
             with _paces_lock:

@@ -3,7 +3,8 @@
 Invoked by  every state machine, wherever the operator should know or act
 Raises      ThrottledError, ServiceFailedError   retried by the state machine
             InvalidRequestError   a kind of message that nobody wrote: a mistake in a state machine
-Idempotent  yes; a message that was sent is not sent again. A crash right after sending sends twice
+Idempotent  yes; a message that was sent is not sent again. A crash before sending leaves it to the
+            same execution's next try; a crash right after sending sends twice
 """
 
 from typing import Any
@@ -15,10 +16,11 @@ from labelloop.errors import InvalidRequestError
 
 
 class Input(Strict):
-    """What to say, and the name under which it is said once."""
+    """What to say, the name under which it is said once, and which execution says it."""
 
     kind: str
     once: str
+    teller: str
     facts: dict[str, Any]
 
 
@@ -33,7 +35,7 @@ def lambda_handler(request: Input) -> Output:
     """Send the message unless it was sent."""
     if request.kind not in messages.OPERATOR_MESSAGES:
         raise InvalidRequestError(f"There is no message of the kind {request.kind!r}.")
-    if not model_registry.begin_to_tell(request.once):
+    if not model_registry.begin_to_tell(request.once, request.teller):
         return Output(sent=False)
     serving = model_registry.deployed()
     facts = {"serving": serving.version if serving else None, **request.facts}

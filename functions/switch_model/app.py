@@ -6,7 +6,7 @@ Idempotent  yes; a version that serves already stays
 """
 
 from labelloop.aws import model_registry, parameters
-from labelloop.entrypoint import Strict, task
+from labelloop.entrypoint import Strict, logger, task
 
 
 class Input(Strict):
@@ -26,14 +26,20 @@ class Output(Strict):
 
 @task
 def lambda_handler(request: Input) -> Output:
-    """Switch the pointer, then show people what is deployed."""
-    now = model_registry.switch(request.version, request.version_arn, model_registry.deployed())
+    """Switch the pointer, then show people what is deployed.
+
+    Nothing after the switch may fail it: the workflow would take the candidate for unproven.
+    """
     version = model_registry.version(request.version) or {}
-    parameters.show_system_record(
-        {
-            "deployed": now.version,
-            "previous": now.previous,
-            "images_trained": version.get("train_images"),
-        }
-    )
+    now = model_registry.switch(request.version, request.version_arn, model_registry.deployed())
+    try:
+        parameters.show_system_record(
+            {
+                "deployed": now.version,
+                "previous": now.previous,
+                "images_trained": version.get("train_images"),
+            }
+        )
+    except Exception:
+        logger.exception("what is deployed is not shown", extra={"deployed": now.version})
     return Output(version=now.version, previous=now.previous, previous_arn=now.previous_arn)

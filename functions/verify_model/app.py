@@ -6,15 +6,19 @@ Raises      ThrottledError, ModelNotReadyError, ServiceFailedError   retried by 
 Idempotent  yes; it only reads
 """
 
+from labelloop import clock
 from labelloop.aws import objects, rekognition
 from labelloop.domain import manifests
+from labelloop.domain.detections import Label
 from labelloop.domain.images import ImageObject
 from labelloop.domain.manifests import SplitImage, VersionFiles
+from labelloop.domain.pacing import Pace
 from labelloop.domain.splits import Split
 from labelloop.entrypoint import Strict, task
-from labelloop.errors import InconsistentError, ObjectUnreadableError
+from labelloop.errors import InconsistentError, ObjectUnreadableError, ThrottledError
 
 MOST_IMAGES = 10
+MOST_TRIES = 8
 
 
 class Input(Strict):
@@ -35,9 +39,10 @@ def lambda_handler(request: Input) -> Output:
     """Let it look at test images spread over the labels; it must answer on some of them."""
     index = manifests.read_index(objects.read(VersionFiles(request.version).index))
     answered = []
+    pace = Pace()
     for image in _spread([image for image in index if image.split is Split.TEST]):
         try:
-            labels = rekognition.detect(request.version_arn, _object(image))
+            labels = _detect(request.version_arn, _object(image), pace)
         except ObjectUnreadableError:
             continue  # Deleted since: it says nothing about the model.
         answered.append(bool(labels))
@@ -47,6 +52,20 @@ def lambda_handler(request: Input) -> Output:
             "images."
         )
     return Output(tried=len(answered))
+
+
+def _detect(version_arn: str, image: ImageObject, pace: Pace) -> list[Label]:
+    """The labels of an image, asked for no faster than the model answers."""
+    for _ in range(MOST_TRIES):
+        clock.pause(pace.reserve(clock.stopwatch_s()))
+        try:
+            labels = rekognition.detect(version_arn, image)
+        except ThrottledError:
+            pace.throttled(clock.stopwatch_s())
+        else:
+            pace.succeeded()
+            return labels
+    raise ThrottledError(f"The model refused {image.key} {MOST_TRIES} times: too many requests.")
 
 
 def _spread(images: list[SplitImage]) -> list[SplitImage]:

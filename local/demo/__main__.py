@@ -44,7 +44,10 @@ def main(arguments: Sequence[str]) -> int:
         return _failed(f"A call to the application failed: {error}", application)
     page = report.html(results, story.pictures, display.times())
     options.report.write_text(page, encoding="utf-8")
-    console.print(report.table(results))
+    if console.is_terminal:
+        console.print(report.table(results))
+    else:
+        print(report.plain_table(results))
     print(f"{results.verdict} ({display.seconds:.0f} s; the pictures: {options.report})")
     return 0 if results.better else 1
 
@@ -59,7 +62,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _interrupt(number: int, frame: object) -> None:
+def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 

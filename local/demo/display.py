@@ -1,4 +1,4 @@
-"""How the demo shows where it is: a live list of steps, or plain lines where nobody can see it move.
+"""How the demo shows where it is: a live list of steps, or plain lines in a file.
 
 Called by ``__main__`` (which ends it) and ``story`` (which begins steps and notes what happens).
 """
@@ -95,6 +95,11 @@ class Display:
         if self._live is None:
             print(f"[{self.seconds:6.1f} s] {text}", file=self.console.file, flush=True)
 
+    def _mark(self, step: Step) -> Spinner | Text:
+        if step.seconds is None:
+            return self._spinner
+        return Text("✗", "red") if step.failed else Text("✓", "green")
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Draw the list."""
         table = Table.grid(padding=(0, 1))
@@ -103,9 +108,9 @@ class Display:
         table.add_column(justify="right", width=7, style="dim")
         for step in self.steps:
             running = step.seconds is None
-            mark = self._spinner if running else Text("✗", "red") if step.failed else Text("✓", "green")
             took = time.monotonic() - step.begun_s if step.seconds is None else step.seconds
-            table.add_row(mark, Text(step.title, "bold" if running else ""), f"{took:.1f} s")
+            title = Text(step.title, "bold" if running else "")
+            table.add_row(self._mark(step), title, f"{took:.1f} s")
             if running and step.total:
                 bar = ProgressBar(total=step.total, completed=step.done, width=40)
                 table.add_row("", bar, f"{step.done}/{step.total}")

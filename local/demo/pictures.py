@@ -13,9 +13,9 @@ from PIL import Image
 
 from local.drawing import LABELS, draw, draw_unrelated
 
-FIRST_SET_PER_LABEL = 10
+FIRST_SET_PER_LABEL = 9
 HELD_BACK_PER_LABEL = 28
-STREAM_PER_LABEL = 36
+STREAM_PER_LABEL = 30
 LATER_STREAM_PER_LABEL = 18
 UNRELATED_SHARE = 0.05
 """Of what comes in, so much shows none of the labels."""
@@ -56,7 +56,7 @@ class PictureSets:
         return {picture.file_name: picture.truth for picture in everything}
 
 
-def draw_sets(seed: int, drawn: Callable[[int], None] = lambda count: None) -> PictureSets:
+def draw_sets(seed: int, drawn: Callable[[int], None] = lambda _: None) -> PictureSets:
     """All images of the demo with this seed; ``drawn`` hears how many there are so far.
 
     File names say nothing about the label.

@@ -1,7 +1,7 @@
 """The demo's story, step by step: a first model, people's answers, a better model.
 
-Called by ``__main__``. Reads top to bottom as what an operator, a reviewer and some cameras do; what
-it waits for is what they could see.
+Called by ``__main__``. Reads top to bottom as what an operator, a reviewer and some cameras do;
+what it waits for is what they could see.
 """
 
 import re
@@ -81,9 +81,8 @@ class Story:
     def _start_application(self) -> None:
         with self._display.step("Start the application from template.yaml") as step:
             self._application.start()
-            stack = self._application.stack
-            self._visitor = Visitor(stack)
-            step.say(f"{len(stack['resources'])} resources deployed at {stack['endpoint']}")
+            self._visitor = Visitor(self._application.stack)
+            step.say(f"deployed at {self._application.stack['endpoint']}")
 
     def _draw(self) -> None:
         with self._display.step("Draw images of bolts, gears, nuts and washers") as step:

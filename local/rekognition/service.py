@@ -116,6 +116,16 @@ class RekognitionService:
         """Waits for trainings that are under way, and drops those that are not."""
         self._trainer.shutdown(wait=True, cancel_futures=True)
 
+    def source_refs(self, project_arn: str) -> list[str]:
+        """Where the images of a project's datasets are: what a training will read."""
+        with self._lock:
+            return [
+                entry.source_ref
+                for dataset in self._datasets.values()
+                if dataset.project_arn == project_arn
+                for entry in dataset.entries.values()
+            ]
+
     # --- projects -------------------------------------------------------------------------------
 
     def _create_project(self, request: Json) -> Json:

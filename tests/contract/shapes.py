@@ -1,4 +1,4 @@
-"""What the data of a state machine surely holds when a state begins, followed along its transitions.
+"""What the data of a state machine surely holds when a state begins, along its transitions.
 
 Where several states lead to one, it holds what all of them give. Of a value only its members are
 known: what a state sets, a function's answer has, or the workflow's input promises.
@@ -6,7 +6,7 @@ known: what a state sets, a function's answer has, or the workflow's input promi
 
 import json
 import re
-from typing import Any, cast
+from typing import Any
 
 from tests.contract.files import Json, State, asl, nexts, states
 
@@ -185,5 +185,5 @@ def all_beginnings() -> dict[str, Shape]:
     return {
         f"{workflow}.{name}": shape
         for workflow in {state.workflow for state in states()}
-        for name, shape in cast("dict[str, Shape]", beginnings(workflow)).items()
+        for name, shape in beginnings(workflow).items()
     }

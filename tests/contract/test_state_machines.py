@@ -9,6 +9,7 @@ from botocore.session import Session
 from labelloop import errors
 from labelloop.aws.rekognition import VersionStatus
 from labelloop.domain import messages
+from labelloop.domain.detections import Outcome
 from tests.contract import files, shapes
 from tests.contract.files import WORKFLOWS, State
 
@@ -29,6 +30,8 @@ LAMBDA_ERRORS = {
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
+    "Lambda.Unknown",
+    "Runtime.ExitError",
 }
 
 
@@ -129,8 +132,7 @@ def test_a_retry_waits_longer_each_time_or_says_why_not(state: State) -> None:
 def test_errors_in_retry_and_catch_have_names_that_exist(state: State) -> None:
     names = files.error_names(state.body, "Retry") | files.error_names(state.body, "Catch")
     shapes_of_dynamodb = {
-        f"DynamoDB.{shape.name}"
-        for shape in Session().get_service_model("dynamodb").error_shapes
+        f"DynamoDB.{shape.name}" for shape in Session().get_service_model("dynamodb").error_shapes
     }
     for name in names:
         ours = getattr(errors, name, None)
@@ -170,8 +172,6 @@ def test_a_choice_by_status_names_every_status_that_the_service_has(name: str) -
 def test_the_outcomes_that_detection_chooses_by_are_all_that_there_are() -> None:
     (state,) = (state for state in STATES if state.name == "WhichOutcome")
     named = re.findall(r"'StringEquals': '(\w+)'", str(state.body["Choices"]))
-    from labelloop.domain.detections import Outcome
-
     assert sorted(named) == sorted(Outcome)
 
 

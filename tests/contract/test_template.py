@@ -8,6 +8,7 @@ from botocore.session import Session
 
 from labelloop.aws import clients, detections, model_registry, review_tasks
 from labelloop.aws.rekognition import VersionStatus
+from labelloop.domain import parameters
 from labelloop.settings import Variable
 from tests.contract import files
 from tests.contract.files import LAYER, STEMS
@@ -234,21 +235,33 @@ def test_direct_writes_of_state_machines_use_the_keys_that_the_tables_have() -> 
 # --- Parameters and constants ---------------------------------------------------------------------
 
 
-def test_the_rule_hears_of_every_parameter_that_a_schedule_follows() -> None:
-    """What the settings make of a value that differs from its default shows which are followed."""
-    names = RULES["ParameterChangeRule"]["Properties"]["EventPattern"]["detail"]["name"]
-    heard = {name["Fn::Sub"].rsplit("/", 1)[1] for name in names}
-    assert heard == {
-        "Enable-Automatic-Training",
-        "Automatic-Training-Poll-Frequency",
-        "Enable-Automatic-Human-Sampling",
-        "Automatic-Human-Sampling-Frequency",
+def _followed() -> set[str]:
+    """The parameters whose settings ApplyParameters reads."""
+    source = (files.ROOT / "functions/apply_parameters/app.py").read_text(encoding="utf-8")
+    read = {
+        node.attr
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "settings"
     }
+    usual = vars(parameters.parse({}))
+    followed = set()
+    for parameter in parameters.CATALOGUE:
+        for value in ("true", "false", "7", "0.5", "3"):
+            if parameter.accepts(value):
+                changed = vars(parameters.parse({parameter.name: value}))
+                if any(changed[field] != usual[field] for field in read):
+                    followed.add(parameter.name)
+    return followed
+
+
+def test_the_rule_hears_of_every_parameter_that_a_schedule_follows_and_of_no_other() -> None:
+    names = RULES["ParameterChangeRule"]["Properties"]["EventPattern"]["detail"]["name"]
+    assert {name["Fn::Sub"].rsplit("/", 1)[1] for name in names} == _followed()
 
 
 def test_schedules_begin_at_the_rate_that_the_parameters_have_by_default() -> None:
-    from labelloop.domain import parameters
-
     for schedule, name in (
         ("SamplingSchedule", "Automatic-Human-Sampling-Frequency"),
         ("TrainingSchedule", "Automatic-Training-Poll-Frequency"),

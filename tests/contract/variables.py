@@ -67,10 +67,13 @@ class _Walk:
 
     def _use(self, module: str, node: ast.AST) -> None:
         known = _module(module)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.value.id in known.imported:
-                self._imported(known.imported[node.value.id], node.attr)
-                return
+        if (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id in known.imported
+        ):
+            self._imported(known.imported[node.value.id], node.attr)
+            return
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             self._definition(module, node.id)
         for child in ast.iter_child_nodes(node):

@@ -47,7 +47,7 @@ class SmallStack:
         return dict(self.description["outputs"])
 
     def physical_id(self, logical_id: str) -> str:
-        return str(self.description["resources"][logical_id]["physical_id"])
+        return str(self.control("GET", "stack")["resources"][logical_id]["physical_id"])
 
     def key_of(self, role: str, function: str | None = None) -> str:
         """The access key with which the role's (function's) calls are signed."""

@@ -18,8 +18,10 @@ def ordered(**order: Any) -> Faults:
     return faults
 
 
-def fired(faults: Faults, calls: int, call: tuple[str, str, str | None] = PUT) -> list[bool]:
-    return [faults.take(*call) is not None for _ in range(calls)]
+def fired(
+    faults: Faults, calls: int, call: tuple[str, str, str | None] = PUT, content: str = ""
+) -> list[bool]:
+    return [faults.take(*call, lambda: content) is not None for _ in range(calls)]
 
 
 def test_a_fault_fires_once_unless_told_otherwise() -> None:
@@ -40,6 +42,12 @@ def test_other_calls_are_left_alone_and_not_counted() -> None:
     assert fired(faults, 5, ("dynamodb", "GetItem", "DetectLabels")) == [False] * 5
     assert fired(faults, 5, ("s3", "PutItem", "DetectLabels")) == [False] * 5
     assert fired(faults, 2) == [False, True]
+
+
+def test_only_calls_that_contain_the_text_can_be_meant() -> None:
+    faults = ordered(containing="image-7", times=-1)
+    assert fired(faults, 2, content='{"pk": "image-8"}') == [False, False]
+    assert fired(faults, 2, content='{"pk": "image-7"}') == [True, True]
 
 
 def test_a_star_stands_for_every_operation() -> None:
@@ -68,7 +76,7 @@ def test_clearing_lets_everything_through() -> None:
 def test_the_status_is_the_given_one_or_the_usual_one(
     error: str, given: int | None, status: int
 ) -> None:
-    fault = ordered(error=error, status=given).take(*PUT)
+    fault = ordered(error=error, status=given).take(*PUT, str)
     assert fault is not None and (fault.error, fault.status) == (error, status)
 
 

@@ -256,6 +256,14 @@ def test_a_faults_error_reaches_the_client_in_every_protocol(
     assert failed.value.response["ResponseMetadata"]["HTTPStatusCode"] == 418
 
 
+def test_a_fault_can_be_about_calls_with_a_text_in_them(small_stack: SmallStack) -> None:
+    order(small_stack, service="s3", operation="PutObject", error="Ordered", containing="this-one")
+    put(small_stack, "another")
+    with pytest.raises(ClientError, match="Ordered"):
+        put(small_stack, "folder/this-one.txt")
+    put(small_stack, "folder/this-one.txt")
+
+
 def test_an_order_that_makes_no_sense_is_refused(small_stack: SmallStack) -> None:
     status, _, body = small_stack.http("PUT", "/_local/faults", b'[{"service": "s3"}]')
     assert status == 400 and b"operation" in body

@@ -135,6 +135,17 @@ def test_without_reporting_a_failure_list_means_nothing(
     assert line.dead() == []
 
 
+def test_no_message_comes_back_while_its_function_works(
+    line: Line, eventually: Callable[..., Any]
+) -> None:
+    assert line.runtime.clock.real(VISIBILITY_S) < 0.5
+    line.map(line.function("sample.slow", timeout_s=5))
+    line.send({})
+    eventually(lambda: line.left() == 0)
+    time.sleep(0.6)  # a second delivery would have begun before the first one ended
+    assert line.log().count("worked") == 1
+
+
 def test_two_batches_are_worked_on_at_once(line: Line, eventually: Callable[..., Any]) -> None:
     line.map(line.function("sample.sleep", timeout_s=5), batch_size=1)
     line.send({}, {})

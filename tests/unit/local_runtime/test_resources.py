@@ -5,22 +5,38 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from botocore.exceptions import ClientError
 
+from local.authorization import Authorizer
+from local.identity import Identities
 from local.resources import TYPES
+from local.stack import Stack
+from local.template import TemplateError
 from tests.unit.local_runtime.small_stack import SmallStack, eventually, launch_small
 
 
 @pytest.fixture(scope="module")
 def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallStack]:
-    """A stack that the tests of this module may change; the last one deletes it."""
-    stack = launch_small(tmp_path_factory.mktemp("own"), "--parameter", "Greeting=good day")
+    """A stack that the tests of this module change, one after the other, until it is gone."""
+    data_dir = tmp_path_factory.mktemp("own")
+    report = permissions_log(data_dir)
+    report.write_text('{"earlier": "run"}\n')
+    stack = launch_small(
+        data_dir, "--parameter", "Greeting=good day", LABELLOOP_PERMISSIONS_LOG=str(report)
+    )
     yield stack
-    stack.process.terminate()
-    stack.process.communicate(timeout=20)
+    if stack.process.poll() is None:
+        stack.process.terminate()
+        stack.process.communicate(timeout=20)
+
+
+def permissions_log(data_dir: Path) -> Path:
+    return data_dir / "permissions.jsonl"
 
 
 def greeting(stack: SmallStack) -> str:
@@ -31,7 +47,7 @@ def greeting(stack: SmallStack) -> str:
 
 
 def test_the_small_template_has_most_types_that_exist(small_stack: SmallStack) -> None:
-    used = {resource["type"] for resource in small_stack.description["resources"].values()}
+    used = {resource["type"] for resource in small_stack.control("GET", "stack")["resources"].values()}
     unused = set(TYPES) - used - {"AWS::CloudFormation::CustomResource"}
     assert unused == {
         "AWS::CloudWatch::CompositeAlarm",
@@ -155,11 +171,15 @@ def test_deleting_the_stack_deletes_all_but_what_is_retained(own_stack: SmallSta
     resources = own_stack.control("GET", "stack")["resources"]
     s3, bucket = own_stack.client("s3"), own_stack.outputs["BucketName"]
     s3.put_object(Bucket=bucket, Key="kept", Body=b"kept")
+    s3.put_object(Bucket=bucket, Key="work/a", Body=b"a")
+    assert own_stack.work("s3", "get_object", Bucket=bucket, Key="work/a")["ContentLength"] == 1
+    set_ups = own_stack.control("GET", "summary")["lambda"]["Setup"]
     key = own_stack.key_of("WorkFunctionRole", "Work")
     gone = own_stack.control("DELETE", "stack")
     layer = next(name for name in resources if name.startswith("SharedLayer"))  # SAM's default
     assert set(gone["retained"]) == {"ImagesBucket", layer}
     assert set(gone["deleted"]) == set(resources) - {"ImagesBucket", layer}
+    assert own_stack.control("GET", "summary")["lambda"]["Setup"] == set_ups + 1
     assert s3.get_object(Bucket=bucket, Key="kept")["Body"].read() == b"kept"
     outputs, client = own_stack.outputs, own_stack.client
     attempts: list[tuple[Any, dict[str, str]]] = [
@@ -183,10 +203,93 @@ def test_deleting_the_stack_deletes_all_but_what_is_retained(own_stack: SmallSta
     eventually(lambda: projects()["ProjectDescriptions"] == [])
 
 
-def test_deleting_tells_the_custom_resource(tmp_path: Path) -> None:
-    stack = launch_small(tmp_path)
-    before = stack.control("GET", "summary")["lambda"]["Setup"]
-    stack.control("DELETE", "stack")
-    assert stack.control("GET", "summary")["lambda"]["Setup"] == before + 1
-    stack.process.terminate()
-    stack.process.communicate(timeout=20)
+def test_when_it_stops_used_and_unused_permissions_are_appended(own_stack: SmallStack) -> None:
+    own_stack.process.terminate()
+    own_stack.process.communicate(timeout=20)
+    lines = [json.loads(line) for line in permissions_log(own_stack.data_dir).open()]
+    used = {p["action"]: p["used"] for p in lines if p.get("role") == "WorkFunctionRole"}
+    assert lines[0] == {"earlier": "run"}
+    assert used["s3:GetObject"] and not used["s3:GetObjectTagging"]
+
+
+# What is refused
+
+
+def refusal(folder: Path, **resources: Any) -> str:
+    """Why a stack of these resources is not deployed."""
+    (folder / "code").mkdir()
+    template = {"Transform": "AWS::Serverless-2016-10-31", "Resources": resources}
+    (folder / "template.yaml").write_text(json.dumps(template))
+    runtime: Any = SimpleNamespace(
+        stack_name="s",
+        account_id="123456789012",
+        authorizer=Authorizer("123456789012"),
+        identities=Identities(),
+        client=lambda _: MagicMock(),
+        functions=MagicMock(),
+    )
+    with pytest.raises(TemplateError) as refused:
+        Stack(runtime, folder / "template.yaml", {}).deploy()
+    return str(refused.value)
+
+
+def test_an_unknown_property_is_named(tmp_path: Path) -> None:
+    bucket = {"Type": "AWS::S3::Bucket", "Properties": {"ReplicationConfiguration": {}}}
+    assert refusal(tmp_path, Images=bucket) == (
+        "Images: AWS::S3::Bucket has no ['ReplicationConfiguration'] here: "
+        "add it in local/resources/storage.py"
+    )
+
+
+def test_resources_that_need_each_other_in_a_circle_are_named(tmp_path: Path) -> None:
+    def topic(other: str) -> dict[str, Any]:
+        return {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": {"Ref": other}}}
+
+    assert "A → B → A" in refusal(tmp_path, A=topic("B"), B=topic("A"))
+
+
+def test_a_role_that_lambda_cannot_assume_is_refused(tmp_path: Path) -> None:
+    trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}}
+    document = {"Statement": [{**trust, "Action": "sts:AssumeRole"}]}
+    role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": document}}
+    function = {
+        "Type": "AWS::Serverless::Function",
+        "Properties": {
+            "CodeUri": "code",
+            "Handler": "app.handler",
+            "Runtime": "python3.13",
+            "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+        },
+    }
+    refused = refusal(tmp_path, Role=role, F=function)
+    assert "cannot be assumed by lambda.amazonaws.com" in refused
+
+
+def machine(**properties: Any) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    return {
+        "Type": "AWS::Serverless::StateMachine",
+        "Properties": {
+            "Definition": {"StartAt": "A", "States": {"A": {"Type": "Succeed", "Comment": "${X}"}}},
+            "DefinitionSubstitutions": {"X": "x"},
+            "Policies": [{"Statement": [statement]}],
+            **properties,
+        },
+    }
+
+
+def test_a_state_machine_that_may_not_log_is_refused_as_aws_does(tmp_path: Path) -> None:
+    group = {"LogGroupArn": "arn:aws:logs:us-east-1:123456789012:log-group:g:*"}
+    logging = {"Level": "ALL", "Destinations": [{"CloudWatchLogsLogGroup": group}]}
+    refused = refusal(tmp_path, Machine=machine(Logging=logging))
+    assert "is not authorized to access the Log Destination" in refused
+
+
+@pytest.mark.parametrize(
+    ("substitutions", "words"),
+    [({"Y": "y"}, "has no X"), ({"X": "x", "Y": "y"}, "not used: ['Y']")],
+)
+def test_substitutions_must_fit_the_definition(
+    tmp_path: Path, substitutions: dict[str, str], words: str
+) -> None:
+    assert words in refusal(tmp_path, Machine=machine(DefinitionSubstitutions=substitutions))

@@ -37,5 +37,7 @@ def _client(service: str, attempts: int, read_timeout_s: int) -> Any:
         connect_timeout=5,
         read_timeout=read_timeout_s,
         max_pool_connections=20,
+        # Else the SDK signs links the old way, which S3 does not take for buckets of today.
+        signature_version="s3v4" if service == "s3" else None,
     )
     return boto3.client(service, config=config)  # type: ignore[call-overload]

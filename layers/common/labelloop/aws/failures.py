@@ -26,6 +26,7 @@ BY_CODE: dict[str, type[errors.LabelLoopError]] = {
     "InternalFailure": errors.ServiceFailedError,
     "InternalServerError": errors.ServiceFailedError,
     "RequestLimitExceeded": errors.ThrottledError,
+    "RequestThrottled": errors.ThrottledError,
     "RequestTimeout": errors.ServiceFailedError,
     "ServiceUnavailable": errors.ServiceFailedError,
     "SlowDown": errors.ThrottledError,

@@ -233,19 +233,24 @@ def move_sampling_position(before: Position, after: Position) -> None:
 # --- Messages that are sent once ------------------------------------------------------------------
 
 
-def begin_to_tell(once: str) -> bool:
-    """Whether the caller should send this message: nobody has, or is about to.
+def begin_to_tell(once: str, teller: str) -> bool:
+    """Whether the caller should send this message: nobody has, and no other teller is about to.
 
-    A sender that died before ``told`` is forgotten after five minutes.
+    A teller that tries again after a crash goes on from its own beginning; one that died before
+    ``told`` is forgotten after five minutes.
     """
     now = clock.now()
     try:
         _put(
             "message",
             once,
-            {"begun": iso(now), "expires": epoch_s(now, _MESSAGES_KEPT)},
-            "attribute_not_exists(kind) OR (attribute_not_exists(told) AND begun < :stale)",
-            ExpressionAttributeValues={":stale": {"S": iso(now - _TELLING_TAKES)}},
+            {"teller": teller, "begun": iso(now), "expires": epoch_s(now, _MESSAGES_KEPT)},
+            "attribute_not_exists(kind) OR "
+            "(attribute_not_exists(told) AND (teller = :me OR begun < :stale))",
+            ExpressionAttributeValues={
+                ":me": {"S": teller},
+                ":stale": {"S": iso(now - _TELLING_TAKES)},
+            },
         )
     except ChangedMeanwhileError:
         return False

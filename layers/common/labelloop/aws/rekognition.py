@@ -270,14 +270,3 @@ def delete_dataset(arn: str) -> None:
             client("rekognition").delete_dataset(DatasetArn=arn)
     except NotFoundError:
         return
-
-
-def dataset_counts(arn: str) -> tuple[int, int]:
-    """(entries, labelled entries) of a dataset."""
-    with translated():
-        stats = (
-            client("rekognition")
-            .describe_dataset(DatasetArn=arn)["DatasetDescription"]
-            .get("DatasetStats", {})
-        )
-    return stats.get("TotalEntries", 0), stats.get("LabeledEntries", 0)

@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from math import comb
 from typing import Any, Literal
 
@@ -80,6 +81,11 @@ class Comparison:
     champion_accuracy: float
     only_candidate_right: int
     only_champion_right: int
+
+    @property
+    def gain(self) -> Fraction:
+        """The candidate's accuracy minus the champion's, exactly: 14 of 20 less 12 of 20 is 1/10."""
+        return Fraction(self.only_candidate_right - self.only_champion_right, self.shared_images)
 
     @property
     def p_worse(self) -> float:
@@ -226,15 +232,14 @@ def judge(
             f"{FEWEST_SHARED_IMAGES} the minimum alone decides."
         )
         return Verdict(good, tuple(reasons), comparison)
-    gain = comparison.candidate_accuracy - comparison.champion_accuracy
-    enough = gain >= float(minimum_improvement)
+    enough = comparison.gain >= Fraction(minimum_improvement)
     reasons.append(
         f"On {comparison.shared_images} shared test images it is right on "
         f"{comparison.candidate_accuracy:.1%}, the deployed model on "
         f"{comparison.champion_accuracy:.1%}; that {'reaches' if enough else 'is less than'} the "
         f"minimum improvement of {minimum_improvement}."
     )
-    worse = gain < 0 and comparison.p_worse < SIGNIFICANT
+    worse = comparison.gain < 0 and comparison.p_worse < SIGNIFICANT
     if worse:
         reasons.append(
             f"It is worse with p = {comparison.p_worse:.3f} (sign test: right alone on "

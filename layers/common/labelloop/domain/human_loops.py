@@ -104,7 +104,9 @@ def read(body: bytes) -> tuple[Answer, ...]:
         raise MalformedAnswerError(f"It is not JSON: {error}.") from error
     if not isinstance(content, dict):
         raise MalformedAnswerError("It is not a JSON object.")
-    human_answers = content.get("humanAnswers") or []
+    human_answers = content.get("humanAnswers")
+    if human_answers is None:
+        return ()
     if not isinstance(human_answers, list):
         raise MalformedAnswerError("humanAnswers is not a list.")
     return tuple(_read(position, answer) for position, answer in enumerate(human_answers))

@@ -5,6 +5,8 @@ import unicodedata
 from labelloop.errors import InvalidRequestError
 
 MAX_CHARACTERS = 255
+MAX_BYTES = 900
+"""In UTF-8: an S3 key has up to 1,024 bytes, and the image's own name shall fit in beside it."""
 
 
 def check(name: str) -> str:
@@ -16,6 +18,10 @@ def check(name: str) -> str:
         raise InvalidRequestError("A label needs a name that neither begins nor ends with a space.")
     if len(name) > MAX_CHARACTERS:
         raise InvalidRequestError(f"A label's name has up to {MAX_CHARACTERS} characters.")
+    if len(name.encode(errors="replace")) > MAX_BYTES:
+        raise InvalidRequestError(
+            f"A label's name has up to {MAX_BYTES} bytes; signs beyond ASCII have up to four each."
+        )
     if "/" in name:
         raise InvalidRequestError("A label's name cannot have a slash: it names one folder.")
     if name in {".", ".."}:

@@ -63,7 +63,7 @@ def labelled_key(label: str, detection: str, source_key: str) -> str:
     """Where the image of a detection goes when people gave it a label.
 
     The detection's name makes it unique, the file's own name is for people; S3 keys have up to
-    1,024 bytes, so a long name loses its beginning.
+    1,024 bytes, so a long name loses its beginning. ``label`` is one that ``labels.check`` takes.
     """
     folder = f"{LABELLED_FOLDER}{label}/{detection}-"
     room = MAX_KEY_BYTES - len(folder.encode())

@@ -39,8 +39,9 @@ def _message(subject: str, paragraphs: list[str], data: Mapping[str, Any]) -> Me
 
 
 def subject_line(text: str) -> str:
-    """The text as SNS takes it for a subject: other characters than ASCII become question marks."""
-    one_line = " ".join(text.split()).encode("ascii", "replace").decode()
+    """The text as SNS takes it for a subject: what is not printable ASCII becomes question marks."""
+    words = " ".join(text.split())
+    one_line = "".join(sign if " " <= sign <= "~" else "?" for sign in words)
     if len(one_line) <= SUBJECT_CHARACTERS:
         return one_line
     return one_line[: SUBJECT_CHARACTERS - 3] + "..."
@@ -58,11 +59,16 @@ def _bullets(reasons: list[str]) -> str:
 
 
 def _training_started(facts: Facts) -> Message:
+    new = facts["new_images"]
+    came = "new labelled image has" if new == 1 else "new labelled images have"
+    if new:
+        why = f"{new} {came} come in, so a new version of the model is being trained"
+    else:
+        why = "As you asked, a new version of the model is being trained"
     return _message(
         f"Training of {facts['version']} has started",
         [
-            f"{facts['new_images']} new labelled images have come in, so a new version of the "
-            f"model is being trained: {facts['version']}.",
+            f"{why}: {facts['version']}.",
             f"It learns from {_images(facts['train_images'])} and is tested on "
             f"{_images(facts['test_images'])}. Training usually takes between half an hour and a "
             "few hours. Until it is done and proven, nothing changes in detection.",

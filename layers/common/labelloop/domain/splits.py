@@ -69,7 +69,7 @@ def _wanted_tests(images: int, test_percentage: int) -> int:
 def read_ledger(body: bytes) -> dict[str, Split]:
     """The decisions in a ledger file. Raises InconsistentError when a line is no decision."""
     decided: dict[str, Split] = {}
-    for number, line in enumerate(body.decode().splitlines(), start=1):
+    for number, line in enumerate(body.splitlines(), start=1):
         try:
             entry = json.loads(line)
             decided[entry["content"]] = Split(entry["split"])

@@ -30,6 +30,12 @@ def sleep(event, context):
     return os.getpid()
 
 
+def slow(event, context):
+    time.sleep(0.5)
+    sys.stdout.write("worked\n")
+    return {"batchItemFailures": []}
+
+
 def leave(event, context):
     sys.stdout.flush()
     os._exit(3)

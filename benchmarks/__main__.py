@@ -1,0 +1,42 @@
+"""`python -m benchmarks [name]`: measures, prints tables, writes benchmarks/results/*.json."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from benchmarks import runtime
+
+BENCHMARKS: Mapping[str, Callable[[], list[dict[str, object]]]] = {
+    "runtime": runtime.run,
+}
+RESULTS = Path(__file__).parent / "results"
+
+
+def main(arguments: list[str]) -> None:
+    """Run the named benchmark, or all of them."""
+    names = arguments or list(BENCHMARKS)
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        sys.exit(f"There is no benchmark {unknown[0]}. There are: {', '.join(BENCHMARKS)}.")
+    for name in names:
+        rows = BENCHMARKS[name]()
+        RESULTS.mkdir(exist_ok=True)
+        text = json.dumps({"rows": rows}, indent=2) + "\n"
+        (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
+        print(f"\n{name}\n{table(rows)}")
+
+
+def table(rows: list[dict[str, object]]) -> str:
+    """The rows below their columns' names."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    cells = [columns] + [[str(row.get(column, "")) for column in columns] for row in rows]
+    widths = [max(len(line[place]) for line in cells) for place in range(len(columns))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

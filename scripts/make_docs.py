@@ -1,0 +1,110 @@
+"""``make docs``: writes the README's generated parts, each between its markers.
+
+``--check`` writes nothing and fails when the README is not up to date; ``make lint`` calls it so.
+"""
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from samtranslator.yaml_helper import yaml_parse
+
+ROOT = Path(__file__).parent.parent
+sys.path.append(str(ROOT / "layers" / "common"))
+
+from labelloop.domain.parameters import CATALOGUE  # noqa: E402
+
+README = ROOT / "README.md"
+
+
+class DocsError(Exception):
+    """The README has not what this script writes between."""
+
+
+def main(arguments: list[str]) -> None:
+    """Write the parts, or check them."""
+    text = README.read_text(encoding="utf-8")
+    try:
+        wanted = with_parts(text, parts(yaml_parse((ROOT / "template.yaml").read_text())))
+    except DocsError as error:
+        sys.exit(str(error))
+    if wanted == text:
+        return
+    if "--check" in arguments:
+        sys.exit("README.md is not up to date with the parameters or the template: run make docs.")
+    README.write_text(wanted, encoding="utf-8")
+
+
+def parts(template: dict[str, Any]) -> dict[str, str]:
+    """Every generated part by the name in its markers."""
+    return {
+        "parameters": operators_parameters(),
+        "deployment": _table(
+            ("Parameter", "Default", "Values", "Meaning"),
+            [
+                (f"`{name}`", _code(entry["Default"]), _values(entry), entry["Description"])
+                for name, entry in template["Parameters"].items()
+            ],
+        ),
+        "outputs": _table(
+            ("Output", "What it is"),
+            [(f"`{name}`", entry["Description"]) for name, entry in template["Outputs"].items()],
+        ),
+    }
+
+
+def operators_parameters() -> str:
+    """The table of what the operator may change while it runs."""
+    return _table(
+        ("Parameter", "Default", "Values", "Meaning"),
+        [
+            (f"`{parameter.name}`", _code(parameter.default), parameter.values, parameter.meaning)
+            for parameter in CATALOGUE
+        ],
+    )
+
+
+def with_parts(text: str, contents: dict[str, str]) -> str:
+    """The text with each part between its markers. Raises DocsError where markers are missing."""
+    for name, content in contents.items():
+        pattern = rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)"
+        text, found = re.subn(pattern, _around(content), text, flags=re.DOTALL)
+        if found != 1:
+            raise DocsError(
+                f"README.md has {found} places for the part {name}; it needs one, between "
+                f"<!-- {name}:begin --> and <!-- {name}:end -->."
+            )
+    return text
+
+
+def _around(content: str) -> Callable[[re.Match[str]], str]:
+    return lambda markers: f"{markers[1]}{content}\n{markers[2]}"
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", r"\|")
+
+
+def _code(value: Any) -> str:
+    return f"`{value}`" if str(value) else "(empty)"
+
+
+def _values(entry: dict[str, Any]) -> str:
+    if "AllowedValues" in entry:
+        return ", ".join(str(value) for value in entry["AllowedValues"])
+    if "MinValue" in entry:
+        return f"{entry['MinValue']} to {entry['MaxValue']}"
+    if "AllowedPattern" in entry:
+        return "an e-mail address, or empty"
+    return "names, comma separated" if entry["Type"] == "CommaDelimitedList" else "any text"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

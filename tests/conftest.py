@@ -1,0 +1,23 @@
+"""Stacks that the tests share. Launching one takes seconds, so there are few: see each fixture."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.stack import Stack, launched, train_first_model
+
+
+@pytest.fixture(scope="session")
+def serving_stack() -> Iterator[Stack]:
+    """A stack whose model serves. Tests share it: each uses images of its own, by ``detect``,
+    and puts back what it changes."""
+    with launched() as stack:
+        train_first_model(stack)
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def empty_stack() -> Iterator[Stack]:
+    """A stack that never gets a model. Tests share it."""
+    with launched() as stack:
+        yield stack

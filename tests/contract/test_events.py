@@ -1,0 +1,89 @@
+"""Sample events ↔ functions: each parses with the function's own model, and is what AWS sends."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_lambda_powertools.utilities.parser.models import (
+    APIGatewayProxyEventV2Model,
+    CloudFormationCustomResourceCreateModel,
+    CloudFormationCustomResourceDeleteModel,
+    CloudFormationCustomResourceUpdateModel,
+    SqsModel,
+)
+from pydantic import BaseModel, ValidationError
+
+from labelloop.entrypoint import ResourceRequest
+from tests.contract import files
+from tests.contract.files import ROOT
+
+EVENTS = sorted((ROOT / "events").glob("*.json"))
+every_event = pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
+
+CUSTOM_RESOURCE: dict[str, type[BaseModel]] = {
+    "Create": CloudFormationCustomResourceCreateModel,
+    "Update": CloudFormationCustomResourceUpdateModel,
+    "Delete": CloudFormationCustomResourceDeleteModel,
+}
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@every_event
+def test_a_sample_event_is_taken_by_its_function(path: Path) -> None:
+    stem, event = path.name.split(".")[0], _read(path)
+    module = files.app(stem)
+    if stem == "set_up_stack":
+        ResourceRequest.model_validate(event)
+        CUSTOM_RESOURCE[event["RequestType"]].model_validate(event)
+    elif stem == "serve_review_api":
+        APIGatewayProxyEventV2Model.model_validate(event)
+        assert event["routeKey"] in _routes()
+    else:
+        module.Input.model_validate(event)
+    if stem == "dispatch_events":
+        SqsModel.model_validate(event)
+
+
+@every_event
+def test_a_field_that_nobody_knows_is_refused_from_ourselves_and_passed_over_from_others(
+    path: Path,
+) -> None:
+    stem = path.name.split(".")[0]
+    if stem == "serve_review_api":
+        return
+    model = ResourceRequest if stem == "set_up_stack" else files.app(stem).Input
+    event = {**_read(path), "a-field-that-nobody-knows": 1}
+    # What AWS sends us gets new fields without warning.
+    if stem in {"set_up_stack", "dispatch_events", "detect_labels", "read_answers"}:
+        model.model_validate(event)
+    else:
+        with pytest.raises(ValidationError):
+            model.model_validate(event)
+
+
+def _routes() -> set[str]:
+    return {
+        route["Properties"]["RouteKey"]
+        for route in files.resources("AWS::ApiGatewayV2::Route").values()
+    }
+
+
+def test_every_route_of_the_review_queue_has_a_sample_event() -> None:
+    sampled = {_read(path)["routeKey"] for path in EVENTS if path.name.startswith("serve_review")}
+    review = {route for route in _routes() if "/review/" in route}
+    assert sampled == review
+
+
+def test_the_function_serves_every_route_that_leads_to_it_and_no_other() -> None:
+    module = files.app("serve_review_api")
+    served = {
+        (method, route.path.replace("<task_id>", "{id}"))
+        for route in module.api._static_routes + module.api._dynamic_routes
+        for method in [route.method]
+    }
+    review = {tuple(route.split(" ", 1)) for route in _routes() if "/review/" in route}
+    assert {(str(method), str(path)) for method, path in served} == review

@@ -1,0 +1,135 @@
+"""Where a path can fail, found by watching it work, and the ways in which it then fails.
+
+A place is one AWS call of a path: who makes it, which, and the how manieth of its kind about one
+image. Clean runs tell them: the first which kinds of calls there are, the second, with orders that
+count and never fire, which of an image's names each of them carries. So a call that is added to
+the product is failed by these tests, too, without anybody listing it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tests.stack import Stack, Uploaded
+
+Order = Mapping[str, Any]
+
+FAILURES: Mapping[str, Order] = {
+    "refused": {"error": "AccessDeniedException", "status": 403},
+    "throttled": {"error": "ThrottlingException", "status": 400},
+    "failed": {"error": "InternalServerError", "status": 500},
+    "refused after all": {"error": "AccessDeniedException", "status": 403, "when": "after"},
+    "answer lost": {"error": "InternalServerError", "status": 500, "when": "after"},
+    "caller killed before": {"kill": True},
+    "caller killed after": {"kill": True, "when": "after"},
+}
+"""Each is one failure of one call. The SDK tries again by itself where it may: after ``throttled``,
+``failed`` and ``answer lost``; a refusal reaches the caller."""
+
+_NEVER = 1_000_000
+_OTHER_WORK = ("ApplyParameters", "ParameterC")
+"""The hourly look at the parameters, which passes by whatever is tested."""
+
+
+@dataclass(frozen=True, order=True)
+class Kind:
+    """Calls of one operation by one function; without a function, by a state machine itself."""
+
+    function: str
+    service: str
+    operation: str
+
+    def order(self, containing: str = "", **failure: Any) -> Order:
+        """The order to the runtime that such a call fails."""
+        return {
+            "service": self.service,
+            "operation": self.operation,
+            "function": self.function or None,
+            "containing": containing,
+            **failure,
+        }
+
+    def __str__(self) -> str:
+        return f"{self.function or 'state machine'}: {self.service}.{self.operation}"
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """One call of a path. ``name`` says by which of an image's names it is known; empty where the
+    call is about no image in particular."""
+
+    kind: Kind
+    name: str
+    number: int
+
+    def order(self, upload: Uploaded, failure: str) -> Order:
+        """The order that this call fails when it is about that image."""
+        text = _names(upload)[self.name] if self.name else ""
+        return self.kind.order(text, after=self.number, **FAILURES[failure])
+
+    def failures(self) -> Iterator[str]:
+        """The ways in which this call can fail; only a function's process can be killed."""
+        for failure, order in FAILURES.items():
+            if self.kind.function or not order.get("kill"):
+                yield failure
+
+
+def _names(upload: Uploaded) -> dict[str, str]:
+    return {"file": upload.key.rsplit("/", 1)[-1], "detection": upload.detection_id}
+
+
+def calls(stack: Stack, since: int = 0) -> list[Mapping[str, Any]]:
+    """The calls that the product has made, without those of the first ``since`` log lines."""
+    return [
+        call
+        for call in stack.local.control("GET", "calls")[since:]
+        if call["role"] and not any(name in call["role"] for name in _OTHER_WORK)
+    ]
+
+
+def kinds(stack: Stack, run: Callable[[], object]) -> Counter[Kind]:
+    """Which calls, and how many, the product makes in a clean run."""
+    before = len(stack.local.control("GET", "calls"))
+    run()
+    return Counter(
+        Kind(call["function"] or "", call["service"], call["operation"])
+        for call in calls(stack, before)
+    )
+
+
+def places(stack: Stack, make: Callable[[], Uploaded], run: Callable[[Uploaded], object]) -> list[Place]:
+    """Every call of the path that ``run`` takes with an image that ``make`` makes."""
+    first = make()
+    known = kinds(stack, lambda: run(first))
+    upload = make()
+    probes = {
+        (kind, name): kind.order(text, error="Never", after=_NEVER)
+        for kind in sorted(known)
+        for name, text in _names(upload).items()
+    }
+    with stack.faults(*probes.values()):
+        run(upload)
+        left = stack.local.control("GET", "faults")
+    met = {probe: _NEVER - order["after"] for probe, order in zip(probes, left, strict=True)}
+    return [place for kind in sorted(known) for place in _places(kind, known[kind], met)]
+
+
+def _places(kind: Kind, count: int, met: Mapping[tuple[Kind, str], int]) -> Iterator[Place]:
+    counts = {name: number for (probed, name), number in met.items() if probed == kind and number}
+    complete = [name for name, number in counts.items() if number >= count]
+    for name in complete[:1] or counts:
+        yield from (Place(kind, name, number) for number in range(counts[name]))
+    if not counts:
+        yield Place(kind, "", 0)
+
+
+@contextmanager
+def all_at_once(stack: Stack, orders: list[Order]) -> Iterator[None]:
+    """These failures for the length of a block, each of which must have come by its end."""
+    with stack.faults(*orders):
+        yield
+        left = stack.local.control("GET", "faults")
+    missed = [order for order in left if not order["fired"]]
+    assert not missed, f"these calls were never made: {missed}"

@@ -1,0 +1,548 @@
+"""A running stack as its users know it: what the tests share that need the whole application.
+
+Everything goes through the doors that people have: S3, Parameter Store, DynamoDB, Step Functions,
+Cognito and the review API. Only the operator's inbox and ordered failures come from the runtime.
+
+Nothing here waits blindly: ``wait_for`` asks again until a deadline and says what it waited for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import urllib3
+from boto3.dynamodb.types import TypeDeserializer
+from botocore.exceptions import ClientError
+
+from labelloop.domain.detections import detection_id, human_loop_name
+from labelloop.domain.images import ImageObject
+from local.launch import LocalStack, launch, wait_for
+from tests import images
+
+OPERATOR_EMAIL = "operator@example.com"
+CONSUMER_EMAIL = "consumer@example.com"
+TIME_SCALE = 100
+"""Leaves 5 s of SQS's patience: no message comes again while a slow machine works on it."""
+REKOGNITION_SPEED = 15
+"""Makes a training of half an hour 1.2 s, together with the time scale."""
+PERMISSIONS_LOG = Path(tempfile.gettempdir()) / f"label-loop-permissions-{os.getpid()}.jsonl"
+"""Where every launched stack notes in the end which permissions were used, and what was refused."""
+SETTINGS = {
+    # Schedules run fast too: they do nothing that a test has not asked for.
+    "Enable-Automatic-Training": "false",
+    "Enable-Automatic-Human-Sampling": "false",
+    # A model of few images gives a doubtful one 5 %, and never less than 25 % to the others.
+    "Minimum-Label-Detection-Confidence": "15.0",
+}
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """One version of one object in the bucket."""
+
+    key: str
+    version_id: str
+    detection_id: str
+    """The name that its detection has in the log."""
+
+    @property
+    def task_id(self) -> str:
+        """The name that its review task has, if there is one."""
+        return human_loop_name(self.detection_id)
+
+
+@dataclass(frozen=True)
+class Execution:
+    """An execution of a workflow that has ended."""
+
+    arn: str
+    status: str
+    error: str | None
+    cause: str | None
+    states: tuple[str, ...]
+    """The names of the states that it entered, in order."""
+
+
+class Stack:
+    """A deployed stack, and what its users do with it."""
+
+    def __init__(self, local: LocalStack, time_scale: float) -> None:
+        self.local = local
+        self.endpoint = local.endpoint
+        self.outputs = local.outputs
+        self.bucket = local.outputs["BucketName"]
+        self.time_scale = time_scale
+        self._drawn = 0
+
+    def client(self, service: str) -> Any:
+        """The operator's client for a service."""
+        return self.local.client(service)
+
+    # --- Images -----------------------------------------------------------------------------------
+
+    def upload(self, key: str, content: bytes) -> Uploaded:
+        """Put an object into the bucket."""
+        answer = self.client("s3").put_object(Bucket=self.bucket, Key=key, Body=content)
+        version, etag = answer["VersionId"], answer["ETag"].strip('"')
+        image = ImageObject(self.bucket, key, version, etag, len(content))
+        return Uploaded(key, version, detection_id(image))
+
+    def label(self, counts: Mapping[str, int], folder: str = "") -> list[Uploaded]:
+        """Put that many new images under each label; the labels are those of ``tests.images``."""
+        drawn = [
+            (f"images_labeled_by_folder/{label}/{folder}{number}.jpg", images.draw(label, number))
+            for label, count in counts.items()
+            for number in self.numbers(count)
+        ]
+        with ThreadPoolExecutor(4) as threads:
+            return list(threads.map(lambda file: self.upload(*file), drawn))
+
+    def numbers(self, count: int) -> range:
+        """Numbers that no image of this stack has had yet."""
+        self._drawn += count
+        return range(self._drawn - count, self._drawn)
+
+    def new_image(self, label: str | None = None) -> bytes:
+        """An image that the stack has not seen: of a label, or one that no model is sure of."""
+        (number,) = self.numbers(1)
+        return images.draw(label, number) if label else images.draw_doubtful(number)
+
+    def detect(self, label: str | None = None, key: str | None = None) -> Uploaded:
+        """Upload a new image for detection: of a label, or a doubtful one."""
+        content = self.new_image(label)
+        return self.upload(key or f"images_for_detection/{self._drawn - 1}.jpg", content)
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys in the bucket that begin so."""
+        pages = (
+            self.client("s3")
+            .get_paginator("list_objects_v2")
+            .paginate(Bucket=self.bucket, Prefix=prefix)
+        )
+        return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
+
+    def read_json(self, key: str) -> Any:
+        """The content of a JSON object in the bucket."""
+        return json.load(self.client("s3").get_object(Bucket=self.bucket, Key=key)["Body"])
+
+    # --- What is known ----------------------------------------------------------------------------
+
+    def item(self, table: str, **key: str) -> Record:
+        """An item of the table with that output name; empty when there is none."""
+        answer = self.client("dynamodb").get_item(
+            TableName=self.outputs[table],
+            Key={name: {"S": value} for name, value in key.items()},
+            ConsistentRead=True,
+        )
+        return _plain_item(answer.get("Item", {}))
+
+    def record(self, upload: Uploaded) -> Record:
+        """What the inference log says about an image; empty when it says nothing."""
+        return self.item("DetectionsTable", detection_id=upload.detection_id)
+
+    def records(self, prefix: str) -> list[Record]:
+        """The inference log's records of the images whose keys begin so."""
+        found = self._items("scan", TableName=self.outputs["DetectionsTable"])
+        return [record for record in found if record["key"].startswith(prefix)]
+
+    def task(self, upload: Uploaded) -> Record:
+        """The review task about an image; empty when there is none."""
+        return self.item("ReviewTasksTable", task_id=upload.task_id)
+
+    def tasks(self) -> list[Record]:
+        """Every review task."""
+        return self._items("scan", TableName=self.outputs["ReviewTasksTable"])
+
+    def versions(self) -> list[Record]:
+        """What is known of every model version, the oldest first."""
+        found = self._items(
+            "query",
+            TableName=self.outputs["ModelVersionsTable"],
+            KeyConditionExpression="kind = :kind",
+            ExpressionAttributeValues={":kind": {"S": "version"}},
+        )
+        return sorted(found, key=lambda version: int(version["number"]))
+
+    def deployed(self) -> str | None:
+        """The version that serves."""
+        version: str | None = self.item("ModelVersionsTable", kind="state", name="deployed").get(
+            "version"
+        )
+        return version
+
+    def model_statuses(self) -> dict[str, str]:
+        """The service's own word about each version of the project."""
+        answer = self.client("rekognition").describe_project_versions(
+            ProjectArn=self.outputs["ProjectArn"]
+        )
+        return {
+            entry["ProjectVersionArn"].split("/")[3]: entry["Status"]
+            for entry in answer["ProjectVersionDescriptions"]
+        }
+
+    def _items(self, operation: str, **request: Any) -> list[Record]:
+        pages = self.client("dynamodb").get_paginator(operation).paginate(**request)
+        return [_plain_item(item) for page in pages for item in page["Items"]]
+
+    # --- Messages ---------------------------------------------------------------------------------
+
+    def operator_mails(self, kind: str | None = None) -> list[Record]:
+        """The operator's e-mails, of one kind or all."""
+        return [
+            mail
+            for mail in self.local.control("GET", "mail")
+            if mail["topic"] == self.outputs["OperatorTopic"]
+            and kind in {None, mail["attributes"]["kind"]}
+        ]
+
+    def consumer_mails(self, upload: Uploaded) -> list[Record]:
+        """The consumer's e-mails about an image."""
+        return [
+            mail
+            for mail in self.local.control("GET", "mail")
+            if mail["topic"] == self.outputs["ConsumerTopic"]
+            and mail["attributes"]["detection_id"] == upload.detection_id
+        ]
+
+    # --- Parameters -------------------------------------------------------------------------------
+
+    def parameter(self, name: str) -> str:
+        """The value of one of the operator's parameters."""
+        answer = self.client("ssm").get_parameter(Name=self.outputs["ParameterPrefix"] + name)
+        value: str = answer["Parameter"]["Value"]
+        return value
+
+    def set_parameters(self, values: Mapping[str, str], wait: bool = True) -> None:
+        """Change parameters, and wait for as long as a function may still know the old values."""
+        for name, value in values.items():
+            self.client("ssm").put_parameter(
+                Name=self.outputs["ParameterPrefix"] + name, Value=value, Overwrite=True
+            )
+        if wait:
+            self.sleep(61)
+
+    @contextlib.contextmanager
+    def parameters(self, values: Mapping[str, str]) -> Iterator[None]:
+        """Other values for the length of a block."""
+        before = {name: self.parameter(name) for name in values}
+        self.set_parameters(values)
+        try:
+            yield
+        finally:
+            self.set_parameters(before)
+
+    def schedule(self, name: str) -> tuple[str, str]:
+        """Expression and state of the ``training`` or ``sampling`` schedule."""
+        answer = self.client("scheduler").get_schedule(Name=f"{self.local.name}-{name}")
+        return answer["ScheduleExpression"], answer["State"]
+
+    # --- Workflows --------------------------------------------------------------------------------
+
+    def start(self, workflow: str, request: Mapping[str, Any] | None = None) -> str:
+        """Start a Standard workflow (``model_training``); the execution's ARN."""
+        machine = "".join(word.title() for word in workflow.split("_"))
+        answer = self.client("stepfunctions").start_execution(
+            stateMachineArn=self.outputs[f"{machine}StateMachineArn"],
+            input=json.dumps(request or {}),
+        )
+        arn: str = answer["executionArn"]
+        return arn
+
+    def end_of(self, execution_arn: str, timeout_s: float = 90.0) -> Execution:
+        """Wait for an execution's end."""
+        steps = self.client("stepfunctions")
+
+        def ended() -> Any:
+            answer = steps.describe_execution(executionArn=execution_arn)
+            return None if answer["status"] == "RUNNING" else answer
+
+        answer = wait_for(ended, f"the end of {execution_arn}", timeout_s)
+        return Execution(
+            execution_arn,
+            answer["status"],
+            answer.get("error"),
+            answer.get("cause"),
+            tuple(self.states(execution_arn)),
+        )
+
+    def states(self, execution_arn: str) -> list[str]:
+        """The states that an execution has entered so far."""
+        pages = (
+            self.client("stepfunctions")
+            .get_paginator("get_execution_history")
+            .paginate(executionArn=execution_arn)
+        )
+        return [
+            event["stateEnteredEventDetails"]["name"]
+            for page in pages
+            for event in page["events"]
+            if "stateEnteredEventDetails" in event
+        ]
+
+    def run(
+        self, workflow: str, request: Mapping[str, Any] | None = None, timeout_s: float = 90.0
+    ) -> Execution:
+        """Start a Standard workflow and wait for its end."""
+        return self.end_of(self.start(workflow, request), timeout_s)
+
+    def run_express(self, workflow: str, event: Mapping[str, Any]) -> Record:
+        """What StartSyncExecution answers about an Express workflow (``detection``)."""
+        machine = "".join(word.title() for word in workflow.split("_"))
+        answer: Record = self.client("stepfunctions").start_sync_execution(
+            stateMachineArn=self.outputs[f"{machine}StateMachineArn"], input=json.dumps(event)
+        )
+        return answer
+
+    def event(self, upload: Uploaded, size: int = 1000) -> dict[str, Any]:
+        """S3's event about an upload, as far as the workflows read it."""
+        content = {"key": upload.key, "size": size, "etag": "", "version-id": upload.version_id}
+        return {"detail": {"bucket": {"name": self.bucket}, "object": content}}
+
+    # --- Waiting ----------------------------------------------------------------------------------
+
+    def sleep(self, seconds: float) -> None:
+        """Let that many of the stack's own seconds pass."""
+        time.sleep(seconds / self.time_scale)
+
+    def wait_for_record(
+        self,
+        upload: Uploaded,
+        outcome: str | None = None,
+        has: str | None = None,
+        timeout_s: float = 30.0,
+    ) -> Record:
+        """The record of an image, once it has that outcome and that attribute."""
+
+        def found() -> Record:
+            record = self.record(upload)
+            fits = outcome in {None, record.get("outcome")} and (has is None or has in record)
+            return record if fits else {}
+
+        what = f"the record of {upload.key} with outcome {outcome or 'any'} and {has or 'no more'}"
+        try:
+            return wait_for(found, what, timeout_s)
+        except TimeoutError as error:
+            raise AssertionError(f"{error}; the record is {self.record(upload)}") from error
+
+    def wait_for_task(self, upload: Uploaded, timeout_s: float = 30.0) -> Record:
+        """The review task of an image, once there is one."""
+        return wait_for(lambda: self.task(upload), f"the task of {upload.key}", timeout_s)
+
+    def wait_for_mail(self, kind: str, count: int = 1, timeout_s: float = 30.0) -> list[Record]:
+        """The operator's e-mails of a kind, once there are that many."""
+
+        def enough() -> list[Record]:
+            mails = self.operator_mails(kind)
+            return mails if len(mails) >= count else []
+
+        return wait_for(enough, f"{count} e-mails of the kind {kind}", timeout_s)
+
+    def wait_until_idle(self, timeout_s: float = 30.0) -> None:
+        """Wait until no message is in a queue and none is being worked on."""
+        queues = ("DetectionQueueUrl", "AnswersQueueUrl")
+        sqs = self.client("sqs")
+        counts = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+
+        def idle() -> bool:
+            return all(
+                set(
+                    sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(counts))[
+                        "Attributes"
+                    ].values()
+                )
+                == {"0"}
+                for name in queues
+                if (url := self.outputs.get(name))
+            )
+
+        # Twice in a row: an event may be on its way from the bucket to the queue.
+        def stays_idle() -> bool:
+            if not idle():
+                return False
+            time.sleep(0.1)
+            return idle()
+
+        wait_for(stays_idle, "empty queues", timeout_s)
+
+    # --- Failures ---------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def faults(self, *orders: Mapping[str, Any]) -> Iterator[None]:
+        """Calls that fail as ordered for the length of a block."""
+        self.local.control("PUT", "faults", list(orders))
+        try:
+            yield
+        finally:
+            self.local.control("DELETE", "faults")
+
+    def fire(self, schedule: str) -> Any:
+        """Let a schedule, given by its logical id, run now."""
+        return self.local.control("POST", f"schedules/{schedule}")
+
+    # --- People -----------------------------------------------------------------------------------
+
+    def add_reviewer(self, group: str = "reviewers") -> Reviewer:
+        """A new person of a group, signed in."""
+        pool, cognito = self.outputs["UserPoolId"], self.client("cognito-idp")
+        name = f"{secrets.token_hex(4)}@example.com"
+        password = f"Aa1-{secrets.token_urlsafe(16)}"
+        cognito.admin_create_user(
+            UserPoolId=pool,
+            Username=name,
+            MessageAction="SUPPRESS",
+            UserAttributes=[
+                {"Name": "email", "Value": name},
+                {"Name": "email_verified", "Value": "true"},
+            ],
+        )
+        cognito.admin_set_user_password(
+            UserPoolId=pool, Username=name, Password=password, Permanent=True
+        )
+        if group:
+            cognito.admin_add_user_to_group(UserPoolId=pool, Username=name, GroupName=group)
+        answer = cognito.admin_initiate_auth(
+            UserPoolId=pool,
+            ClientId=self.outputs["UserPoolClientId"],
+            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": name, "PASSWORD": password},
+        )
+        return Reviewer(self.outputs["ApiUrl"], answer["AuthenticationResult"]["IdToken"])
+
+
+class Reviewer:
+    """A signed-in person at the review API."""
+
+    def __init__(self, api_url: str, token: str) -> None:
+        self._api_url = api_url.rstrip("/")
+        self._token = token
+
+    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """Status and content of the API's answer."""
+        answer = urllib3.request(
+            method,
+            self._api_url + path,
+            json=body,
+            headers={"Authorization": f"Bearer {self._token}"},
+            timeout=60.0,
+            retries=False,
+        )
+        return answer.status, json.loads(answer.data) if answer.data else None
+
+    def take(self) -> Record | None:
+        """The next task; None when there is none."""
+        status, task = self.ask("POST", "/review/tasks/next")
+        assert status in {200, 204}, task
+        return dict(task) if task else None
+
+    def take_task(self, upload: Uploaded, timeout_s: float = 30.0) -> Record:
+        """Claim tasks until it is the one about this image; the others are given back."""
+        others = []
+
+        def taken() -> Record:
+            task = self.take() or {}
+            if task and task["task_id"] != upload.task_id:
+                others.append(task["task_id"])
+                return {}
+            return task
+
+        try:
+            return wait_for(taken, f"the task about {upload.key}", timeout_s)
+        finally:
+            for task_id in others:
+                self.ask("POST", f"/review/tasks/{task_id}/release")
+
+    def answer(self, upload: Uploaded, label: str | None) -> Record:
+        """Say what is in a claimed task's image; None for none of the labels."""
+        body = {"none": True} if label is None else {"label": label}
+        status, answer = self.ask("POST", f"/review/tasks/{upload.task_id}/answer", body)
+        assert status == 200, answer
+        return dict(answer)
+
+    def review(self, upload: Uploaded, label: str | None) -> Record:
+        """Take the task about an image and answer it."""
+        self.take_task(upload)
+        return self.answer(upload, label)
+
+    def undo(self, upload: Uploaded) -> None:
+        """Take an answer back, which claims the task again."""
+        status, answer = self.ask("POST", f"/review/tasks/{upload.task_id}/undo")
+        assert status == 200, answer
+
+
+@contextlib.contextmanager
+def launched(
+    *,
+    time_scale: float = TIME_SCALE,
+    parameters: Mapping[str, str] | None = None,
+    settings: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
+    **options: Any,
+) -> Iterator[Stack]:
+    """A new stack for the length of a block.
+
+    ``parameters`` are the deployment's, ``settings`` the operator's beside ``SETTINGS``.
+    """
+    deployment = {"NotificationEmail": OPERATOR_EMAIL, "ConsumerEmail": CONSUMER_EMAIL}
+    with launch(
+        time_scale=time_scale,
+        tps=100,
+        parameters={**deployment, **(parameters or {})},
+        environment={
+            "LABELLOOP_REKOGNITION_SPEED": str(REKOGNITION_SPEED),
+            "LABELLOOP_PERMISSIONS_LOG": str(PERMISSIONS_LOG),
+            **(environment or {}),
+        },
+        **options,
+    ) as local:
+        stack = Stack(local, time_scale)
+        stack.set_parameters({**SETTINGS, **(settings or {})}, wait=False)
+        yield stack
+
+
+def refused(ask: Callable[[], Any]) -> str:
+    """The code of the error that the call ends in."""
+    try:
+        ask()
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    raise AssertionError("the call was not refused")
+
+
+def train_first_model(stack: Stack, images_per_label: int = 8) -> str:
+    """Let the stack train and deploy its first model; the version's name."""
+    stack.label(dict.fromkeys(images.LABELS, images_per_label))
+    execution = stack.run("model_training", {"force": True})
+    version = stack.deployed()
+    assert version, (execution, stack.operator_mails())
+    return version
+
+
+_deserialize = TypeDeserializer().deserialize
+
+
+def _plain_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _plain(_deserialize(value)) for name, value in item.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Numbers as Python's own, at any depth."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {name: _plain(entry) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    return value

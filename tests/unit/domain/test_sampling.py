@@ -1,0 +1,53 @@
+"""labelloop.domain.sampling: every n-th, without gaps, over any number of runs."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labelloop.domain import sampling
+from labelloop.domain.sampling import START, Position
+
+intervals = st.integers(1, 7)
+
+
+def _keys(count: int) -> list[str]:
+    return [f"2026-11-21T09:15:{i:06d}" for i in range(count)]
+
+
+def test_every_third_of_ten_is_taken() -> None:
+    keys = _keys(10)
+    taken, after = sampling.take(keys, START, 3)
+    assert taken == [keys[2], keys[5], keys[8]]
+    assert after == Position(keys[9], 1)
+
+
+def test_nothing_new_leaves_the_position_where_it_was() -> None:
+    position = Position("2026", 4)
+    assert sampling.take([], position, 5) == ([], position)
+
+
+def test_a_shorter_interval_takes_effect_with_the_next_detection() -> None:
+    taken, after = sampling.take(_keys(2), Position("", 900), 10)
+    assert taken == _keys(1)
+    assert after.since_last == 1
+
+
+@given(st.integers(0, 60), intervals, st.lists(st.integers(0, 60)))
+def test_counting_in_one_go_or_in_many_comes_to_the_same(
+    count: int, interval: int, cuts: list[int]
+) -> None:
+    keys = _keys(count)
+    at_once = sampling.take(keys, START, interval)
+    borders = [0, *sorted(min(cut, count) for cut in cuts), count]
+    taken: list[str] = []
+    position = START
+    for begin, end in zip(borders, borders[1:], strict=False):
+        part, position = sampling.take(keys[begin:end], position, interval)
+        taken += part
+    assert (taken, position) == at_once
+
+
+@given(st.integers(0, 200), intervals)
+def test_one_in_n_is_taken(count: int, interval: int) -> None:
+    taken, after = sampling.take(_keys(count), START, interval)
+    assert len(taken) == count // interval
+    assert after.since_last == count % interval

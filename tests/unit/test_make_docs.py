@@ -1,0 +1,45 @@
+"""The generated parts of the README."""
+
+import pytest
+
+from scripts.make_docs import DocsError, operators_parameters, parts, with_parts
+
+TEMPLATE = {
+    "Parameters": {
+        "Email": {"Default": "", "AllowedPattern": "^$|@", "Type": "String", "Description": "Whom"},
+        "Days": {
+            "Default": 3,
+            "MinValue": 1,
+            "MaxValue": 9,
+            "Type": "Number",
+            "Description": "a|b",
+        },
+    },
+    "Outputs": {"Url": {"Description": "Where it is."}},
+}
+
+
+def test_a_part_replaces_what_was_between_its_markers() -> None:
+    text = "before\n<!-- a:begin -->\nold\nold\n<!-- a:end -->\nafter\n"
+
+    written = with_parts(text, {"a": r"new \1"})
+
+    assert written == "before\n<!-- a:begin -->\nnew \\1\n<!-- a:end -->\nafter\n"
+    assert with_parts(written, {"a": r"new \1"}) == written
+
+
+def test_missing_or_doubled_markers_are_told() -> None:
+    with pytest.raises(DocsError, match="0 places for the part a"):
+        with_parts("nothing", {"a": "new"})
+
+
+def test_the_template_s_parameters_and_outputs_become_rows() -> None:
+    made = parts(TEMPLATE)
+
+    assert "| `Email` | (empty) | an e-mail address, or empty | Whom |" in made["deployment"]
+    assert r"| `Days` | `3` | 1 to 9 | a\|b |" in made["deployment"]
+    assert "| `Url` | Where it is. |" in made["outputs"]
+
+
+def test_every_parameter_is_described_with_its_default() -> None:
+    assert "| `Minimum-F1-Score` | `0.80` | a number from 0.00 to 1.00 |" in operators_parameters()
