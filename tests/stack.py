@@ -91,6 +91,12 @@ class Stack:
         """The operator's client for a service."""
         return self.local.client(service)
 
+    def physical_id(self, logical_id: str) -> str:
+        """The name that a resource of the template has; of a queue, its URL."""
+        resources = self.local.control("GET", "stack")["resources"]
+        found: str = resources[logical_id]["physical_id"]
+        return found
+
     # --- Images -----------------------------------------------------------------------------------
 
     def upload(self, key: str, content: bytes) -> Uploaded:
@@ -352,20 +358,19 @@ class Stack:
 
     def wait_until_idle(self, timeout_s: float = 30.0) -> None:
         """Wait until no message is in a queue and none is being worked on."""
-        queues = ("DetectionQueueUrl", "AnswersQueueUrl")
+        queues = ("DetectionQueue", "AnswersQueue")
         sqs = self.client("sqs")
         counts = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 
         def idle() -> bool:
             return all(
                 set(
-                    sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(counts))[
-                        "Attributes"
-                    ].values()
+                    sqs.get_queue_attributes(
+                        QueueUrl=self.physical_id(name), AttributeNames=list(counts)
+                    )["Attributes"].values()
                 )
                 == {"0"}
                 for name in queues
-                if (url := self.outputs.get(name))
             )
 
         # Twice in a row: an event may be on its way from the bucket to the queue.

@@ -31,7 +31,7 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { text-align: left; vertical-align: top; padding: 0.55rem 0.8rem 0.55rem 0;
   border-bottom: 1px solid var(--line); }
 thead th { font-size: 0.9rem; } tbody tr:last-child > * { border-bottom: 0; }
-tbody th { white-space: nowrap; }
+tbody th, .versions td { white-space: nowrap; }
 small { display: block; font-weight: 400; font-size: 0.8rem; line-height: 1.35; }
 .key { display: inline-block; width: 0.7em; height: 0.7em; border-radius: 3px;
   margin-right: 0.4em; }
@@ -42,7 +42,7 @@ svg text.axis, svg text.note { fill: var(--dim); font-size: 13px; }
 svg text.name, svg text.value { font-weight: 600; }
 svg line { stroke: var(--line); } svg .v1 { fill: var(--v1); } svg .v2 { fill: var(--v2); }
 .pictures { display: grid; gap: 1rem;
-  grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); }
+  grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); }
 figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 12px;
   overflow: hidden; }
 figure img { display: block; width: 100%; height: auto; aspect-ratio: 1; object-fit: cover; }
@@ -79,8 +79,8 @@ TEMPLATE = Template("""<!doctype html>
 <h2>Is it better?</h2>
 <div class="card">$chart</div>
 <p class="dim" style="margin-top:.75rem">Only the left pair compares like with like: the same
-images, never shown to either version. Each F1 is on the version's own test images, which grow with every
-answer, and the new ones are those that version 1 was unsure of.</p>
+images, never shown to either version. Each F1 is on the version's own test images, which grow
+with every answer, and the new ones are those that version 1 was unsure of.</p>
 $reasons
 
 <h2>Images that neither version was trained on</h2>

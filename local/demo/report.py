@@ -116,7 +116,8 @@ def _html_table(results: Results) -> str:
         + "</tr>"
         for number, cells in enumerate((_cells(version) for version in versions), start=1)
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    head = f"<thead><tr>{head}</tr></thead>"
+    return f'<table class="versions">{head}<tbody>{rows}</tbody></table>'
 
 
 def _reasons(version: VersionResult) -> str:

@@ -21,7 +21,7 @@ class Intake:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._events = stack.client("events")
-        self._rule = stack.local.control("GET", "stack")["resources"]["DetectionRule"]["physical_id"]
+        self._rule = stack.physical_id("DetectionRule")
 
     @contextmanager
     def closed(self) -> Iterator[None]:
@@ -47,17 +47,32 @@ class Intake:
         """Tell detection about uploads, as the rule would have."""
         self.send(json.dumps(self._stack.event(upload)) for upload in uploads)
 
-    def send(self, bodies: Iterable[str], queue: str = "DetectionQueueUrl") -> None:
+    def send(self, bodies: Iterable[str], queue: str = "DetectionQueue") -> None:
         """Put messages into a queue, whatever they say."""
         for body in bodies:
             self._stack.client("sqs").send_message(
-                QueueUrl=self._stack.outputs[queue], MessageBody=body
+                QueueUrl=self._stack.physical_id(queue), MessageBody=body
             )
 
-    def dead(self, queue: str = "DetectionDeadLetterQueueUrl") -> int:
+    @contextmanager
+    def patience(self, seconds: int) -> Iterator[None]:
+        """Messages that failed come again after so many of the stack's seconds, in both queues."""
+        sqs = self._stack.client("sqs")
+        urls = [self._stack.physical_id(name) for name in ("DetectionQueue", "AnswersQueue")]
+        name = "VisibilityTimeout"
+        before = sqs.get_queue_attributes(QueueUrl=urls[0], AttributeNames=[name])["Attributes"]
+        for url in urls:
+            sqs.set_queue_attributes(QueueUrl=url, Attributes={name: str(seconds)})
+        try:
+            yield
+        finally:
+            for url in urls:
+                sqs.set_queue_attributes(QueueUrl=url, Attributes=before)
+
+    def dead(self, queue: str = "DetectionDeadLetterQueue") -> int:
         """How many messages were given up."""
         answer = self._stack.client("sqs").get_queue_attributes(
-            QueueUrl=self._stack.outputs[queue], AttributeNames=["ApproximateNumberOfMessages"]
+            QueueUrl=self._stack.physical_id(queue), AttributeNames=["ApproximateNumberOfMessages"]
         )
         return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 

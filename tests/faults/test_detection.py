@@ -32,7 +32,7 @@ def test_wherever_detection_fails_there_is_one_record_one_task_and_the_message(
         place.order(upload, failure)
         for (place, failure), upload in zip(scenarios, uploads, strict=True)
     ]
-    with all_at_once(serving_stack, orders):
+    with intake.patience(300), all_at_once(serving_stack, orders):
         _detect(serving_stack, intake, uploads)
     problems = _problems(serving_stack, uploads)
     assert not {
@@ -48,7 +48,7 @@ def test_a_message_that_cannot_be_sent_for_a_while_is_sent_later(
 ) -> None:
     (upload,) = intake.upload(1)
     publish = Kind("", "sns", "Publish").order(upload.detection_id, **FAILURES["failed"], times=4)
-    with all_at_once(serving_stack, [publish]):
+    with intake.patience(100), all_at_once(serving_stack, [publish]):
         _detect(serving_stack, intake, [upload])
     assert not _problems(serving_stack, [upload])
 
@@ -71,7 +71,7 @@ def _detect(stack: Stack, intake: Intake, uploads: Sequence[Uploaded]) -> None:
     """Report the images and wait until nothing is left to do about them."""
     intake.report(uploads)
     try:
-        wait_for(lambda: not _problems(stack, uploads), "every image", ENOUGH_S, every_s=0.3)
+        wait_for(lambda: not _problems(stack, uploads), "every image", ENOUGH_S, every_s=0.6)
     except TimeoutError as error:
         raise AssertionError(_problems(stack, uploads)) from error
     stack.wait_until_idle(ENOUGH_S)

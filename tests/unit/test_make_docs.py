@@ -1,8 +1,11 @@
 """The generated parts of the README."""
 
+from typing import Any
+
 import pytest
 
-from scripts.make_docs import DocsError, operators_parameters, parts, with_parts
+from labelloop.domain.messages import OPERATOR_MESSAGES, to_operator
+from scripts.make_docs import README, DocsError, operators_parameters, parts, with_parts
 
 TEMPLATE = {
     "Parameters": {
@@ -43,3 +46,17 @@ def test_the_template_s_parameters_and_outputs_become_rows() -> None:
 
 def test_every_parameter_is_described_with_its_default() -> None:
     assert "| `Minimum-F1-Score` | `0.80` | a number from 0.00 to 1.00 |" in operators_parameters()
+
+
+@pytest.mark.parametrize("kind", sorted(OPERATOR_MESSAGES))
+def test_the_readme_tells_of_every_message_to_the_operator(kind: str) -> None:
+    facts: dict[str, Any] = dict.fromkeys(
+        ("version", "workflow", "cause", "execution", "report", "key", "why_not_stopped"), "XXX"
+    )
+    facts |= dict.fromkeys(("new_images", "train_images", "test_images"), 3) | {"reasons": ["x"]}
+    subject = to_operator(kind, facts).subject.replace("XXX", "…")
+
+    rows = [line.split("|") for line in README.read_text().splitlines() if line.startswith("|")]
+    told = [cells[2].strip() for cells in rows]
+
+    assert any(beginning and subject.startswith(beginning) for beginning in told), subject

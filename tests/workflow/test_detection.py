@@ -1,11 +1,219 @@
-from tests.stack import Stack
+"""Each path through `statemachine/detection.asl.yaml`, from the upload to what people see of it."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from local.launch import wait_for
+from tests.stack import Stack, Uploaded
+
+NOT_AN_IMAGE = b"\xff\xd8\xff but no image follows"
 
 
-def test_a(serving_stack: Stack) -> None:
-    sure = serving_stack.detect("circle")
-    print(serving_stack.wait_for_record(sure, "confident"))
-    doubt = serving_stack.detect()
-    print(serving_stack.wait_for_record(doubt, "review"))
-    r = serving_stack.add_reviewer()
-    print(r.review(doubt, "circle"))
-    print(serving_stack.wait_for_record(doubt, has="human_label"))
+def body(stack: Stack, upload: Uploaded) -> str:
+    """The message that the detection queue gets about an upload."""
+    return json.dumps(stack.event(upload))
+
+
+def test_a_confident_detection_is_logged_and_nobody_is_asked(serving_stack: Stack) -> None:
+    upload = serving_stack.detect("circle")
+    record = serving_stack.wait_for_record(upload)
+    assert (record["outcome"], record["label"]) == ("confident", "circle")
+    assert record["confidence_pct"] >= record["minimum_confidence_pct"] == 15
+    assert record["version"] == serving_stack.deployed()
+    assert (record["key"], record["version_id"]) == (upload.key, upload.version_id)
+    serving_stack.wait_until_idle()
+    assert not serving_stack.task(upload)
+    assert not serving_stack.consumer_mails(upload)
+
+
+def test_a_doubtful_image_goes_to_a_person_and_the_consumer_hears_of_it(
+    serving_stack: Stack,
+) -> None:
+    upload = serving_stack.detect()
+    task = serving_stack.wait_for_task(upload)
+    record = serving_stack.wait_for_record(upload, "review")
+    assert record["human_loop"] == task["task_id"] == upload.task_id
+    assert task["suggested_label"] == record["label"]
+    serving_stack.wait_until_idle()
+    (mail,) = serving_stack.consumer_mails(upload)
+    assert mail["attributes"]["outcome"] == "review"
+    assert upload.key in mail["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("notes.txt", b"no image", "does not end in .jpg"),
+        ("empty.png", b"", "empty"),
+        ("broken.jpg", NOT_AN_IMAGE, "Rekognition refuses the image"),
+    ],
+)
+def test_what_is_no_image_is_rejected_with_its_reason_and_the_consumer_is_told(
+    serving_stack: Stack, name: str, content: bytes, reason: str
+) -> None:
+    upload = serving_stack.upload(f"images_for_detection/rejected/{name}", content)
+    record = serving_stack.wait_for_record(upload, "rejected")
+    assert reason in record["reason"]
+    serving_stack.wait_until_idle()
+    (mail,) = serving_stack.consumer_mails(upload)
+    assert reason in mail["message"]
+    assert not serving_stack.task(upload)
+
+
+def test_an_image_that_is_gone_before_it_is_looked_at_is_rejected(serving_stack: Stack) -> None:
+    upload = serving_stack.upload("elsewhere/gone.jpg", b"")
+    gone = Uploaded("images_for_detection/gone.jpg", upload.version_id, "")
+    answer = serving_stack.run_express("detection", serving_stack.event(gone))
+    assert answer["status"] == "SUCCEEDED"
+    detected = json.loads(answer["output"])["detected"]
+    assert detected["outcome"] == "rejected"
+
+
+def test_without_a_model_images_wait_and_the_operator_is_told_once(empty_stack: Stack) -> None:
+    uploads = [empty_stack.detect("circle") for _ in range(3)]
+    for upload in uploads:
+        empty_stack.wait_for_record(upload, "waiting")
+    empty_stack.wait_until_idle()
+    assert len(empty_stack.operator_mails("images_waiting")) == 1
+    assert not empty_stack.consumer_mails(uploads[0])
+    assert not empty_stack.tasks()
+
+
+def test_with_review_switched_off_a_doubtful_image_is_deferred(serving_stack: Stack) -> None:
+    with serving_stack.parameters({"Enable-A2I-Workflow": "false"}):
+        upload = serving_stack.detect()
+        serving_stack.wait_for_record(upload, "deferred")
+        serving_stack.wait_until_idle()
+    assert not serving_stack.task(upload)
+    (mail,) = serving_stack.consumer_mails(upload)
+    assert "review is switched off" in mail["message"]
+
+
+def test_a_folder_made_in_the_console_is_no_image(serving_stack: Stack) -> None:
+    folder = serving_stack.upload("images_for_detection/a folder/", b"")
+    beside = serving_stack.detect("circle", "images_for_detection/a folder/image.jpg")
+    serving_stack.wait_for_record(beside)
+    serving_stack.wait_until_idle()
+    assert not serving_stack.record(folder)
+    assert not serving_stack.consumer_mails(folder)
+
+
+@pytest.mark.parametrize(
+    "name", ["a b+c.jpg", "50%25 off.JPG", "Größe/日本/é.jpeg", "deep/er/and/deeper/x.jpg", "a&b='c'.jpg"]
+)
+def test_any_key_is_detected_under_its_own_name(serving_stack: Stack, name: str) -> None:
+    upload = serving_stack.detect("stripes", f"images_for_detection/{name}")
+    record = serving_stack.wait_for_record(upload, "confident")
+    assert record["key"] == f"images_for_detection/{name}"
+
+
+def test_an_event_that_comes_again_makes_no_second_record_or_task(serving_stack: Stack) -> None:
+    upload = serving_stack.detect()
+    first = serving_stack.wait_for_record(upload, "review")
+    sqs, queue = serving_stack.client("sqs"), serving_stack.outputs["DetectionQueueUrl"]
+    for _ in range(2):
+        sqs.send_message(QueueUrl=queue, MessageBody=body(serving_stack, upload))
+    serving_stack.wait_until_idle()
+    assert serving_stack.record(upload) == first
+    assert len([task for task in serving_stack.tasks() if task["key"] == upload.key]) == 1
+
+
+def test_executions_at_the_same_moment_make_one_record_and_one_task(serving_stack: Stack) -> None:
+    content = serving_stack.new_image()
+    other = serving_stack.upload("images_for_detection/raced.jpg", content)
+    event = serving_stack.event(other)
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(
+            threads.map(lambda _: serving_stack.run_express("detection", event), range(4))
+        )
+    assert {answer["status"] for answer in answers} == {"SUCCEEDED"}
+    serving_stack.wait_until_idle()
+    assert len(serving_stack.records(other.key)) == 1
+    assert len([task for task in serving_stack.tasks() if task["key"] == other.key]) == 1
+
+
+def test_a_new_version_of_an_object_is_detected_anew(serving_stack: Stack) -> None:
+    key = "images_for_detection/replaced.jpg"
+    first = serving_stack.detect("circle", key)
+    second = serving_stack.detect("stripes", key)
+    assert serving_stack.wait_for_record(first)["label"] == "circle"
+    assert serving_stack.wait_for_record(second)["label"] == "stripes"
+
+
+def test_the_operator_chooses_which_detections_the_consumer_hears_of(serving_stack: Stack) -> None:
+    with serving_stack.parameters({"Detection-Notifications": "all"}):
+        confident = serving_stack.detect("circle")
+        serving_stack.wait_for_record(confident, "confident")
+        serving_stack.wait_until_idle()
+    with serving_stack.parameters({"Detection-Notifications": "off"}):
+        doubtful = serving_stack.detect()
+        serving_stack.wait_for_record(doubtful, "review")
+        serving_stack.wait_until_idle()
+    assert len(serving_stack.consumer_mails(confident)) == 1
+    assert not serving_stack.consumer_mails(doubtful)
+
+
+def test_the_minimum_confidence_is_the_operators(serving_stack: Stack) -> None:
+    with serving_stack.parameters({"Minimum-Label-Detection-Confidence": "0.0"}):
+        upload = serving_stack.detect()
+        record = serving_stack.wait_for_record(upload, "confident")
+    assert record["minimum_confidence_pct"] == 0
+
+
+def test_throttling_is_an_outcome_that_the_dispatcher_sees(serving_stack: Stack) -> None:
+    throttled = {
+        "service": "rekognition",
+        "operation": "DetectCustomLabels",
+        "error": "ProvisionedThroughputExceededException",
+        "status": 400,
+    }
+    upload = serving_stack.upload("elsewhere/throttled.jpg", serving_stack.new_image("circle"))
+    with serving_stack.faults({**throttled, "times": -1}):
+        answer = serving_stack.run_express("detection", serving_stack.event(upload))
+    assert (answer["status"], answer["error"]) == ("FAILED", "ThrottledError")
+    assert not serving_stack.record(upload)
+    with serving_stack.faults({**throttled, "times": 3}):
+        upload = serving_stack.detect("circle")
+        serving_stack.wait_for_record(upload, "confident")
+
+
+def test_a_failure_of_the_service_is_retried(serving_stack: Stack) -> None:
+    fault = {
+        "service": "rekognition",
+        "operation": "DetectCustomLabels",
+        "error": "InternalServerError",
+        "status": 500,
+        "times": 2,
+    }
+    with serving_stack.faults(fault):
+        upload = serving_stack.upload("elsewhere/retried.jpg", serving_stack.new_image("circle"))
+        key = upload.key.replace("elsewhere", "images_for_detection")
+        upload = serving_stack.detect("circle", key)
+        serving_stack.wait_for_record(upload, "confident")
+
+
+def test_a_message_that_cannot_be_sent_fails_nothing(serving_stack: Stack) -> None:
+    fault = {"service": "sns", "operation": "Publish", "error": "InternalError", "times": -1}
+    with serving_stack.faults({**fault, "status": 500}):
+        upload = serving_stack.detect()
+        serving_stack.wait_for_task(upload)
+        serving_stack.wait_until_idle()
+    assert not serving_stack.consumer_mails(upload)
+
+
+def test_what_cannot_be_done_ends_in_the_dead_letter_queue(serving_stack: Stack) -> None:
+    sqs = serving_stack.client("sqs")
+    sqs.send_message(
+        QueueUrl=serving_stack.outputs["DetectionQueueUrl"],
+        MessageBody=json.dumps({"detail": {"nothing": "of an image"}}),
+    )
+    dead_letters = serving_stack.outputs["DetectionDeadLetterQueueUrl"]
+
+    def dead_letter() -> str | None:
+        messages = sqs.receive_message(QueueUrl=dead_letters).get("Messages", [])
+        return messages[0]["Body"] if messages else None
+
+    found = wait_for(dead_letter, "a dead letter", timeout_s=120)
+    assert "of an image" in str(found)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelloop.domain import evaluation
@@ -120,7 +120,7 @@ def test_an_image_whose_label_was_corrected_counts_by_the_candidates_label() -> 
     assert evaluation.compare(candidate, champion).only_candidate_right == 1
 
 
-@pytest.mark.parametrize(("wins", "losses"), itertools.product(range(7), range(7)))
+@pytest.mark.parametrize(("wins", "losses"), [*itertools.product(range(7), range(7))])
 def test_the_sign_test_counts_every_way_in_which_it_could_have_come(wins: int, losses: int) -> None:
     comparison = Comparison(100, 0.5, 0.5, wins, losses)
     ways = list(itertools.product((0, 1), repeat=wins + losses))
@@ -128,7 +128,8 @@ def test_the_sign_test_counts_every_way_in_which_it_could_have_come(wins: int, l
     assert comparison.p_worse == pytest.approx(as_bad / len(ways))
 
 
-@given(st.integers(0, 2000), st.integers(0, 2000))
+@settings(deadline=None)
+@given(st.integers(0, 1500), st.integers(0, 1500))
 def test_the_sign_test_is_a_probability_however_many_images(wins: int, losses: int) -> None:
     p_worse = Comparison(5000, 0.5, 0.5, wins, losses).p_worse
     assert 0.0 <= p_worse <= 1.0

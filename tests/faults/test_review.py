@@ -1,0 +1,201 @@
+"""Human review, from taking a task to the training copy, when any of its calls fails in any way."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from local.launch import wait_for
+from tests.faults.conftest import Intake
+from tests.faults.places import FAILURES, Kind, all_at_once, places
+from tests.stack import Reviewer, Stack, Uploaded
+
+LABEL = "circle"
+REVIEWERS = 3
+ENOUGH_S = 60.0
+
+
+@pytest.fixture
+def doubtful(serving_stack: Stack, intake: Intake) -> Iterator["Doubtful"]:
+    """Doubtful images whose tasks wait for somebody."""
+    yield Doubtful(serving_stack, intake)
+    serving_stack.wait_until_idle()
+
+
+class Doubtful:
+    """Makes doubtful images."""
+
+    def __init__(self, stack: Stack, intake: Intake) -> None:
+        self._stack = stack
+        self._intake = intake
+
+    def __call__(self, count: int = 1) -> list[Uploaded]:
+        uploads = self._intake.upload(count)
+        self._intake.report(uploads)
+        wanted = {upload.task_id for upload in uploads}
+        wait_for(
+            lambda: wanted <= {task["task_id"] for task in self._stack.tasks()},
+            f"{count} tasks",
+            ENOUGH_S,
+        )
+        self._stack.wait_until_idle()
+        return uploads
+
+
+def test_wherever_review_fails_there_is_one_consensus_one_copy_and_one_record(
+    serving_stack: Stack, intake: Intake, doubtful: Doubtful
+) -> None:
+    reviewers = [serving_stack.add_reviewer() for _ in range(REVIEWERS)]
+    found = places(
+        serving_stack,
+        lambda: doubtful()[0],
+        lambda upload: _review(serving_stack, reviewers[:1], [upload]),
+    )
+    assert {place.kind.function for place in found} >= {
+        "ServeReviewApi",
+        "DispatchEvents",
+        "ReadAnswers",
+        "AddToTraining",
+        "",
+    }
+    scenarios = [(place, failure) for place in found for failure in place.failures()]
+    uploads = doubtful(len(scenarios))
+    orders = [
+        place.order(upload, failure)
+        for (place, failure), upload in zip(scenarios, uploads, strict=True)
+    ]
+    with intake.patience(300), all_at_once(serving_stack, orders):
+        _review(serving_stack, reviewers, uploads)
+    problems = _problems(serving_stack, uploads)
+    assert not {
+        f"{place.kind} #{place.number} {failure}": problems[upload.key]
+        for (place, failure), upload in zip(scenarios, uploads, strict=True)
+        if upload.key in problems
+    }
+    assert intake.dead("AnswersDeadLetterQueue") == 0
+
+
+def test_an_answer_that_was_not_handed_on_is_handed_on_by_the_next_visitor(
+    serving_stack: Stack, doubtful: Doubtful
+) -> None:
+    (upload,) = doubtful()
+    reviewer, visitor = serving_stack.add_reviewer(), serving_stack.add_reviewer()
+    reviewer.take_task(upload)
+    write = Kind("ServeReviewApi", "s3", "PutObject").order(
+        upload.detection_id, **FAILURES["caller killed before"]
+    )
+    with all_at_once(serving_stack, [write]):
+        status, _ = reviewer.ask(
+            "POST", f"/review/tasks/{upload.task_id}/answer", {"label": LABEL}
+        )
+        assert status == 500
+    # The answer is kept, and nobody is asked again.
+    assert len(serving_stack.task(upload)["answers"]) == 1
+
+    def handed_on() -> bool:
+        visitor.take()
+        return not _problems(serving_stack, [upload])
+
+    wait_for(handed_on, "the consensus", ENOUGH_S)
+
+
+def test_answers_that_are_reported_again_and_late_change_nothing(
+    serving_stack: Stack, intake: Intake, doubtful: Doubtful
+) -> None:
+    uploads = doubtful(2)
+    reviewer = serving_stack.add_reviewer()
+    _review(serving_stack, [reviewer], uploads)
+    copies = _copies(serving_stack, uploads)
+    records = [serving_stack.record(upload) for upload in uploads]
+    for upload in uploads:
+        content = serving_stack.client("s3").get_object(
+            Bucket=serving_stack.bucket, Key=_answers(serving_stack, upload)[0]
+        )["Body"].read()
+        serving_stack.upload(_answers(serving_stack, upload)[0], content)
+    serving_stack.wait_until_idle()
+    assert _copies(serving_stack, uploads) == copies
+    for upload, before in zip(uploads, records, strict=True):
+        after = serving_stack.record(upload)
+        assert {**after, "completed": before["completed"]} == before
+
+
+def _review(stack: Stack, reviewers: Sequence[Reviewer], uploads: Sequence[Uploaded]) -> None:
+    """Let people answer until every image has its consensus, and nothing is left to do."""
+    wanted = {upload.task_id for upload in uploads}
+    with ThreadPoolExecutor(len(reviewers)) as threads:
+        list(threads.map(lambda reviewer: _work(stack, reviewer, wanted), reviewers))
+    try:
+        wait_for(lambda: not _problems(stack, uploads), "every image", ENOUGH_S, every_s=0.6)
+    except TimeoutError as error:
+        raise AssertionError(_problems(stack, uploads)) from error
+    stack.wait_until_idle(ENOUGH_S)
+
+
+def _work(stack: Stack, reviewer: Reviewer, wanted: set[str]) -> None:
+    """Take and answer the wanted tasks as long as there are any, again where the page says 500."""
+
+    def all_answered() -> bool:
+        status, task = reviewer.ask("POST", "/review/tasks/next")
+        if status == 200 and task["task_id"] in wanted:
+            _say(reviewer, task["task_id"])
+        return all(task["answers"] for task in stack.tasks() if task["task_id"] in wanted)
+
+    wait_for(all_answered, "every answer", ENOUGH_S, every_s=0.0)
+
+
+def _say(reviewer: Reviewer, task_id: str) -> None:
+    """Give the answer, and once more, as people do, where the page says that it failed.
+
+    Who hears that somebody else has the task, or is told to take it again, leaves it there.
+    """
+    for _ in range(5):
+        status, answer = reviewer.ask("POST", f"/review/tasks/{task_id}/answer", {"label": LABEL})
+        if status < 500:
+            assert status in {200, 400, 409}, answer
+            return
+    raise AssertionError(f"no answer was taken for {task_id}")
+
+
+def _problems(stack: Stack, uploads: Sequence[Uploaded]) -> Mapping[str, Mapping[str, object]]:
+    """What is not as it should be about each reviewed image: nothing, in the end."""
+    records = stack.records("images_for_detection/fault-")
+    by_id = {record["detection_id"]: record for record in records}
+    counts = Counter(record["key"] for record in records)
+    tasks = {task["task_id"]: task for task in stack.tasks()}
+    answers = Counter(key.split("/")[-2] for key in stack.keys("a2i-human-loop-data/"))
+    copies = Counter(key.split("/")[-1][:32] for key in stack.keys("images_labeled_by_folder/"))
+    states = {
+        upload: {
+            "records": counts[upload.key],
+            "label": by_id.get(upload.detection_id, {}).get("human_label"),
+            "agreement": by_id.get(upload.detection_id, {}).get("agreement"),
+            "finished": tasks.get(upload.task_id, {}).get("finished"),
+            "answer files": answers[upload.task_id],
+            "copies": copies[upload.detection_id],
+        }
+        for upload in uploads
+    }
+    return {
+        upload.key: state
+        for upload, state in states.items()
+        if state
+        != {
+            "records": 1,
+            "label": LABEL,
+            "agreement": "decided",
+            "finished": True,
+            "answer files": 1,
+            "copies": 1,
+        }
+    }
+
+
+def _answers(stack: Stack, upload: Uploaded) -> list[str]:
+    return [key for key in stack.keys("a2i-human-loop-data/") if upload.task_id in key]
+
+
+def _copies(stack: Stack, uploads: Sequence[Uploaded]) -> list[str]:
+    wanted = {upload.detection_id for upload in uploads}
+    keys = stack.keys("images_labeled_by_folder/")
+    return [key for key in keys if key.split("/")[-1][:32] in wanted]

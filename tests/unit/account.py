@@ -1,0 +1,305 @@
+"""An AWS account in memory: moto, the template's own tables, and the Rekognition emulator.
+
+Its fixtures are for the tests of gateways and functions. Rekognition is answered on the wire, so
+that botocore checks each request and parses each answer as it does on AWS.
+"""
+
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from moto import mock_aws
+from moto.core.models import botocore_stubber
+
+from labelloop import clock
+from labelloop.aws import clients, model_registry, parameters
+from labelloop.settings import Variable
+from local.rekognition import RekognitionService
+from local.rekognition.errors import ServiceError
+from tests.contract import files
+
+REGION = "eu-west-1"
+ACCOUNT_ID = "123456789012"
+PREFIX = "/label-loop/"
+TABLES = ("DetectionsTable", "ReviewTasksTable", "ModelVersionsTable")
+CLIENT_MAKERS = (clients.client, clients.client_without_retries, clients.patient_client)
+
+Json = dict[str, Any]
+Answer = Callable[[Json], Json]
+
+
+class Clock:
+    """Stands still until a test moves it or the code sleeps."""
+
+    def __init__(self) -> None:
+        self.now_s = 1_795_252_527.0  # 2026-11-21T09:15:27Z
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def advance(self, seconds: float) -> None:
+        """Let time go by."""
+        self.now_s += seconds
+
+
+@dataclass
+class Context:
+    """What Lambda hands to a handler beside the event."""
+
+    aws_request_id: str = "8f5e0a1c-6d2b-4f6e-9a39-0c1f5a8d7e21"
+    invoked_function_arn: str = f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:label-loop-X"
+    log_group_name: str = "label-loop-functions"
+    seconds_left: Callable[[], float] = lambda: 900.0
+
+    def get_remaining_time_in_millis(self) -> int:
+        """As Lambda spells it."""
+        return int(self.seconds_left() * 1000)
+
+
+class _Raw(io.BytesIO):
+    """The body of an answer, as urllib3 gives it."""
+
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.read()
+
+
+@dataclass
+class Wire:
+    """Answers calls of one service that moto does not, by operation.
+
+    ``answers`` comes first; an answer may raise ServiceError. ``requests`` has what was asked.
+    """
+
+    otherwise: Callable[[str, Json], Json] | None = None
+    answers: dict[str, Answer] = field(default_factory=dict)
+    requests: list[tuple[str, Json]] = field(default_factory=list)
+
+    def __call__(
+        self, event_name: str, request: AWSPreparedRequest, **others: Any
+    ) -> AWSResponse | None:
+        operation = _text(request.headers["X-Amz-Target"]).split(".")[1]
+        content: Json = json.loads(request.body or b"{}")
+        if operation not in self.answers and self.otherwise is None:
+            made: AWSResponse | None = botocore_stubber(event_name, request, **others)
+            return made
+        self.requests.append((operation, content))
+        status, headers = 200, {"Content-Type": "application/x-amz-json-1.1"}
+        try:
+            if operation in self.answers:
+                answer = self.answers[operation](content)
+            else:
+                assert self.otherwise
+                answer = self.otherwise(operation, content)
+        except ServiceError as error:
+            status = error.http_status
+            answer = {"__type": error.code, "message": error.message}
+        return AWSResponse(request.url, status, headers, _Raw(json.dumps(answer).encode()))
+
+    def asked(self, operation: str) -> list[Json]:
+        """The requests of one operation."""
+        return [request for name, request in self.requests if name == operation]
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+class _Bucket:
+    """moto's S3 for the emulator."""
+
+    def __init__(self, s3: Any) -> None:
+        self._s3 = s3
+
+    def get(self, bucket: str, key: str, version: str | None) -> bytes:
+        request = {"Bucket": bucket, "Key": key} | ({"VersionId": version} if version else {})
+        try:
+            body: bytes = self._s3.get_object(**request)["Body"].read()
+        except self._s3.exceptions.ClientError as error:
+            raise KeyError(key) from error
+        return body
+
+    def put(self, bucket: str, key: str, body: bytes) -> None:
+        self._s3.put_object(Bucket=bucket, Key=key, Body=body)
+
+
+@dataclass
+class Account:
+    """What a test arranges and looks at."""
+
+    clock: Clock
+    rekognition: Wire
+    stepfunctions: Wire
+    bucket: str
+    project_arn: str
+    _names: Mapping[str, str]
+
+    def boto3(self, service: str) -> Any:
+        """A client of the test's own."""
+        return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
+
+    def put(self, key: str, body: bytes) -> str:
+        """Upload an object; its version."""
+        answer = self.boto3("s3").put_object(Bucket=self.bucket, Key=key, Body=body)
+        return str(answer["VersionId"])
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """The keys in the bucket."""
+        answer = self.boto3("s3").list_objects_v2(Bucket=self.bucket, Prefix=prefix)
+        return [entry["Key"] for entry in answer.get("Contents", [])]
+
+    def read(self, key: str) -> bytes:
+        """An object's content."""
+        body: bytes = (
+            self.boto3("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        )
+        return body
+
+    def items(self, table: str) -> list[Json]:
+        """What a table holds, in DynamoDB's form, sorted."""
+        answer = self.boto3("dynamodb").scan(TableName=self._names[table])
+        return sorted(answer["Items"], key=lambda item: json.dumps(item, sort_keys=True))
+
+    def set_parameter(self, name: str, value: str) -> None:
+        """Do what the operator does in Parameter Store."""
+        self.boto3("ssm").put_parameter(
+            Name=PREFIX + name, Value=value, Type="String", Overwrite=True
+        )
+        parameters._cache.clear()
+
+    def operator_mail(self) -> list[Json]:
+        """What was published to the operator's topic so far."""
+        return self._messages("operator-inbox")
+
+    def _messages(self, queue: str) -> list[Json]:
+        sqs = self.boto3("sqs")
+        url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+        found: list[Json] = []
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in messages:
+                found.append(json.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+    def queued_for_detection(self) -> list[Json]:
+        """What was sent to the detection queue since the last look."""
+        return self._messages("detection")
+
+
+def event(name: str) -> Json:
+    """A sample event of ``events/``."""
+    content: Json = json.loads((files.ROOT / f"events/{name}.json").read_text(encoding="utf-8"))
+    return content
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
+    """A fresh account with what the template makes, and a process that knows nothing yet."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    standing = Clock()
+    monkeypatch.setattr(clock, "_time", standing)
+    monkeypatch.setattr(clock, "_sleep", standing.advance)
+    _forget()
+    with mock_aws():
+        yield from _made(monkeypatch, standing, tmp_path)
+    _forget()
+
+
+def _forget() -> None:
+    for make in CLIENT_MAKERS:
+        make.cache_clear()
+    parameters._cache.clear()
+    model_registry._cache.clear()
+
+
+def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> Iterator[Account]:
+    names = {name: f"label-loop-{name}" for name in TABLES}
+    s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
+    bucket = "label-loop-bucket"
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for name in TABLES:
+        properties = files.template()["Resources"][name]["Properties"]
+        wanted = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
+        given = {word: properties[word] for word in wanted if word in properties}
+        dynamodb.create_table(TableName=names[name], **given)
+    sns, sqs = boto3.client("sns"), boto3.client("sqs")
+    topic = sns.create_topic(Name="operator")["TopicArn"]
+    inbox = f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:operator-inbox"
+    sqs.create_queue(QueueName="operator-inbox")
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=inbox)
+    detection_queue = sqs.create_queue(QueueName="detection")["QueueUrl"]
+
+    emulator = RekognitionService(
+        _Bucket(boto3.client("s3")), standing, tmp_path, REGION, ACCOUNT_ID
+    )
+    project_arn = str(
+        emulator.handle("CreateProject", {"ProjectName": "label-loop"})["ProjectArn"]
+    )
+    variables = {
+        Variable.ALLOW_NEW_LABELS: "false",
+        Variable.ANSWERS_QUEUE_ARN: f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:answers",
+        Variable.BUCKET_NAME: bucket,
+        Variable.DETECTIONS_TABLE: names["DetectionsTable"],
+        Variable.DETECTION_QUEUE_ARN: f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:detection",
+        Variable.DETECTION_QUEUE_URL: detection_queue,
+        Variable.DETECTION_RETENTION_DAYS: "0",
+        Variable.DETECTION_STATE_MACHINE_ARN: _state_machine("detection"),
+        Variable.HUMAN_REVIEW_STATE_MACHINE_ARN: _state_machine("human-review"),
+        Variable.MODEL_VERSIONS_TABLE: names["ModelVersionsTable"],
+        Variable.OPERATOR_TOPIC_ARN: topic,
+        Variable.PARAMETER_PREFIX: PREFIX,
+        Variable.PROJECT_ARN: project_arn,
+        Variable.REVIEWERS_PER_IMAGE: "1",
+        Variable.REVIEW_LABELS: "",
+        Variable.REVIEW_TASKS_TABLE: names["ReviewTasksTable"],
+        Variable.SAMPLING_SCHEDULE: "label-loop-sampling",
+        Variable.TEST_SET_PERCENTAGE: "20",
+        Variable.TRAINING_SCHEDULE: "label-loop-training",
+    }
+    for variable in Variable:
+        monkeypatch.setenv(variable, variables[variable])
+
+    rekognition, stepfunctions = Wire(emulator.handle), Wire()
+    for make in CLIENT_MAKERS:
+        for service, wire in (("rekognition", rekognition), ("stepfunctions", stepfunctions)):
+            events = make(service).meta.events
+            events.unregister("before-send", botocore_stubber)
+            events.register("before-send", wire)
+    yield Account(standing, rekognition, stepfunctions, bucket, project_arn, names)
+    emulator.close()
+
+
+def _state_machine(name: str) -> str:
+    return f"arn:aws:states:{REGION}:{ACCOUNT_ID}:stateMachine:label-loop-{name}"
+
+
+def version(name: str, status: str = "RUNNING", project_arn: str = "") -> Json:
+    """A project version as DescribeProjectVersions answers."""
+    return {
+        "ProjectVersionArn": version_arn(name, project_arn),
+        "Status": status,
+        "StatusMessage": f"The model is {status}.",
+    }
+
+
+def version_arn(name: str, project_arn: str = "") -> str:
+    """The ARN of a version of this name."""
+    project = project_arn or f"arn:aws:rekognition:{REGION}:{ACCOUNT_ID}:project/label-loop/1"
+    return f"{project.rsplit('/', 1)[0]}/version/{name}/1795252527123"
+
+
+def refuses(code: str, message: str = "No.", status: int = 400) -> Answer:
+    """An answer that is an error."""
+
+    def answer(_: Json) -> Json:
+        raise ServiceError(code, message, status)
+
+    return answer

@@ -1,0 +1,179 @@
+"""DetectLabels: one record for each object version, whatever happens twice."""
+
+import json
+
+import pytest
+
+from functions.detect_labels.app import lambda_handler
+from labelloop.aws import detections, model_registry
+from labelloop.errors import InvalidRequestError, ServiceFailedError, ThrottledError
+from tests.unit.account import Account, Context, Json, event, refuses, version_arn
+
+IMAGE = event("detect_labels.image")
+
+
+def _labels(*labels: tuple[str, float]) -> Json:
+    return {"CustomLabels": [{"Name": name, "Confidence": pct} for name, pct in labels]}
+
+
+@pytest.fixture
+def serving(account: Account) -> Account:
+    """An account in which v1 serves and is certain of what it sees."""
+    model_registry.switch("v1", version_arn("v1"), None)
+    account.rekognition.answers["DetectCustomLabels"] = lambda _: _labels(
+        ("dent", 3.5), ("scratch", 96.5)
+    )
+    return account
+
+
+def _detect(image: Json = IMAGE) -> Json:
+    return lambda_handler(image, Context())
+
+
+def test_a_certain_detection_is_logged_with_all_that_the_model_said(serving: Account) -> None:
+    output = _detect()
+    assert (output["outcome"], output["version"]) == ("confident", "v1")
+    assert output["notify"] is False
+    record = detections.get(output["detection_id"])
+    assert record["label"] == "scratch"
+    assert record["confidence_pct"] == 96.5
+    assert record["labels"] == [
+        {"name": "dent", "confidence_pct": 3.5},
+        {"name": "scratch", "confidence_pct": 96.5},
+    ]
+    assert "outcome_shard" not in record
+    assert "human_loop" not in record
+
+
+def test_the_very_version_of_the_object_is_looked_at_with_all_its_labels(serving: Account) -> None:
+    _detect()
+    (request,) = serving.rekognition.asked("DetectCustomLabels")
+    image = IMAGE["detail"]["object"]
+    assert request["Image"]["S3Object"]["Version"] == image["version-id"]
+    assert request["Image"]["S3Object"]["Name"] == image["key"]
+    assert request["MinConfidence"] == 0
+
+
+def test_twice_comes_to_the_same_as_once_even_when_the_model_says_otherwise(
+    serving: Account,
+) -> None:
+    first = _detect()
+    before = serving.items("DetectionsTable")
+    serving.rekognition.answers["DetectCustomLabels"] = lambda _: _labels(("dent", 10.0))
+    serving.clock.advance(3600)
+    assert _detect() == first
+    assert serving.items("DetectionsTable") == before
+
+
+def test_a_doubtful_detection_goes_to_a_person_and_the_consumer_hears_of_it(
+    serving: Account,
+) -> None:
+    serving.rekognition.answers["DetectCustomLabels"] = lambda _: _labels(("scratch", 69.9))
+    output = _detect()
+    assert output["outcome"] == "review"
+    assert output["human_loop"] == f"detection-{output['detection_id']}"
+    assert output["notify"] is True
+    data = json.loads(json.loads(output["message"])["default"])
+    assert data["detection_id"] == output["detection_id"]
+    assert detections.get(output["detection_id"])["human_loop"] == output["human_loop"]
+
+
+def test_no_labels_found_is_a_result_that_goes_to_a_person(serving: Account) -> None:
+    serving.rekognition.answers["DetectCustomLabels"] = lambda _: _labels()
+    output = _detect()
+    assert output["outcome"] == "review"
+    assert "label" not in detections.get(output["detection_id"])
+    assert output["subject"].endswith("nothing found")
+
+
+def test_without_review_what_is_doubtful_is_deferred(serving: Account) -> None:
+    serving.set_parameter("Enable-A2I-Workflow", "false")
+    serving.rekognition.answers["DetectCustomLabels"] = lambda _: _labels(("scratch", 5.0))
+    output = _detect()
+    assert (output["outcome"], output["human_loop"]) == ("deferred", None)
+
+
+def test_without_a_model_the_image_waits(account: Account) -> None:
+    output = _detect()
+    assert (output["outcome"], output["version"], output["notify"]) == ("waiting", None, False)
+    assert [record["detection_id"] for record in detections.waiting()] == [output["detection_id"]]
+
+
+@pytest.mark.parametrize("code", ["ResourceNotReadyException", "ResourceNotFoundException"])
+def test_with_a_model_that_does_not_run_or_is_gone_the_image_waits(
+    serving: Account, code: str
+) -> None:
+    serving.rekognition.answers["DetectCustomLabels"] = refuses(code)
+    output = _detect()
+    assert (output["outcome"], output["version"]) == ("waiting", "v1")
+
+
+def test_an_image_that_waited_is_detected_when_it_comes_round_again(serving: Account) -> None:
+    answer = serving.rekognition.answers["DetectCustomLabels"]
+    serving.rekognition.answers["DetectCustomLabels"] = refuses("ResourceNotReadyException")
+    waiting = _detect()
+    serving.rekognition.answers["DetectCustomLabels"] = answer
+    detected = _detect(event("detect_labels.resent"))
+    assert detected["outcome"] == "confident"
+    other_bucket = waiting["detection_id"] == detected["detection_id"]
+    assert other_bucket, "the event that resends the image is about the same object version"
+    assert list(detections.waiting()) == []
+    assert len(serving.items("DetectionsTable")) == 1
+
+
+def test_a_model_that_was_replaced_and_stopped_is_not_the_end(serving: Account) -> None:
+    _detect()
+    before = model_registry.deployed()
+    model_registry.switch("v2", version_arn("v2"), before)
+
+    def only_v2(request: Json) -> Json:
+        if request["ProjectVersionArn"] == version_arn("v2"):
+            return _labels(("scratch", 99.0))
+        return refuses("ResourceNotReadyException")(request)
+
+    serving.rekognition.answers["DetectCustomLabels"] = only_v2
+    other = event("detect_labels.without_version")
+    assert _detect(other)["version"] == "v2"
+
+
+def test_what_is_no_image_is_rejected_without_asking_the_model(serving: Account) -> None:
+    output = _detect(event("detect_labels.no_image"))
+    assert (output["outcome"], output["notify"]) == ("rejected", True)
+    assert serving.rekognition.asked("DetectCustomLabels") == []
+    assert "does not end in" in detections.get(output["detection_id"])["reason"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["InvalidImageFormatException", "ImageTooLargeException", "InvalidS3ObjectException"],
+)
+def test_what_the_service_refuses_for_good_is_rejected_with_the_reason(
+    serving: Account, code: str
+) -> None:
+    serving.rekognition.answers["DetectCustomLabels"] = refuses(code, "Bad picture.")
+    output = _detect()
+    assert (output["outcome"], output["notify"]) == ("rejected", True)
+    assert "Bad picture." in detections.get(output["detection_id"])["reason"]
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "error"),
+    [
+        ("ProvisionedThroughputExceededException", 400, ThrottledError),
+        ("ThrottlingException", 400, ThrottledError),
+        ("InternalServerError", 500, ServiceFailedError),
+    ],
+)
+def test_what_may_pass_is_raised_after_one_try_and_leaves_no_record(
+    serving: Account, code: str, status: int, error: type[Exception]
+) -> None:
+    serving.rekognition.answers["DetectCustomLabels"] = refuses(code, status=status)
+    with pytest.raises(error):
+        _detect()
+    assert serving.items("DetectionsTable") == []
+    assert len(serving.rekognition.asked("DetectCustomLabels")) == 1
+
+
+def test_an_event_about_nothing_is_refused(account: Account) -> None:
+    with pytest.raises(InvalidRequestError):
+        _detect({"detail": {"bucket": {}}})

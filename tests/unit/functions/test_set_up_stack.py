@@ -1,0 +1,251 @@
+"""SetUpStack: makes what is missing, keeps what is the operator's, stops what is billed."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+
+from functions.set_up_stack.app import FOLDERS, lambda_handler
+from labelloop.aws import parameters
+from labelloop.aws.clients import client
+from labelloop.domain.parameters import BY_NAME, CATALOGUE
+from tests.unit.account import PREFIX, Account, Context, Json, event, refuses, version
+
+
+class _CloudFormation:
+    """The address that CloudFormation gives, and what was put there."""
+
+    def __init__(self) -> None:
+        answers: list[Json] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_PUT(self) -> None:
+                length = int(self.headers["Content-Length"])
+                answers.append(json.loads(self.rfile.read(length)))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                """Say nothing."""
+
+        self.answers = answers
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/answer"
+
+    def ask(self, case: str, context: Context | None = None, **changes: Any) -> Json:
+        """What the function answers; empty when it does not."""
+        before = len(self.answers)
+        request = {**event(f"set_up_stack.{case}"), "ResponseURL": self.url, **changes}
+        lambda_handler(request, context or Context())
+        return self.answers[-1] if len(self.answers) > before else {}
+
+
+@pytest.fixture
+def cloudformation() -> Iterator[_CloudFormation]:
+    """CloudFormation, waiting for an answer."""
+    made = _CloudFormation()
+    thread = threading.Thread(target=made.server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+def test_a_new_stack_gets_its_project_folders_and_parameters(
+    account: Account, cloudformation: _CloudFormation
+) -> None:
+    properties = {"ProjectName": "another-stack", "ServiceToken": "t"}
+    answer = cloudformation.ask("create", ResourceProperties=properties)
+    assert answer["Status"] == "SUCCESS"
+    assert ":project/another-stack/" in answer["PhysicalResourceId"]
+    assert answer["Data"] == {"ProjectArn": answer["PhysicalResourceId"]}
+    assert set(account.keys()) == set(FOLDERS)
+    values = {name: value for name, (value, _) in parameters.stored().items()}
+    assert values == {parameter.name: parameter.default for parameter in CATALOGUE}
+
+
+def test_twice_comes_to_the_same_as_once_and_adopts_what_is_there(
+    account: Account, cloudformation: _CloudFormation
+) -> None:
+    first = cloudformation.ask("create")
+    stored = parameters.stored()
+    assert first["PhysicalResourceId"] == account.project_arn
+    again = cloudformation.ask("update", PhysicalResourceId=first["PhysicalResourceId"])
+    assert again["PhysicalResourceId"] == first["PhysicalResourceId"]
+    assert parameters.stored() == stored
+
+
+def test_parameter_store_refuses_a_bad_value_where_it_is_typed(
+    account: Account, cloudformation: _CloudFormation
+) -> None:
+    cloudformation.ask("create")
+    described = parameters.described()
+    assert described == {
+        parameter.name: (parameter.description, parameter.pattern) for parameter in CATALOGUE
+    }
+
+
+def test_a_new_description_or_pattern_never_resets_a_value(
+    account: Account, cloudformation: _CloudFormation
+) -> None:
+    for name, value in (("Minimum-F1-Score", "0.95"), ("Model-Hosting", "always-on")):
+        account.boto3("ssm").put_parameter(
+            Name=PREFIX + name,
+            Value=value,
+            Type="String",
+            Description="As it was worded once.",
+            AllowedPattern=".*",
+        )
+    assert cloudformation.ask("update")["Status"] == "SUCCESS"
+    stored, described = parameters.stored(), parameters.described()
+    assert stored["Minimum-F1-Score"][0] == "0.95"
+    assert stored["Model-Hosting"][0] == "always-on"
+    assert described["Minimum-F1-Score"][1] == BY_NAME["Minimum-F1-Score"].pattern
+
+
+def test_a_value_that_a_new_pattern_would_refuse_is_kept_for_the_operator_to_mend(
+    account: Account, cloudformation: _CloudFormation
+) -> None:
+    account.set_parameter("Minimum-F1-Score", "eighty")
+    assert cloudformation.ask("update")["Status"] == "SUCCESS"
+    assert parameters.stored()["Minimum-F1-Score"] == ("eighty", 1)
+
+
+def test_an_operators_value_that_came_between_reading_and_writing_is_put_back(
+    account: Account, cloudformation: _CloudFormation
+) -> None:
+    """Parameter Store has no conditional write."""
+    account.set_parameter("Minimum-F1-Score", "0.50")
+    ssm, changed = account.boto3("ssm"), []
+
+    def operator_is_faster(params: Json, **_: Any) -> None:
+        if params["Name"].endswith("Minimum-F1-Score") and not changed:
+            changed.append(True)
+            ssm.put_parameter(Name=params["Name"], Value="0.99", Type="String", Overwrite=True)
+
+    # As the request is about to leave: everything was read by then.
+    client("ssm").meta.events.register(
+        "provide-client-params.ssm.PutParameter",
+        lambda params, **_: operator_is_faster(params),
+    )
+    assert cloudformation.ask("update")["Status"] == "SUCCESS"
+    assert changed
+    assert parameters.stored()["Minimum-F1-Score"][0] == "0.99"
+    assert parameters.described()["Minimum-F1-Score"][1] == BY_NAME["Minimum-F1-Score"].pattern
+
+
+# --- Deletion -------------------------------------------------------------------------------------
+
+
+class _Versions:
+    """Versions whose statuses change as the service's do, by the clock."""
+
+    def __init__(self, account: Account, **statuses: str) -> None:
+        self.statuses = statuses
+        self.stopped: list[str] = []
+        account.rekognition.answers |= {
+            "DescribeProjectVersions": self._describe,
+            "StopProjectVersion": self._stop,
+        }
+
+    def _describe(self, request: Json) -> Json:
+        names = request.get("VersionNames", self.statuses)
+        found = [version(name, self.statuses[name]) for name in names]
+        for name, status in self.statuses.items():
+            if status == "STOPPING":
+                self.statuses[name] = "STOPPED"
+        return {"ProjectVersionDescriptions": found}
+
+    def _stop(self, request: Json) -> Json:
+        name = request["ProjectVersionArn"].split("/")[-2]
+        if self.statuses[name] != "RUNNING":
+            return refuses("ResourceInUseException")(request)
+        self.statuses[name] = "STOPPING"
+        self.stopped.append(name)
+        return {"Status": "STOPPING"}
+
+
+def test_deletion_stops_every_model_that_is_billed_and_waits_until_it_is(
+    account: Account, cloudformation: _CloudFormation
+) -> None:
+    versions = _Versions(account, v1="STOPPED", v2="RUNNING", v3="TRAINING_COMPLETED")
+    answer = cloudformation.ask("delete", PhysicalResourceId=account.project_arn)
+    assert answer["Status"] == "SUCCESS"
+    assert versions.statuses["v2"] == "STOPPED"
+    assert versions.stopped == ["v2"]
+    assert cloudformation.ask("delete", PhysicalResourceId=account.project_arn) == answer
+
+
+def test_a_model_that_starts_is_stopped_as_soon_as_it_runs(
+    account: Account, cloudformation: _CloudFormation
+) -> None:
+    versions = _Versions(account, v1="STARTING")
+    began = account.clock.now_s
+
+    def seconds_left() -> float:
+        if account.clock.now_s - began > 300:
+            versions.statuses["v1"] = (
+                "RUNNING" if versions.statuses["v1"] == "STARTING" else versions.statuses["v1"]
+            )
+        return 900.0
+
+    answer = cloudformation.ask(
+        "delete", Context(seconds_left=seconds_left), PhysicalResourceId=account.project_arn
+    )
+    assert answer["Status"] == "SUCCESS"
+    assert versions.statuses["v1"] == "STOPPED"
+
+
+def test_a_deletion_that_takes_longer_than_one_invocation_goes_on_in_another(
+    account: Account, cloudformation: _CloudFormation
+) -> None:
+    _Versions(account, v1="STARTING")
+    invoked: list[Json] = []
+    client("lambda").meta.events.register(
+        "before-call.lambda.Invoke", lambda params, **_: _note(invoked, params)
+    )
+    context = Context(seconds_left=lambda: 30.0)
+    answer = cloudformation.ask("delete", context, PhysicalResourceId=account.project_arn)
+    assert answer == {}, "CloudFormation still waits"
+    ((payload, path),) = [(json.loads(p["body"]), p["url_path"]) for p in invoked]
+    assert payload["RequestType"] == "Delete"
+    assert payload["PhysicalResourceId"] == account.project_arn
+    assert "label-loop-X" in path
+
+
+def _note(invoked: list[Json], params: Json) -> tuple[Any, Json]:
+    invoked.append(params)
+
+    class Accepted:
+        status_code = 202
+
+    return Accepted(), {"StatusCode": 202}
+
+
+def test_deletion_of_a_project_that_is_gone_succeeds(
+    account: Account, cloudformation: _CloudFormation
+) -> None:
+    account.rekognition.answers["DescribeProjectVersions"] = refuses("ResourceNotFoundException")
+    assert cloudformation.ask("delete")["Status"] == "SUCCESS"
+
+
+def test_deletion_of_what_was_never_made_succeeds_without_asking(
+    account: Account, cloudformation: _CloudFormation
+) -> None:
+    answer = cloudformation.ask("delete_of_nothing")
+    assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", "never-made")
+    assert account.rekognition.requests == []
+
+
+def test_a_creation_that_fails_says_why_and_its_deletion_has_nothing_to_do(
+    account: Account, cloudformation: _CloudFormation
+) -> None:
+    account.rekognition.answers["CreateProject"] = refuses("LimitExceededException", "Too many.")
+    answer = cloudformation.ask("create")
+    assert answer["Status"] == "FAILED"
+    assert answer["Reason"].startswith("QuotaExceededError: Too many.")
+    deletion = cloudformation.ask("delete", PhysicalResourceId=answer["PhysicalResourceId"])
+    assert deletion["Status"] == "SUCCESS"

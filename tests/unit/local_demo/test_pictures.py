@@ -1,0 +1,58 @@
+import io
+from collections import Counter
+
+import pytest
+from PIL import Image
+
+from local.demo import pictures
+from local.demo.pictures import PictureSets, draw_sets
+from local.drawing import LABELS
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "FIRST_SET_PER_LABEL", 1)
+    monkeypatch.setattr(pictures, "HELD_BACK_PER_LABEL", 1)
+    monkeypatch.setattr(pictures, "STREAM_PER_LABEL", 2)
+    monkeypatch.setattr(pictures, "LATER_STREAM_PER_LABEL", 1)
+    monkeypatch.setattr(pictures, "UNRELATED_SHARE", 0.25)
+
+
+def all_of(sets: PictureSets) -> list[pictures.Picture]:
+    return [*sets.first, *sets.held_back, *sets.stream, *sets.later_stream]
+
+
+@pytest.mark.usefixtures("few")
+def test_no_image_and_no_name_is_drawn_twice() -> None:
+    everything = all_of(draw_sets(1))
+    assert len({picture.content for picture in everything}) == len(everything)
+    assert len({picture.file_name for picture in everything}) == len(everything)
+
+
+@pytest.mark.usefixtures("few")
+def test_one_seed_draws_the_same_images_another_draws_others() -> None:
+    first, again, other = (all_of(draw_sets(seed)) for seed in (1, 1, 2))
+    assert first == again
+    assert not {p.content for p in first} & {p.content for p in other}
+
+
+@pytest.mark.usefixtures("few")
+def test_labels_are_balanced_and_only_streams_show_other_things() -> None:
+    counted: list[int] = []
+    sets = draw_sets(1, counted.append)
+    assert Counter(p.truth for p in sets.first) == dict.fromkeys(LABELS, 1)
+    assert Counter(p.truth for p in sets.held_back) == dict.fromkeys(LABELS, 1)
+    assert Counter(p.truth for p in sets.stream) == {**dict.fromkeys(LABELS, 2), None: 2}
+    assert counted[-1] == len(all_of(sets)) == len(sets.truths())
+
+
+@pytest.mark.usefixtures("few")
+def test_file_names_do_not_give_the_label_away() -> None:
+    for picture in all_of(draw_sets(1)):
+        assert not any(label in picture.file_name for label in LABELS)
+
+
+def test_a_thumbnail_is_small() -> None:
+    content = pictures.jpeg(Image.new("RGB", (300, 150)))
+    small = Image.open(io.BytesIO(pictures.thumbnail(content, 60)))
+    assert small.size == (60, 30)

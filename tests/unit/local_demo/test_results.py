@@ -1,0 +1,83 @@
+import random
+from typing import Any
+
+import pytest
+
+from local.demo.failure import DemoError
+from local.demo.report import choose_pictures
+from local.demo.results import Look, looks
+from tests.unit.local_demo.support import results, said, version
+
+TRUTHS = {"a.jpg": "nut", "b.jpg": "bolt", "stripes.jpg": None}
+
+
+def record(file_name: str = "a.jpg", **facts: Any) -> dict[str, Any]:
+    key = f"images_for_detection/held-back/v1/{file_name}"
+    return {"key": key, "outcome": "confident", "label": "nut", "confidence_pct": 90, **facts}
+
+
+def test_a_version_is_better_when_it_gets_more_of_the_same_images_right() -> None:
+    measured = results(first_right=70, second_right=71)
+    assert measured.better
+    assert measured.verdict == (
+        "Version 2 is better: right on 71.0% of the 100 images that neither was trained on, "
+        "version 1 on 70.0%."
+    )
+
+
+@pytest.mark.parametrize("second_right", [69, 70])
+def test_as_good_is_not_better(second_right: int) -> None:
+    measured = results(first_right=70, second_right=second_right)
+    assert not measured.better
+    assert measured.verdict.startswith("Version 2 is not better")
+
+
+def test_figures_come_from_what_was_said_of_each_image() -> None:
+    found = version(
+        looks=(said("a.jpg", "nut", "nut", 80), said("b.jpg", "bolt", None, 0, doubtful=True)),
+        incoming=8,
+        sent_to_people=2,
+    )
+    assert (found.right, found.accuracy) == (1, 0.5)
+    assert found.mean_confidence_pct == 40.0
+    assert found.sent_share == 0.25
+
+
+def test_records_become_looks_in_the_order_of_their_files() -> None:
+    records = [
+        record("b.jpg", outcome="deferred", label="nut", confidence_pct=40.5),
+        record("a.jpg"),
+    ]
+    assert looks(records, TRUTHS) == (
+        Look("a.jpg", "nut", "nut", 90.0, doubtful=False),
+        Look("b.jpg", "bolt", "nut", 40.5, doubtful=True),
+    )
+
+
+def test_an_image_in_which_nothing_was_found_is_wrong_and_without_confidence() -> None:
+    nothing = {"key": "x/a.jpg", "outcome": "deferred"}
+    assert looks([nothing], TRUTHS) == (Look("a.jpg", "nut", None, 0.0, doubtful=True),)
+
+
+@pytest.mark.parametrize("outcome", ["review", "rejected", "waiting"])
+def test_a_held_back_image_that_went_anywhere_else_fails_the_demo(outcome: str) -> None:
+    with pytest.raises(DemoError, match="held-back image a.jpg"):
+        looks([record(outcome=outcome)], TRUTHS)
+
+
+def test_pictures_show_what_was_learned_and_what_is_still_wrong() -> None:
+    wrong, right = said("x", "nut", "bolt", 50), said("x", "nut", "nut", 90)
+    unsure = said("x", "nut", "nut", 50, doubtful=True)
+    pairs = [(right, right)] * 20 + [(wrong, right)] * 20 + [(wrong, wrong)] * 5
+    pairs += [(right, wrong)] * 5 + [(unsure, right)] * 5
+    random.Random(1).shuffle(pairs)
+    chosen = choose_pictures(pairs, 12)
+    counts = [chosen.count(kind) for kind in [(wrong, right), (wrong, wrong), (right, wrong)]]
+    assert counts == [6, 2, 2]
+    assert chosen.count((unsure, right)) == 2
+
+
+def test_kinds_that_are_missing_leave_their_room() -> None:
+    right = said("x", "nut", "nut", 90)
+    assert len(choose_pictures([(right, right)] * 20, 12)) == 12
+    assert len(choose_pictures([(right, right)] * 3, 12)) == 3
