@@ -8,6 +8,7 @@ import click
 from cli.hosting import start, stop
 from cli.params import params
 from cli.status import status
+from cli.versions import rollback, train, versions
 
 
 class OneLineErrors(click.Group):
@@ -38,7 +39,7 @@ def main() -> None:
     """Look after a Label Loop stack: its model, its queues and its parameters."""
 
 
-for command in (start, stop, status, params):
+for command in (status, versions, train, start, stop, rollback, params):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -1,18 +1,15 @@
 """`labelloop start` and `labelloop stop`: a running model is nearly all that Label Loop costs."""
 
-import json
 import time
-from typing import Any
 
 import click
 from botocore.exceptions import ClientError
 
-from cli import models
+from cli import executions, models
 from cli.failures import CommandError, code_of
 from cli.models import RUNNING, STARTABLE, STARTING, STOPPING
 from cli.progress import Progress
 from cli.stack import Stack, on_stack, show
-from labelloop.domain.messages import cause_in_words
 
 LONGEST_STOP_S = 3600.0
 """A version cannot be stopped while it starts, which takes up to half an hour."""
@@ -33,24 +30,28 @@ def start(stack: Stack, version: str | None, no_wait: bool, as_json: bool) -> No
             "No model has been deployed yet. The first one is when enough labelled images are in "
             "images_labeled_by_folder/ and its training has succeeded."
         )
+    put_into_service(stack, name, no_wait, as_json)
+
+
+def put_into_service(stack: Stack, name: str, no_wait: bool, as_json: bool) -> None:
+    """Deploy a version blue-green, and show what came of it.
+
+    Raises CommandError where that is not possible, or did not succeed.
+    """
     status = models.find(stack, name).status
     if status not in STARTABLE:
         raise CommandError(f"Version {name} cannot be started: its status is {status}.")
-    other = models.running_deployment(stack)
-    if other is not None:
-        raise CommandError(
-            f"Another training or deployment is going on, {other}: wait for its end, or stop it "
-            "in the Step Functions console."
-        )
-    execution: str = stack.client("stepfunctions").start_execution(
-        stateMachineArn=stack.output("ModelTrainingStateMachineArn"),
-        input=json.dumps({"deploy": name}),
-    )["executionArn"]
+    execution = executions.begin(stack, {"deploy": name})
     if no_wait:
         answer = {"version": name, "execution": execution, "status": "RUNNING"}
         show(as_json, answer, f"Version {name} is being started. See: labelloop status")
         return
-    _follow(stack, name, execution)
+    executions.follow(
+        stack,
+        execution,
+        lambda: f"{name} is {_words(models.find(stack, name).status)}",
+        f"Version {name} was not put into service",
+    )
     answer = {"version": name, "execution": execution, "status": "SUCCEEDED"}
     show(as_json, answer, f"Version {name} is in service, and billed until: labelloop stop")
 
@@ -85,34 +86,12 @@ def _deployed_name(stack: Stack) -> str | None:
     return str(record["version"]) if record else None
 
 
-def _follow(stack: Stack, name: str, execution: str) -> None:
-    """Wait for the end of the execution. Raises CommandError where it is no success."""
-    progress = Progress()
-    while True:
-        described = stack.client("stepfunctions").describe_execution(executionArn=execution)
-        if described["status"] != "RUNNING":
-            break
-        progress.say(f"{name} is {_words(models.find(stack, name).status)}")
-        time.sleep(stack.look_every_s)
-    progress.end()
-    if described["status"] != "SUCCEEDED":
-        raise CommandError(_why_not(name, described))
-
-
 def _words(status: str) -> str:
     known = {
         STARTING: "starting, which usually takes ten to twenty minutes",
         RUNNING: "running and is being proven and put into service",
     }
     return known.get(status, f"about to start ({status})")
-
-
-def _why_not(name: str, described: dict[str, Any]) -> str:
-    facts = {"error": described.get("error"), "cause": described.get("cause")}
-    return (
-        f"Version {name} was not put into service ({described['status']}): {cause_in_words(facts)} "
-        f"Its steps: {described['executionArn']}"
-    )
 
 
 def _stop(stack: Stack, name: str, no_wait: bool) -> str:

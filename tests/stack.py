@@ -358,19 +358,19 @@ class Stack:
 
     def wait_until_idle(self, timeout_s: float = 30.0) -> None:
         """Wait until no message is in a queue and none is being worked on."""
-        queues = ("DetectionQueue", "AnswersQueue")
+        urls = [self.physical_id(name) for name in ("DetectionQueue", "AnswersQueue")]
         sqs = self.client("sqs")
         counts = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
 
         def idle() -> bool:
             return all(
                 set(
-                    sqs.get_queue_attributes(
-                        QueueUrl=self.physical_id(name), AttributeNames=list(counts)
-                    )["Attributes"].values()
+                    sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(counts))[
+                        "Attributes"
+                    ].values()
                 )
                 == {"0"}
-                for name in queues
+                for url in urls
             )
 
         # Twice in a row: an event may be on its way from the bucket to the queue.

@@ -98,7 +98,7 @@ def _dispatch(message: Message, begun_s: float) -> bool:
             # Whatever it is, as for a body that is no JSON: it fails this message and no other.
             logger.warning(
                 "execution not started",
-                extra={"error": repr(error), "message": message.message_id},
+                extra={"error": repr(error), "message_id": message.message_id},
             )
             return False
         if execution.succeeded:
@@ -112,7 +112,7 @@ def _dispatch(message: Message, begun_s: float) -> bool:
                     "status": execution.status,
                     "error": execution.error,
                     "cause": execution.cause,
-                    "message": message.message_id,
+                    "message_id": message.message_id,
                 },
             )
             return False

@@ -7,6 +7,7 @@ Idempotent  yes; the same answer given twice is one answer, and a task is handed
 """
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
@@ -29,8 +30,11 @@ from labelloop.errors import (
 GROUPS = {"reviewers", "operators"}
 LINK_S = 600
 """How long an image's address works: longer than a lease."""
-LOOKED_AT = 25
-"""How many available tasks are tried for one that this person may have."""
+LISTED = 25
+"""How many available tasks are shown at once."""
+LOOKED_AT = 1000
+"""How many available tasks are tried for one that this person may have: with several reviewers an
+image, the oldest are those that this person has answered and others have not."""
 TRIES = 5
 
 api = APIGatewayHttpResolver()
@@ -70,7 +74,7 @@ def list_tasks() -> dict[str, Any]:
     status = api.current_event.get_query_string_value("status", "open")
     if status != "open":
         raise InvalidRequestError("status can be open.")
-    tasks = review_tasks.available(clock.now(), LOOKED_AT)
+    tasks = islice(review_tasks.available(clock.now()), LISTED)
     return {
         "tasks": [
             {
@@ -97,7 +101,7 @@ def take_next() -> Response[Any] | dict[str, Any]:
     """The oldest task that this person may have, claimed for some minutes; 204 when none is."""
     person = _person()
     now = clock.now()
-    for task in review_tasks.available(now, LOOKED_AT):
+    for task in islice(review_tasks.available(now), LOOKED_AT):
         if task.complete:
             _hand_on(task, person)
         elif task.claimable_by(person.sub, now):

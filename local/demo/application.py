@@ -24,7 +24,7 @@ IMAGES_PER_SECOND = 50
 """What one inference unit of the emulated model takes; more than this machine brings."""
 DEPLOYED_WITH = {
     "NotificationEmail": "operator@example.com",
-    # A few images more to test with than by default: ten labelled images a label are few.
+    # More images to test with than by default: of six labelled images a label, two.
     "TestSetPercentage": "30",
 }
 LONGEST_START_S = 90.0

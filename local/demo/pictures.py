@@ -13,7 +13,7 @@ from PIL import Image
 
 from local.drawing import LABELS, draw, draw_unrelated
 
-FIRST_SET_PER_LABEL = 9
+FIRST_SET_PER_LABEL = 6
 HELD_BACK_PER_LABEL = 28
 STREAM_PER_LABEL = 30
 LATER_STREAM_PER_LABEL = 18

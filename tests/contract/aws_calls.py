@@ -62,7 +62,9 @@ def _calls_in(path: Path) -> list[Call]:
         if node.func.attr == "paginate":
             service, method = _paginated(node.func.value, named)
         if service and method not in _NO_OPERATIONS | {"get_paginator"}:
-            given = frozenset(word.arg for word in node.keywords if word.arg)
+            given = frozenset(
+                word.arg for word in node.keywords if word.arg and word.arg != "PaginationConfig"
+            )
             complete = all(word.arg for word in node.keywords)
             calls.append(Call(path.stem, service, method, given, complete))
     return calls

@@ -57,7 +57,6 @@ PASSES_THROUGH = {
     "PlatformApplicationDisabled",
     # Our own mistakes in a call: tests find them, and no caller could do anything about one.
     "InvalidArn",
-    "InvalidExecutionInput",
     "InvalidName",
     "InvalidAllowedPatternException",
     "InvalidFilterKey",

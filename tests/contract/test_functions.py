@@ -1,5 +1,7 @@
 """Functions ↔ template ↔ state machines ↔ errors ↔ events: each knows the others by name only."""
 
+import ast
+import logging
 import re
 
 import pytest
@@ -7,7 +9,7 @@ from pydantic import BaseModel
 
 from labelloop import errors
 from tests.contract import files, variables
-from tests.contract.files import ROOT, STEMS, State
+from tests.contract.files import LAYER, ROOT, STEMS, State
 
 TASKS = files.tasks()
 INVOKING = [state for state in TASKS if state.stem]
@@ -161,3 +163,17 @@ def test_a_header_says_that_what_may_succeed_later_is_retried(stem: str) -> None
                 assert "retried" in line.what_becomes_of_it or "dispatcher" in (
                     line.what_becomes_of_it
                 )
+
+
+# --- Logs -----------------------------------------------------------------------------------------
+
+
+def test_no_log_line_has_a_fact_that_logging_refuses() -> None:
+    """``extra={"message": …}`` is a KeyError, at the moment when there is something to log."""
+    reserved = {*vars(logging.makeLogRecord({})), "message", "asctime"}
+    for path in [*(ROOT / "functions").glob("*/app.py"), *(LAYER / "labelloop").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg == "extra":
+                assert isinstance(node.value, ast.Dict)
+                names = {key.value for key in node.value.keys if isinstance(key, ast.Constant)}
+                assert not names & reserved, f"{path}:{node.value.lineno}"

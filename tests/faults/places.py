@@ -7,7 +7,7 @@ the product is failed by these tests, too, without anybody listing it.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -69,10 +69,10 @@ class Place:
         text = _names(upload)[self.name] if self.name else ""
         return self.kind.order(text, after=self.number, **FAILURES[failure])
 
-    def failures(self) -> Iterator[str]:
-        """The ways in which this call can fail; only a function's process can be killed."""
-        for failure, order in FAILURES.items():
-            if self.kind.function or not order.get("kill"):
+    def failures(self, wanted: Collection[str] = FAILURES) -> Iterator[str]:
+        """The wanted ways in which this call can fail; only a function's process can be killed."""
+        for failure in wanted:
+            if self.kind.function or not FAILURES[failure].get("kill"):
                 yield failure
 
 

@@ -13,6 +13,9 @@ from tests.stack import Reviewer, Stack, Uploaded
 
 LABEL = "circle"
 REVIEWERS = 3
+WAYS = ("refused", "answer lost", "caller killed before", "caller killed after")
+"""Of all failures: one before, one after and both crashes. Detection is given the others, too; what
+the SDK tries again before anything was done is the same here as there."""
 ENOUGH_S = 60.0
 
 
@@ -31,16 +34,22 @@ class Doubtful:
         self._intake = intake
 
     def __call__(self, count: int = 1) -> list[Uploaded]:
-        uploads = self._intake.upload(count)
-        self._intake.report(uploads)
-        wanted = {upload.task_id for upload in uploads}
+        """So many images with open tasks: those that were left open before, and new ones."""
+        uploads = [
+            Uploaded(task["key"], task["version_id"], task["detection_id"])
+            for task in self._stack.tasks()
+            if not task["answers"] and task["key"].startswith("images_for_detection/fault-")
+        ][:count]
+        new = self._intake.upload(count - len(uploads))
+        self._intake.report(new)
+        wanted = {upload.task_id for upload in new}
         wait_for(
             lambda: wanted <= {task["task_id"] for task in self._stack.tasks()},
             f"{count} tasks",
             ENOUGH_S,
         )
         self._stack.wait_until_idle()
-        return uploads
+        return uploads + new
 
 
 def test_wherever_review_fails_there_is_one_consensus_one_copy_and_one_record(
@@ -59,7 +68,7 @@ def test_wherever_review_fails_there_is_one_consensus_one_copy_and_one_record(
         "AddToTraining",
         "",
     }
-    scenarios = [(place, failure) for place in found for failure in place.failures()]
+    scenarios = [(place, failure) for place in found for failure in place.failures(WAYS)]
     uploads = doubtful(len(scenarios))
     orders = [
         place.order(upload, failure)
@@ -126,7 +135,7 @@ def _review(stack: Stack, reviewers: Sequence[Reviewer], uploads: Sequence[Uploa
     with ThreadPoolExecutor(len(reviewers)) as threads:
         list(threads.map(lambda reviewer: _work(stack, reviewer, wanted), reviewers))
     try:
-        wait_for(lambda: not _problems(stack, uploads), "every image", ENOUGH_S, every_s=0.6)
+        wait_for(lambda: not _problems(stack, uploads), "every image", ENOUGH_S, every_s=1.0)
     except TimeoutError as error:
         raise AssertionError(_problems(stack, uploads)) from error
     stack.wait_until_idle(ENOUGH_S)
@@ -136,12 +145,14 @@ def _work(stack: Stack, reviewer: Reviewer, wanted: set[str]) -> None:
     """Take and answer the wanted tasks as long as there are any, again where the page says 500."""
 
     def all_answered() -> bool:
-        status, task = reviewer.ask("POST", "/review/tasks/next")
-        if status == 200 and task["task_id"] in wanted:
+        while True:
+            status, task = reviewer.ask("POST", "/review/tasks/next")
+            if status != 200 or task["task_id"] not in wanted:
+                break
             _say(reviewer, task["task_id"])
         return all(task["answers"] for task in stack.tasks() if task["task_id"] in wanted)
 
-    wait_for(all_answered, "every answer", ENOUGH_S, every_s=0.0)
+    wait_for(all_answered, "every answer", ENOUGH_S)
 
 
 def _say(reviewer: Reviewer, task_id: str) -> None:

@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,26 @@ CLIENT_MAKERS = (clients.client, clients.client_without_retries, clients.patient
 
 Json = dict[str, Any]
 Answer = Callable[[Json], Json]
+
+
+@cache
+def _client(service: str) -> Any:
+    """Making a client takes long, so all tests share them; what they reach is each test's own."""
+    return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
+
+
+_wires: dict[str, "Wire"] = {}
+"""Those of the account of the test that runs now."""
+
+
+@cache
+def _put_on_wire() -> None:
+    """Let the product's clients of these services ask the running test's account."""
+    for make in CLIENT_MAKERS:
+        for service in ("rekognition", "stepfunctions"):
+            events = make(service).meta.events
+            events.unregister("before-send", botocore_stubber)
+            events.register("before-send", lambda service=service, **sent: _wires[service](**sent))
 
 
 class Clock:
@@ -138,10 +159,22 @@ class Account:
     bucket: str
     project_arn: str
     _names: Mapping[str, str]
+    _hooks: list[tuple[Any, str, Callable[..., Any]]] = field(default_factory=list)
 
     def boto3(self, service: str) -> Any:
         """A client of the test's own."""
-        return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
+        return _client(service)
+
+    def hook(self, service: str, event_name: str, handler: Callable[..., Any]) -> None:
+        """Let a handler of botocore's events see the product's own calls, in this test only."""
+        events = clients.client(service).meta.events
+        events.register(event_name, handler)
+        self._hooks.append((events, event_name, handler))
+
+    def unhook(self) -> None:
+        """Take all handlers away."""
+        for events, event_name, handler in self._hooks:
+            events.unregister(event_name, handler)
 
     def put(self, key: str, body: bytes) -> str:
         """Upload an object; its version."""
@@ -209,19 +242,17 @@ def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account
     _forget()
     with mock_aws():
         yield from _made(monkeypatch, standing, tmp_path)
-    _forget()
 
 
 def _forget() -> None:
-    for make in CLIENT_MAKERS:
-        make.cache_clear()
+    """A process that has just begun has read nothing yet."""
     parameters._cache.clear()
     model_registry._cache.clear()
 
 
 def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> Iterator[Account]:
     names = {name: f"label-loop-{name}" for name in TABLES}
-    s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
+    s3, dynamodb = _client("s3"), _client("dynamodb")
     bucket = "label-loop-bucket"
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
@@ -230,7 +261,7 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
         wanted = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
         given = {word: properties[word] for word in wanted if word in properties}
         dynamodb.create_table(TableName=names[name], **given)
-    sns, sqs = boto3.client("sns"), boto3.client("sqs")
+    sns, sqs = _client("sns"), _client("sqs")
     topic = sns.create_topic(Name="operator")["TopicArn"]
     inbox = f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:operator-inbox"
     sqs.create_queue(QueueName="operator-inbox")
@@ -238,7 +269,7 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
     detection_queue = sqs.create_queue(QueueName="detection")["QueueUrl"]
 
     emulator = RekognitionService(
-        _Bucket(boto3.client("s3")), standing, tmp_path, REGION, ACCOUNT_ID
+        _Bucket(s3), standing, tmp_path, REGION, ACCOUNT_ID
     )
     project_arn = str(
         emulator.handle("CreateProject", {"ProjectName": "label-loop"})["ProjectArn"]
@@ -268,12 +299,11 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
         monkeypatch.setenv(variable, variables[variable])
 
     rekognition, stepfunctions = Wire(emulator.handle), Wire()
-    for make in CLIENT_MAKERS:
-        for service, wire in (("rekognition", rekognition), ("stepfunctions", stepfunctions)):
-            events = make(service).meta.events
-            events.unregister("before-send", botocore_stubber)
-            events.register("before-send", wire)
-    yield Account(standing, rekognition, stepfunctions, bucket, project_arn, names)
+    _put_on_wire()
+    _wires.update(rekognition=rekognition, stepfunctions=stepfunctions)
+    made = Account(standing, rekognition, stepfunctions, bucket, project_arn, names)
+    yield made
+    made.unhook()
     emulator.close()
 
 

@@ -13,6 +13,7 @@ from moto import mock_aws
 
 from cli.__main__ import main
 from cli.stack import Stack
+from labelloop.aws.items import to_item
 
 PROJECT = "arn:aws:rekognition:us-east-1:123456789012:project/label-loop/1"
 PREFIX = "/label-loop/"
@@ -118,12 +119,8 @@ class World:
             **more,
         )
 
-    def put(self, table: str, **values: str | int) -> None:
-        item: Any = {
-            name: {"N": str(value)} if isinstance(value, int) else {"S": value}
-            for name, value in values.items()
-        }
-        self.tables.put_item(TableName=table, Item=item)
+    def put(self, table: str, **values: str | float | bool) -> None:
+        self.tables.put_item(TableName=table, Item=to_item(values))
 
     def deploy(self, name: str, status: str) -> None:
         self.model.coming[name] = [status]
@@ -362,3 +359,54 @@ class TestErrors:
 def _with_clients(world: World, client: Callable[[str], Any], *words: str) -> Result:
     stack = Stack(world.stack.name, world.stack.outputs, client)
     return CliRunner().invoke(main, list(words), obj=stack)
+
+
+class TestVersions:
+    def test_the_newest_comes_first_with_its_figures_and_verdict(self, world: World) -> None:
+        world.deploy("v1", "RUNNING")
+        world.model.coming["v2"] = ["TRAINING_COMPLETED"]
+        figures: dict[str, float] = {"f1": 0.9, "train_images": 20, "test_images": 5}
+        world.put("versions", kind="version", name="v1", number=1, promote=True, **figures)
+        world.put("versions", kind="version", name="v2", number=2, promote=False, **figures)
+        world.put("versions", kind="version", name="v3", number=3, failure="too few images")
+
+        found = json.loads(world.run("versions", "--json").stdout)
+        lines = world.run("versions").stdout.splitlines()
+
+        assert [version["name"] for version in found] == ["v3", "v2", "v1"]
+        assert [version["serves"] for version in found] == [False, False, True]
+        assert "failed: too few images" in lines[0]
+        assert "rejected" in lines[1]
+        assert "RUNNING, serves" in lines[2] and "20 + 5 images" in lines[2]
+
+    def test_before_the_first_training_there_is_none(self, world: World) -> None:
+        assert "No version" in world.run("versions").stdout
+
+
+class TestTrain:
+    def test_the_workflow_is_started_as_the_schedule_does(self, world: World) -> None:
+        result = world.run("train")
+
+        assert world.executions.inputs == [{"force": False}]
+        assert "too few new images" in result.stdout
+
+    def test_force_is_passed_on(self, world: World) -> None:
+        world.run("train", "--force", "--no-wait")
+
+        assert world.executions.inputs == [{"force": True}]
+
+
+class TestRollback:
+    def test_the_version_before_is_deployed(self, world: World) -> None:
+        world.deploy("v2", "RUNNING")
+        world.model.coming["v1"] = ["STOPPED"]
+        world.put("versions", kind="state", name="deployed", version="v2", previous="v1")
+
+        assert world.run("rollback").exit_code == 0
+        assert world.executions.inputs == [{"deploy": "v1"}]
+
+    def test_without_a_version_before_it_is_refused(self, world: World) -> None:
+        world.deploy("v1", "RUNNING")
+
+        assert "nothing to go back to" in error_of(world.run("rollback"))
+        assert world.executions.inputs == []

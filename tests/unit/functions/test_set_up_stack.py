@@ -10,7 +10,6 @@ import pytest
 
 from functions.set_up_stack.app import FOLDERS, lambda_handler
 from labelloop.aws import parameters
-from labelloop.aws.clients import client
 from labelloop.domain.parameters import BY_NAME, CATALOGUE
 from tests.unit.account import PREFIX, Account, Context, Json, event, refuses, version
 
@@ -127,10 +126,7 @@ def test_an_operators_value_that_came_between_reading_and_writing_is_put_back(
             ssm.put_parameter(Name=params["Name"], Value="0.99", Type="String", Overwrite=True)
 
     # As the request is about to leave: everything was read by then.
-    client("ssm").meta.events.register(
-        "provide-client-params.ssm.PutParameter",
-        lambda params, **_: operator_is_faster(params),
-    )
+    account.hook("ssm", "provide-client-params.ssm.PutParameter", operator_is_faster)
     assert cloudformation.ask("update")["Status"] == "SUCCESS"
     assert changed
     assert parameters.stored()["Minimum-F1-Score"][0] == "0.99"
@@ -204,9 +200,7 @@ def test_a_deletion_that_takes_longer_than_one_invocation_goes_on_in_another(
 ) -> None:
     _Versions(account, v1="STARTING")
     invoked: list[Json] = []
-    client("lambda").meta.events.register(
-        "before-call.lambda.Invoke", lambda params, **_: _note(invoked, params)
-    )
+    account.hook("lambda", "before-call.lambda.Invoke", lambda params, **_: _note(invoked, params))
     context = Context(seconds_left=lambda: 30.0)
     answer = cloudformation.ask("delete", context, PhysicalResourceId=account.project_arn)
     assert answer == {}, "CloudFormation still waits"
@@ -243,9 +237,9 @@ def test_deletion_of_what_was_never_made_succeeds_without_asking(
 def test_a_creation_that_fails_says_why_and_its_deletion_has_nothing_to_do(
     account: Account, cloudformation: _CloudFormation
 ) -> None:
-    account.rekognition.answers["CreateProject"] = refuses("LimitExceededException", "Too many.")
+    account.rekognition.answers["CreateProject"] = refuses("AccessDeniedException", "No.")
     answer = cloudformation.ask("create")
     assert answer["Status"] == "FAILED"
-    assert answer["Reason"].startswith("QuotaExceededError: Too many.")
+    assert answer["Reason"].startswith("PermissionMissingError: No.")
     deletion = cloudformation.ask("delete", PhysicalResourceId=answer["PhysicalResourceId"])
     assert deletion["Status"] == "SUCCESS"

@@ -1,6 +1,5 @@
 import os
 import signal
-import sys
 from pathlib import Path
 
 import pytest
@@ -58,9 +57,9 @@ def test_one_that_cannot_start_is_an_error_with_its_last_words_and_its_log(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     stand_in(monkeypatch, tmp_path, "import sys; print('no such template'); sys.exit(3)")
-    with Application(tmp_path / "data") as running:
-        with pytest.raises(DemoError, match="exit status 3.*no such template.*runtime.log"):
-            running.start()
+    words = r"exit status 3.*no such template.*runtime\.log"
+    with Application(tmp_path / "data") as running, pytest.raises(DemoError, match=words):
+        running.start()
 
 
 def test_one_that_dies_later_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -70,7 +69,7 @@ def test_one_that_dies_later_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_pa
         assert running._process is not None
         os.kill(running._process.pid, signal.SIGKILL)
         running._process.wait()
-        with pytest.raises(DemoError, match="ended by itself \\(signal SIGKILL\\)"):
+        with pytest.raises(DemoError, match=r"ended by itself \(signal SIGKILL\)"):
             running.check()
 
 
@@ -79,9 +78,8 @@ def test_one_that_is_never_ready_is_an_error(
 ) -> None:
     stand_in(monkeypatch, tmp_path, "import time; time.sleep(60)")
     monkeypatch.setattr(application, "LONGEST_START_S", 0.3)
-    with Application(tmp_path / "data") as running:
-        with pytest.raises(DemoError, match="did not start"):
-            running.start()
+    with Application(tmp_path / "data") as running, pytest.raises(DemoError, match="did not start"):
+        running.start()
 
 
 def test_the_developers_own_aws_settings_stay_out_and_proxies_are_not_asked() -> None:
@@ -91,4 +89,3 @@ def test_the_developers_own_aws_settings_stay_out_and_proxies_are_not_asked() ->
     assert made["PATH"] == "p"
     assert made["NO_PROXY"] == "intranet,127.0.0.1,localhost"
     assert made["no_proxy"] == "127.0.0.1,localhost"
-    assert sys.executable

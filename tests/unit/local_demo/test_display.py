@@ -19,9 +19,9 @@ def test_without_a_terminal_each_step_is_two_plain_lines() -> None:
 
 def test_a_step_that_fails_is_shown_as_failed_and_raises() -> None:
     file = io.StringIO()
-    with Display(Console(file=file)) as display:
-        with pytest.raises(ValueError, match="as asked"), display.step("Draw"):
-            raise ValueError("as asked")
+    display = Display(Console(file=file))
+    with display, pytest.raises(ValueError, match="as asked"), display.step("Draw"):
+        raise ValueError("as asked")
     assert "failed" in file.getvalue()
     assert display.steps[0].failed
 

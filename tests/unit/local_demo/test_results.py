@@ -61,7 +61,7 @@ def test_an_image_in_which_nothing_was_found_is_wrong_and_without_confidence() -
 
 @pytest.mark.parametrize("outcome", ["review", "rejected", "waiting"])
 def test_a_held_back_image_that_went_anywhere_else_fails_the_demo(outcome: str) -> None:
-    with pytest.raises(DemoError, match="held-back image a.jpg"):
+    with pytest.raises(DemoError, match=r"held-back image a\.jpg"):
         looks([record(outcome=outcome)], TRUTHS)
 
 

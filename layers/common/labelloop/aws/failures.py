@@ -65,6 +65,7 @@ BY_CODE: dict[str, type[errors.LabelLoopError]] = {
     # Step Functions
     "ExecutionDoesNotExist": errors.NotFoundError,
     "ExecutionLimitExceeded": errors.ThrottledError,
+    "InvalidExecutionInput": errors.InvalidRequestError,
     # EventBridge Scheduler
     "ConflictException": errors.ChangedMeanwhileError,
 }

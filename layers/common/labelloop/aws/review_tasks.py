@@ -1,6 +1,6 @@
 """The review queue's table: one item a task, one index of those that wait for somebody."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from labelloop.errors import ChangedMeanwhileError, NotFoundError
 from labelloop.settings import Variable
 
 QUEUE_INDEX = "by_queue"
+_PAGE = 25
 
 
 def _table() -> str:
@@ -62,17 +63,26 @@ def replace_with(task: ReviewTask, now: datetime) -> ReviewTask:
     return stored
 
 
-def available(now: datetime, most: int) -> list[ReviewTask]:
-    """Tasks that somebody may take, the oldest first. A moment old: claim with a condition."""
-    with translated():
-        answer = client("dynamodb").query(
+def available(now: datetime) -> Iterator[ReviewTask]:
+    """Tasks that somebody may take, the oldest first. A moment old: claim with a condition.
+
+    They are read in pages, and only as far as they are taken.
+    """
+    pages = (
+        client("dynamodb")
+        .get_paginator("query")
+        .paginate(
             TableName=_table(),
             IndexName=QUEUE_INDEX,
             KeyConditionExpression="queue = :open AND available <= :now",
             ExpressionAttributeValues={":open": {"S": OPEN_QUEUE}, ":now": {"S": f"{iso(now)}~"}},
-            Limit=most,
+            PaginationConfig={"PageSize": _PAGE},
         )
-    return [_read(from_item(item)) for item in answer["Items"]]
+    )
+    with translated():
+        for page in pages:
+            for item in page["Items"]:
+                yield _read(from_item(item))
 
 
 def count_open() -> int:

@@ -1,0 +1,47 @@
+"""Executions of the training workflow, begun and followed from the command line."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cli import models
+from cli.failures import CommandError
+from cli.progress import Progress
+from cli.stack import Stack
+from labelloop.domain.messages import cause_in_words
+
+
+def begin(stack: Stack, request: Mapping[str, Any]) -> str:
+    """Start the workflow with this input; the execution's ARN.
+
+    Raises CommandError while another training or deployment is going on.
+    """
+    other = models.running_deployment(stack)
+    if other is not None:
+        raise CommandError(
+            f"Another training or deployment is going on, {other}: wait for its end, or stop it "
+            "in the Step Functions console."
+        )
+    arn: str = stack.client("stepfunctions").start_execution(
+        stateMachineArn=stack.output("ModelTrainingStateMachineArn"), input=json.dumps(request)
+    )["executionArn"]
+    return arn
+
+
+def follow(stack: Stack, execution: str, what_is_done: Callable[[], str], failed: str) -> None:
+    """Show what is being done until the execution ends.
+
+    Raises CommandError, beginning with ``failed``, where the end is no success.
+    """
+    progress = Progress()
+    while True:
+        described = stack.client("stepfunctions").describe_execution(executionArn=execution)
+        if described["status"] != "RUNNING":
+            break
+        progress.say(what_is_done())
+        time.sleep(stack.look_every_s)
+    progress.end()
+    if described["status"] != "SUCCEEDED":
+        cause = cause_in_words({"error": described.get("error"), "cause": described.get("cause")})
+        raise CommandError(f"{failed} ({described['status']}): {cause} Its steps: {execution}")

@@ -1,0 +1,82 @@
+"""`labelloop versions`, `train` and `rollback`: which models there are, and which shall serve."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from cli import executions, models
+from cli.failures import CommandError
+from cli.hosting import put_into_service
+from cli.stack import Stack, on_stack, show
+
+
+@click.command()
+@on_stack
+def versions(stack: Stack, as_json: bool) -> None:
+    """List every version, the newest first: its figures, its verdict and its status."""
+    statuses = {version.name: version.status for version in models.versions(stack)}
+    serving = models.deployed(stack) or {}
+    found = [
+        {
+            **record,
+            "status": statuses.get(record["name"], "not in the service"),
+            "serves": record["name"] == serving.get("version"),
+        }
+        for record in models.records(stack)
+    ]
+    text = "\n".join(_line(record) for record in found) or "No version has been trained yet."
+    show(as_json, found, text)
+
+
+def _line(record: Mapping[str, Any]) -> str:
+    parts = [record["name"], record["status"] + (", serves" if record["serves"] else "")]
+    if "f1" in record:
+        images = f"{record['train_images']} + {record['test_images']} images"
+        parts += [f"F1 {record['f1']:.2f}", images, "good" if record["promote"] else "rejected"]
+    if "failure" in record:
+        parts.append(f"failed: {record['failure']}")
+    return "  ".join(parts)
+
+
+@click.command()
+@click.option("--force", is_flag=True, help="However few images are new, and on the same ones too.")
+@click.option("--no-wait", is_flag=True, help="Do not wait until it ends.")
+@on_stack
+def train(stack: Stack, force: bool, no_wait: bool, as_json: bool) -> None:
+    """Look for new labelled images now, and train on them if there are enough.
+
+    What the schedule does, at once. A version that proves better is put into service.
+    """
+    before = {record["name"] for record in models.records(stack)}
+    execution = executions.begin(stack, {"force": force})
+    if not no_wait:
+        executions.follow(stack, execution, lambda: _progress(stack, before), "The training failed")
+    new = [record for record in models.records(stack) if record["name"] not in before]
+    if no_wait:
+        text = "The training workflow has been started. See: labelloop status"
+    elif new:
+        text = _line({"status": "trained", "serves": _serves(stack, new[0]["name"]), **new[0]})
+    else:
+        text = "There is nothing to train on: too few new images. To train all the same: --force"
+    show(as_json, {"execution": execution, "new": new}, text)
+
+
+@click.command()
+@click.option("--no-wait", is_flag=True, help="Do not wait until it serves.")
+@on_stack
+def rollback(stack: Stack, no_wait: bool, as_json: bool) -> None:
+    """Put the version that served before back into service, in the place of the one that does."""
+    serving = models.deployed(stack)
+    if serving is None or not serving.get("previous"):
+        raise CommandError("No version served before: there is nothing to go back to.")
+    put_into_service(stack, str(serving["previous"]), no_wait, as_json)
+
+
+def _serves(stack: Stack, name: str) -> bool:
+    return (models.deployed(stack) or {}).get("version") == name
+
+
+def _progress(stack: Stack, before: set[str]) -> str:
+    new = [version for version in models.versions(stack) if version.name not in before]
+    return f"{new[0].name} is {new[0].status}" if new else "looking for new images"

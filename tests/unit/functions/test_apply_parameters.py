@@ -1,0 +1,79 @@
+"""ApplyParameters: the schedules follow the operator's parameters."""
+
+from typing import Any
+
+import pytest
+
+from functions.apply_parameters.app import lambda_handler
+from labelloop.errors import ConfigurationError
+from tests.unit.account import Account, Context, Json
+
+TARGET = {
+    "Arn": "arn:aws:states:eu-west-1:123456789012:stateMachine:label-loop-model-training",
+    "RoleArn": "arn:aws:iam::123456789012:role/schedule",
+    "Input": "{}",
+    "DeadLetterConfig": {"Arn": "arn:aws:sqs:eu-west-1:123456789012:undelivered"},
+    "RetryPolicy": {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 5},
+}
+
+
+@pytest.fixture
+def scheduled(account: Account) -> Account:
+    """Both schedules as the template makes them."""
+    for name in ("label-loop-training", "label-loop-sampling"):
+        account.boto3("scheduler").create_schedule(
+            Name=name,
+            Description="As the template has it.",
+            ScheduleExpression="rate(600 minutes)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target=TARGET,
+        )
+    return account
+
+
+def _schedule(account: Account, name: str = "label-loop-training") -> Any:
+    return account.boto3("scheduler").get_schedule(Name=name)
+
+
+def _apply() -> Json:
+    return lambda_handler({}, Context())
+
+
+def test_a_schedule_that_is_right_is_left_alone(scheduled: Account) -> None:
+    assert _apply() == {"changed": []}
+
+
+@pytest.mark.parametrize(
+    ("minutes", "expression"), [("1", "rate(1 minute)"), ("44640", "rate(44640 minutes)")]
+)
+def test_a_new_rate_is_applied_once_and_everything_else_stays(
+    scheduled: Account, minutes: str, expression: str
+) -> None:
+    scheduled.set_parameter("Automatic-Training-Poll-Frequency", minutes)
+    assert _apply() == {"changed": ["label-loop-training"]}
+    schedule = _schedule(scheduled)
+    assert schedule["ScheduleExpression"] == expression
+    assert schedule["Target"] == TARGET
+    assert schedule["Description"] == "As the template has it."
+    assert _schedule(scheduled, "label-loop-sampling")["ScheduleExpression"] == "rate(600 minutes)"
+    assert _apply() == {"changed": []}
+
+
+def test_switched_off_and_on_again(scheduled: Account) -> None:
+    scheduled.set_parameter("Enable-Automatic-Human-Sampling", "false")
+    assert _apply() == {"changed": ["label-loop-sampling"]}
+    assert _schedule(scheduled, "label-loop-sampling")["State"] == "DISABLED"
+    # At once, though a warm function has read the parameters a moment ago.
+    scheduled.boto3("ssm").put_parameter(
+        Name="/label-loop/Enable-Automatic-Human-Sampling", Value="true", Overwrite=True
+    )
+    assert _apply() == {"changed": ["label-loop-sampling"]}
+    assert _schedule(scheduled, "label-loop-sampling")["State"] == "ENABLED"
+
+
+def test_a_value_that_cannot_be_used_changes_nothing(scheduled: Account) -> None:
+    scheduled.set_parameter("Automatic-Training-Poll-Frequency", "5")
+    scheduled.set_parameter("Automatic-Human-Sampling-Frequency", "often")
+    with pytest.raises(ConfigurationError, match="Automatic-Human-Sampling-Frequency"):
+        _apply()
+    assert _schedule(scheduled)["ScheduleExpression"] == "rate(600 minutes)"

@@ -1,0 +1,93 @@
+"""ReadAnswers: what people said about an image, whatever backend they used."""
+
+import json
+
+import pytest
+
+from functions.read_answers.app import lambda_handler
+from labelloop import clock
+from labelloop.aws import detections
+from labelloop.domain.detections import Outcome, detection_of_loop
+from labelloop.domain.human_loops import loop_of_key
+from labelloop.errors import MalformedAnswerError, NotFoundError
+from tests.unit.account import Account, Context, Json, event
+
+ANSWERS = event("read_answers.answers")
+KEY = ANSWERS["detail"]["object"]["key"]
+DETECTION = str(detection_of_loop(loop_of_key(KEY)))
+
+
+@pytest.fixture
+def asked(account: Account) -> Account:
+    """A detection that people were asked about, and two labels."""
+    for label in ("scratch", "dent"):
+        account.put(f"images_labeled_by_folder/{label}/1.jpg", b"\xff\xd8\xff")
+    facts = {"bucket": account.bucket, "key": "images_for_detection/gear.jpg"}
+    detections.record_once(DETECTION, Outcome.REVIEW, facts, clock.now())
+    return account
+
+
+def _say(account: Account, *labels: str) -> Json:
+    answers = [
+        {"workerId": f"worker {i}", "answerContent": {"crowd-image-classifier": {"label": label}}}
+        for i, label in enumerate(labels)
+    ]
+    account.put(KEY, json.dumps({"humanAnswers": answers}).encode())
+    return lambda_handler(ANSWERS, Context())
+
+
+def test_a_label_that_people_agree_on_trains(asked: Account) -> None:
+    said = _say(asked, "scratch", "scratch", "dent")
+    assert said == {
+        "detection_id": DETECTION,
+        "agreement": "decided",
+        "label": "scratch",
+        "training_label": "scratch",
+        "completed": "2026-11-21T09:15:27.000Z",
+    }
+    assert lambda_handler(ANSWERS, Context()) == said
+
+
+@pytest.mark.parametrize(
+    ("labels", "agreement"),
+    [([], "undecided"), (["scratch", "dent"], "undecided"), (["None of the Above"], "none")],
+)
+def test_what_is_undecided_or_none_trains_nothing(
+    asked: Account, labels: list[str], agreement: str
+) -> None:
+    said = _say(asked, *labels)
+    assert (said["agreement"], said["label"], said["training_label"]) == (agreement, "", "")
+
+
+def test_what_the_object_holds_now_counts_however_late_its_event_comes(asked: Account) -> None:
+    _say(asked, "scratch")
+    assert _say(asked, "dent")["label"] == "dent"
+
+
+@pytest.mark.parametrize(("trains", "label"), [("false", ""), ("true", "scratch")])
+def test_a_sampled_answer_trains_where_the_operator_wants_it(
+    asked: Account, trains: str, label: str
+) -> None:
+    asked.set_parameter("Train-On-Sampled-Answers", trains)
+    detections.note(DETECTION, {"sampled": True})
+    said = _say(asked, "scratch")
+    assert (said["label"], said["training_label"]) == ("scratch", label)
+
+
+def test_a_label_that_nobody_may_choose_is_refused_with_a_way_out(asked: Account) -> None:
+    with pytest.raises(MalformedAnswerError, match="make a folder of that name"):
+        _say(asked, "rust")
+
+
+def test_answers_about_no_detection_of_ours_are_refused(asked: Account) -> None:
+    foreign = json.loads(json.dumps(ANSWERS).replace(f"detection-{DETECTION}", "somebody-elses"))
+    with pytest.raises(MalformedAnswerError, match="names no loop"):
+        lambda_handler(foreign, Context())
+
+
+def test_answers_about_a_detection_that_is_not_in_the_log_are_said_to_be_so(
+    account: Account,
+) -> None:
+    account.put("images_labeled_by_folder/scratch/1.jpg", b"\xff\xd8\xff")
+    with pytest.raises(NotFoundError):
+        _say(account, "scratch")

@@ -1,0 +1,43 @@
+"""ResendWaiting: whatever waited goes round again."""
+
+from functions.detect_labels.app import Input
+from functions.resend_waiting.app import lambda_handler
+from labelloop import clock
+from labelloop.aws import detections, model_registry
+from labelloop.domain.detections import Outcome, detection_id
+from labelloop.domain.images import ImageObject
+from labelloop.domain.messages import IMAGES_WAITING_ONCE
+from tests.unit.account import Account, Context
+
+
+def _wait(number: int, version_id: str | None = "v") -> str:
+    image = ImageObject("b", f"images_for_detection/{number}.jpg", version_id, "etag", 100 + number)
+    detection = detection_id(image)
+    detections.record_once(detection, Outcome.WAITING, image.__dict__, clock.now())
+    return detection
+
+
+def _sent(account: Account) -> list[str]:
+    """The detections that the messages in the queue lead to."""
+    events = account.queued_for_detection()
+    return sorted(detection_id(Input.model_validate(event).image()) for event in events)
+
+
+def test_every_waiting_image_comes_round_as_the_same_detection(account: Account) -> None:
+    waiting = [_wait(number) for number in range(23)] + [_wait(23, version_id=None)]
+    detections.record_once("f" * 32, Outcome.REVIEW, {"key": "a.jpg"}, clock.now())
+    for _ in range(2):
+        assert lambda_handler({}, Context()) == {"resent": 24}
+        assert _sent(account) == sorted(waiting)
+
+
+def test_when_nothing_waits_nothing_is_sent(account: Account) -> None:
+    assert lambda_handler({}, Context()) == {"resent": 0}
+    assert _sent(account) == []
+
+
+def test_the_operator_will_hear_of_it_again_should_images_wait_again(account: Account) -> None:
+    assert model_registry.begin_to_tell(IMAGES_WAITING_ONCE, "one")
+    model_registry.told(IMAGES_WAITING_ONCE)
+    lambda_handler({}, Context())
+    assert model_registry.begin_to_tell(IMAGES_WAITING_ONCE, "another")

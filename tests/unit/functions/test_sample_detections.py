@@ -1,0 +1,124 @@
+"""SampleDetections: every n-th detection goes to a person, counted without gaps."""
+
+from datetime import timedelta
+
+import pytest
+
+from functions.sample_detections.app import lambda_handler
+from labelloop import clock
+from labelloop.aws import detections, model_registry, review_tasks
+from labelloop.domain.detections import Outcome, human_loop_name
+from labelloop.errors import ChangedMeanwhileError, ConfigurationError
+from tests.unit.account import Account, Context, Json
+
+
+@pytest.fixture
+def sampled(account: Account) -> Account:
+    """An account in which every third detection is sampled."""
+    account.set_parameter("Human-Sampling-Interval", "3")
+    return account
+
+
+def _record(account: Account, count: int, outcome: Outcome = Outcome.CONFIDENT) -> list[str]:
+    """Detections a minute apart; the last one is settled."""
+    made = []
+    for _ in range(count):
+        account.clock.advance(60)
+        detection = f"{len(account.items('DetectionsTable')):032x}"
+        facts = {"bucket": account.bucket, "key": "a.jpg", "version_id": "v", "label": "cat"}
+        detections.record_once(detection, outcome, facts, clock.now())
+        made.append(detection)
+    account.clock.advance(301)
+    return made
+
+
+def _sample() -> Json:
+    return lambda_handler({}, Context())
+
+
+def _tasks(account: Account) -> set[str]:
+    return {item["task_id"]["S"] for item in account.items("ReviewTasksTable")}
+
+
+def test_every_third_detection_becomes_a_task_and_its_record_says_so(sampled: Account) -> None:
+    made = _record(sampled, 7)
+    assert _sample() == {"counted": 7, "sampled": 2}
+    assert _tasks(sampled) == {human_loop_name(made[2]), human_loop_name(made[5])}
+    record = detections.get(made[2])
+    assert record["sampled"] is True
+    assert record["human_loop"] == human_loop_name(made[2])
+
+
+def test_a_second_run_goes_on_where_the_first_one_ended(sampled: Account) -> None:
+    made = _record(sampled, 4)
+    _sample()
+    assert _sample() == {"counted": 0, "sampled": 0}
+    made += _record(sampled, 2)
+    assert _sample() == {"counted": 2, "sampled": 1}
+    assert _tasks(sampled) == {human_loop_name(made[2]), human_loop_name(made[5])}
+
+
+def test_a_run_that_died_before_its_position_was_kept_is_repeated_without_harm(
+    sampled: Account,
+) -> None:
+    _record(sampled, 4)
+    first = _sample()
+    tasks = sampled.items("ReviewTasksTable")
+    sampled.boto3("dynamodb").delete_item(
+        TableName="label-loop-ModelVersionsTable",
+        Key={"kind": {"S": "state"}, "name": {"S": "sampling"}},
+    )
+    assert _sample() == first
+    assert sampled.items("ReviewTasksTable") == tasks
+
+
+def test_what_came_in_the_last_minutes_is_left_for_the_next_run(sampled: Account) -> None:
+    _record(sampled, 3)
+    sampled.clock.advance(-301)
+    assert _sample()["counted"] < 3
+
+
+def test_what_was_rejected_or_waits_is_not_counted(sampled: Account) -> None:
+    _record(sampled, 3, Outcome.REJECTED)
+    _record(sampled, 3, Outcome.WAITING)
+    _record(sampled, 2, Outcome.REVIEW)
+    assert _sample() == {"counted": 2, "sampled": 0}
+
+
+def test_counting_goes_on_over_days_without_detections(sampled: Account) -> None:
+    _record(sampled, 2)
+    _sample()
+    sampled.clock.advance(timedelta(days=9).total_seconds())
+    _record(sampled, 1)
+    assert _sample() == {"counted": 1, "sampled": 1}
+
+
+def test_a_detection_that_was_doubtful_keeps_its_loop_and_is_no_sample(sampled: Account) -> None:
+    made = _record(sampled, 3, Outcome.REVIEW)
+    detections.note(made[2], {"human_loop": human_loop_name(made[2])})
+    assert _sample()["sampled"] == 1
+    assert "sampled" not in detections.get(made[2])
+
+
+def test_switched_off_it_does_nothing(sampled: Account) -> None:
+    sampled.set_parameter("Enable-Automatic-Human-Sampling", "false")
+    _record(sampled, 4)
+    assert _sample() == {"counted": 0, "sampled": 0}
+    assert _tasks(sampled) == set()
+
+
+def test_a_value_that_cannot_be_used_is_said(sampled: Account) -> None:
+    sampled.set_parameter("Human-Sampling-Interval", "every third")
+    with pytest.raises(ConfigurationError, match="Human-Sampling-Interval"):
+        _sample()
+
+
+def test_of_two_runs_at_once_one_keeps_its_position(sampled: Account) -> None:
+    _record(sampled, 4)
+    before = model_registry.sampling_position()
+    _sample()
+    after = model_registry.sampling_position()
+    with pytest.raises(ChangedMeanwhileError):
+        model_registry.move_sampling_position(before, after)
+    task = review_tasks.get(next(iter(_tasks(sampled))))
+    assert task.wanted == 1

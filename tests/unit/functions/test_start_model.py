@@ -1,0 +1,60 @@
+"""StartModel: begins to start a version, once."""
+
+import pytest
+
+from functions.start_model.app import lambda_handler
+from labelloop.errors import BusyError, QuotaExceededError
+from tests.unit.account import Account, Context, event, refuses, version, version_arn
+
+CANDIDATE = event("start_model.candidate")
+
+
+def _version(account: Account, status: str) -> None:
+    account.rekognition.answers["DescribeProjectVersions"] = lambda _: {
+        "ProjectVersionDescriptions": [version(CANDIDATE["version"], status)]
+    }
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "units"),
+    [
+        ("2", "1", {"MinInferenceUnits": 2}),
+        ("2", "4", {"MinInferenceUnits": 2, "MaxInferenceUnits": 4}),
+    ],
+)
+def test_it_starts_with_as_many_units_as_the_operator_wants_now(
+    account: Account, low: str, high: str, units: dict[str, int]
+) -> None:
+    account.set_parameter("Minimum-Inference-Units", low)
+    account.set_parameter("Maximum-Inference-Units", high)
+    _version(account, "TRAINING_COMPLETED")
+    account.rekognition.answers["StartProjectVersion"] = lambda _: {"Status": "STARTING"}
+    assert lambda_handler(CANDIDATE, Context()) == {
+        "version_arn": version_arn(CANDIDATE["version"]),
+        "give_up_after": "2026-11-21T10:15:27.000Z",
+    }
+    (request,) = account.rekognition.asked("StartProjectVersion")
+    assert request == {"ProjectVersionArn": version_arn(CANDIDATE["version"]), **units}
+
+
+@pytest.mark.parametrize("status", ["STARTING", "RUNNING"])
+def test_one_that_starts_or_runs_already_is_left_so(account: Account, status: str) -> None:
+    _version(account, status)
+    account.rekognition.answers["StartProjectVersion"] = refuses("ResourceInUseException")
+    assert lambda_handler(CANDIDATE, Context())["version_arn"]
+
+
+def test_one_that_is_stopping_is_tried_again_later(account: Account) -> None:
+    _version(account, "STOPPING")
+    account.rekognition.answers["StartProjectVersion"] = refuses("ResourceInUseException")
+    with pytest.raises(BusyError):
+        lambda_handler(CANDIDATE, Context())
+
+
+def test_the_accounts_limit_is_said_at_once(account: Account) -> None:
+    """botocore takes LimitExceededException for throttling, and would try for seconds."""
+    _version(account, "TRAINING_COMPLETED")
+    account.rekognition.answers["StartProjectVersion"] = refuses("LimitExceededException")
+    with pytest.raises(QuotaExceededError):
+        lambda_handler(CANDIDATE, Context())
+    assert len(account.rekognition.asked("StartProjectVersion")) == 1

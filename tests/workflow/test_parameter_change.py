@@ -1,0 +1,129 @@
+"""Each path through `statemachine/parameter_change.asl.yaml`: schedules follow parameters."""
+
+from typing import Any
+
+import pytest
+
+from local.launch import wait_for
+from tests.stack import Stack, refused
+
+FREQUENCY = "Automatic-Training-Poll-Frequency"
+ENABLED = "Enable-Automatic-Training"
+
+
+def put(stack: Stack, name: str, value: str) -> None:
+    stack.set_parameters({name: value}, wait=False)
+
+
+def wait_for_schedule(stack: Stack, name: str, expression: str, state: str) -> None:
+    wait_for(
+        lambda: stack.schedule(name) == (expression, state),
+        f"the schedule {name} to be {expression}, {state}",
+        timeout_s=20,
+    )
+
+
+def put_back_by_a_deployment(stack: Stack) -> None:
+    """Give a schedule what the template has, as CloudFormation does when it updates it."""
+    scheduler = stack.client("scheduler")
+    found = scheduler.get_schedule(Name=f"{stack.local.name}-training")
+    keep = ("Name", "GroupName", "Target", "FlexibleTimeWindow", "Description")
+    scheduler.update_schedule(
+        **{name: found[name] for name in keep if name in found},
+        ScheduleExpression="rate(600 minutes)",
+        State="ENABLED",
+    )
+
+
+@pytest.mark.parametrize(
+    ("schedule", "frequency", "enabled"),
+    [
+        ("training", FREQUENCY, ENABLED),
+        (
+            "sampling",
+            "Automatic-Human-Sampling-Frequency",
+            "Enable-Automatic-Human-Sampling",
+        ),
+    ],
+)
+def test_a_schedule_follows_its_parameters(
+    empty_stack: Stack, schedule: str, frequency: str, enabled: str
+) -> None:
+    put(empty_stack, frequency, "1440")
+    wait_for_schedule(empty_stack, schedule, "rate(1440 minutes)", "DISABLED")
+    put(empty_stack, enabled, "true")
+    wait_for_schedule(empty_stack, schedule, "rate(1440 minutes)", "ENABLED")
+    put(empty_stack, enabled, "false")
+    wait_for_schedule(empty_stack, schedule, "rate(1440 minutes)", "DISABLED")
+
+
+def test_one_minute_is_written_as_the_service_wants_it(empty_stack: Stack) -> None:
+    put(empty_stack, FREQUENCY, "1")
+    wait_for_schedule(empty_stack, "training", "rate(1 minutes)", "DISABLED")
+
+
+def test_a_deleted_parameter_counts_as_its_default(empty_stack: Stack) -> None:
+    put(empty_stack, FREQUENCY, "77")
+    wait_for_schedule(empty_stack, "training", "rate(77 minutes)", "DISABLED")
+    name = empty_stack.outputs["ParameterPrefix"] + FREQUENCY
+    empty_stack.client("ssm").delete_parameter(Name=name)
+    wait_for_schedule(empty_stack, "training", "rate(600 minutes)", "DISABLED")
+    empty_stack.client("ssm").put_parameter(Name=name, Value="600", Type="String")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(FREQUENCY, "0"), (FREQUENCY, "44641"), (FREQUENCY, "an hour"), (ENABLED, "maybe")],
+)
+def test_a_value_out_of_range_is_refused_where_it_is_typed(
+    empty_stack: Stack, name: str, value: str
+) -> None:
+    before = empty_stack.parameter(name), empty_stack.schedule("training")
+    code = refused(lambda: put(empty_stack, name, value))
+    assert code == "ParameterPatternMismatchException"
+    assert (empty_stack.parameter(name), empty_stack.schedule("training")) == before
+
+
+def test_a_deployment_keeps_the_operators_values_and_brings_the_schedules_into_line(
+    empty_stack: Stack,
+) -> None:
+    put(empty_stack, FREQUENCY, "33")
+    wait_for_schedule(empty_stack, "training", "rate(33 minutes)", "DISABLED")
+    put_back_by_a_deployment(empty_stack)
+    empty_stack.local.control("PUT", "stack", {"parameters": {"LogRetentionDays": "30"}})
+    wait_for_schedule(empty_stack, "training", "rate(33 minutes)", "DISABLED")
+    assert empty_stack.parameter(FREQUENCY) == "33"
+
+
+def test_once_an_hour_nothing_needs_an_event(empty_stack: Stack) -> None:
+    put(empty_stack, FREQUENCY, "44")
+    wait_for_schedule(empty_stack, "training", "rate(44 minutes)", "DISABLED")
+    put_back_by_a_deployment(empty_stack)
+    empty_stack.fire("ParameterCheckSchedule")
+    wait_for_schedule(empty_stack, "training", "rate(44 minutes)", "DISABLED")
+
+
+def fault(error: str, times: int) -> dict[str, Any]:
+    return {
+        "service": "scheduler",
+        "operation": "GetSchedule",
+        "function": "ApplyParameters",
+        "error": error,
+        "times": times,
+    }
+
+
+def test_throttling_is_retried(empty_stack: Stack) -> None:
+    with empty_stack.faults(fault("ThrottlingException", 4)):
+        execution = empty_stack.run("parameter_change")
+    assert execution.status == "SUCCEEDED"
+    assert execution.states == ("ApplyParameters", "Done")
+
+
+def test_what_cannot_be_done_is_told_to_the_operator(empty_stack: Stack) -> None:
+    with empty_stack.faults(fault("AccessDeniedException", -1)):
+        execution = empty_stack.run("parameter_change")
+    assert (execution.status, execution.error) == ("FAILED", "PermissionMissingError")
+    assert execution.states == ("ApplyParameters", "TellFailure", "Failed")
+    mails = empty_stack.operator_mails("workflow_failed")
+    assert [mail for mail in mails if execution.arn in mail["message"]]
