@@ -11,8 +11,8 @@ from typing import Any
 
 from labelloop.aws import model_registry, topics
 from labelloop.domain import messages
-from labelloop.entrypoint import Strict, task
-from labelloop.errors import InvalidRequestError
+from labelloop.entrypoint import Strict, logger, task
+from labelloop.errors import InvalidRequestError, LabelLoopError
 
 
 class Input(Strict):
@@ -44,5 +44,9 @@ def lambda_handler(request: Input) -> Output:
     except Exception:
         model_registry.forget_telling(request.once)
         raise
-    model_registry.told(request.once)
+    try:
+        model_registry.told(request.once)
+    except LabelLoopError:
+        # It has been sent: trying all of this again would send it again.
+        logger.exception("sent, but not noted", extra={"once": request.once})
     return Output(sent=True)

@@ -69,8 +69,9 @@ def _detect(version_arn: str, image: ImageObject, pace: Pace) -> list[Label]:
 
 
 def _spread(images: list[SplitImage]) -> list[SplitImage]:
-    step = max(1, len(images) // MOST_IMAGES)
-    return sorted(images, key=lambda image: (image.label, image.key))[::step][:MOST_IMAGES]
+    ordered = sorted(images, key=lambda image: (image.label, image.key))
+    count = min(MOST_IMAGES, len(ordered))
+    return [ordered[i * len(ordered) // count] for i in range(count)]
 
 
 def _object(image: SplitImage) -> ImageObject:

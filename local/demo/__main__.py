@@ -1,9 +1,9 @@
 """`python -m local.demo`: watch Label Loop improve a model on this machine, and see the figures."""
 
 import argparse
-import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,22 +11,22 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from local.demo import report
-from local.demo.application import REPOSITORY, Application, environment
+from local.demo.application import Application
 from local.demo.display import Display
 from local.demo.failure import DemoError
+from local.demo.results import Results
 from local.demo.story import Story
 from local.demo.visitor import UNREACHABLE
+from local.launch import ROOT
 
 DEFAULT_SEED = 1
 INTERRUPTED = 130
+DYING_TAKES_S = 0.5
 
 
 def main(arguments: Sequence[str]) -> int:
     """0 when version 2 is better than version 1 on images never shown, 1 when not."""
     options = _options(arguments)
-    kept = environment(os.environ)
-    os.environ.clear()
-    os.environ.update(kept)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     console = Console()
@@ -34,14 +34,12 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with application, Display(console) as display:
             story = Story(options.seed, application, display)
-            results = story.tell()
+            results = _tell(story, application)
     except KeyboardInterrupt:
         print("The demo was interrupted; the application is stopped.", file=sys.stderr)
         return INTERRUPTED
     except DemoError as error:
         return _failed(str(error), application)
-    except (BotoCoreError, ClientError, *UNREACHABLE) as error:
-        return _failed(f"A call to the application failed: {error}", application)
     page = report.html(results, story.pictures, display.times())
     options.report.write_text(page, encoding="utf-8")
     if console.is_terminal:
@@ -52,13 +50,23 @@ def main(arguments: Sequence[str]) -> int:
     return 0 if results.better else 1
 
 
+def _tell(story: Story, application: Application) -> Results:
+    """What the story came to. Raises DemoError, too where a call failed."""
+    try:
+        return story.tell()
+    except (BotoCoreError, ClientError, *UNREACHABLE) as error:
+        time.sleep(DYING_TAKES_S)
+        application.check()
+        raise DemoError(f"A call to the application failed: {error}") from error
+
+
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.demo", description=__doc__)
     parser.add_argument(
         "--seed", type=int, default=DEFAULT_SEED, help="draws other images (default %(default)s)"
     )
     parser.add_argument("--report", type=Path, default=Path("demo-report.html"))
-    parser.add_argument("--data-dir", type=Path, default=REPOSITORY / ".local" / "demo")
+    parser.add_argument("--data-dir", type=Path, default=ROOT / ".local" / "demo")
     return parser.parse_args(arguments)
 
 

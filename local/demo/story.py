@@ -80,9 +80,9 @@ class Story:
 
     def _start_application(self) -> None:
         with self._display.step("Start the application from template.yaml") as step:
-            self._application.start()
-            self._visitor = Visitor(self._application.stack)
-            step.say(f"deployed at {self._application.stack['endpoint']}")
+            stack = self._application.start()
+            self._visitor = Visitor(stack)
+            step.say(f"deployed at {stack.endpoint}")
 
     def _draw(self) -> None:
         with self._display.step("Draw images of bolts, gears, nuts and washers") as step:

@@ -15,11 +15,10 @@ from decimal import Decimal
 from http.client import HTTPException
 from typing import Any
 
-import boto3
-from boto3.dynamodb.conditions import Attr, Key
-from botocore.config import Config
+from boto3.dynamodb.types import TypeDeserializer
 
 from local.demo.failure import DemoError
+from local.launch import LocalStack
 
 UPLOADS_AT_ONCE = 4
 REVIEWER_EMAIL = "reviewer@example.com"
@@ -30,26 +29,13 @@ Record = Mapping[str, Any]
 class Visitor:
     """The operator of one stack: whoever has the account's credentials."""
 
-    def __init__(self, stack: Mapping[str, Any]) -> None:
-        self._outputs: Mapping[str, str] = stack["outputs"]
-        self._endpoint: str = stack["endpoint"]
-        session = boto3.Session(
-            aws_access_key_id="demo",
-            aws_secret_access_key="demo",  # noqa: S106 - the embedded runtime checks no signatures
-            region_name=stack["region"],
-        )
-        config = Config(
-            inject_host_prefix=False,
-            s3={"addressing_style": "path"},
-            max_pool_connections=UPLOADS_AT_ONCE,
-        )
-        options: dict[str, Any] = {"endpoint_url": self._endpoint, "config": config}
-        self._s3 = session.client("s3", **options)
-        self._ssm = session.client("ssm", **options)
-        self._cognito = session.client("cognito-idp", **options)
-        tables = session.resource("dynamodb", **options)
-        self._detections = tables.Table(self._outputs["DetectionsTable"])
-        self._versions = tables.Table(self._outputs["ModelVersionsTable"])
+    def __init__(self, stack: LocalStack) -> None:
+        self._outputs = stack.outputs
+        self._endpoint = stack.endpoint
+        self._s3 = stack.client("s3")
+        self._ssm = stack.client("ssm")
+        self._cognito = stack.client("cognito-idp")
+        self._dynamodb = stack.client("dynamodb")
 
     def upload(self, files: Iterable[tuple[str, bytes]]) -> None:
         """Put (key, content) into the bucket, some at a time."""
@@ -68,18 +54,36 @@ class Visitor:
 
     def detections(self, prefix: str) -> list[Record]:
         """The inference log's records of the images whose keys begin so."""
-        return _all(self._detections.scan, FilterExpression=Attr("key").begins_with(prefix))
+        return self._items(
+            "scan",
+            TableName=self._outputs["DetectionsTable"],
+            FilterExpression="begins_with(#key, :prefix)",
+            ExpressionAttributeNames={"#key": "key"},
+            ExpressionAttributeValues={":prefix": {"S": prefix}},
+        )
 
     def versions(self) -> list[Record]:
         """What is known of every model version, the oldest first."""
-        found = _all(self._versions.query, KeyConditionExpression=Key("kind").eq("version"))
+        found = self._items(
+            "query",
+            TableName=self._outputs["ModelVersionsTable"],
+            KeyConditionExpression="kind = :kind",
+            ExpressionAttributeValues={":kind": {"S": "version"}},
+        )
         return sorted(found, key=lambda version: version["number"])
 
     def deployed(self) -> str | None:
         """The version that serves."""
-        answer = self._versions.get_item(Key={"kind": "state", "name": "deployed"})
-        version: str | None = answer.get("Item", {}).get("version")
-        return version
+        answer = self._dynamodb.get_item(
+            TableName=self._outputs["ModelVersionsTable"],
+            Key={"kind": {"S": "state"}, "name": {"S": "deployed"}},
+        )
+        return _plain(answer["Item"])["version"] if "Item" in answer else None
+
+    def _items(self, operation: str, **request: Any) -> list[Record]:
+        """Every item on every page."""
+        pages = self._dynamodb.get_paginator(operation).paginate(**request)
+        return [_plain(item) for page in pages for item in page["Items"]]
 
     def inbox(self) -> list[Record]:
         """The operator's e-mails, the oldest first."""
@@ -165,18 +169,15 @@ UNREACHABLE = (OSError, HTTPException)
 """What the calls over HTTP raise when the application is not there any more."""
 
 
-def _all(ask: Any, **request: Any) -> list[Record]:
-    """Every item on every page, numbers as Python's own."""
-    found: list[Record] = []
-    while True:
-        page = ask(**request)
-        found += [{name: _plain(value) for name, value in item.items()} for item in page["Items"]]
-        if "LastEvaluatedKey" not in page:
-            return found
-        request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An item's values, numbers as Python's own."""
+    return {name: _number(_deserializer.deserialize(value)) for name, value in item.items()}
 
 
-def _plain(value: Any) -> Any:
+def _number(value: Any) -> Any:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     return value
+
+
+_deserializer = TypeDeserializer()

@@ -139,6 +139,8 @@ def _dynamic_shape(text: str, given: Shape) -> Shape:
     if text.startswith("$") and not text.startswith("$$"):
         shape = _at(given, text)
         return VALUE if shape is None else shape
+    if text.startswith("States.StringToJson($"):
+        return ANYTHING
     merged = re.match(r"States\.JsonMerge\(States\.StringToJson\('(.*?)'\)", text)
     return _shape_of(json.loads(merged[1])) if merged else VALUE
 

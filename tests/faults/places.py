@@ -99,7 +99,9 @@ def kinds(stack: Stack, run: Callable[[], object]) -> Counter[Kind]:
     )
 
 
-def places(stack: Stack, make: Callable[[], Uploaded], run: Callable[[Uploaded], object]) -> list[Place]:
+def places(
+    stack: Stack, make: Callable[[], Uploaded], run: Callable[[Uploaded], object]
+) -> list[Place]:
     """Every call of the path that ``run`` takes with an image that ``make`` makes."""
     first = make()
     known = kinds(stack, lambda: run(first))
@@ -131,5 +133,9 @@ def all_at_once(stack: Stack, orders: list[Order]) -> Iterator[None]:
     with stack.faults(*orders):
         yield
         left = stack.local.control("GET", "faults")
-    missed = [order for order in left if not order["fired"]]
+    missed = [
+        f"{order['function'] or 'state machine'}: {order['service']}.{order['operation']}"
+        for order in left
+        if not order["fired"]
+    ]
     assert not missed, f"these calls were never made: {missed}"

@@ -95,9 +95,7 @@ def test_an_answer_that_was_not_handed_on_is_handed_on_by_the_next_visitor(
         upload.detection_id, **FAILURES["caller killed before"]
     )
     with all_at_once(serving_stack, [write]):
-        status, _ = reviewer.ask(
-            "POST", f"/review/tasks/{upload.task_id}/answer", {"label": LABEL}
-        )
+        status, _ = reviewer.ask("POST", f"/review/tasks/{upload.task_id}/answer", {"label": LABEL})
         assert status == 500
     # The answer is kept, and nobody is asked again.
     assert len(serving_stack.task(upload)["answers"]) == 1
@@ -118,9 +116,11 @@ def test_answers_that_are_reported_again_and_late_change_nothing(
     copies = _copies(serving_stack, uploads)
     records = [serving_stack.record(upload) for upload in uploads]
     for upload in uploads:
-        content = serving_stack.client("s3").get_object(
-            Bucket=serving_stack.bucket, Key=_answers(serving_stack, upload)[0]
-        )["Body"].read()
+        content = (
+            serving_stack.client("s3")
+            .get_object(Bucket=serving_stack.bucket, Key=_answers(serving_stack, upload)[0])["Body"]
+            .read()
+        )
         serving_stack.upload(_answers(serving_stack, upload)[0], content)
     serving_stack.wait_until_idle()
     assert _copies(serving_stack, uploads) == copies

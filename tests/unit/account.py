@@ -15,6 +15,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 from moto import mock_aws
 from moto.core.models import botocore_stubber
 
@@ -105,12 +106,12 @@ class Wire:
         self, event_name: str, request: AWSPreparedRequest, **others: Any
     ) -> AWSResponse | None:
         operation = _text(request.headers["X-Amz-Target"]).split(".")[1]
-        content: Json = json.loads(request.body or b"{}")
+        content: Json = json.loads(request.body if isinstance(request.body, bytes) else b"{}")
         if operation not in self.answers and self.otherwise is None:
             made: AWSResponse | None = botocore_stubber(event_name, request, **others)
             return made
         self.requests.append((operation, content))
-        status, headers = 200, {"Content-Type": "application/x-amz-json-1.1"}
+        status, headers = 200, HTTPHeaders()
         try:
             if operation in self.answers:
                 answer = self.answers[operation](content)
@@ -188,9 +189,7 @@ class Account:
 
     def read(self, key: str) -> bytes:
         """An object's content."""
-        body: bytes = (
-            self.boto3("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read()
-        )
+        body: bytes = self.boto3("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read()
         return body
 
     def items(self, table: str) -> list[Json]:
@@ -268,12 +267,8 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=inbox)
     detection_queue = sqs.create_queue(QueueName="detection")["QueueUrl"]
 
-    emulator = RekognitionService(
-        _Bucket(s3), standing, tmp_path, REGION, ACCOUNT_ID
-    )
-    project_arn = str(
-        emulator.handle("CreateProject", {"ProjectName": "label-loop"})["ProjectArn"]
-    )
+    emulator = RekognitionService(_Bucket(s3), standing, tmp_path, REGION, ACCOUNT_ID)
+    project_arn = str(emulator.handle("CreateProject", {"ProjectName": "label-loop"})["ProjectArn"])
     variables = {
         Variable.ALLOW_NEW_LABELS: "false",
         Variable.ANSWERS_QUEUE_ARN: f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:answers",

@@ -13,7 +13,7 @@
       |   + InvalidImageError          the service will never take this image
       |   + NotAllowedError            the person who asks may not do this
       |   + NotFoundError              what was asked for does not exist
-      |   + ObjectUnreadableError      the service cannot read an object: gone, or not permitted
+      |   + ObjectUnreadableError      the service cannot read an object: gone or not permitted
       |   + PermissionMissingError     a role lacks a permission
       |   + TookTooLongError           the service was given more time than it ever needs
       |   + QuotaExceededError         an account's limit is reached
@@ -80,7 +80,7 @@ class NotFoundError(RefusedError):
 
 
 class ObjectUnreadableError(RefusedError):
-    """The service cannot read an object: it is gone, or not permitted."""
+    """The service cannot read an object: gone or not permitted."""
 
 
 class PermissionMissingError(RefusedError):

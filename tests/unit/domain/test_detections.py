@@ -16,7 +16,7 @@ keys = st.text(min_size=1, max_size=40)
 
 
 def _image(**changes: object) -> ImageObject:
-    return ImageObject(**{**IMAGE.__dict__, **changes})  # type: ignore[arg-type]
+    return ImageObject(**{**IMAGE.__dict__, **changes})
 
 
 def test_one_object_version_is_one_detection_whatever_else_its_event_says() -> None:
@@ -44,7 +44,9 @@ def test_a_human_loops_name_is_one_that_a2i_takes_and_leads_back(key: str, versi
     assert detections.detection_of_loop(name) == detection
 
 
-@pytest.mark.parametrize("name", ["", "detection", "detection-", "detection-1234", "label-" + "a" * 32])
+@pytest.mark.parametrize(
+    "name", ["", "detection", "detection-", "detection-1234", "label-" + "a" * 32]
+)
 def test_a_loop_of_another_kind_is_about_no_detection(name: str) -> None:
     assert detections.detection_of_loop(name) is None
 

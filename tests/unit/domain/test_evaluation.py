@@ -63,7 +63,9 @@ def _line(source: str, truth: str, said: list[tuple[str, float]], suffix: str = 
         "rekognition-custom-labels-training-0-metadata": {"class-name": truth, "confidence": 1.0},
     }
     for position, (label, confidence) in enumerate(said):
-        name = "rekognition-custom-labels-evaluation" + (suffix if position == 0 else f"-{position}")
+        name = "rekognition-custom-labels-evaluation" + (
+            suffix if position == 0 else f"-{position}"
+        )
         entry[name] = 1
         entry[f"{name}-metadata"] = {"class-name": label, "confidence": confidence}
     return json.dumps(entry).encode()

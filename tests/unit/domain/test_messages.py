@@ -18,7 +18,12 @@ CAUSE = json.dumps(
 )
 FACTS: dict[str, dict[str, Any]] = {
     "training_started": {"version": "v2", "new_images": 12, "train_images": 90, "test_images": 1},
-    "model_deployed": {"version": "v2", "previous": "v1", "reasons": ["It is better."], "resent": 1},
+    "model_deployed": {
+        "version": "v2",
+        "previous": "v1",
+        "reasons": ["It is better."],
+        "resent": 1,
+    },
     "model_rejected": {"version": "v2", "reasons": ["It is worse."], "report": "evaluation/v2"},
     "untrainable": {"cause": CAUSE},
     "training_failed": {"version": "v2", "error": "BusyError", "cause": CAUSE},
@@ -92,9 +97,10 @@ def test_a_message_says_what_is_so(kind: str, changes: dict[str, Any], text: str
 
 def test_why_a_model_was_promoted_is_a_list() -> None:
     facts = {**FACTS["model_deployed"], "reasons": ["It is better.", "It is right more often."]}
-    assert "Why:\n- It is better.\n- It is right more often." in messages.to_operator(
-        "model_deployed", facts
-    ).text
+    assert (
+        "Why:\n- It is better.\n- It is right more often."
+        in messages.to_operator("model_deployed", facts).text
+    )
 
 
 @pytest.mark.parametrize(

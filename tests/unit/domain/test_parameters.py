@@ -61,7 +61,7 @@ def test_a_pattern_accepts_exactly_the_numbers_in_the_range(name: str) -> None:
     near = range(max(0, low - 20), min(high, low + 2000))
     far = range(max(low, high - 2000), high + 2000)
     powers = [10**n + d for n in range(1, 8) for d in (-1, 0, 1)]
-    every = range(0, high + 20) if high <= 50_000 else range(0, high, 997)
+    every = range(high + 20) if high <= 50_000 else range(0, high, 997)
     for number in {*near, *far, *powers, *every}:
         assert bool(pattern.fullmatch(str(number))) == (low <= number <= high), number
 
@@ -75,7 +75,8 @@ def test_a_number_is_accepted_when_it_is_in_the_range(data: st.DataObject, name:
 
 @pytest.mark.parametrize("name", BY_NAME)
 @pytest.mark.parametrize(
-    "text", ["", " ", "yes", "True", "1,5", "1e1", "+1", "0x1", "٣", "NaN", "1\n", " 1", "1 ", "007"]
+    "text",
+    ["", " ", "yes", "True", "1,5", "1e1", "+1", "0x1", "٣", "NaN", "1\n", " 1", "1 ", "007"],
 )
 def test_what_is_not_spelt_like_a_value_is_refused_by_every_parameter(name: str, text: str) -> None:
     assert not BY_NAME[name].accepts(text)

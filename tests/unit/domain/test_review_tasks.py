@@ -73,7 +73,9 @@ def test_a_late_answer_counts_while_nobody_else_has_the_task() -> None:
 def test_a_late_answer_does_not_push_away_somebody_elses_claim() -> None:
     task = _task().claimed("ann", NOW)
     later = NOW + 2 * LEASE
-    taken = replace(task.claimed("bob", later), claims={**task.claims, **task.claimed("bob", later).claims})
+    taken = replace(
+        task.claimed("bob", later), claims={**task.claims, **task.claimed("bob", later).claims}
+    )
     with pytest.raises(InvalidRequestError, match="ran out"):
         taken.answered("ann", "cat", later)
 

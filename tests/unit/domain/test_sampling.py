@@ -1,5 +1,7 @@
 """labelloop.domain.sampling: every n-th, without gaps, over any number of runs."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,7 +42,7 @@ def test_counting_in_one_go_or_in_many_comes_to_the_same(
     borders = [0, *sorted(min(cut, count) for cut in cuts), count]
     taken: list[str] = []
     position = START
-    for begin, end in zip(borders, borders[1:], strict=False):
+    for begin, end in pairwise(borders):
         part, position = sampling.take(keys[begin:end], position, interval)
         taken += part
     assert (taken, position) == at_once

@@ -140,7 +140,9 @@ def test_content_is_known_by_its_beginning_and_its_length() -> None:
     assert splits.content_id(b"y" + beginning[1:], 200_000) != same
 
 
-@given(st.dictionaries(st.integers(0, 99).map(lambda i: _contents(1, i)[0]), st.sampled_from(Split)))
+@given(
+    st.dictionaries(st.integers(0, 99).map(lambda i: _contents(1, i)[0]), st.sampled_from(Split))
+)
 def test_the_ledger_is_read_as_it_was_written(decided: dict[str, Split]) -> None:
     assert splits.read_ledger(splits.write_ledger(decided)) == decided
 

@@ -1,7 +1,6 @@
 """DispatchEvents: one execution a message, at a pace that the model bears."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,11 +13,10 @@ IMAGES = event("dispatch_events.images")
 
 
 @pytest.fixture(autouse=True)
-def fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """A container that has found a high rate."""
     for queue in app._paces:
         monkeypatch.setitem(app._paces, queue, Pace(rate_per_s=1000.0))
-    yield
 
 
 def _batch(account: Account, case: str = "images") -> Json:

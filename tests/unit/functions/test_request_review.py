@@ -7,7 +7,7 @@ from labelloop import clock
 from labelloop.aws import detections, review_tasks
 from labelloop.domain.detections import Outcome, human_loop_name
 from labelloop.errors import NotFoundError
-from tests.unit.account import Account, Context, event
+from tests.unit.account import Account, Context, Json, event
 
 DOUBTFUL = event("request_review.doubtful")
 DETECTION = DOUBTFUL["detection_id"]
@@ -15,7 +15,7 @@ DETECTION = DOUBTFUL["detection_id"]
 
 def test_a_task_is_made_once_and_keeps_what_happened_to_it(account: Account) -> None:
     loop = human_loop_name(DETECTION)
-    facts = {"bucket": "b", "key": "a.jpg", "version_id": "v", "label": "cat"}
+    facts: Json = {"bucket": "b", "key": "a.jpg", "version_id": "v", "label": "cat"}
     facts |= {"confidence_pct": 12.5, "human_loop": loop}
     detections.record_once(DETECTION, Outcome.REVIEW, facts, clock.now())
     assert lambda_handler(DOUBTFUL, Context()) == {"human_loop": loop, "created": True}

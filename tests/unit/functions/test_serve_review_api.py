@@ -77,9 +77,14 @@ def test_a_person_is_given_the_oldest_task_with_the_picture_and_the_labels(queue
 
 
 def test_nobody_sees_what_the_model_or_others_said(queue: Account) -> None:
-    shown = json.dumps(_next())
-    assert "42" not in shown.replace(_next()["image_url"], "")
-    assert "suggested" not in shown
+    assert set(_next()) == {
+        "task_id",
+        "image_url",
+        "file_name",
+        "labels",
+        "none",
+        "lease_until",
+    }
 
 
 def test_two_people_get_two_tasks_and_a_third_gets_none(queue: Account) -> None:
@@ -128,7 +133,11 @@ def test_none_of_the_labels_is_an_answer(queue: Account) -> None:
 def test_a_tie_asks_one_more_and_only_then_is_it_handed_on(account: Account) -> None:
     account.put("images_labeled_by_folder/scratch/1.jpg", b"\xff\xd8\xff")
     task = _add(account, 1, wanted=2)
-    for person, case, complete in ((ANN, "answer", False), (BOB, "none", False), (CHO, "none", True)):
+    for person, case, complete in (
+        (ANN, "answer", False),
+        (BOB, "none", False),
+        (CHO, "none", True),
+    ):
         assert _next(person)["task_id"] == task
         assert _ask(case, person, task)[1]["complete"] is complete
         assert bool(_outputs(account)) is complete
@@ -138,14 +147,19 @@ def test_a_tie_asks_one_more_and_only_then_is_it_handed_on(account: Account) -> 
 def test_a_person_who_has_answered_many_tasks_still_gets_the_next_one(account: Account) -> None:
     """Tasks that wait for a second reviewer are the oldest in the queue: more than one page."""
     account.put("images_labeled_by_folder/scratch/1.jpg", b"\xff\xd8\xff")
-    for number in range(28):
+    account.hook(
+        "dynamodb",
+        "provide-client-params.dynamodb.Query",
+        lambda params, **_: {**params, "Limit": 2},
+    )
+    for number in range(5):
         _add(account, number, wanted=2)
     seen = set()
-    for _ in range(28):
+    for _ in range(5):
         task = _next(ANN)["task_id"]
         _ask("answer", ANN, task)
         seen.add(task)
-    assert len(seen) == 28
+    assert len(seen) == 5
     assert _ask("next", ANN) == (204, None)
 
 

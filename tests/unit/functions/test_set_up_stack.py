@@ -118,7 +118,8 @@ def test_an_operators_value_that_came_between_reading_and_writing_is_put_back(
 ) -> None:
     """Parameter Store has no conditional write."""
     account.set_parameter("Minimum-F1-Score", "0.50")
-    ssm, changed = account.boto3("ssm"), []
+    ssm = account.boto3("ssm")
+    changed: list[bool] = []
 
     def operator_is_faster(params: Json, **_: Any) -> None:
         if params["Name"].endswith("Minimum-F1-Score") and not changed:

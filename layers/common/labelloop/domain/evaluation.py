@@ -84,7 +84,7 @@ class Comparison:
 
     @property
     def gain(self) -> Fraction:
-        """The candidate's accuracy minus the champion's, exactly: 14 of 20 less 12 of 20 is 1/10."""
+        """The candidate's accuracy minus the champion's, exactly: 0.7 - 0.6 is 0.1."""
         return Fraction(self.only_candidate_right - self.only_champion_right, self.shared_images)
 
     @property

@@ -39,7 +39,7 @@ def _message(subject: str, paragraphs: list[str], data: Mapping[str, Any]) -> Me
 
 
 def subject_line(text: str) -> str:
-    """The text as SNS takes it for a subject: what is not printable ASCII becomes question marks."""
+    """The text as SNS takes it for a subject: printable ASCII, all else as question marks."""
     words = " ".join(text.split())
     one_line = "".join(sign if " " <= sign <= "~" else "?" for sign in words)
     if len(one_line) <= SUBJECT_CHARACTERS:

@@ -1,0 +1,371 @@
+"""Training, deployment and the stack's end, when calls fail for a while or for good.
+
+The tests of this file share a stack and its two versions of a model; the last one deletes what it
+has set up, so they run in the order in which they stand here.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+
+from local.launch import ROOT, wait_for
+from tests import images
+from tests.faults.places import FAILURES, Kind, all_at_once, kinds
+from tests.stack import Execution, Stack, launched, train_first_model
+
+SHORT_TIMEOUT_S = 60
+"""SetUpStack's timeout in this stack: less than what it wants to have left, so that every look at
+the models is the last of its invocation."""
+
+TIME_SCALE = 200
+START = Kind("StartModel", "rekognition", "StartProjectVersion")
+DETECT = Kind("VerifyModel", "rekognition", "DetectCustomLabels")
+SWITCH = Kind("SwitchModel", "dynamodb", "PutItem")
+STOP = Kind("StopModel", "rekognition", "StopProjectVersion")
+NO_SUCH_KEY = {"error": "NoSuchKey", "status": 404}
+
+FIRST_TRAINING: list[Kind] = []
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack whose first model serves, after a clean run."""
+    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    folder = tmp_path_factory.mktemp("template")
+    for source in ("functions", "layers", "statemachine"):
+        (folder / source).symlink_to(ROOT / source)
+    before, set_up, after = text.partition("  SetUpStackFunction:\n")
+    after = after.replace("Timeout: 900", f"Timeout: {SHORT_TIMEOUT_S}", 1)
+    template = folder / "template.yaml"
+    template.write_text(before + set_up + after, encoding="utf-8")
+    with launched(template=template, time_scale=TIME_SCALE) as stack:
+        FIRST_TRAINING[:] = sorted(kinds(stack, lambda: train_first_model(stack)))
+        yield stack
+
+
+@pytest.fixture(autouse=True)
+def in_order(stack: Stack) -> Iterator[None]:
+    """Whatever a test has left running beside the model that serves is stopped after it."""
+    yield
+    stack.local.control("DELETE", "faults")
+    rekognition = stack.client("rekognition")
+
+    def only_one_runs() -> bool:
+        for entry in rekognition.describe_project_versions(ProjectArn=stack.outputs["ProjectArn"])[
+            "ProjectVersionDescriptions"
+        ]:
+            arn = entry["ProjectVersionArn"]
+            if entry["Status"] == "RUNNING" and arn.split("/")[3] != stack.deployed():
+                rekognition.stop_project_version(ProjectVersionArn=arn)
+        return _active(stack) <= {stack.deployed()}
+
+    wait_for(only_one_runs, "one model at most", 20)
+
+
+# --- Failures that pass ---------------------------------------------------------------------------
+
+
+def test_a_training_whose_every_call_fails_at_first_ends_well_and_is_told_once(
+    stack: Stack,
+) -> None:
+    assert {kind.function for kind in FIRST_TRAINING} >= {
+        "CheckNewImages",
+        "PrepareTraining",
+        "ReplaceDataset",
+        "StartTraining",
+        "EvaluateModel",
+        "StartModel",
+        "VerifyModel",
+        "SwitchModel",
+        "ResendWaiting",
+        "NotifyOperator",
+        "",
+    }
+    first = stack.deployed()
+    stack.label(dict.fromkeys(images.LABELS, 2))
+    orders = []
+    for kind in FIRST_TRAINING:
+        error = "ServiceException" if kind.service == "lambda" else "InternalServerError"
+        errors = [error]
+        if kind.service in {"lambda", "rekognition"}:
+            # Those that have quotas for it. The SDK waits half a second before it tries again,
+            # the same for all services, so not every one of them is throttled here.
+            errors += [
+                "TooManyRequestsException" if kind.service == "lambda" else "ThrottlingException"
+            ]
+        # With this status the SDK takes no error for a passing one but throttling: the function
+        # fails, and the state machine tries again.
+        orders += [
+            kind.order(error=error, status=400, after=number) for number, error in enumerate(errors)
+        ]
+    with all_at_once(stack, orders):
+        execution = stack.run("model_training", {"force": True})
+    assert execution.status == "SUCCEEDED", (execution, stack.operator_mails())
+    second = stack.deployed()
+    assert second not in {None, first} and _active(stack) == {second}
+    assert _is_unlocked(stack)
+    for news in ("training_started", "model_deployed"):
+        mails = stack.operator_mails(news)
+        assert len([mail for mail in mails if str(second) in mail["subject"]]) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "failure"),
+    [
+        (DETECT, "caller killed before"),
+        (SWITCH, "caller killed before"),
+        (SWITCH, "caller killed after"),
+        (SWITCH, "answer lost"),
+        (STOP, "caller killed after"),
+        (Kind("NotifyOperator", "dynamodb", "PutItem"), "caller killed after"),
+        (Kind("NotifyOperator", "dynamodb", "PutItem"), "answer lost"),
+    ],
+    ids=str,
+)
+def test_a_deployment_goes_on_after_a_crash(stack: Stack, kind: Kind, failure: str) -> None:
+    candidate = _other_version(stack)
+    with all_at_once(stack, [kind.order(**FAILURES[failure])]):
+        execution, mails = _deploy(stack, candidate)
+    assert execution.status == "SUCCEEDED"
+    assert [mail["attributes"]["kind"] for mail in mails] == ["model_deployed"]
+    assert stack.deployed() == candidate
+    assert _active(stack) == {candidate}
+    assert _is_unlocked(stack)
+
+
+def test_a_switch_that_cannot_be_shown_is_a_switch_all_the_same(stack: Stack) -> None:
+    candidate = _other_version(stack)
+    show = Kind("SwitchModel", "ssm", "PutParameter").order(**FAILURES["refused"], times=-1)
+    with all_at_once(stack, [show]):
+        execution, mails = _deploy(stack, candidate)
+    assert (execution.status, stack.deployed(), len(mails)) == ("SUCCEEDED", candidate, 1)
+    assert _active(stack) == {candidate}
+
+
+def test_a_lock_that_could_not_be_given_back_is_taken_from_the_dead(stack: Stack) -> None:
+    with stack.faults(Kind("", "dynamodb", "DeleteItem").order(**FAILURES["refused"], times=-1)):
+        stack.run("model_training", {"deploy": stack.deployed()})
+    assert not _is_unlocked(stack)
+    candidate = _other_version(stack)
+    execution, _ = _deploy(stack, candidate)
+    assert (execution.status, stack.deployed()) == ("SUCCEEDED", candidate)
+    assert _is_unlocked(stack)
+
+
+# --- Failures that stay ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "failure"),
+    [
+        (
+            Kind("StartModel", "rekognition", "StartProjectVersion"),
+            {"error": "LimitExceededException"},
+        ),
+        (
+            Kind("StartModel", "rekognition", "StartProjectVersion"),
+            {"error": "ResourceInUseException"},
+        ),
+        (Kind("DescribeVersion", "rekognition", "DescribeProjectVersions"), FAILURES["refused"]),
+        (Kind("VerifyModel", "s3", "GetObject"), {"error": "NoSuchKey", "status": 404}),
+        (
+            Kind("VerifyModel", "rekognition", "DetectCustomLabels"),
+            FAILURES["caller killed before"],
+        ),
+        (SWITCH, FAILURES["refused"]),
+    ],
+    ids=str,
+)
+def test_a_deployment_that_fails_leaves_the_champion_serving_alone_and_is_told_once(
+    stack: Stack, kind: Kind, failure: Mapping[str, Any]
+) -> None:
+    champion, candidate = stack.deployed(), _other_version(stack)
+    with all_at_once(stack, [kind.order(**failure, times=-1)]):
+        execution, mails = _deploy(stack, candidate)
+    assert execution.status == "FAILED"
+    assert stack.deployed() == champion
+    wait_for(lambda: _active(stack) == {champion}, "the candidate's end", 10)
+    assert [mail["attributes"]["kind"] for mail in mails] == ["deployment_failed"]
+    assert _is_unlocked(stack)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [Kind("ResendWaiting", "dynamodb", "Query"), STOP],
+    ids=str,
+)
+def test_what_fails_after_the_switch_is_told_once_and_the_new_champion_serves(
+    stack: Stack, kind: Kind
+) -> None:
+    candidate = _other_version(stack)
+    with all_at_once(stack, [kind.order(**FAILURES["refused"], times=-1)]):
+        execution, mails = _deploy(stack, candidate)
+    assert execution.status == "FAILED"
+    assert stack.deployed() == candidate and candidate in _active(stack)
+    assert [mail["attributes"]["kind"] for mail in mails] == ["after_switch_failed"]
+    assert _is_unlocked(stack)
+
+
+def test_images_whose_training_failed_are_trained_on_when_the_cause_is_mended(
+    stack: Stack,
+) -> None:
+    champion = stack.deployed()
+    new = stack.label(dict.fromkeys(images.LABELS, 2))
+    for kind, failure in (
+        (Kind("PrepareTraining", "s3", "PutObject"), FAILURES["refused"]),
+        (Kind("ReplaceDataset", "rekognition", "CreateDataset"), FAILURES["refused"]),
+        (Kind("StartTraining", "rekognition", "CreateProjectVersion"), FAILURES["refused"]),
+        (Kind("EvaluateModel", "s3", "GetObject"), NO_SUCH_KEY),
+    ):
+        told = len(stack.operator_mails("training_failed"))
+        with all_at_once(stack, [kind.order(**failure, times=-1)]):
+            execution = stack.run("model_training", {"force": True})
+        assert execution.status == "FAILED"
+        assert len(stack.operator_mails("training_failed")) == told + 1
+        assert (stack.deployed(), _active(stack)) == (champion, {champion})
+        assert _is_unlocked(stack)
+    with_minimum = {"Enable-Automatic-Training": "true", "Minimum-Untrained-Images": str(len(new))}
+    with stack.parameters(with_minimum):
+        # As the schedule asks: it counts for itself whether there is anything to learn.
+        execution = stack.run("model_training")
+    assert execution.status == "SUCCEEDED"
+    assert stack.deployed() not in {None, champion}, stack.operator_mails()
+    index = (
+        stack.client("s3")
+        .get_object(Bucket=stack.bucket, Key=f"manifests/training/{stack.deployed()}/index.jsonl")[
+            "Body"
+        ]
+        .read()
+        .decode()
+    )
+    assert all(upload.key in index for upload in new)
+
+
+# --- The custom resource --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def cloudformation() -> Iterator["CloudFormation"]:
+    """Somebody to whom the custom resource answers."""
+    receiver = CloudFormation()
+    yield receiver
+    receiver.close()
+
+
+class CloudFormation:
+    """Asks the stack's custom resource, and keeps the answers to each request."""
+
+    def __init__(self) -> None:
+        self.answers: list[Mapping[str, Any]] = []
+        answers = self.answers
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_PUT(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                answers.append(json.loads(body))
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = HTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        """Take no more answers."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def ask(self, stack: Stack, request_type: str, timeout_s: float = 30.0) -> Mapping[str, Any]:
+        """The answer to a request."""
+        self.answers.clear()
+        event = {
+            "RequestType": request_type,
+            "ResponseURL": f"http://127.0.0.1:{self._server.server_port}/",
+            "StackId": "stack",
+            "RequestId": f"{request_type} {time.monotonic()}",
+            "LogicalResourceId": "Setup",
+            "PhysicalResourceId": stack.outputs["ProjectArn"],
+            "ResourceProperties": {"ProjectName": stack.local.name},
+        }
+        stack.client("lambda").invoke(
+            FunctionName=stack.physical_id("SetUpStackFunction"), Payload=json.dumps(event).encode()
+        )
+        wait_for(lambda: self.answers, f"the answer to {request_type}", timeout_s)
+        (answer,) = self.answers
+        assert answer["RequestId"] == event["RequestId"]
+        return answer
+
+
+def _set_up_calls(stack: Stack, ask: Callable[[], object]) -> list[Kind]:
+    return [kind for kind in sorted(kinds(stack, ask)) if kind.function == "SetUpStack"]
+
+
+def test_cloudformation_has_its_answer_wherever_an_update_fails(
+    stack: Stack, cloudformation: CloudFormation
+) -> None:
+    found = _set_up_calls(stack, lambda: cloudformation.ask(stack, "Update"))
+    assert len(found) >= 4
+    for kind in found:
+        with all_at_once(stack, [kind.order(**FAILURES["refused"], times=-1)]):
+            answer = cloudformation.ask(stack, "Update")
+        assert answer["Status"] == "FAILED" and "PermissionMissingError" in answer["Reason"], kind
+        assert answer["PhysicalResourceId"] == stack.outputs["ProjectArn"]
+    with all_at_once(stack, [kind.order(**FAILURES["throttled"]) for kind in found]):
+        assert cloudformation.ask(stack, "Update")["Status"] == "SUCCESS"
+
+
+def test_a_deletion_that_may_not_stop_a_model_says_so(
+    stack: Stack, cloudformation: CloudFormation
+) -> None:
+    for operation in ("DescribeProjectVersions", "StopProjectVersion"):
+        kind = Kind("SetUpStack", "rekognition", operation)
+        with all_at_once(stack, [kind.order(**FAILURES["refused"], times=-1)]):
+            answer = cloudformation.ask(stack, "Delete")
+        assert answer["Status"] == "FAILED" and answer["Reason"], operation
+
+
+def test_a_deletion_waits_in_as_many_invocations_as_it_takes_until_no_model_is_active(
+    stack: Stack, cloudformation: CloudFormation
+) -> None:
+    starting = _other_version(stack)
+    arn = stack.item("ModelVersionsTable", kind="version", name=starting)["arn"]
+    invocations = stack.local.control("GET", "summary")["lambda"]["SetUpStack"]
+    stack.client("rekognition").start_project_version(ProjectVersionArn=arn, MinInferenceUnits=1)
+    assert stack.model_statuses()[starting] == "STARTING"
+    answer = cloudformation.ask(stack, "Delete")
+    assert answer["Status"] == "SUCCESS"
+    assert not _active(stack) and "STOPPING" not in stack.model_statuses().values()
+    assert stack.local.control("GET", "summary")["lambda"]["SetUpStack"] > invocations + 1
+
+
+# --- Steps ----------------------------------------------------------------------------------------
+
+
+def _deploy(stack: Stack, version: str) -> tuple[Execution, list[Mapping[str, Any]]]:
+    """Deploy a version; how it ended, and what the operator was told."""
+    before = len(stack.operator_mails())
+    execution = stack.run("model_training", {"deploy": version})
+    return execution, stack.operator_mails()[before:]
+
+
+def _other_version(stack: Stack) -> str:
+    """A version that was proven and does not serve."""
+    proven = (str(version["name"]) for version in stack.versions() if version.get("promote"))
+    return next(name for name in proven if name != stack.deployed())
+
+
+def _active(stack: Stack) -> set[str | None]:
+    """The versions that are billed, or about to be."""
+    statuses = stack.model_statuses()
+    return {name for name, status in statuses.items() if status in {"STARTING", "RUNNING"}}
+
+
+def _is_unlocked(stack: Stack) -> bool:
+    return not stack.item("ModelVersionsTable", kind="state", name="training")

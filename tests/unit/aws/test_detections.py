@@ -1,0 +1,84 @@
+"""labelloop.aws.detections: one record for each object version, and two indexes over them."""
+
+from datetime import timedelta
+
+import pytest
+
+from labelloop import clock
+from labelloop.aws import detections
+from labelloop.domain.detections import Outcome
+from labelloop.errors import NotFoundError
+from tests.unit.account import Account
+
+
+def _id(number: int) -> str:
+    return f"{number * 7919:032x}"
+
+
+def test_the_first_record_counts(account: Account) -> None:
+    first = detections.record_once(_id(1), Outcome.REVIEW, {"label": "cat"}, clock.now())
+    account.clock.advance(60)
+    second = detections.record_once(_id(1), Outcome.CONFIDENT, {"label": "dog"}, clock.now())
+    assert dict(second) == dict(first) == dict(detections.get(_id(1)))
+
+
+@pytest.mark.parametrize("outcome", set(Outcome) - {Outcome.WAITING})
+def test_a_record_that_waits_gives_way_and_no_other_does(
+    account: Account, outcome: Outcome
+) -> None:
+    detections.record_once(_id(1), Outcome.WAITING, {}, clock.now())
+    assert detections.record_once(_id(1), outcome, {}, clock.now())["outcome"] == outcome
+    assert detections.record_once(_id(1), Outcome.WAITING, {}, clock.now())["outcome"] == outcome
+    assert list(detections.waiting()) == []
+
+
+def test_records_expire_where_the_deployment_says_so(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "expires" not in detections.record_once(_id(1), Outcome.REVIEW, {}, clock.now())
+    monkeypatch.setenv("DETECTION_RETENTION_DAYS", "30")
+    record = detections.record_once(_id(2), Outcome.REVIEW, {}, clock.now())
+    assert record["expires"] == clock.epoch_s(clock.now(), timedelta(days=30))
+
+
+def test_what_is_not_there_is_not_found_and_cannot_be_added_to(account: Account) -> None:
+    with pytest.raises(NotFoundError):
+        detections.get(_id(1))
+    with pytest.raises(NotFoundError):
+        detections.note(_id(1), {"human_label": "cat"})
+    assert account.items("DetectionsTable") == []
+
+
+def test_facts_are_added_also_those_whose_names_dynamodb_reserves(account: Account) -> None:
+    detections.record_once(_id(1), Outcome.REVIEW, {"key": "a.jpg"}, clock.now())
+    detections.note(_id(1), {"key": "b.jpg", "status": "x", "confidence_pct": 1.5})
+    record = detections.get(_id(1))
+    assert (record["key"], record["status"], record["confidence_pct"]) == ("b.jpg", "x", 1.5)
+
+
+def test_records_come_in_the_order_of_time_over_days_partitions_and_pages(
+    account: Account,
+) -> None:
+    account.hook(
+        "dynamodb",
+        "provide-client-params.dynamodb.Query",
+        lambda params, **_: {**params, "Limit": 2},
+    )
+    since = clock.now()
+    ids = []
+    for number in range(40):
+        account.clock.advance(7200)
+        facts = {"label": f"label {number % 5}"}
+        ids.append(detections.record_once(_id(number), Outcome.REVIEW, facts, clock.now()))
+    found = list(detections.in_time_order("", clock.now(), since))
+    assert [record["detection_id"] for record in found] == [r["detection_id"] for r in ids]
+    later = list(detections.in_time_order(found[24]["date_id"], clock.now(), since))
+    assert later == found[25:]
+
+
+def test_a_position_later_than_the_end_has_nothing_after_it(account: Account) -> None:
+    """The clock of the run before may have been ahead; DynamoDB refuses a range that is turned."""
+    detections.record_once(_id(1), Outcome.REVIEW, {}, clock.now())
+    after = f"{clock.iso(clock.now())}#{_id(1)}"
+    until = clock.now() - timedelta(seconds=2)
+    assert list(detections.in_time_order(after, until, until)) == []

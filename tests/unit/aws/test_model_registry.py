@@ -1,0 +1,86 @@
+"""labelloop.aws.model_registry: conditional writes, one winner each."""
+
+import pytest
+
+from labelloop.aws import model_registry
+from labelloop.domain.sampling import START, Position
+from labelloop.errors import ChangedMeanwhileError, TrainingInProgressError
+from tests.unit.account import Account
+
+
+def test_of_two_switches_from_the_same_model_one_wins(account: Account) -> None:
+    first = model_registry.switch("v1", "arn:v1", None)
+    model_registry.switch("v2", "arn:v2", first)
+    with pytest.raises(ChangedMeanwhileError):
+        model_registry.switch("v3", "arn:v3", first)
+    with pytest.raises(ChangedMeanwhileError):
+        model_registry.switch("v4", "arn:v4", None)
+    now = model_registry.deployed()
+    assert now == model_registry.Deployed("v2", "arn:v2", "v1", "arn:v1")
+
+
+def test_a_switch_to_what_serves_changes_nothing(account: Account) -> None:
+    first = model_registry.switch("v1", "arn:v1", None)
+    second = model_registry.switch("v2", "arn:v2", first)
+    assert model_registry.switch("v2", "arn:v2", second) == second
+
+
+def test_work_that_cannot_ask_every_time_hears_of_a_switch_after_half_a_minute(
+    account: Account,
+) -> None:
+    assert model_registry.deployed_lately() is None
+    first = model_registry.switch("v1", "arn:v1", None)
+    assert model_registry.deployed_lately() is None
+    account.clock.advance(30)
+    assert model_registry.deployed_lately() == first
+    model_registry.switch("v2", "arn:v2", first)
+    model_registry.forget_deployed()
+    lately = model_registry.deployed_lately()
+    assert lately
+    assert lately.version == "v2"
+
+
+def test_the_lock_is_one_executions_until_it_is_known_to_be_dead(account: Account) -> None:
+    model_registry.take_lock("one", None)
+    model_registry.take_lock("one", None)
+    with pytest.raises(TrainingInProgressError):
+        model_registry.take_lock("two", None)
+    model_registry.take_lock("two", "one")
+    assert model_registry.lock_owner() == "two"
+    with pytest.raises(TrainingInProgressError):
+        model_registry.take_lock("one", None)
+
+
+def test_a_version_is_added_once_and_learns_facts(account: Account) -> None:
+    model_registry.add_version("v2", {"number": 2})
+    model_registry.add_version("v10", {"number": 10})
+    model_registry.note_version("v2", {"ended": "now", "reasons": ["a", "b"]})
+    model_registry.add_version("v2", {"number": 99})
+    found = model_registry.versions()
+    assert [version["name"] for version in found] == ["v2", "v10"]
+    assert found[0]["reasons"] == ["a", "b"]
+    assert found[0]["number"] == 2
+
+
+def test_the_sampling_position_moves_from_where_it_was_read(account: Account) -> None:
+    assert model_registry.sampling_position() == START
+    one, two = Position("2026#a", 3), Position("2026#b", 1)
+    model_registry.move_sampling_position(START, one)
+    model_registry.move_sampling_position(one, two)
+    for before in (START, one):
+        with pytest.raises(ChangedMeanwhileError):
+            model_registry.move_sampling_position(before, one)
+    assert model_registry.sampling_position() == two
+
+
+def test_a_message_is_one_tellers_until_it_is_told_or_given_up(account: Account) -> None:
+    assert model_registry.begin_to_tell("x", "one")
+    assert not model_registry.begin_to_tell("x", "two")
+    assert model_registry.begin_to_tell("x", "one"), "its own next try goes on"
+    account.clock.advance(301)
+    assert model_registry.begin_to_tell("x", "two")
+    model_registry.told("x")
+    account.clock.advance(86_400)
+    assert not model_registry.begin_to_tell("x", "two")
+    model_registry.forget_telling("x")
+    assert model_registry.begin_to_tell("x", "three")

@@ -1,0 +1,141 @@
+"""labelloop.aws.rekognition against the emulator: asked twice, done once."""
+
+import pytest
+
+from labelloop.aws import rekognition
+from labelloop.aws.rekognition import S3Location, VersionStatus
+from labelloop.domain import manifests
+from labelloop.domain.images import ImageObject
+from labelloop.domain.manifests import SplitImage
+from labelloop.domain.splits import Split
+from labelloop.errors import (
+    BusyError,
+    ModelNotReadyError,
+    NotFoundError,
+    QuotaExceededError,
+    UnknownStatusError,
+)
+from tests.images import LABELS, draw
+from tests.unit.account import Account, refuses, version, version_arn
+
+
+@pytest.fixture
+def prepared(account: Account) -> Account:
+    """A project with a train and a test dataset of drawn images."""
+    images = []
+    for label in LABELS:
+        for number in range(6):
+            key = f"{manifests.LABELLED_FOLDER}{label}/{number}.jpg"
+            account.put(key, draw(label, number))
+            split = Split.TEST if number < 2 else Split.TRAIN
+            images.append(SplitImage(key, "e", label, key, split))
+    for kind, split in (("TRAIN", Split.TRAIN), ("TEST", Split.TEST)):
+        key = f"manifests/training/v1/{split}.manifest"
+        account.put(key, manifests.manifest(account.bucket, images, split, "2026-11-21T09:15:27"))
+        rekognition.create_dataset(kind, account.bucket, key)  # type: ignore[arg-type]
+    account.clock.advance(120)
+    return account
+
+
+def test_a_project_is_made_once_and_adopted_afterwards(account: Account) -> None:
+    made = rekognition.create_or_adopt_project("another-stack")
+    assert rekognition.create_or_adopt_project("another-stack") == made
+    assert rekognition.create_or_adopt_project("label-loop") == account.project_arn
+
+
+def test_both_datasets_are_known_by_their_type(prepared: Account) -> None:
+    found = rekognition.datasets()
+    assert {kind: dataset.status for kind, dataset in found.items()} == {
+        "TRAIN": "CREATE_COMPLETE",
+        "TEST": "CREATE_COMPLETE",
+    }
+
+
+def test_a_second_dataset_of_a_type_waits_until_the_first_is_gone(prepared: Account) -> None:
+    key = "manifests/training/v1/train.manifest"
+    with pytest.raises(BusyError):
+        rekognition.create_dataset("TRAIN", prepared.bucket, key)
+    arn = rekognition.datasets()["TRAIN"].arn
+    rekognition.delete_dataset(arn)
+    prepared.clock.advance(120)
+    rekognition.delete_dataset(arn)
+    assert "TRAIN" not in rekognition.datasets()
+    assert rekognition.create_dataset("TRAIN", prepared.bucket, key) != arn
+
+
+def test_a_training_is_begun_once(prepared: Account) -> None:
+    arn = rekognition.create_version("v1", prepared.bucket, "evaluation/v1")
+    assert rekognition.create_version("v1", prepared.bucket, "evaluation/v1") == arn
+    found = rekognition.version("v1")
+    assert (found.name, found.arn) == ("v1", arn)
+    assert found.status in {VersionStatus.TRAINING_IN_PROGRESS, VersionStatus.TRAINING_COMPLETED}
+
+
+def test_a_model_in_training_neither_starts_nor_detects_nor_needs_stopping(
+    prepared: Account,
+) -> None:
+    arn = rekognition.create_version("v1", prepared.bucket, "evaluation/v1")
+    image = ImageObject(prepared.bucket, f"{manifests.LABELLED_FOLDER}circle/0.jpg", None, "e", 1)
+    with pytest.raises(ModelNotReadyError):
+        rekognition.detect(arn, image)
+    with pytest.raises(BusyError):
+        rekognition.start_version(arn, 1, 1)
+    rekognition.stop_version(arn)
+
+
+def test_what_does_not_exist_is_not_found(account: Account) -> None:
+    image = ImageObject(account.bucket, "a.jpg", None, "e", 1)
+    with pytest.raises(NotFoundError):
+        rekognition.version("v9")
+    with pytest.raises(NotFoundError):
+        rekognition.detect(version_arn("v9", account.project_arn), image)
+    with pytest.raises(NotFoundError):
+        rekognition.start_version(version_arn("v9", account.project_arn), 1, 1)
+    rekognition.stop_version(version_arn("v9", account.project_arn))
+    assert rekognition.versions() == []
+
+
+def test_every_page_of_versions_is_read(account: Account) -> None:
+    pages = {None: ([version("v3"), version("v2")], "more"), "more": ([version("v1")], None)}
+
+    def answer(request: dict[str, object]) -> dict[str, object]:
+        found, token = pages[request.get("NextToken")]  # type: ignore[index]
+        return {"ProjectVersionDescriptions": found} | ({"NextToken": token} if token else {})
+
+    account.rekognition.answers["DescribeProjectVersions"] = answer
+    assert [found.name for found in rekognition.versions()] == ["v3", "v2", "v1"]
+
+
+def test_where_results_lie_is_taken_from_the_answer_and_nothing_is_assumed(
+    account: Account,
+) -> None:
+    def at(key: str) -> dict[str, object]:
+        return {"S3Object": {"Bucket": "b", "Name": key}}
+
+    full = version("v2", "TRAINING_COMPLETED") | {
+        "EvaluationResult": {"F1Score": 0.5, "Summary": at("EvaluationSummary-x.json")},
+        "TestingDataResult": {"Output": {"Assets": [{"GroundTruthManifest": at("tested")}]}},
+        "BillableTrainingTimeInSeconds": 1800,
+    }
+    account.rekognition.answers["DescribeProjectVersions"] = lambda _: {
+        "ProjectVersionDescriptions": [full, version("v1", "TRAINING_FAILED")]
+    }
+    best, failed = rekognition.versions()
+    assert best.summary == S3Location("b", "EvaluationSummary-x.json")
+    assert best.test_snapshot == S3Location("b", "tested")
+    assert (best.f1, best.billable_training_s) == (0.5, 1800)
+    assert (failed.summary, failed.test_snapshot, failed.f1) == (None, None, None)
+
+
+def test_a_status_that_nobody_knows_is_said(account: Account) -> None:
+    account.rekognition.answers["DescribeProjectVersions"] = lambda _: {
+        "ProjectVersionDescriptions": [version("v1", "HIBERNATING")]
+    }
+    with pytest.raises(UnknownStatusError):
+        rekognition.versions()
+
+
+def test_a_third_training_is_a_quota(account: Account) -> None:
+    account.rekognition.answers["CreateProjectVersion"] = refuses("ServiceQuotaExceededException")
+    with pytest.raises(QuotaExceededError):
+        rekognition.create_version("v1", account.bucket, "evaluation/v1")
