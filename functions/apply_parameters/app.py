@@ -25,7 +25,19 @@ class Output(Strict):
 
 @task
 def lambda_handler(_: Input) -> Output:
-    """Set both schedules' rates, and whether they run at all."""
+    """Look and set, until a look finds nothing left to set.
+
+    Two of these may run at once, after two changes. One that had read before the second change
+    and set after it sees so when it looks again.
+    """
+    changed: set[str] = set()
+    while found := _bring_into_line():
+        changed.update(found)
+    return Output(changed=sorted(changed))
+
+
+def _bring_into_line() -> list[str]:
+    """Set both schedules' rates, and whether they run at all; the schedules that were not right."""
     settings = parameters.settings(at_once=True)
     wanted = {
         wiring[Variable.TRAINING_SCHEDULE]: (
@@ -34,10 +46,8 @@ def lambda_handler(_: Input) -> Output:
         ),
         wiring[Variable.SAMPLING_SCHEDULE]: (settings.sampling_minutes, settings.sampling_enabled),
     }
-    return Output(
-        changed=[
-            name
-            for name, (minutes, enabled) in wanted.items()
-            if schedules.set_rate(name, minutes, enabled)
-        ]
-    )
+    return [
+        name
+        for name, (minutes, enabled) in wanted.items()
+        if schedules.set_rate(name, minutes, enabled)
+    ]

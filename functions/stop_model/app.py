@@ -6,14 +6,17 @@ Raises      BusyError   retried: the service cannot stop a version while it star
 Idempotent  yes; a version that is stopped or gone is left so
 """
 
+from contextlib import suppress
+
 from labelloop.aws import model_registry, rekognition
 from labelloop.entrypoint import Strict, task
+from labelloop.errors import NotFoundError
 
 
 class Input(Strict):
-    """Which version."""
+    """Which version, by its name: its ARN may be what an earlier step failed to learn."""
 
-    version_arn: str
+    version: str
 
 
 class Output(Strict):
@@ -26,7 +29,8 @@ class Output(Strict):
 def lambda_handler(request: Input) -> Output:
     """Stop it, unless it is the one that serves."""
     serving = model_registry.deployed()
-    if serving is not None and serving.version_arn == request.version_arn:
+    if serving is not None and serving.version == request.version:
         return Output(stopped=False)
-    rekognition.stop_version(request.version_arn)
+    with suppress(NotFoundError):
+        rekognition.stop_version(rekognition.version(request.version).arn)
     return Output(stopped=True)

@@ -21,7 +21,6 @@ class Output(Strict):
 
     version: str
     previous: str | None
-    previous_arn: str | None
 
 
 @task
@@ -42,4 +41,4 @@ def lambda_handler(request: Input) -> Output:
         )
     except Exception:
         logger.exception("what is deployed is not shown", extra={"deployed": now.version})
-    return Output(version=now.version, previous=now.previous, previous_arn=now.previous_arn)
+    return Output(version=now.version, previous=now.previous)

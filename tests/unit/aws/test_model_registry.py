@@ -16,7 +16,7 @@ def test_of_two_switches_from_the_same_model_one_wins(account: Account) -> None:
     with pytest.raises(ChangedMeanwhileError):
         model_registry.switch("v4", "arn:v4", None)
     now = model_registry.deployed()
-    assert now == model_registry.Deployed("v2", "arn:v2", "v1", "arn:v1")
+    assert now == model_registry.Deployed("v2", "arn:v2", "v1")
 
 
 def test_a_switch_to_what_serves_changes_nothing(account: Account) -> None:

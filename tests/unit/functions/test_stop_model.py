@@ -5,29 +5,30 @@ import pytest
 from functions.stop_model.app import lambda_handler
 from labelloop.aws import model_registry
 from labelloop.errors import BusyError
-from tests.unit.account import Account, Context, event, refuses, version
+from tests.unit.account import Account, Context, event, refuses, version, version_arn
 
 PREVIOUS = event("stop_model.previous")
-ARN = PREVIOUS["version_arn"]
+NAME = PREVIOUS["version"]
 
 
 def _status(account: Account, status: str) -> None:
     account.rekognition.answers |= {
         "StopProjectVersion": refuses("ResourceInUseException"),
         "DescribeProjectVersions": lambda _: {
-            "ProjectVersionDescriptions": [{**version("v11"), "Status": status}]
+            "ProjectVersionDescriptions": [version(NAME, status)]
         },
     }
 
 
 def test_a_running_version_is_stopped(account: Account) -> None:
+    _status(account, "RUNNING")
     account.rekognition.answers["StopProjectVersion"] = lambda _: {"Status": "STOPPING"}
     for _ in range(2):
         assert lambda_handler(PREVIOUS, Context()) == {"stopped": True}
 
 
 def test_the_version_that_serves_is_left_running(account: Account) -> None:
-    model_registry.switch("v11", ARN, None)
+    model_registry.switch(NAME, version_arn(NAME), None)
     assert lambda_handler(PREVIOUS, Context()) == {"stopped": False}
     assert account.rekognition.requests == []
 
@@ -39,7 +40,9 @@ def test_a_version_that_is_not_billed_any_more_is_left_so(account: Account, stat
 
 
 def test_a_version_that_somebody_deleted_needs_no_stopping(account: Account) -> None:
-    account.rekognition.answers["StopProjectVersion"] = refuses("ResourceNotFoundException")
+    account.rekognition.answers["DescribeProjectVersions"] = lambda _: {
+        "ProjectVersionDescriptions": []
+    }
     assert lambda_handler(PREVIOUS, Context()) == {"stopped": True}
 
 

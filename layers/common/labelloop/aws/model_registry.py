@@ -37,7 +37,6 @@ class Deployed:
     version: str
     version_arn: str
     previous: str | None
-    previous_arn: str | None
 
 
 @dataclass
@@ -83,9 +82,7 @@ def deployed() -> Deployed | None:
     values = _get("state", "deployed")
     if values is None:
         return None
-    return Deployed(
-        values["version"], values["version_arn"], values.get("previous"), values.get("previous_arn")
-    )
+    return Deployed(values["version"], values["version_arn"], values.get("previous"))
 
 
 def deployed_lately() -> Deployed | None:
@@ -111,12 +108,7 @@ def switch(version: str, version_arn: str, before: Deployed | None) -> Deployed:
     """
     if before is not None and before.version_arn == version_arn:
         return before
-    new = Deployed(
-        version,
-        version_arn,
-        before.version if before else None,
-        before.version_arn if before else None,
-    )
+    new = Deployed(version, version_arn, before.version if before else None)
     values = {**new.__dict__, "switched": iso(clock.now())}
     if before is None:
         _put("state", "deployed", values, "attribute_not_exists(version_arn)")
