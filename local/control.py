@@ -76,6 +76,7 @@ class Control:
         return {
             "used": [entry for entry in permissions if entry["used"]],
             "unused": self._runtime.authorizer.unused(),
+            "refused": self._runtime.authorizer.refused(),
         }
 
     def _put_stack(self, _: str, body: bytes) -> Any:

@@ -1,5 +1,7 @@
 """Draws labelled sample images: four kinds of mechanical parts lying about on cluttered ground.
 
+One part an image (``draw``), several (``draw_several``), or several with boxes (``draw_scene``).
+
 It exists because the demo, the tests and the benchmarks need images that nobody has to download,
 that are never twice the same, and that are hard: a model trained on a handful of them errs, and
 errs less the more of them people label. Called by the demo's seeding script, tests and
@@ -10,7 +12,8 @@ The same ``random.Random`` state draws the same image (with the same versions of
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +22,16 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 LABELS: tuple[str, ...] = ("bolt", "gear", "nut", "washer")
 
 DEFAULT_SIZE_PX = 288
+DEFAULT_SCENE_PX = (384, 288)
 SUPERSAMPLING = 2
+# Of a part's box, so much may lie under, or over, the boxes of others.
+MAXIMUM_COVERED = 0.1
+PLACES_TRIED = 40
 
 Point = tuple[float, float]
 Colour = tuple[int, int, int]
 Pixels = npt.NDArray[np.float32]
+Outline = Callable[[random.Random, int], Image.Image]
 
 METALS: tuple[Colour, ...] = (
     (150, 152, 158),
@@ -47,6 +55,46 @@ def draw(label: str, rng: random.Random, size: int = DEFAULT_SIZE_PX) -> Image.I
     _scatter_clutter(image, rng)
     _lay_part(image, outline, rng, noise)
     return _photograph(image, rng, noise)
+
+
+class PlacedPart(NamedTuple):
+    """What kind of part lies where: its box in whole pixels, as in manifests."""
+
+    label: str
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+def draw_several(
+    labels: Collection[str], rng: random.Random, size: int = DEFAULT_SIZE_PX
+) -> Image.Image:
+    """One RGB image, ``size`` pixels square, with a part of each of these kinds, up to four.
+
+    Raises KeyError for a label that is not in ``LABELS``.
+    """
+    noise = np.random.default_rng(rng.getrandbits(63))
+    image = _ground(rng, noise, size)
+    _scatter_clutter(image, rng)
+    _lay_parts(image, labels, (0.24, 0.42), rng, noise)
+    return _photograph(image, rng, noise)
+
+
+def draw_scene(
+    rng: random.Random, size: tuple[int, int] = DEFAULT_SCENE_PX
+) -> tuple[Image.Image, list[PlacedPart]]:
+    """One RGB image of this width and height: a board with two to five parts, and where they are.
+
+    The parts are entirely inside the image, and hardly hide each other.
+    """
+    noise = np.random.default_rng(rng.getrandbits(63))
+    image = _ground(rng, noise, max(size))
+    _scatter_clutter(image, rng)
+    image = image.crop((0, 0, *size))
+    labels = [rng.choice(LABELS) for _ in range(rng.randint(2, 5))]
+    parts = _lay_parts(image, labels, (0.17, 0.28), rng, noise)
+    return _photograph(image, rng, noise), parts
 
 
 def draw_unrelated(rng: random.Random, size: int = DEFAULT_SIZE_PX) -> Image.Image:
@@ -133,7 +181,7 @@ def _bolt(rng: random.Random, size_px: int) -> Image.Image:
     return mask
 
 
-PARTS: dict[str, Callable[[random.Random, int], Image.Image]] = {
+PARTS: dict[str, Outline] = {
     "bolt": _bolt,
     "gear": _gear,
     "nut": _nut,
@@ -217,24 +265,83 @@ def _metal(mask: Image.Image, rng: random.Random, noise: np.random.Generator) ->
 
 
 def _lay_part(
-    image: Image.Image,
-    outline: Callable[[random.Random, int], Image.Image],
-    rng: random.Random,
-    noise: np.random.Generator,
+    image: Image.Image, outline: Outline, rng: random.Random, noise: np.random.Generator
 ) -> None:
     """Put one part on the ground, in place: turned, tilted, perhaps beyond the edge."""
     size = image.width
-    diameter = round(size * rng.uniform(0.25, 0.55))
-    drawn = diameter * SUPERSAMPLING
-    part = _metal(outline(rng, drawn), rng, noise)
-    tilted = part.resize((diameter, round(diameter * rng.uniform(0.6, 1.0))), Image.Resampling.BOX)
-    turned = tilted.rotate(rng.uniform(0, 360), Image.Resampling.BICUBIC, expand=True)
-    left = round(rng.uniform(-0.06, 1.06) * max(1, size - turned.width))
-    top = round(rng.uniform(-0.06, 1.06) * max(1, size - turned.height))
-    shadow = turned.getchannel("A").point(lambda v: v * 2 // 5)
+    part = _turned_part(outline, round(size * rng.uniform(0.25, 0.55)), rng, noise)
+    left = round(rng.uniform(-0.06, 1.06) * max(1, size - part.width))
+    top = round(rng.uniform(-0.06, 1.06) * max(1, size - part.height))
+    _put(image, part, left, top, rng)
+
+
+def _lay_parts(
+    image: Image.Image,
+    labels: Iterable[str],
+    diameters: tuple[float, float],
+    rng: random.Random,
+    noise: np.random.Generator,
+) -> list[PlacedPart]:
+    """Put parts of these kinds on the ground, in place and inside it, with room between them.
+
+    Diameters are ratios of the width. A part for which no room is found is drawn smaller.
+    """
+    placed: list[PlacedPart] = []
+    for label in labels:
+        diameter = image.width * rng.uniform(*diameters)
+        while True:
+            part = _turned_part(PARTS[label], round(diameter), rng, noise)
+            seen = part.getchannel("A").getbbox() or (0, 0, 1, 1)
+            part = part.crop(seen)
+            box = _find_room(image.size, part.size, placed, rng)
+            if box:
+                break
+            diameter *= 0.9
+        _put(image, part, *box, rng)
+        placed.append(PlacedPart(label, *box, *part.size))
+    return placed
+
+
+def _find_room(
+    ground: tuple[int, int],
+    part: tuple[int, int],
+    placed: Iterable[PlacedPart],
+    rng: random.Random,
+) -> tuple[int, int] | None:
+    """Left and top of a place that is free, None if none was found."""
+    for _ in range(PLACES_TRIED):
+        left = rng.randint(0, max(0, ground[0] - part[0]))
+        top = rng.randint(0, max(0, ground[1] - part[1]))
+        candidate = PlacedPart("", left, top, *part)
+        if all(_covered(candidate, other) <= MAXIMUM_COVERED for other in placed):
+            return left, top
+    return None
+
+
+def _covered(one: PlacedPart, other: PlacedPart) -> float:
+    """How much of the smaller box lies in the other one."""
+    wide = min(one.left + one.width, other.left + other.width) - max(one.left, other.left)
+    high = min(one.top + one.height, other.top + other.height) - max(one.top, other.top)
+    smaller = min(one.width * one.height, other.width * other.height)
+    return max(0, wide) * max(0, high) / smaller
+
+
+def _turned_part(
+    outline: Outline, diameter_px: int, rng: random.Random, noise: np.random.Generator
+) -> Image.Image:
+    """A part seen from somewhere, with alpha."""
+    part = _metal(outline(rng, diameter_px * SUPERSAMPLING), rng, noise)
+    height_px = round(diameter_px * rng.uniform(0.6, 1.0))
+    tilted = part.resize((diameter_px, height_px), Image.Resampling.BOX)
+    return tilted.rotate(rng.uniform(0, 360), Image.Resampling.BICUBIC, expand=True)
+
+
+def _put(image: Image.Image, part: Image.Image, left: int, top: int, rng: random.Random) -> None:
+    """Paste the part with its shadow, in place."""
+    shadow = part.getchannel("A").point(lambda v: v * 2 // 5)
     offset = rng.randint(1, 7)
-    image.paste(Image.new("RGB", turned.size, (12, 12, 14)), (left + offset, top + offset), shadow)
-    image.paste(turned, (left, top), turned)
+    image.paste(Image.new("RGB", part.size, (12, 12, 14)), (left + offset, top + offset), shadow)
+    image.paste(part, (left, top), part)
 
 
 def _add_noise(image: Image.Image, noise: np.random.Generator, sigma: float) -> Image.Image:

@@ -1,10 +1,15 @@
 """Stacks that the tests share. Launching one takes seconds, so there are few: see each fixture."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.stack import Stack, launched, train_first_model
+from tests.stack import PERMISSIONS_LOG, Stack, launched, train_first_model
+
+TESTS = Path(__file__).parent
+ON_STACKS = ("workflow", "faults", "e2e")
+"""The folders whose tests together use every permission."""
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +26,24 @@ def empty_stack() -> Iterator[Stack]:
     """A stack that never gets a model. Tests share it."""
     with launched() as stack:
         yield stack
+
+
+@pytest.fixture(scope="session", autouse=True)
+def permissions_log() -> Iterator[None]:
+    """An empty log of permissions to begin with, and none left over."""
+    PERMISSIONS_LOG.unlink(missing_ok=True)
+    yield
+    PERMISSIONS_LOG.unlink(missing_ok=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Add the permissions up after all other tests, and only when all of those run that count."""
+    last = [item for item in items if item.path == TESTS / "test_permissions.py"]
+    others = [item for item in items if item not in last]
+    needed = {path for folder in ON_STACKS for path in (TESTS / folder).glob("test_*.py")}
+    if needed <= {item.path for item in others}:
+        items[:] = others + last
+    else:
+        items[:] = others
+        config.hook.pytest_deselected(items=last)

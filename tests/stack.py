@@ -47,6 +47,7 @@ SETTINGS = {
 }
 
 Record = Mapping[str, Any]
+_launched: list[Stack] = []
 
 
 @dataclass(frozen=True)
@@ -514,7 +515,21 @@ def launched(
     ) as local:
         stack = Stack(local, time_scale)
         stack.set_parameters({**SETTINGS, **(settings or {})}, wait=False)
-        yield stack
+        _launched.append(stack)
+        try:
+            yield stack
+        finally:
+            _launched.remove(stack)
+
+
+def permissions() -> list[Record]:
+    """What every stack of this run has noted of its roles' permissions, ended or not."""
+    noted = (
+        [json.loads(line) for line in PERMISSIONS_LOG.open()] if PERMISSIONS_LOG.exists() else []
+    )
+    for stack in _launched:
+        noted += sum(stack.local.control("GET", "permissions").values(), [])
+    return noted
 
 
 def refused(ask: Callable[[], Any]) -> str:

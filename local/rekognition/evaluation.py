@@ -1,20 +1,19 @@
-"""Judges a trained model by its test images, and writes that down as Custom Labels does.
+"""Judges a trained model by its test images, and sums that up as Custom Labels does.
 
-Called by ``training`` once a model is trained. Scales: confidences and thresholds here are 0 to
-1, as in the files; the API speaks of 0 to 100. A label's assumed threshold is where its F1 on the
-test images is best.
+Called by ``classification`` and ``detection_evaluation`` once a model is trained. Scales:
+confidences and thresholds here are 0 to 1, as in the files; the API speaks of 0 to 100. A label's
+assumed threshold is where its F1 on the test images is best.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from local.rekognition.manifest import CLASSIFICATION_TYPE
+from local.rekognition.snapshots import iso_time
 
 Confidences = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -23,9 +22,6 @@ Flags = npt.NDArray[np.bool_]
 # would give every label or none from then on.
 LOWEST_THRESHOLD, HIGHEST_THRESHOLD = 0.1, 0.9
 UNTESTED_THRESHOLD = 0.5
-
-TRAINING_JOB = "rekognition-custom-labels-training-job"
-EVALUATION_JOB = "rekognition-custom-labels-evaluation-job"
 
 
 @dataclass(frozen=True)
@@ -46,7 +42,11 @@ class Evaluation:
 
     labels: tuple[str, ...]
     results: tuple[LabelResult, ...]
-    confusion: Mapping[tuple[str, str], float]
+    confusion: Mapping[tuple[str, str], float] | None = None
+    """Only of models that give an image one label."""
+    average_precision: float | None = None
+    average_recall: float | None = None
+    """Only of models that give boxes."""
 
     @property
     def tested(self) -> list[LabelResult]:
@@ -71,15 +71,25 @@ class Evaluation:
 
 def evaluate(labels: Sequence[str], truths: Sequence[str], confidences: Confidences) -> Evaluation:
     """The results on test images labelled ``truths``, with a row of confidences for each."""
-    results = [
-        _judge_label(label, np.array([truth == label for truth in truths]), confidences[:, column])
-        for column, label in enumerate(labels)
-    ]
-    return Evaluation(tuple(labels), tuple(results), _confusion(labels, truths, confidences))
+    results = evaluate_sets(labels, [{truth} for truth in truths], confidences).results
+    return Evaluation(tuple(labels), results, _confusion(labels, truths, confidences))
 
 
-def _judge_label(label: str, is_label: Flags, confidences: Confidences) -> LabelResult:
-    test_images = int(is_label.sum())
+def evaluate_sets(
+    labels: Sequence[str], truths: Sequence[Collection[str]], confidences: Confidences
+) -> Evaluation:
+    """The results on test images that may show several labels each, or none."""
+    results = []
+    for column, label in enumerate(labels):
+        is_label = np.array([label in truth for truth in truths], dtype=bool)
+        results.append(judge_label(label, is_label, confidences[:, column], int(is_label.sum())))
+    return Evaluation(tuple(labels), tuple(results))
+
+
+def judge_label(
+    label: str, is_label: Flags, confidences: Confidences, test_images: int
+) -> LabelResult:
+    """The result of one label on cases that are, or are not, of that label."""
     threshold = _assumed_threshold(is_label, confidences) if test_images else UNTESTED_THRESHOLD
     precision, recall, f1 = _scores(is_label, confidences >= threshold)
     return LabelResult(label, test_images, threshold, precision, recall, f1)
@@ -131,24 +141,29 @@ def summary(
     testing_images: int,
 ) -> dict[str, Any]:
     """The evaluation result summary file."""
+    aggregated: dict[str, Any] = {
+        "Precision": evaluation.precision,
+        "Recall": evaluation.recall,
+        "F1Score": evaluation.f1,
+    }
+    if evaluation.average_precision is not None:
+        aggregated["AveragePrecision"] = evaluation.average_precision
+        aggregated["AverageRecall"] = evaluation.average_recall
+    if evaluation.confusion is not None:
+        aggregated["ConfusionMatrix"] = [
+            {"GroundTruthLabel": truth, "PredictedLabel": predicted, "Value": share}
+            for (truth, predicted), share in evaluation.confusion.items()
+        ]
     return {
         "Version": 1,
         "EvaluationDetails": {
             "ProjectVersionArn": project_version_arn,
-            "EvaluationEndTimestamp": _iso(ended_at),
+            "EvaluationEndTimestamp": iso_time(ended_at),
             "Labels": list(evaluation.labels),
             "NumberOfTrainingImages": training_images,
             "NumberOfTestingImages": testing_images,
         },
-        "AggregatedEvaluationResults": {
-            "Precision": evaluation.precision,
-            "Recall": evaluation.recall,
-            "F1Score": evaluation.f1,
-            "ConfusionMatrix": [
-                {"GroundTruthLabel": truth, "PredictedLabel": predicted, "Value": share}
-                for (truth, predicted), share in evaluation.confusion.items()
-            ],
-        },
+        "AggregatedEvaluationResults": aggregated,
         "LabelEvaluationResults": [
             {
                 "Label": result.label,
@@ -163,68 +178,3 @@ def summary(
             for result in evaluation.tested
         ],
     }
-
-
-def training_line(source_ref: str, label: str, written_at: float) -> dict[str, Any]:
-    """A line of the training snapshot: the image and the label it was trained, or tested, with."""
-    return {
-        "source-ref": source_ref,
-        "rekognition-custom-labels-training-0": 1,
-        "rekognition-custom-labels-training-0-metadata": {
-            "confidence": 1.0,
-            "job-name": TRAINING_JOB,
-            "class-name": label,
-            "human-annotated": "yes",
-            "creation-date": _iso(written_at),
-            "type": CLASSIFICATION_TYPE,
-        },
-    }
-
-
-def testing_lines(
-    evaluation: Evaluation,
-    source_refs: Sequence[str],
-    truths: Sequence[str],
-    confidences: Confidences,
-    written_at: float,
-) -> Iterator[dict[str, Any]]:
-    """The lines of the evaluation manifest snapshot: each image with the verdict on every label.
-
-    The labels of a line are numbered from the most confident, as ``-evaluation-0``,
-    ``-evaluation-1``, ...
-    """
-    for source_ref, truth, row in zip(source_refs, truths, confidences, strict=True):
-        line = training_line(source_ref, truth, written_at)
-        for rank, column in enumerate(np.argsort(-row, kind="stable")):
-            result = evaluation.results[column]
-            group = f"rekognition-custom-labels-evaluation-{rank}"
-            line[group] = 1
-            line[f"{group}-metadata"] = {
-                "confidence": float(row[column]),
-                "job-name": EVALUATION_JOB,
-                "class-name": result.label,
-                "human-annotated": "no",
-                "creation-date": _iso(written_at),
-                "type": CLASSIFICATION_TYPE,
-                "rekognition-custom-labels-evaluation-details": _verdict(
-                    present=result.label == truth,
-                    predicted=bool(row[column] >= result.threshold),
-                ),
-            }
-        yield line
-
-
-def _verdict(*, present: bool, predicted: bool) -> dict[str, Any]:
-    return {
-        "version": 1,
-        "ground-truth-labelling-jobs": [TRAINING_JOB],
-        "is-true-positive": present and predicted,
-        "is-true-negative": not present and not predicted,
-        "is-false-positive": not present and predicted,
-        "is-false-negative": present and not predicted,
-        "is-present-in-ground-truth": present,
-    }
-
-
-def _iso(epoch_s: float) -> str:
-    return datetime.fromtimestamp(epoch_s, UTC).replace(tzinfo=None).isoformat("T", "microseconds")

@@ -14,7 +14,7 @@ MINIMUM_SIDE_PX, MAXIMUM_SIDE_PX = 64, 4096
 MAXIMUM_ASPECT_RATIO = 20
 MAXIMUM_S3_BYTES = 15 * 1024 * 1024
 MAXIMUM_REQUEST_BYTES = 4 * 1024 * 1024
-# A JPEG may be decoded at a half, a quarter or an eighth of its size, but not below this.
+# A JPEG may be decoded at a half, a quarter or an eighth of its size: enough to be embedded.
 DECODED_SIDE_PX = 448
 
 
@@ -36,15 +36,23 @@ class UnusableImageError(Exception):
         self.problem = problem
 
 
-def decode(content: bytes, maximum_bytes: int = MAXIMUM_S3_BYTES) -> Image.Image:
-    """The image, told by its content and not by its name. Raises UnusableImageError."""
+def decode(
+    content: bytes,
+    maximum_bytes: int = MAXIMUM_S3_BYTES,
+    least_side_px: int = DECODED_SIDE_PX,
+) -> Image.Image:
+    """The image, told by its content and not by its name. Raises UnusableImageError.
+
+    To save time a large JPEG is decoded smaller than it is, but to no side under
+    ``least_side_px``; ``size_px`` gives its own size.
+    """
     if len(content) > maximum_bytes:
         message = f"The image has {len(content)} bytes, more than {maximum_bytes}."
         raise UnusableImageError(Problem.TOO_MANY_BYTES, message)
     try:
         image = Image.open(BytesIO(content), formats=FORMATS)
         _check_dimensions(*image.size)
-        image.draft("RGB", (DECODED_SIDE_PX, DECODED_SIDE_PX))
+        image.draft("RGB", (least_side_px, least_side_px))
         image.load()
     except Image.DecompressionBombError as error:
         raise UnusableImageError(Problem.TOO_LARGE, "The image has too many pixels.") from error
@@ -53,6 +61,12 @@ def decode(content: bytes, maximum_bytes: int = MAXIMUM_S3_BYTES) -> Image.Image
         message = "The image is not a PNG or JPEG that can be read."
         raise UnusableImageError(Problem.NOT_AN_IMAGE, message) from error
     return image
+
+
+def size_px(content: bytes) -> tuple[int, int]:
+    """Width and height of an image that ``decode`` has taken."""
+    with Image.open(BytesIO(content), formats=FORMATS) as image:
+        return image.size
 
 
 def _check_dimensions(width_px: int, height_px: int) -> None:

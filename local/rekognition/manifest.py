@@ -1,62 +1,79 @@
-"""Reads manifest lines as Custom Labels does: which are dropped or wrong, which label each has.
+"""Reads manifest lines as Custom Labels does: which are dropped or wrong, what each image shows.
 
-One label an image (``groundtruth/image-classification``) is the only kind that this emulator
-trains. A manifest of another kind is refused as a whole: dropping its lines one by one would look
-like bad data. Called by ``service`` for datasets; ``training`` works on the entries. Another kind
-starts at ``_read_label``.
+A line may have one image-level label, several, or bounding boxes, and a manifest may mix them;
+which of them a training uses is its use case. Called by ``service`` for datasets; ``training``
+works on the entries.
 """
 
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from enum import Enum
 from typing import Any
 
+from local.rekognition.annotations import (
+    METADATA_SUFFIX,
+    Attribute,
+    LabelledBox,
+    LineProblem,
+    read_attribute,
+)
 from local.rekognition.objects import parse_s3_uri
 
-CLASSIFICATION_TYPE = "groundtruth/image-classification"
-DETECTION_TYPE = "groundtruth/object-detection"
-METADATA_SUFFIX = "-metadata"
-
 MAXIMUM_LINE_CHARACTERS = 100_000
-MAXIMUM_LABEL_CHARACTERS = 255
 MAXIMUM_LABELS = 250
+MAXIMUM_LABELS_PER_IMAGE = 50
 MAXIMUM_LINES = 250_000
 MAXIMUM_MANIFEST_BYTES = 1024**3
 MAXIMUM_INVALID_SHARE = 0.2
-
-
-class UnsupportedManifestError(Exception):
-    """The manifest is right for Custom Labels, but this emulator does not train its kind."""
 
 
 class UnreadableManifestError(Exception):
     """A terminal error of the file as a whole; the message starts with Custom Labels' own code."""
 
 
-@dataclass(frozen=True)
-class LineProblem:
-    """An error or warning that Custom Labels attaches to a line."""
+class UseCase(Enum):
+    """What a model finds: labels of the whole image, or boxes in it."""
 
-    code: str
-    message: str
-
-    def as_json(self) -> dict[str, str]:
-        return {"code": self.code, "message": self.message}
+    IMAGE_LEVEL_LABELS = "IMAGE_LEVEL_LABELS"
+    OBJECT_LOCALIZATION = "OBJECT_LOCALIZATION"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One image of a dataset. ``label`` is None when the line has none, or none that is valid."""
+    """One image of a dataset, with those of its labels and boxes that are valid."""
 
     content: Mapping[str, Any]
     source_ref: str
-    label: str | None
+    labels: tuple[str, ...] = ()
+    boxes: tuple[LabelledBox, ...] = ()
     errors: tuple[LineProblem, ...] = ()
+    empty_attributes: int = 0
+
+    @property
+    def is_labelled(self) -> bool:
+        return bool(self.labels or self.boxes)
+
+    def labels_for(self, use_case: UseCase) -> tuple[str, ...]:
+        """The different labels that the image shows, as far as the use case looks at them."""
+        if use_case is UseCase.IMAGE_LEVEL_LABELS:
+            return self.labels
+        return tuple(dict.fromkeys(box.label for box in self.boxes))
+
+    @property
+    def all_labels(self) -> frozenset[str]:
+        return frozenset(self.labels).union(box.label for box in self.boxes)
 
     @property
     def warnings(self) -> tuple[LineProblem, ...]:
-        if self.label is not None or self.errors:
+        if self.errors:
+            return ()
+        if self.empty_attributes:
+            code = "WARNING_NO_ATTRIBUTE_ANNOTATIONS"
+            if not self.is_labelled:
+                code = "WARNING_NO_ANNOTATIONS"
+            return (LineProblem(code, "The list of annotations is empty."),)
+        if self.is_labelled:
             return ()
         message = "The line has no label, so the image is not used for training."
         return (LineProblem("WARNING_UNANNOTATED_RECORD", message),)
@@ -66,7 +83,7 @@ class Entry:
         listed: dict[str, Any] = {**self.content}
         if self.errors:
             listed["cl-errors"] = [error.as_json() for error in self.errors]
-        listed["cl-metadata"] = {"is_labeled": self.label is not None}
+        listed["cl-metadata"] = {"is_labeled": self.is_labelled}
         return json.dumps(listed, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -74,7 +91,7 @@ def read_manifest(content: bytes) -> dict[str, Entry]:
     """The entries by source-ref, in the order of the lines.
 
     What Custom Labels drops in silence is missing: invalid JSON, no usable source-ref, too long a
-    line, a source-ref that came before. Raises UnreadableManifestError, UnsupportedManifestError.
+    line, a source-ref that came before. Raises UnreadableManifestError.
     """
     if len(content) > MAXIMUM_MANIFEST_BYTES:
         raise UnreadableManifestError(
@@ -88,8 +105,8 @@ def read_manifest(content: bytes) -> dict[str, Entry]:
         ) from error
     entries: dict[str, Entry] = {}
     invalid = 0
-    for number, line in enumerate(lines, start=1):
-        entry = _read_line(number, line)
+    for line in lines:
+        entry = _read_line(line)
         if entry is None:
             invalid += 1
         elif entry.source_ref not in entries:
@@ -116,16 +133,39 @@ def check_size(entries: Iterable[Entry]) -> None:
         )
 
 
-def label_counts(entries: Iterable[Entry]) -> dict[str, int]:
-    """How many images each label has, by the label's name in alphabetical order."""
+def choose_use_case(entries: Iterable[Entry]) -> UseCase:
+    """The use case of a training dataset: the one that more of its lines are for.
+
+    The guide says that the service chooses one and filters the other lines, but not how. With as
+    many of either, boxes win: they say more.
+    """
+    counted = list(entries)
+    boxes = sum(bool(entry.boxes) for entry in counted)
+    labels = sum(bool(entry.labels) for entry in counted)
+    if boxes and boxes >= labels:
+        return UseCase.OBJECT_LOCALIZATION
+    return UseCase.IMAGE_LEVEL_LABELS
+
+
+def label_counts(entries: Iterable[Entry], use_case: UseCase | None = None) -> dict[str, int]:
+    """How many images show each label, by the label's name in alphabetical order."""
     counts: dict[str, int] = {}
     for entry in entries:
-        if entry.label is not None:
-            counts[entry.label] = counts.get(entry.label, 0) + 1
+        for label in entry.all_labels if use_case is None else entry.labels_for(use_case):
+            counts[label] = counts.get(label, 0) + 1
     return dict(sorted(counts.items()))
 
 
-def _read_line(number: int, line: str) -> Entry | None:
+def box_counts(entries: Iterable[Entry]) -> dict[str, int]:
+    """How many boxes each label has; labels without any are missing."""
+    counts: dict[str, int] = {}
+    for entry in entries:
+        for box in entry.boxes:
+            counts[box.label] = counts.get(box.label, 0) + 1
+    return counts
+
+
+def _read_line(line: str) -> Entry | None:
     """The line's entry, None if Custom Labels drops it."""
     if len(line) > MAXIMUM_LINE_CHARACTERS:
         return None
@@ -141,84 +181,23 @@ def _read_line(number: int, line: str) -> Entry | None:
     content = {
         key: value for key, value in content.items() if key not in {"cl-errors", "cl-metadata"}
     }
-    labels, errors = _read_labels(number, content)
-    if len(labels) > 1:
-        raise UnsupportedManifestError(
-            f"Line {number} has {len(labels)} labels. The local emulator trains single-label image "
-            f"classification ({CLASSIFICATION_TYPE}, one label an image) only."
-        )
-    return Entry(content, source_ref, labels[0] if labels else None, tuple(errors))
+    names = [key.removesuffix(METADATA_SUFFIX) for key in content if key.endswith(METADATA_SUFFIX)]
+    return _combine(content, source_ref, [read_attribute(name, content) for name in names])
 
 
-def _read_labels(number: int, content: Mapping[str, Any]) -> tuple[list[str], list[LineProblem]]:
-    """The line's valid labels, and what is wrong with the others."""
-    attributes = [
-        key.removesuffix(METADATA_SUFFIX) for key in content if key.endswith(METADATA_SUFFIX)
-    ]
-    labels: list[str] = []
-    errors: list[LineProblem] = []
-    for attribute in attributes:
-        found = _read_label(number, attribute, content)
-        if isinstance(found, LineProblem):
-            errors.append(found)
-        else:
-            labels.append(found)
+def _combine(content: dict[str, Any], source_ref: str, attributes: list[Attribute]) -> Entry:
+    """The entry of a line with these attributes."""
+    labels = tuple(dict.fromkeys(label for found in attributes for label in found.labels))
+    boxes = tuple(box for found in attributes for box in found.boxes)
+    errors = [problem for found in attributes for problem in found.problems]
+    empty = sum(found.is_empty for found in attributes)
     has_values = any(key != "source-ref" for key in content)
-    if has_values and not labels:
+    if has_values and not (labels or boxes or empty):
         message = "The line has no valid label attribute."
         errors.append(LineProblem("ERROR_NO_VALID_LABEL_ATTRIBUTES", message))
-    return labels, errors
-
-
-def _read_label(number: int, attribute: str, content: Mapping[str, Any]) -> str | LineProblem:
-    """The label that one attribute and its metadata give, or what is wrong with them."""
-    metadata = content[attribute + METADATA_SUFFIX]
-    if not isinstance(metadata, Mapping) or not isinstance(metadata.get("type"), str):
-        return _metadata_problem(attribute, "is not an object with a type")
-    kind = metadata["type"]
-    if kind == DETECTION_TYPE:
-        raise UnsupportedManifestError(
-            f"Line {number} has bounding boxes ({DETECTION_TYPE}). The local emulator trains "
-            f"single-label image classification ({CLASSIFICATION_TYPE}) only."
-        )
-    if kind != CLASSIFICATION_TYPE:
-        message = f"{attribute} is of type {kind}, which is not supported."
-        return LineProblem("ERROR_UNSUPPORTED_USE_CASE_TYPE", message)
-    value = content.get(attribute)
-    if isinstance(value, bool) or not isinstance(value, int):
-        message = f"{attribute} is missing or not a whole number."
-        return LineProblem("ERROR_INVALID_LABEL_ATTRIBUTE_FORMAT", message)
-    return _read_classification(attribute, metadata)
-
-
-def _read_classification(attribute: str, metadata: Mapping[str, Any]) -> str | LineProblem:
-    label = metadata.get("class-name")
-    if not isinstance(label, str) or not label.strip():
-        return _metadata_problem(attribute, "has no class-name")
-    if len(label) > MAXIMUM_LABEL_CHARACTERS:
-        message = f"The label of {attribute} is longer than {MAXIMUM_LABEL_CHARACTERS} characters."
-        return LineProblem("ERROR_INVALID_LABEL_NAME_LENGTH", message)
-    if not _is_share(metadata.get("confidence")):
-        return _metadata_problem(attribute, "has no confidence between 0 and 1")
-    if metadata.get("human-annotated") not in ("yes", "no"):
-        return _metadata_problem(attribute, 'says neither "yes" nor "no" for human-annotated')
-    if not _is_date(metadata.get("creation-date")):
-        return _metadata_problem(attribute, "has no ISO 8601 creation-date")
-    return label
-
-
-def _is_share(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
-
-
-def _is_date(value: Any) -> bool:
-    try:
-        datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
-def _metadata_problem(attribute: str, what: str) -> LineProblem:
-    message = f"The metadata of {attribute} {what}."
-    return LineProblem("ERROR_INVALID_LABEL_ATTRIBUTE_METADATA_FORMAT", message)
+    if len(labels) > MAXIMUM_LABELS_PER_IMAGE:
+        # Documented as a limit, without a code of its own.
+        message = f"The image has {len(labels)} labels; {MAXIMUM_LABELS_PER_IMAGE} are the most."
+        errors.append(LineProblem("ERROR_INVALID_LABEL_ATTRIBUTE_FORMAT", message))
+        labels = ()
+    return Entry(content, source_ref, labels, boxes, tuple(errors), empty)

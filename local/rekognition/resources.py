@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.rekognition.manifest import Entry, label_counts
+from local.rekognition.models import TrainedModel
 from local.rekognition.throttle import TokenBucket
-from local.rekognition.training import ResultFiles, TrainedModel, TrainingOutcome
+from local.rekognition.training import ResultFiles, TrainingOutcome
 
 Json = dict[str, Any]
 
@@ -100,7 +101,7 @@ class Dataset:
             **self.status_members(now),
             "DatasetStats": {
                 "TotalEntries": len(visible),
-                "LabeledEntries": sum(entry.label is not None for entry in visible),
+                "LabeledEntries": sum(entry.is_labelled for entry in visible),
                 "TotalLabels": len(label_counts(visible)),
                 "ErrorEntries": sum(bool(entry.errors) for entry in visible),
             },

@@ -1,8 +1,9 @@
 """One training: reads the images, trains, tests, and leaves the files that Custom Labels leaves.
 
-Called by ``service`` in a background thread, once a project version. A training that cannot
-succeed ends in an outcome without a model, and a message that says why; the manifest summary then
-lists the reasons.
+Called by ``versions`` in a background thread, once a project version. The use case is chosen from
+the training dataset, and lines that are not for it are passed over. A training that cannot succeed
+ends in an outcome without a model, and a message that says why; the manifest summary then lists the
+reasons.
 """
 
 import json
@@ -10,25 +11,24 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic
 
-import numpy as np
-import numpy.typing as npt
-
-from local.rekognition import classifier, evaluation, images
-from local.rekognition.backbone import EMBEDDING_SIZE, Backbone, Embedding
-from local.rekognition.classifier import Classifier
-from local.rekognition.evaluation import Evaluation
+from local.rekognition import evaluation, images
+from local.rekognition.annotations import LineProblem
+from local.rekognition.backbone import Backbone
+from local.rekognition.classification import ClassificationTrainer
+from local.rekognition.localization import LocalizationTrainer
 from local.rekognition.manifest import (
     MAXIMUM_INVALID_SHARE,
     MAXIMUM_LABELS,
     Entry,
-    LineProblem,
+    UseCase,
+    choose_use_case,
     label_counts,
 )
+from local.rekognition.models import Prepared, Trained, TrainedModel, Trainer, Usable
 from local.rekognition.objects import ObjectStore, parse_s3_uri
 
-MINIMUM_LABELS = 2
 MINIMUM_LABEL_OVERLAP = 0.5
 READERS = max(1, min(4, os.cpu_count() or 1))
 
@@ -80,14 +80,6 @@ class TrainingJob:
 
 
 @dataclass(frozen=True)
-class TrainedModel:
-    """What a successful training leaves in memory."""
-
-    classifier: Classifier
-    evaluation: Evaluation
-
-
-@dataclass(frozen=True)
 class TrainingOutcome:
     """How a training ended; ``model`` is None when it failed."""
 
@@ -101,29 +93,16 @@ class _AccessRefusedError(Exception):
 
 
 @dataclass(frozen=True)
-class _UsableImage:
-    entry: Entry
-    label: str
-    embedding: Embedding
-
-
-@dataclass(frozen=True)
-class _CheckedDataset:
+class _CheckedDataset(Generic[Prepared]):
     """A dataset's lines after their images were read."""
 
     entries: Sequence[Entry]
     errors: Sequence[tuple[LineProblem, ...]]
-    usable: Sequence[_UsableImage]
+    usable: Sequence[Usable[Prepared]]
 
     @property
     def usable_labels(self) -> list[str]:
-        return sorted({image.label for image in self.usable})
-
-    @property
-    def embeddings(self) -> npt.NDArray[np.float32]:
-        if not self.usable:
-            return np.zeros((0, EMBEDDING_SIZE), dtype=np.float32)
-        return np.stack([image.embedding for image in self.usable])
+        return sorted({label for image in self.usable for label in image.labels})
 
     @property
     def invalid_indices(self) -> list[int]:
@@ -134,63 +113,78 @@ def run(
     job: TrainingJob, objects: ObjectStore, backbone: Backbone, written_at: float
 ) -> TrainingOutcome:
     """Trains, and writes the result files. ``written_at`` is the time that the files bear."""
+    if choose_use_case(job.training) is UseCase.OBJECT_LOCALIZATION:
+        return _run(job, objects, LocalizationTrainer(backbone, READERS), written_at)
+    several = any(len(entry.labels) > 1 for entry in (*job.training, *job.testing))
+    trainer = ClassificationTrainer(backbone, several=several)
+    return _run(job, objects, trainer, written_at)
+
+
+def _run(
+    job: TrainingJob, objects: ObjectStore, trainer: Trainer[Prepared], written_at: float
+) -> TrainingOutcome:
     try:
-        training = _check_images(job.training, objects, backbone)
-        testing = _check_images(job.testing, objects, backbone)
-        problems = _content_problems(training, testing)
+        training = _check_images(job.training, objects, trainer)
+        testing = _check_images(job.testing, objects, trainer)
+        problems = _content_problems(training, testing, trainer)
     except _AccessRefusedError as error:
         training = testing = _CheckedDataset((), (), ())
         problems = [LineProblem("ERROR_INVALID_PERMISSIONS_IMAGES_S3_BUCKET", str(error))]
     try:
-        _write_validation(job.files, objects, training, testing, problems)
+        _write_validation(
+            job.files,
+            objects,
+            trainer.use_case,
+            training=training,
+            testing=testing,
+            problems=problems,
+        )
     except (KeyError, PermissionError):
         return TrainingOutcome(f"Cannot write to the output bucket {job.files.bucket}.")
     if problems:
         reasons = "; ".join(f"{problem.code}: {problem.message}" for problem in problems)
         return TrainingOutcome(f"The manifest file has errors. {reasons}", None, True)
-    model, confidences = _train(training, testing)
+    trained = trainer.train(training.usable, testing.usable)
     _write_results(
         job,
         objects,
-        model,
-        training=training,
-        testing=testing,
-        confidences=confidences,
+        trained,
+        training_images=len(training.usable),
+        testing_images=len(testing.usable),
         written_at=written_at,
     )
-    return TrainingOutcome("The model is ready to run.", model, True)
+    return TrainingOutcome("The model is ready to run.", trained.model, True)
 
 
 def _check_images(
-    entries: Sequence[Entry], objects: ObjectStore, backbone: Backbone
-) -> _CheckedDataset:
-    def check(entry: Entry) -> _UsableImage | tuple[LineProblem, ...]:
-        if entry.errors or entry.label is None:
-            return entry.errors
-        embedding = _read_embedding(entry, objects, backbone)
-        if isinstance(embedding, LineProblem):
-            return (embedding,)
-        return _UsableImage(entry, entry.label, embedding)
+    entries: Sequence[Entry], objects: ObjectStore, trainer: Trainer[Prepared]
+) -> _CheckedDataset[Prepared]:
+    def check(entry: Entry) -> tuple[Usable[Prepared] | None, tuple[LineProblem, ...]]:
+        if not entry.labels_for(trainer.use_case):
+            return None, entry.errors
+        found = _read_image(entry, objects, trainer)
+        if isinstance(found, LineProblem):
+            return None, (*entry.errors, found)
+        return found if found.labels else None, (*entry.errors, *found.problems)
 
     with ThreadPoolExecutor(READERS, thread_name_prefix="read-images") as pool:
         checked = list(pool.map(check, entries))
     return _CheckedDataset(
         entries,
-        [() if isinstance(found, _UsableImage) else found for found in checked],
-        [found for found in checked if isinstance(found, _UsableImage)],
+        [errors for _, errors in checked],
+        [found for found, _ in checked if found is not None],
     )
 
 
-def _read_embedding(
-    entry: Entry, objects: ObjectStore, backbone: Backbone
-) -> Embedding | LineProblem:
+def _read_image(
+    entry: Entry, objects: ObjectStore, trainer: Trainer[Prepared]
+) -> Usable[Prepared] | LineProblem:
     location = parse_s3_uri(entry.source_ref)
     if location is None:
         message = f"{entry.source_ref} is not the address of an S3 object."
         return LineProblem("ERROR_INVALID_SOURCE_REF_FORMAT", message)
     try:
-        content = objects.get(location.bucket, location.key, None)
-        return backbone.embed_content(content, images.decode(content))
+        return trainer.prepare(entry, objects.get(location.bucket, location.key, None))
     except KeyError:
         return LineProblem("ERROR_INVALID_IMAGE", f"{entry.source_ref} does not exist.")
     except PermissionError as error:
@@ -201,7 +195,11 @@ def _read_embedding(
         return LineProblem(code, str(error))
 
 
-def _content_problems(training: _CheckedDataset, testing: _CheckedDataset) -> list[LineProblem]:
+def _content_problems(
+    training: _CheckedDataset[Prepared],
+    testing: _CheckedDataset[Prepared],
+    trainer: Trainer[Prepared],
+) -> list[LineProblem]:
     """The terminal errors of both datasets taken together, in Custom Labels' codes."""
     problems: list[LineProblem] = []
     for name, dataset in (("training", training), ("testing", testing)):
@@ -211,14 +209,21 @@ def _content_problems(training: _CheckedDataset, testing: _CheckedDataset) -> li
     if len(_buckets([*training.entries, *testing.entries])) > 1:
         message = "The images are in more than one S3 bucket."
         problems.append(LineProblem("ERROR_IMAGES_IN_MULTIPLE_S3_BUCKETS", message))
-    given = (list(label_counts(training.entries)), list(label_counts(testing.entries)))
+    given = (
+        list(label_counts(training.entries, trainer.use_case)),
+        list(label_counts(testing.entries, trainer.use_case)),
+    )
     problems += _label_problems(
-        *given, "ERROR_MANIFEST_TOO_FEW_LABELS", "ERROR_INSUFFICIENT_LABEL_OVERLAP"
+        *given,
+        trainer.minimum_labels,
+        "ERROR_MANIFEST_TOO_FEW_LABELS",
+        "ERROR_INSUFFICIENT_LABEL_OVERLAP",
     )
     if not problems:
         problems += _label_problems(
             training.usable_labels,
             testing.usable_labels,
+            trainer.minimum_labels,
             "ERROR_MANIFEST_TOO_FEW_USABLE_LABELS",
             "ERROR_INSUFFICIENT_USABLE_LABEL_OVERLAP",
         )
@@ -226,10 +231,14 @@ def _content_problems(training: _CheckedDataset, testing: _CheckedDataset) -> li
 
 
 def _label_problems(
-    training_labels: Sequence[str], testing_labels: Sequence[str], too_few: str, no_overlap: str
+    training_labels: Sequence[str],
+    testing_labels: Sequence[str],
+    minimum: int,
+    too_few: str,
+    no_overlap: str,
 ) -> list[LineProblem]:
-    if len(training_labels) < MINIMUM_LABELS:
-        message = f"The training manifest has fewer than {MINIMUM_LABELS} labels."
+    if len(training_labels) < minimum:
+        message = f"The training manifest has fewer than {minimum} labels."
         return [LineProblem(too_few, message)]
     if len(training_labels) > MAXIMUM_LABELS:
         message = f"The training manifest has more than {MAXIMUM_LABELS} labels."
@@ -246,30 +255,13 @@ def _buckets(entries: Iterable[Entry]) -> set[str]:
     return {location.bucket for location in locations if location is not None}
 
 
-def _train(
-    training: _CheckedDataset, testing: _CheckedDataset
-) -> tuple[TrainedModel, npt.NDArray[np.float64]]:
-    """The model, and its confidences for the usable test images."""
-    labels = training.usable_labels
-    numbers = {label: number for number, label in enumerate(labels)}
-    known_tests = [index for index, image in enumerate(testing.usable) if image.label in numbers]
-    trained = classifier.train(
-        labels,
-        training.embeddings,
-        np.array([numbers[image.label] for image in training.usable], dtype=np.intp),
-        testing.embeddings[known_tests],
-        np.array([numbers[testing.usable[index].label] for index in known_tests], dtype=np.intp),
-    )
-    confidences = trained.confidences(testing.embeddings)
-    truths = [image.label for image in testing.usable]
-    return TrainedModel(trained, evaluation.evaluate(labels, truths, confidences)), confidences
-
-
 def _write_validation(
     files: ResultFiles,
     objects: ObjectStore,
-    training: _CheckedDataset,
-    testing: _CheckedDataset,
+    use_case: UseCase,
+    *,
+    training: _CheckedDataset[Prepared],
+    testing: _CheckedDataset[Prepared],
     problems: Sequence[LineProblem],
 ) -> None:
     for name, dataset in (("Training", training), ("Testing", testing)):
@@ -279,7 +271,10 @@ def _write_validation(
         )
         _put_lines(objects, files.bucket, files.validation(name), lines)
     manifest_summary = {
-        "statistics": {"training": _statistics(training), "testing": _statistics(testing)},
+        "statistics": {
+            "training": _statistics(training, use_case),
+            "testing": _statistics(testing, use_case),
+        },
         "errors": [problem.as_json() for problem in problems],
     }
     objects.put(files.bucket, files.manifest_summary, json.dumps(manifest_summary).encode())
@@ -294,12 +289,14 @@ def _validated_line(entry: Entry, errors: Sequence[LineProblem]) -> dict[str, An
     return line
 
 
-def _statistics(dataset: _CheckedDataset) -> dict[str, Any]:
+def _statistics(dataset: _CheckedDataset[Prepared], use_case: UseCase) -> dict[str, Any]:
     """A dataset's part of the manifest summary; line indices count from 0."""
     invalid = dataset.invalid_indices
-    ignored = sum(1 for entry in dataset.entries if entry.label is None and not entry.errors)
+    ignored = sum(
+        1 for entry in dataset.entries if not entry.labels_for(use_case) and not entry.errors
+    )
     return {
-        "use_case": "IMAGE_LEVEL_LABELS" if dataset.usable else "NOT_DETERMINED",
+        "use_case": use_case.value if dataset.usable else "NOT_DETERMINED",
         "total_json_lines": len(dataset.entries),
         "valid_json_lines": len(dataset.entries) - len(invalid),
         "invalid_json_lines": len(invalid),
@@ -312,33 +309,22 @@ def _statistics(dataset: _CheckedDataset) -> dict[str, Any]:
 def _write_results(
     job: TrainingJob,
     objects: ObjectStore,
-    model: TrainedModel,
+    trained: Trained,
     *,
-    training: _CheckedDataset,
-    testing: _CheckedDataset,
-    confidences: npt.NDArray[np.float64],
+    training_images: int,
+    testing_images: int,
     written_at: float,
 ) -> None:
     files = job.files
-    trained_on = (
-        evaluation.training_line(image.entry.source_ref, image.label, written_at)
-        for image in training.usable
-    )
+    trained_on, tested_on = trained.training_lines(written_at), trained.testing_lines(written_at)
     _put_lines(objects, files.bucket, files.snapshot("Training"), trained_on)
-    tested_on = evaluation.testing_lines(
-        model.evaluation,
-        [image.entry.source_ref for image in testing.usable],
-        [image.label for image in testing.usable],
-        confidences,
-        written_at,
-    )
     _put_lines(objects, files.bucket, files.snapshot("Testing"), tested_on)
     results = evaluation.summary(
-        model.evaluation,
+        trained.model.evaluation,
         job.project_version_arn,
         written_at,
-        training_images=len(training.usable),
-        testing_images=len(testing.usable),
+        training_images=training_images,
+        testing_images=testing_images,
     )
     objects.put(files.bucket, files.evaluation_summary, json.dumps(results).encode())
 

@@ -32,15 +32,15 @@ class Intake:
         finally:
             self._events.enable_rule(Name=self._rule)
 
-    def upload(self, count: int) -> list[Uploaded]:
+    def upload(self, count: int, name: str = "fault") -> list[Uploaded]:
         """New doubtful images that nobody has heard of yet."""
-        with self.closed(), ThreadPoolExecutor(4) as threads:
-            numbers = self._stack.numbers(count)
-            return list(threads.map(self._draw, numbers))
 
-    def _draw(self, number: int) -> Uploaded:
-        key = f"images_for_detection/fault-{number}.jpg"
-        return self._stack.upload(key, images.draw_doubtful(number))
+        def draw(number: int) -> Uploaded:
+            key = f"images_for_detection/{name}-{number}.jpg"
+            return self._stack.upload(key, images.draw_doubtful(number))
+
+        with self.closed(), ThreadPoolExecutor(4) as threads:
+            return list(threads.map(draw, self._stack.numbers(count)))
 
     def report(self, uploads: Iterable[Uploaded]) -> None:
         """Tell detection about uploads, as the rule would have."""

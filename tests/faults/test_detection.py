@@ -56,7 +56,7 @@ def test_a_message_that_cannot_be_sent_for_a_while_is_sent_later(
 def test_events_that_come_again_and_in_any_order_make_one_record_for_each_version(
     serving_stack: Stack, intake: Intake
 ) -> None:
-    uploads = intake.upload(3)
+    uploads = intake.upload(3, "replaced")
     with intake.closed():
         uploads += [serving_stack.upload(old.key, serving_stack.new_image()) for old in uploads]
     events = [*uploads, *uploads, *uploads]
@@ -81,8 +81,9 @@ def _problems(
     stack: Stack, uploads: Sequence[Uploaded], per_key: int = 1
 ) -> Mapping[str, Mapping[str, object]]:
     """What is not as it should be about each doubtful image: nothing, in the end."""
-    records = Counter(record["key"] for record in stack.records("images_for_detection/fault-"))
-    by_id = {record["detection_id"]: record for record in stack.records("images_for_detection/")}
+    log = stack.records("images_for_detection/")
+    records = Counter(record["key"] for record in log)
+    by_id = {record["detection_id"]: record for record in log}
     tasks = Counter(task["detection_id"] for task in stack.tasks())
     told = {
         mail["attributes"]["detection_id"]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -23,12 +24,14 @@ def doubtful(serving_stack: Stack) -> Uploaded:
     return upload
 
 
-@pytest.fixture(scope="module")
-def asking_more(serving_stack: Stack) -> Iterator[Stack]:
+@contextmanager
+def asking_three(stack: Stack) -> Iterator[None]:
     """The same stack, deployed so that three people are asked about each image."""
-    serving_stack.local.control("PUT", "stack", {"parameters": {"ReviewersPerImage": "3"}})
-    yield serving_stack
-    serving_stack.local.control("PUT", "stack", {"parameters": {"ReviewersPerImage": "1"}})
+    stack.local.control("PUT", "stack", {"parameters": {"ReviewersPerImage": "3"}})
+    try:
+        yield
+    finally:
+        stack.local.control("PUT", "stack", {"parameters": {"ReviewersPerImage": "1"}})
 
 
 def answers_key(task_id: str) -> str:
@@ -182,24 +185,26 @@ def test_a_task_is_with_one_person_until_the_lease_runs_out(
     wait_for_answer(serving_stack, doubtful, "stripes")
 
 
-def test_where_three_people_do_not_agree_a_fourth_decides(asking_more: Stack) -> None:
-    upload = asking_more.detect()
-    people = [asking_more.add_reviewer() for _ in range(4)]
-    for person, label in zip(people, ("circle", "stripes", None), strict=False):
-        assert not person.review(upload, label)["complete"]
-    asking_more.wait_until_idle()
-    assert "agreement" not in asking_more.record(upload)
-    assert people[3].review(upload, "stripes")["complete"]
-    record = asking_more.wait_for_record(upload, has="agreement")
+def test_of_three_people_two_decide_and_where_they_do_not_agree_a_fourth_is_asked(
+    serving_stack: Stack,
+) -> None:
+    people = [serving_stack.add_reviewer() for _ in range(4)]
+    with asking_three(serving_stack):
+        decided, tied = (serving_stack.detect() for _ in range(2))
+        for upload in (decided, tied):
+            assert serving_stack.wait_for_task(upload)["wanted"] == 3
+    for person, label, complete in zip(
+        people, ("circle", "stripes", "circle"), (False, False, True), strict=False
+    ):
+        assert person.review(decided, label)["complete"] is complete
+    assert wait_for_answer(serving_stack, decided, "circle")["agreement"] == "decided"
+    for person, answer in zip(people, ("circle", "stripes", None), strict=False):
+        assert not person.review(tied, answer)["complete"]
+    assert "agreement" not in serving_stack.record(tied)
+    assert people[3].review(tied, "stripes")["complete"]
     # Two of four are not more than half of them.
+    record = serving_stack.wait_for_record(tied, has="agreement")
     assert (record["agreement"], record["human_label"]) == ("undecided", "")
-
-
-def test_two_of_three_decide(asking_more: Stack) -> None:
-    upload = asking_more.detect()
-    for label, complete in (("circle", False), ("stripes", False), ("circle", True)):
-        assert asking_more.add_reviewer().review(upload, label)["complete"] is complete
-    assert wait_for_answer(asking_more, upload, "circle")["agreement"] == "decided"
 
 
 def test_an_image_whose_version_is_gone_for_good_is_told(

@@ -1,23 +1,34 @@
 """Each path through `statemachine/human_sampling.asl.yaml`: every n-th detection."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+
+import pytest
 
 from tests.stack import Record, Stack, Uploaded
 
 SETTLED_S = 310
 """The youngest five minutes of the log are left for the next run."""
+EVERY = 3
 
 
-@contextmanager
-def sampling(stack: Stack, every: int, **more: str) -> Iterator[None]:
-    """Sampling of every n-th detection, with all that came before already counted."""
+@pytest.fixture(scope="module")
+def sampling(serving_stack: Stack) -> Iterator[Stack]:
+    """The stack with every third detection sampled, and all that came before already counted."""
     switched_on = {"Enable-Automatic-Human-Sampling": "true"}
-    with stack.parameters({**switched_on, "Human-Sampling-Interval": "1000000"}):
-        stack.sleep(SETTLED_S)
-        assert stack.run("human_sampling").status == "SUCCEEDED"
-        with stack.parameters({"Human-Sampling-Interval": str(every), **more}):
-            yield
+    with serving_stack.parameters({**switched_on, "Human-Sampling-Interval": "1000000"}):
+        serving_stack.sleep(SETTLED_S)
+        assert serving_stack.run("human_sampling").status == "SUCCEEDED"
+        with serving_stack.parameters({"Human-Sampling-Interval": str(EVERY)}):
+            yield serving_stack
+
+
+@pytest.fixture(scope="module")
+def uploads(sampling: Stack) -> list[Uploaded]:
+    """Six confident detections, of which a run has sampled every third."""
+    found = detect(sampling, 2 * EVERY)
+    execution = sampling.run("human_sampling")
+    assert (execution.status, execution.states) == ("SUCCEEDED", ("SampleDetections", "Done"))
+    return found
 
 
 def detect(stack: Stack, count: int) -> list[Uploaded]:
@@ -29,76 +40,77 @@ def detect(stack: Stack, count: int) -> list[Uploaded]:
     return uploads
 
 
-def sampled(stack: Stack, uploads: list[Uploaded]) -> list[Record]:
-    """The records that were sampled."""
-    return [record for upload in uploads if (record := stack.record(upload)).get("sampled")]
+def sampled(stack: Stack, uploads: list[Uploaded]) -> list[Uploaded]:
+    """Those that were sampled."""
+    return [upload for upload in uploads if stack.record(upload).get("sampled")]
 
 
-def test_every_nth_detection_goes_to_a_person_once_however_often_it_runs(
-    serving_stack: Stack,
+def position(stack: Stack) -> Record:
+    """How far the detections have been counted."""
+    return stack.item("ModelVersionsTable", kind="state", name="sampling")
+
+
+def test_every_nth_detection_goes_to_a_person_though_it_was_confident(
+    sampling: Stack, uploads: list[Uploaded]
 ) -> None:
-    with sampling(serving_stack, every=3):
-        uploads = detect(serving_stack, 5)
-        for _ in range(2):
-            execution = serving_stack.run("human_sampling")
-            assert execution.status == "SUCCEEDED"
-            assert execution.states == ("SampleDetections", "Done")
-            # Many were counted since the last one: the first is due, and the third after it.
-            records = sampled(serving_stack, uploads)
-            assert len(records) == 2
-        # One was counted after the second: two more until the next.
-        more = detect(serving_stack, 2)
-        serving_stack.run("human_sampling")
-        assert len(sampled(serving_stack, more)) == 1
-    for record in records:
-        task = serving_stack.item("ReviewTasksTable", task_id=record["human_loop"])
-        assert task["detection_id"] == record["detection_id"]
+    # Wherever the count stood before: of six in a row two are each a third one.
+    taken = sampled(sampling, uploads)
+    assert len(taken) == 2
+    for upload in taken:
+        assert sampling.task(upload)["task_id"] == sampling.record(upload)["human_loop"]
 
 
-def test_switched_off_it_samples_nothing(serving_stack: Stack) -> None:
-    with sampling(serving_stack, 1, **{"Enable-Automatic-Human-Sampling": "false"}):
-        uploads = detect(serving_stack, 1)
-        assert serving_stack.run("human_sampling").status == "SUCCEEDED"
-    assert not sampled(serving_stack, uploads)
-
-
-def test_a_sampled_answer_trains_only_where_the_operator_wants_it(serving_stack: Stack) -> None:
-    reviewer = serving_stack.add_reviewer()
-    with sampling(serving_stack, every=1):
-        audited, trained = detect(serving_stack, 2)
-        serving_stack.run("human_sampling")
-        reviewer.review(audited, "circle")
-        record = serving_stack.wait_for_record(audited, has="agreement")
-        assert (record["human_label"], record["copied_key"]) == ("circle", "")
-        with serving_stack.parameters({"Train-On-Sampled-Answers": "true"}):
-            reviewer.review(trained, "circle")
-            record = serving_stack.wait_for_record(trained, has="agreement")
-        assert record["copied_key"].startswith("images_labeled_by_folder/circle/")
-
-
-def test_a_run_that_fails_tells_the_operator_and_the_next_one_counts_from_the_same_place(
-    serving_stack: Stack,
+def test_a_second_run_counts_on_from_where_the_first_ended(
+    sampling: Stack, uploads: list[Uploaded]
 ) -> None:
+    before = position(sampling)
+    assert sampling.run("human_sampling").status == "SUCCEEDED"
+    assert position(sampling) == before
+    assert len(sampled(sampling, uploads)) == 2
+    more = detect(sampling, EVERY)
+    sampling.run("human_sampling")
+    assert len(sampled(sampling, more)) == 1
+
+
+def test_a_sampled_answer_trains_only_where_the_operator_wants_it(
+    sampling: Stack, uploads: list[Uploaded]
+) -> None:
+    reviewer = sampling.add_reviewer()
+    audited, trained = sampled(sampling, uploads)
+    reviewer.review(audited, "circle")
+    record = sampling.wait_for_record(audited, has="agreement")
+    assert (record["human_label"], record["copied_key"]) == ("circle", "")
+    with sampling.parameters({"Train-On-Sampled-Answers": "true"}):
+        reviewer.review(trained, "circle")
+        record = sampling.wait_for_record(trained, has="agreement")
+    assert record["copied_key"].startswith("images_labeled_by_folder/circle/")
+
+
+def test_switched_off_it_counts_and_samples_nothing(sampling: Stack) -> None:
+    before = position(sampling)
+    detect(sampling, 1)
+    with sampling.parameters({"Enable-Automatic-Human-Sampling": "false"}):
+        assert sampling.run("human_sampling").status == "SUCCEEDED"
+    assert position(sampling) == before
+
+
+def test_a_run_that_fails_tells_the_operator_and_leaves_the_count_as_it_was(
+    sampling: Stack,
+) -> None:
+    before = position(sampling)
     forbidden = {"service": "dynamodb", "operation": "Query", "function": "SampleDetections"}
-    with sampling(serving_stack, every=1):
-        uploads = detect(serving_stack, 1)
-        with serving_stack.faults({**forbidden, "error": "AccessDeniedException", "times": -1}):
-            execution = serving_stack.run("human_sampling")
-        assert (execution.status, execution.error) == ("FAILED", "PermissionMissingError")
-        assert execution.states == ("SampleDetections", "TellFailure", "Failed")
-        mails = serving_stack.operator_mails("workflow_failed")
-        assert [mail for mail in mails if execution.arn in mail["message"]]
-        serving_stack.run("human_sampling")
-        assert len(sampled(serving_stack, uploads)) == 1
+    with sampling.faults({**forbidden, "error": "AccessDeniedException", "times": -1}):
+        execution = sampling.run("human_sampling")
+    assert (execution.status, execution.error) == ("FAILED", "PermissionMissingError")
+    assert execution.states == ("SampleDetections", "TellFailure", "Failed")
+    mails = sampling.operator_mails("workflow_failed")
+    assert [mail for mail in mails if execution.arn in mail["message"]]
+    assert position(sampling) == before
 
 
-def test_throttling_is_retried(serving_stack: Stack) -> None:
-    throttled = {"service": "dynamodb", "operation": "Query", "function": "SampleDetections"}
-    with (
-        serving_stack.parameters({"Enable-Automatic-Human-Sampling": "true"}),
-        serving_stack.faults(
-            {**throttled, "error": "ProvisionedThroughputExceededException", "times": 4}
-        ),
-    ):
-        execution = serving_stack.run("human_sampling")
+def test_what_may_succeed_later_is_retried(sampling: Stack) -> None:
+    # The SDK itself does not try this one again.
+    busy = {"service": "dynamodb", "operation": "Query", "error": "TransactionConflictException"}
+    with sampling.faults({**busy, "function": "SampleDetections", "times": 2}):
+        execution = sampling.run("human_sampling")
     assert execution.status == "SUCCEEDED"

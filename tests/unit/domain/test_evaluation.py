@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from labelloop.domain import evaluation
@@ -130,7 +130,6 @@ def test_the_sign_test_counts_every_way_in_which_it_could_have_come(wins: int, l
     assert comparison.p_worse == pytest.approx(as_bad / len(ways))
 
 
-@settings(deadline=None)
 @given(st.integers(0, 1500), st.integers(0, 1500))
 def test_the_sign_test_is_a_probability_however_many_images(wins: int, losses: int) -> None:
     p_worse = Comparison(5000, 0.5, 0.5, wins, losses).p_worse

@@ -187,4 +187,4 @@ class Review(RuleBasedStateMachine):
 
 
 TestReview = Review.TestCase
-TestReview.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)
+TestReview.settings = settings(max_examples=80, stateful_step_count=25)

@@ -79,7 +79,7 @@ class Histories(RuleBasedStateMachine):
 
 
 TestHistories = Histories.TestCase
-TestHistories.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestHistories.settings = settings(max_examples=60, stateful_step_count=25)
 
 
 @given(st.lists(st.integers(0, 60), max_size=3), st.integers(5, 50))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,8 @@ from tests.unit.local_rekognition.support import (
     ManualClock,
     MemoryStore,
     draw_lines,
+    draw_scene_lines,
+    draw_several_lines,
 )
 
 MakeClient = Callable[..., Client]
@@ -82,3 +85,33 @@ def running(trained: Running) -> Running:
     """The running model, after a rest: its throughput is whole again."""
     trained.client.clock.advance(10)
     return trained
+
+
+def train_and_start(client: Client, train: list[Any], test: list[Any]) -> Running:
+    project = client.create_project_with_datasets("parts", train, test)
+    version = client.train(project)["ProjectVersionArn"]
+    client.call("StartProjectVersion", ProjectVersionArn=version, MinInferenceUnits=5)
+    client.clock.advance(600)
+    return Running(client, project, version)
+
+
+@pytest.fixture(scope="session")
+def multi_label(make_client: MakeClient) -> Running:
+    """A running model that gives an image several labels."""
+    client = make_client()
+    return train_and_start(
+        client,
+        draw_several_lines(client.store, "train", 40, 1),
+        draw_several_lines(client.store, "test", 16, 2),
+    )
+
+
+@pytest.fixture(scope="session")
+def localizing(make_client: MakeClient) -> Running:
+    """A running model that gives boxes."""
+    client = make_client()
+    return train_and_start(
+        client,
+        draw_scene_lines(client.store, "train", 12, 1),
+        draw_scene_lines(client.store, "test", 8, 2),
+    )

@@ -158,6 +158,46 @@ def line(source_ref: str, label: str, **metadata: Any) -> dict[str, Any]:
     return {"source-ref": source_ref, "label": 1, "label-metadata": kept}
 
 
+def several_labels_line(source_ref: str, labels: Iterable[str]) -> dict[str, Any]:
+    """A manifest line with an attribute for each label."""
+    found: dict[str, Any] = {"source-ref": source_ref}
+    for number, label in enumerate(labels):
+        found[f"label-{number}"] = 0
+        found[f"label-{number}-metadata"] = line(source_ref, label)["label-metadata"]
+    return found
+
+
+def boxes_line(
+    source_ref: str, parts: Iterable[drawing.PlacedPart], size_px: tuple[int, int]
+) -> dict[str, Any]:
+    """A manifest line with bounding boxes."""
+    placed = list(parts)
+    labels = sorted({part.label for part in placed})
+    annotations = [
+        {
+            "class_id": labels.index(part.label),
+            "left": part.left,
+            "top": part.top,
+            "width": part.width,
+            "height": part.height,
+        }
+        for part in placed
+    ]
+    size = {"width": size_px[0], "height": size_px[1], "depth": 3}
+    return {
+        "source-ref": source_ref,
+        "boxes": {"image_size": [size], "annotations": annotations},
+        "boxes-metadata": {
+            "objects": [{"confidence": 1} for _ in placed],
+            "class-map": {str(number): label for number, label in enumerate(labels)},
+            "type": "groundtruth/object-detection",
+            "human-annotated": "yes",
+            "creation-date": "2026-11-21T08:00:00.000000",
+            "job-name": "boxes",
+        },
+    }
+
+
 def encode(image: Image.Image, file_format: str = "JPEG") -> bytes:
     file = io.BytesIO()
     image.save(file, file_format)
@@ -175,4 +215,32 @@ def draw_lines(
             key = f"{folder}/{label}/{number}.jpg"
             store.put(BUCKET, key, encode(drawing.draw(label, rng)))
             lines.append(line(f"s3://{BUCKET}/{key}", label))
+    return lines
+
+
+def draw_several_lines(
+    store: MemoryStore, folder: str, count: int, seed: int
+) -> list[dict[str, Any]]:
+    """Manifest lines of newly drawn images of one to three parts, which are put in the bucket."""
+    rng = random.Random(seed)
+    lines = []
+    for number in range(count):
+        labels = rng.sample(drawing.LABELS, rng.randint(1, 3))
+        key = f"{folder}/{number}.jpg"
+        store.put(BUCKET, key, encode(drawing.draw_several(labels, rng)))
+        lines.append(several_labels_line(f"s3://{BUCKET}/{key}", labels))
+    return lines
+
+
+def draw_scene_lines(
+    store: MemoryStore, folder: str, count: int, seed: int
+) -> list[dict[str, Any]]:
+    """Manifest lines of newly drawn scenes with boxes, which are put in the bucket."""
+    rng = random.Random(seed)
+    lines = []
+    for number in range(count):
+        image, parts = drawing.draw_scene(rng)
+        key = f"{folder}/{number}.jpg"
+        store.put(BUCKET, key, encode(image))
+        lines.append(boxes_line(f"s3://{BUCKET}/{key}", parts, image.size))
     return lines

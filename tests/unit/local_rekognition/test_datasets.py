@@ -6,8 +6,16 @@ from typing import Any
 
 import pytest
 
+from local import drawing
 from local.rekognition import ServiceError
-from tests.unit.local_rekognition.support import BUCKET, Client, line, manifest
+from tests.unit.local_rekognition.support import (
+    BUCKET,
+    Client,
+    boxes_line,
+    line,
+    manifest,
+    several_labels_line,
+)
 
 
 def image(number: int) -> str:
@@ -234,19 +242,26 @@ def test_a_wrong_line_is_kept_with_its_errors(client: Client, broken: Any, code:
     assert describe(client, dataset)["DatasetStats"]["ErrorEntries"] == 1
 
 
-def test_a_manifest_of_another_kind_is_refused_as_a_whole(client: Client) -> None:
-    boxes = line(image(1), "bolt", type="groundtruth/object-detection")
-    two_labels = line(image(1), "bolt")
-    second = line(image(1), "nut")
-    two_labels |= {"other": 1, "other-metadata": second["label-metadata"]}
-    for unsupported in (boxes, two_labels):
-        with pytest.raises(ServiceError, match=r"InvalidParameterException.*classification"):
-            client.create_dataset(client.create_project(), "TRAIN", [unsupported])
-        client.call(
-            "DeleteProject",
-            ProjectArn=client.call("DescribeProjects")["ProjectDescriptions"][0]["ProjectArn"],
-        )
-        client.clock.advance(10)
+def test_a_manifest_may_mix_labels_several_labels_and_boxes(client: Client) -> None:
+    part = drawing.PlacedPart("gear", 10, 10, 50, 40)
+    nut = drawing.PlacedPart("nut", 0, 0, 30, 30)
+    mixed = [
+        line(image(1), "bolt"),
+        several_labels_line(image(2), ["bolt", "nut"]),
+        boxes_line(image(3), [part, nut, part], (100, 80)),
+    ]
+    dataset = client.create_dataset(client.create_project(), "TRAIN", mixed)
+    stats = describe(client, dataset)["DatasetStats"]
+    assert (stats["LabeledEntries"], stats["TotalLabels"], stats["ErrorEntries"]) == (3, 3, 0)
+    described = client.call("ListDatasetLabels", DatasetArn=dataset)["DatasetLabelDescriptions"]
+    counts = {label["LabelName"]: label["LabelStats"] for label in described}
+    assert counts == {
+        "bolt": {"EntryCount": 2, "BoundingBoxCount": 0},
+        "gear": {"EntryCount": 1, "BoundingBoxCount": 2},
+        "nut": {"EntryCount": 2, "BoundingBoxCount": 1},
+    }
+    found = entries(client, dataset, ContainsLabels=["nut"])
+    assert [entry["source-ref"] for entry in found] == [image(2), image(3)]
 
 
 def test_entries_are_filtered(client: Client) -> None:

@@ -47,7 +47,8 @@ def greeting(stack: SmallStack) -> str:
 
 
 def test_the_small_template_has_most_types_that_exist(small_stack: SmallStack) -> None:
-    used = {resource["type"] for resource in small_stack.control("GET", "stack")["resources"].values()}
+    resources = small_stack.control("GET", "stack")["resources"].values()
+    used = {resource["type"] for resource in resources}
     unused = set(TYPES) - used - {"AWS::CloudFormation::CustomResource"}
     assert unused == {
         "AWS::CloudWatch::CompositeAlarm",

@@ -1,0 +1,257 @@
+"""The life of one stack, as its operator types it: each test goes on where the one before ended.
+
+Every command is a process of its own, with nothing of the developer's configuration. What only
+takes time is waited for by looking into the tables.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+
+from local.launch import ROOT, wait_for
+from tests import images
+from tests.stack import Reviewer, Stack, launched, refused
+
+PASSWORD = "Reviewer-2026-November"
+AWS = Path(sys.executable).with_name("aws")
+
+
+class Terminal:
+    """The operator's terminal: the AWS CLI and the labelloop command."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        self._environment = {
+            **own,
+            "AWS_ENDPOINT_URL": stack.endpoint,
+            "AWS_ACCESS_KEY_ID": "operator",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_DEFAULT_REGION": stack.local.region,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "NO_PROXY": "127.0.0.1",
+        }
+
+    def type(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """What a command prints, and how it ends."""
+        return subprocess.run(
+            words,
+            cwd=ROOT,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def aws(self, *words: str) -> Any:
+        """The answer of an ``aws`` command that succeeds: JSON, or else text."""
+        done = self.type(str(AWS), *words)
+        assert done.returncode == 0, done.stderr
+        try:
+            return json.loads(done.stdout)
+        except ValueError:
+            return done.stdout.strip()
+
+    def labelloop(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A ``labelloop`` command about the application on this machine."""
+        data_dir = str(self.stack.local.data_dir)
+        return self.type("./labelloop", words[0], "--local", "--data-dir", data_dir, *words[1:])
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    settings = {"Enable-Automatic-Training": "true", "Automatic-Training-Poll-Frequency": "44640"}
+    with launched(settings=settings) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def terminal(stack: Stack) -> Terminal:
+    return Terminal(stack)
+
+
+def test_the_description_says_where_everything_is(stack: Stack, terminal: Terminal) -> None:
+    text = (stack.local.data_dir / "stack.json").read_text(encoding="utf-8")
+    assert set(json.loads(text)) == {"stack", "endpoint", "region", "outputs"}
+    (described,) = terminal.aws("cloudformation", "describe-stacks", "--stack-name", "label-loop")[
+        "Stacks"
+    ]
+    assert described["StackStatus"] == "CREATE_COMPLETE"
+    outputs = {entry["OutputKey"]: entry["OutputValue"] for entry in described["Outputs"]}
+    assert outputs == stack.outputs
+
+
+def test_labelled_images_become_a_model_that_detects_what_has_waited_for_it(
+    stack: Stack, terminal: Terminal, tmp_path: Path
+) -> None:
+    (tmp_path / "early.jpg").write_bytes(images.draw("circle", 100))
+    early = f"s3://{stack.bucket}/images_for_detection/early.jpg"
+    terminal.aws("s3", "cp", str(tmp_path / "early.jpg"), early)
+    (record,) = wait_for(
+        lambda: stack.records("images_for_detection/early.jpg"), "the record of an image"
+    )
+    assert record["outcome"] == "waiting"
+
+    for label in images.LABELS:
+        for number in stack.numbers(8):
+            file = tmp_path / "labelled" / label / f"{number}.jpg"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(images.draw(label, number))
+    terminal.aws(
+        "s3", "sync", str(tmp_path / "labelled"), f"s3://{stack.bucket}/images_labeled_by_folder/"
+    )
+    machine = stack.outputs["ModelTrainingStateMachineArn"]
+    started = terminal.aws("stepfunctions", "start-execution", "--state-machine-arn", machine)
+    stack.end_of(started["executionArn"])
+    ended = terminal.aws(
+        "stepfunctions", "describe-execution", "--execution-arn", started["executionArn"]
+    )
+    assert ended["status"] == "SUCCEEDED"
+    assert stack.deployed()
+
+    def detected() -> Any:
+        answer = terminal.aws(
+            "dynamodb",
+            "get-item",
+            "--table-name",
+            stack.outputs["DetectionsTable"],
+            "--key",
+            json.dumps({"detection_id": {"S": record["detection_id"]}}),
+        )
+        return answer["Item"] if answer["Item"]["outcome"]["S"] != "waiting" else None
+
+    found = wait_for(detected, "the image that waited to be detected")
+    assert (found["outcome"]["S"], found["label"]["S"]) == ("confident", "circle")
+
+
+def test_people_answer_doubtful_images_and_a_new_model_learns_from_them(
+    stack: Stack, terminal: Terminal
+) -> None:
+    uploads = [stack.detect() for _ in range(4)]
+    for upload in uploads:
+        stack.wait_for_task(upload)
+    reviewer = sign_in(stack, terminal, "anna@example.com")
+    task = reviewer.take() or {}
+    shown = urllib3.request("GET", task["image_url"], retries=False)
+    assert (shown.status, shown.data[:3]) == (200, b"\xff\xd8\xff")
+    reviewer.ask("POST", f"/review/tasks/{task['task_id']}/release")
+    for upload, label in zip(uploads, ("circle", "circle", "stripes", "stripes"), strict=True):
+        reviewer.review(upload, label)
+    for upload in uploads:
+        assert stack.wait_for_record(upload, has="copied_key")["copied_key"]
+
+    first = stack.deployed()
+    name = stack.outputs["ParameterPrefix"] + "Minimum-Untrained-Images"
+    for words in (["--name", name, "--value", "4"], ["--name", name, "--value", "none"]):
+        done = terminal.type(str(AWS), "ssm", "put-parameter", "--overwrite", *words)
+        assert ("ParameterPatternMismatchException" in done.stderr) is (words[-1] == "none")
+    stack.sleep(61)
+    (started,) = stack.fire("TrainingSchedule")["executionArns"]
+    assert stack.end_of(started).status == "SUCCEEDED"
+    second = stack.versions()[-1]
+    assert second["name"] != first
+    assert second["train_images"] + second["test_images"] == 20
+    # Whether it is better the report says; what serves is always one of the two.
+    assert stack.deployed() == (second["name"] if second["promote"] else first)
+
+
+def sign_in(stack: Stack, terminal: Terminal, name: str) -> Reviewer:
+    """A person of the group reviewers, made as the README says, and signed in."""
+    pool = ["--user-pool-id", stack.outputs["UserPoolId"]]
+    user = [*pool, "--username", name]
+    attributes = f"Name=email,Value={name}"
+    terminal.aws("cognito-idp", "admin-create-user", *user, "--user-attributes", attributes)
+    password = ["--password", PASSWORD, "--permanent"]
+    terminal.aws("cognito-idp", "admin-set-user-password", *user, *password)
+    terminal.aws("cognito-idp", "admin-add-user-to-group", *user, "--group-name", "reviewers")
+    answer = terminal.aws(
+        "cognito-idp",
+        "admin-initiate-auth",
+        *pool,
+        *("--client-id", stack.outputs["UserPoolClientId"]),
+        *("--auth-flow", "ADMIN_USER_PASSWORD_AUTH"),
+        *("--auth-parameters", f"USERNAME={name},PASSWORD={PASSWORD}"),
+    )
+    return Reviewer(stack.outputs["ApiUrl"], answer["AuthenticationResult"]["IdToken"])
+
+
+def test_only_who_is_signed_in_and_in_a_group_may_review(stack: Stack) -> None:
+    assert Reviewer(stack.outputs["ApiUrl"], "no token").ask("GET", "/review/summary")[0] == 401
+    stranger = stack.add_reviewer(group="")
+    status, answer = stranger.ask("POST", "/review/tasks/next")
+    assert (status, answer["error"]["code"]) == (403, "NotAllowed")
+
+
+def test_a_presigned_address_gives_the_image_to_whoever_has_it(
+    stack: Stack, terminal: Terminal
+) -> None:
+    upload = stack.upload("images_labeled_by_folder/circle/ä b%.jpg", stack.new_image("circle"))
+    address = terminal.aws("s3", "presign", f"s3://{stack.bucket}/{upload.key}")
+    assert urllib3.request("GET", address, retries=False).status == 200
+    bare = address.split("?")[0]
+    assert urllib3.request("GET", bare, retries=False).status == 403
+
+
+def test_the_model_is_stopped_and_started_by_the_operator(stack: Stack, terminal: Terminal) -> None:
+    name = stack.deployed()
+    said = terminal.labelloop("status")
+    assert said.returncode == 0, said.stderr
+    assert f"{name}, RUNNING" in said.stdout
+    stopped = terminal.labelloop("stop")
+    assert stopped.returncode == 0, stopped.stderr
+    assert stack.model_statuses()[str(name)] == "STOPPED"
+    upload = stack.detect("circle")
+    stack.wait_for_record(upload, "waiting")
+    started = terminal.labelloop("start")
+    assert started.returncode == 0, started.stderr
+    assert stack.model_statuses()[str(name)] == "RUNNING"
+    stack.wait_for_record(upload, "confident")
+
+
+def test_another_deployment_keeps_what_the_operator_has_set(
+    stack: Stack, terminal: Terminal
+) -> None:
+    name, deployed = "Minimum-Untrained-Images", stack.deployed()
+    answer = stack.local.control("PUT", "stack", {"parameters": {"AllowNewLabels": "true"}})
+    assert answer["status"] == "UPDATE_COMPLETE"
+    read = terminal.aws("ssm", "get-parameter", "--name", stack.outputs["ParameterPrefix"] + name)
+    assert read["Parameter"]["Value"] == "4"
+    assert stack.deployed() == deployed
+    assert stack.schedule("training") == ("rate(44640 minutes)", "ENABLED")
+    stack.wait_for_record(stack.detect("stripes"), "confident")
+
+
+def test_deleting_the_stack_stops_every_model_and_keeps_what_was_made(
+    stack: Stack, terminal: Terminal
+) -> None:
+    name = str(stack.deployed())
+    other = next(v["name"] for v in stack.versions() if v["name"] != name)
+    arn = next(v["arn"] for v in stack.versions() if v["name"] == other)
+    stack.client("rekognition").start_project_version(ProjectVersionArn=arn, MinInferenceUnits=1)
+    kept_keys, kept_versions = stack.keys(""), stack.versions()
+    machine = stack.outputs["ModelTrainingStateMachineArn"]
+
+    gone = stack.local.control("DELETE", "stack")
+
+    assert {"Bucket", "DetectionsTable", "ReviewTasksTable", "ModelVersionsTable"} == set(
+        gone["retained"]
+    )
+    assert set(stack.model_statuses().values()) <= {"STOPPED", "TRAINING_COMPLETED"}
+    assert stack.keys("") == kept_keys
+    assert stack.versions() == kept_versions
+    assert stack.records("images_for_detection/early.jpg")
+    assert stack.parameter("Minimum-Untrained-Images") == "4"
+    steps = stack.client("stepfunctions")
+    code = refused(lambda: steps.start_execution(stateMachineArn=machine, input="{}"))
+    assert code == "StateMachineDoesNotExist"
