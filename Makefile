@@ -11,7 +11,7 @@ CODE := functions layers/common/labelloop cli local tests benchmarks scripts
 export AWS_EC2_METADATA_DISABLED := true
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo local test test-fast lint format validate bench docs lock clean
+.PHONY: help demo local test test-fast test-stack lint format validate bench docs lock clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,11 +35,14 @@ demo: $(VENV)/ready ## Watch the whole loop improve a model, on this machine
 local: $(VENV)/ready ## Run the application on this machine until Ctrl-C
 	@$(BIN)/python -m local
 
-test: $(VENV)/ready ## Run all tests
-	@$(BIN)/python -m pytest
+test: $(VENV)/ready ## Run all tests: both halves at once, their output one after the other
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-fast test-stack
 
 test-fast: $(VENV)/ready ## Run the tests that need no running application
 	@$(BIN)/python -m pytest tests/unit tests/contract
+
+test-stack: $(VENV)/ready ## Run the tests on the running application
+	@$(BIN)/python -m pytest tests/workflow tests/faults tests/e2e tests/test_permissions.py
 
 lint: $(VENV)/ready ## Check style, types and the direction of imports
 	@$(BIN)/ruff check .

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack import PERMISSIONS_LOG, Stack, launched, train_first_model
+from tests.stack import PERMISSIONS_LOG, Stack, launched, running, train_first_model
 
 TESTS = Path(__file__).parent
-ON_STACKS = ("workflow", "faults", "e2e")
+ON_STACKS = ("workflow", "e2e")
 """The folders whose tests together use every permission."""
 
 
@@ -34,6 +34,14 @@ def permissions_log() -> Iterator[None]:
     PERMISSIONS_LOG.unlink(missing_ok=True)
     yield
     PERMISSIONS_LOG.unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_tasks_left_over(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What one module's tests ask people about is not in the way of the next one's."""
+    yield
+    for stack in running():
+        stack.forget_tasks()
 
 
 @pytest.hookimpl(trylast=True)

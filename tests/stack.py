@@ -173,6 +173,13 @@ class Stack:
         """Every review task."""
         return self._items("scan", TableName=self.outputs["ReviewTasksTable"])
 
+    def forget_tasks(self) -> None:
+        """Remove every review task, so that nobody has to look through them for a new one."""
+        for task in self.tasks():
+            self.client("dynamodb").delete_item(
+                TableName=self.outputs["ReviewTasksTable"], Key={"task_id": {"S": task["task_id"]}}
+            )
+
     def versions(self) -> list[Record]:
         """What is known of every model version, the oldest first."""
         found = self._items(
@@ -458,11 +465,12 @@ class Reviewer:
         others = []
 
         def taken() -> Record:
-            task = self.take() or {}
-            if task and task["task_id"] != upload.task_id:
+            # Quickly: the leases of those that are in the way end in seconds.
+            while (task := self.take()) and task["task_id"] != upload.task_id:
+                if task["task_id"] in others:
+                    return {}
                 others.append(task["task_id"])
-                return {}
-            return task
+            return task or {}
 
         try:
             return wait_for(taken, f"the task about {upload.key}", timeout_s)
@@ -522,13 +530,19 @@ def launched(
             _launched.remove(stack)
 
 
+def running() -> list[Stack]:
+    """The stacks that are running now."""
+    return list(_launched)
+
+
 def permissions() -> list[Record]:
     """What every stack of this run has noted of its roles' permissions, ended or not."""
     noted = (
         [json.loads(line) for line in PERMISSIONS_LOG.open()] if PERMISSIONS_LOG.exists() else []
     )
-    for stack in _launched:
-        noted += sum(stack.local.control("GET", "permissions").values(), [])
+    for stack in running():
+        for entries in stack.local.control("GET", "permissions").values():
+            noted += entries
     return noted
 
 

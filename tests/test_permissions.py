@@ -19,7 +19,8 @@ def test_every_permission_is_used_by_a_test() -> None:
             )
             used[name] = used.get(name, False) or noted["used"]
     assert used
-    assert sorted(name for name, once in used.items() if not once) == []
+    unused = sorted(name for name, once in used.items() if not once)
+    assert not unused, "\n".join(["no test uses:", *unused])
 
 
 def test_every_call_is_permitted() -> None:
@@ -28,4 +29,4 @@ def test_every_call_is_permitted() -> None:
         for noted in permissions()
         if noted.get("refused")
     }
-    assert sorted(refused) == []
+    assert not refused, "\n".join(["refused:", *sorted(refused)])

@@ -9,7 +9,7 @@ from tests.faults.conftest import Intake
 from tests.faults.places import FAILURES, Kind, all_at_once, places
 from tests.stack import Stack, Uploaded
 
-ENOUGH_S = 60.0
+ENOUGH_S = 100.0
 
 
 def test_wherever_detection_fails_there_is_one_record_one_task_and_the_message(

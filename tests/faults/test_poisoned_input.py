@@ -65,6 +65,28 @@ def test_messages_that_nobody_can_read_are_given_up_and_hold_up_no_other(
     assert all(tasks.count(upload.detection_id) == 1 for upload in uploads)
 
 
+def test_only_the_messages_that_nobody_can_read_go_back_to_the_queue(
+    serving_stack: Stack, intake: Intake
+) -> None:
+    (upload,) = intake.upload(1)
+    queue_arn = serving_stack.client("sqs").get_queue_attributes(
+        QueueUrl=serving_stack.physical_id("DetectionQueue"), AttributeNames=["QueueArn"]
+    )["Attributes"]["QueueArn"]
+    bodies = [*POISON, json.dumps(serving_stack.event(upload))]
+    batch = [
+        {"messageId": str(number), "body": body, "eventSourceARN": queue_arn}
+        for number, body in enumerate(bodies)
+    ]
+    answer = serving_stack.client("lambda").invoke(
+        FunctionName=serving_stack.physical_id("DispatchEventsFunction"),
+        Payload=json.dumps({"Records": batch}).encode(),
+    )
+    assert json.load(answer["Payload"]) == {
+        "batchItemFailures": [{"itemIdentifier": str(number)} for number in range(len(POISON))]
+    }
+    assert serving_stack.record(upload)
+
+
 def test_an_empty_file_is_rejected_and_the_consumer_is_told(serving_stack: Stack) -> None:
     upload = serving_stack.upload("images_for_detection/empty.jpg", b"")
     record = serving_stack.wait_for_record(upload, "rejected")

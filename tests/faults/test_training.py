@@ -197,6 +197,8 @@ def test_what_fails_after_the_switch_is_told_once_and_the_new_champion_serves(
         execution, mails = _deploy(stack, candidate)
     assert execution.status == "FAILED"
     assert stack.deployed() == candidate and candidate in _active(stack)
+    if kind != STOP:
+        wait_for(lambda: _active(stack) == {candidate}, "the former champion's end", 10)
     assert [mail["attributes"]["kind"] for mail in mails] == ["after_switch_failed"]
     assert _is_unlocked(stack)
 

@@ -208,10 +208,10 @@ def test_what_never_succeeds_ends_in_the_dead_letter_queue(serving_stack: Stack)
     policy = answer["Attributes"]["RedrivePolicy"]
     once = json.dumps({**json.loads(policy), "maxReceiveCount": 1})
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedrivePolicy": once})
+    dead_letters = serving_stack.outputs["DetectionDeadLetterQueueUrl"]
     try:
         event = {"detail": {"nothing": "of an image"}}
         sqs.send_message(QueueUrl=queue, MessageBody=json.dumps(event))
-        dead_letters = serving_stack.outputs["DetectionDeadLetterQueueUrl"]
 
         def dead_letter() -> str:
             messages = sqs.receive_message(QueueUrl=dead_letters).get("Messages", [])
@@ -220,3 +220,4 @@ def test_what_never_succeeds_ends_in_the_dead_letter_queue(serving_stack: Stack)
         assert json.loads(wait_for(dead_letter, "a dead letter")) == event
     finally:
         sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedrivePolicy": policy})
+        sqs.purge_queue(QueueUrl=dead_letters)

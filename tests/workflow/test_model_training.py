@@ -7,11 +7,12 @@ new images, and takes those away again that no later model can be trained on.
 import json
 import random
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.launch import wait_for
+from local.launch import ROOT, wait_for
 from tests import images
 from tests.stack import Execution, Stack, Uploaded, launched, train_first_model
 
@@ -22,7 +23,7 @@ IMAGES_AT_FIRST = 20
 
 
 @pytest.fixture(scope="module")
-def trainable() -> Iterator[Stack]:
+def trainable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack with a model that serves, which trains when it is told to."""
     # The schedule itself comes round once a month.
     settings = {
@@ -32,8 +33,25 @@ def trainable() -> Iterator[Stack]:
     }
     # Enough test images for versions to be compared on those that they share.
     half = {"TestSetPercentage": "50"}
-    with launched(time_scale=TIME_SCALE, parameters=half, settings=settings) as stack:
+    with launched(
+        time_scale=TIME_SCALE,
+        parameters=half,
+        settings=settings,
+        template=with_little_time(tmp_path_factory.mktemp("template")),
+    ) as stack:
         yield stack
+
+
+def with_little_time(folder: Path) -> Path:
+    """The template, but the function that stops the models when the stack goes has a minute."""
+    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    for code in ("functions", "layers", "statemachine"):
+        (folder / code).symlink_to(ROOT / code)
+    long, short = (f"/set_up_stack\n      Timeout: {seconds}\n" for seconds in (900, 60))
+    assert long in text
+    path = folder / "template.yaml"
+    path.write_text(text.replace(long, short), encoding="utf-8")
+    return path
 
 
 @pytest.fixture
@@ -190,7 +208,7 @@ def test_a_better_model_takes_the_place_of_the_one_that_serves(
 def test_two_at_once_train_one_version(trainable: Stack, champion: str) -> None:
     before = len(trainable.versions())
     trainable.label(ENOUGH)
-    started = [trainable.start("model_training") for _ in range(2)]
+    started = [trainable.start("model_training", {"force": True}) for _ in range(2)]
     executions = [trainable.end_of(arn) for arn in started]
     assert {execution.status for execution in executions} == {"SUCCEEDED"}
     trained = [execution for execution in executions if "StartTraining" in execution.states]
@@ -443,3 +461,21 @@ def test_what_may_succeed_later_is_retried(trainable: Stack, champion: str) -> N
     assert execution.status == "SUCCEEDED"
     assert told == ["training_started", "model_deployed"]
     assert_serves_alone(trainable, newest(trainable))
+
+
+# --- When the stack goes: this comes last ---------------------------------------------------------
+
+
+def test_a_deletion_that_takes_longer_than_one_invocation_goes_on_in_another(
+    trainable: Stack, champion: str
+) -> None:
+    other = next(version for version in trainable.versions() if version["name"] != champion)
+    rekognition = trainable.client("rekognition")
+    # A model that starts cannot be stopped, only waited for.
+    rekognition.start_project_version(ProjectVersionArn=other["arn"], MinInferenceUnits=1)
+    before = trainable.local.control("GET", "summary")["lambda"].get("SetUpStack", 0)
+    trainable.local.control("DELETE", "stack")
+    assert trainable.local.control("GET", "summary")["lambda"]["SetUpStack"] > before + 1
+    assert set(trainable.model_statuses().values()) <= {"STOPPED", "TRAINING_COMPLETED"} | {
+        "TRAINING_FAILED"
+    }

@@ -1,11 +1,12 @@
 """Each path through `statemachine/parameter_change.asl.yaml`: schedules follow parameters."""
 
+import json
 from typing import Any
 
 import pytest
 
 from local.launch import wait_for
-from tests.stack import Stack, refused
+from tests.stack import Record, Stack, refused
 
 FREQUENCY = "Automatic-Training-Poll-Frequency"
 ENABLED = "Enable-Automatic-Training"
@@ -22,16 +23,20 @@ def wait_for_schedule(stack: Stack, name: str, expression: str, state: str) -> N
         raise AssertionError(f"{name} is {stack.schedule(name)}, not {expression}") from error
 
 
+def set_schedule(stack: Stack, schedule: Record, expression: str, state: str) -> None:
+    """Give a schedule another rate and state, and leave the rest as it is."""
+    keep = ("Name", "GroupName", "Target", "FlexibleTimeWindow", "Description")
+    stack.client("scheduler").update_schedule(
+        **{name: schedule[name] for name in keep if name in schedule},
+        ScheduleExpression=expression,
+        State=state,
+    )
+
+
 def put_back_by_a_deployment(stack: Stack) -> None:
     """Give a schedule what the template has, as CloudFormation does when it updates it."""
-    scheduler = stack.client("scheduler")
-    found = scheduler.get_schedule(Name=f"{stack.local.name}-training")
-    keep = ("Name", "GroupName", "Target", "FlexibleTimeWindow", "Description")
-    scheduler.update_schedule(
-        **{name: found[name] for name in keep if name in found},
-        ScheduleExpression="rate(600 minutes)",
-        State="ENABLED",
-    )
+    found = stack.client("scheduler").get_schedule(Name=f"{stack.local.name}-training")
+    set_schedule(stack, found, "rate(600 minutes)", "ENABLED")
 
 
 @pytest.mark.parametrize(
@@ -131,3 +136,62 @@ def test_what_cannot_be_done_is_told_to_the_operator(empty_stack: Stack) -> None
     assert execution.states == ("ApplyParameters", "TellFailure", "Failed")
     mails = empty_stack.operator_mails("workflow_failed")
     assert [mail for mail in mails if execution.arn in mail["message"]]
+
+
+def test_new_words_about_a_parameter_leave_the_operators_value_alone(empty_stack: Stack) -> None:
+    ssm, name = empty_stack.client("ssm"), empty_stack.outputs["ParameterPrefix"] + FREQUENCY
+    ssm.put_parameter(Name=name, Value="55", Description="Of an older release.", Overwrite=True)
+    # The write is done, but its answer lost: the second one cannot tell it from the operator's.
+    lost = {"service": "ssm", "operation": "PutParameter", "function": "SetUpStack"}
+    with empty_stack.faults({**lost, "error": "InternalServerError", "when": "after"}):
+        empty_stack.client("lambda").invoke(
+            FunctionName=empty_stack.physical_id("SetUpStackFunction"),
+            Payload=json.dumps(
+                {
+                    "RequestType": "Update",
+                    "ResponseURL": f"{empty_stack.endpoint}/_local/cloudformation-response/test",
+                    "StackId": "any",
+                    "RequestId": "any",
+                    "LogicalResourceId": "Setup",
+                    "PhysicalResourceId": empty_stack.outputs["ProjectArn"],
+                    "ResourceProperties": {"ProjectName": empty_stack.local.name},
+                }
+            ),
+        )
+    (described,) = ssm.describe_parameters(
+        ParameterFilters=[{"Key": "Name", "Option": "Equals", "Values": [name]}]
+    )["Parameters"]
+    assert described["Description"].startswith("How often new labelled images are looked for.")
+    assert empty_stack.parameter(FREQUENCY) == "55"
+
+
+def test_what_a_schedule_cannot_start_is_kept_for_a_person_to_look_at(empty_stack: Stack) -> None:
+    scheduler, sqs = empty_stack.client("scheduler"), empty_stack.client("sqs")
+    names = [
+        empty_stack.physical_id(name)
+        for name in ("ParameterCheckSchedule", "SamplingSchedule", "TrainingSchedule")
+    ]
+    before = {name: scheduler.get_schedule(Name=name) for name in names}
+    found: set[str] = set()
+
+    def all_found() -> bool:
+        answer = sqs.receive_message(
+            QueueUrl=empty_stack.outputs["UndeliveredEventsQueueUrl"],
+            MaxNumberOfMessages=10,
+            MessageAttributeNames=["All"],
+        )
+        for message in answer.get("Messages", []):
+            attributes = message["MessageAttributes"]
+            assert attributes["ERROR_CODE"]["StringValue"]
+            if "SCHEDULE_ARN" in attributes:
+                found.add(attributes["SCHEDULE_ARN"]["StringValue"].split("/")[-1])
+        return found == set(names)
+
+    forbidden = {"service": "states", "operation": "StartExecution", "times": -1}
+    with empty_stack.faults({**forbidden, "error": "AccessDeniedException", "status": 400}):
+        for name in names:
+            set_schedule(empty_stack, before[name], "rate(1 minute)", "ENABLED")
+        wait_for(all_found, "the undelivered", 20)
+        for name in names:
+            schedule = before[name]
+            set_schedule(empty_stack, schedule, schedule["ScheduleExpression"], schedule["State"])

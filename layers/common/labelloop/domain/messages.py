@@ -133,7 +133,8 @@ def _training_failed(facts: Facts) -> Message:
         [
             f"The training did not finish. {stays}",
             f"What happened: {cause_in_words(facts)}",
-            "The same images are not trained on again by themselves; new ones start a training.",
+            "If Rekognition refused the images, they are not trained on before new ones come. "
+            "Anything else is tried again at the next look by schedule, or with: labelloop train",
         ],
         facts,
     )
