@@ -112,10 +112,12 @@ class Authorizer:
         self.put_policy(role_arn, policy_arn, {"Statement": [statement]})
 
     def remove_policy(self, role_arn: str, name: str) -> None:
-        """Take the policy from the role."""
+        """Take the policy from the role; what was used of it is still reported."""
         with self._lock:
-            if role_arn in self._roles:
-                self._roles[role_arn].policies.pop(name, None)
+            role = self._roles.get(role_arn)
+            if role is not None:
+                self._retired += [entry for entry in self._report(role) if entry["policy"] == name]
+                role.policies.pop(name, None)
             self._cache.clear()
 
     def remove_role(self, role_arn: str) -> None:

@@ -17,12 +17,9 @@ POISON = (
     json.dumps({"detail": {"bucket": {"name": "b"}, "object": {}}}),
     json.dumps({"detail": {"bucket": "b", "object": {"key": 7}}}),
 )
-GONE = f"a2i-human-loop-data/detection-{'0' * 32}/output.json"
 POISONED_ANSWERS = (
     "no JSON",
     json.dumps({"detail": {"object": {"key": 7}}}),
-    # Whether an object is there, S3 tells only who may list it: this could be a missing permission.
-    json.dumps({"detail": {"object": {"key": GONE}}}),
 )
 PATIENCE_S = 60
 """Of the stack's seconds, between two of the ten attempts at a message."""

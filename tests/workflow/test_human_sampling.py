@@ -60,14 +60,21 @@ def test_every_nth_detection_goes_to_a_person_though_it_was_confident(
         assert sampling.task(upload)["task_id"] == sampling.record(upload)["human_loop"]
 
 
-def test_a_second_run_counts_on_from_where_the_first_ended(
-    sampling: Stack, uploads: list[Uploaded]
-) -> None:
+def test_what_was_counted_is_not_counted_again(sampling: Stack, uploads: list[Uploaded]) -> None:
     before = position(sampling)
     assert sampling.run("human_sampling").status == "SUCCEEDED"
     assert position(sampling) == before
     assert len(sampled(sampling, uploads)) == 2
+
+
+def test_switched_off_it_counts_nothing_and_later_goes_on_from_there(
+    sampling: Stack, uploads: list[Uploaded]
+) -> None:
+    before = position(sampling)
     more = detect(sampling, EVERY)
+    with sampling.parameters({"Enable-Automatic-Human-Sampling": "false"}):
+        assert sampling.run("human_sampling").status == "SUCCEEDED"
+    assert position(sampling) == before
     sampling.run("human_sampling")
     assert len(sampled(sampling, more)) == 1
 
@@ -84,14 +91,6 @@ def test_a_sampled_answer_trains_only_where_the_operator_wants_it(
         reviewer.review(trained, "circle")
         record = sampling.wait_for_record(trained, has="agreement")
     assert record["copied_key"].startswith("images_labeled_by_folder/circle/")
-
-
-def test_switched_off_it_counts_and_samples_nothing(sampling: Stack) -> None:
-    before = position(sampling)
-    detect(sampling, 1)
-    with sampling.parameters({"Enable-Automatic-Human-Sampling": "false"}):
-        assert sampling.run("human_sampling").status == "SUCCEEDED"
-    assert position(sampling) == before
 
 
 def test_a_run_that_fails_tells_the_operator_and_leaves_the_count_as_it_was(

@@ -453,6 +453,12 @@ def test_what_may_succeed_later_is_retried(trainable: Stack, champion: str) -> N
         trainable,
         # None of these does the SDK itself try again.
         fault("rekognition", "CreateProjectVersion", "StartTraining", "LimitExceededException", 2),
+        # Done, but the answer is lost.
+        {
+            **fault("rekognition", "CreateProjectVersion", "StartTraining", "ThrottlingException"),
+            "times": 1,
+            "when": "after",
+        },
         fault("rekognition", "StartProjectVersion", "StartModel", "ResourceInUseException", 2),
         fault("rekognition", "DetectCustomLabels", "VerifyModel", "ResourceNotReadyException", 1),
         fault("dynamodb", "PutItem", "SwitchModel", "ConditionalCheckFailedException", 2),

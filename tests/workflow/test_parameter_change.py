@@ -130,12 +130,14 @@ def test_what_may_succeed_later_is_retried(empty_stack: Stack) -> None:
 
 
 def test_what_cannot_be_done_is_told_to_the_operator(empty_stack: Stack) -> None:
-    with empty_stack.faults(fault("AccessDeniedException", -1)):
+    # Nor can the message be sent at first.
+    unsent = {"service": "sns", "operation": "Publish", "error": "InvalidParameter", "status": 400}
+    with empty_stack.faults(fault("AccessDeniedException", -1), {**unsent, "times": 1}):
         execution = empty_stack.run("parameter_change")
     assert (execution.status, execution.error) == ("FAILED", "PermissionMissingError")
     assert execution.states == ("ApplyParameters", "TellFailure", "Failed")
     mails = empty_stack.operator_mails("workflow_failed")
-    assert [mail for mail in mails if execution.arn in mail["message"]]
+    assert len([mail for mail in mails if execution.arn in mail["message"]]) == 1
 
 
 def test_new_words_about_a_parameter_leave_the_operators_value_alone(empty_stack: Stack) -> None:
