@@ -11,7 +11,7 @@ CODE := functions layers/common/labelloop cli local tests benchmarks scripts
 export AWS_EC2_METADATA_DISABLED := true
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo local test test-fast test-stack lint format validate bench docs lock clean
+.PHONY: help demo local test test-fast test-stack test-faults lint format validate bench docs lock clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,14 +35,17 @@ demo: $(VENV)/ready ## Watch the whole loop improve a model, on this machine
 local: $(VENV)/ready ## Run the application on this machine until Ctrl-C
 	@$(BIN)/python -m local
 
-test: $(VENV)/ready ## Run all tests: both halves at once, their output one after the other
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-fast test-stack
+test: $(VENV)/ready ## Run all tests: three parts at once, their output one after the other
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-faults test-stack test-fast
 
 test-fast: $(VENV)/ready ## Run the tests that need no running application
 	@$(BIN)/python -m pytest tests/unit tests/contract
 
 test-stack: $(VENV)/ready ## Run the tests on the running application
-	@$(BIN)/python -m pytest tests/workflow tests/faults tests/e2e tests/test_permissions.py
+	@$(BIN)/python -m pytest tests/workflow tests/e2e tests/test_permissions.py
+
+test-faults: $(VENV)/ready ## Run the tests that let AWS calls fail
+	@$(BIN)/python -m pytest tests/faults
 
 lint: $(VENV)/ready ## Check style, types and the direction of imports
 	@$(BIN)/ruff check .

@@ -8,7 +8,7 @@ import pytest
 from tests.stack import PERMISSIONS_LOG, Stack, launched, running, train_first_model
 
 TESTS = Path(__file__).parent
-ON_STACKS = ("workflow", "faults", "e2e")
+ON_STACKS = ("workflow", "e2e")
 """The folders whose tests together use every permission."""
 
 
