@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import time
+from typing import Any
 
 STARTED = time.time()
 
@@ -12,44 +13,44 @@ class QuotaExceededError(Exception):
     pass
 
 
-def echo(event, context):
+def echo(event: dict[str, Any], context: Any) -> dict[str, Any]:
     sys.stdout.write(json.dumps({"saw": event}) + "\n")
     return {"event": event, "pid": os.getpid(), "request_id": context.aws_request_id}
 
 
-def environment(event, context):
+def environment(event: dict[str, Any], context: Any) -> dict[str, str]:
     return dict(os.environ)
 
 
-def fail(event, context):
+def fail(event: dict[str, Any], context: Any) -> None:
     raise QuotaExceededError("too many")
 
 
-def sleep(event, context):
+def sleep(event: dict[str, Any], context: Any) -> int:
     time.sleep(event.get("seconds", 60))
     return os.getpid()
 
 
-def slow(event, context):
+def slow(event: dict[str, Any], context: Any) -> dict[str, Any]:
     time.sleep(0.5)
     sys.stdout.write("worked\n")
     return {"batchItemFailures": []}
 
 
-def leave(event, context):
+def leave(event: dict[str, Any], context: Any) -> None:
     sys.stdout.flush()
     os._exit(3)
 
 
-def large(event, context):
+def large(event: dict[str, Any], context: Any) -> str:
     return "x" * (7 * 1024 * 1024)
 
 
-def remaining(event, context):
+def remaining(event: dict[str, Any], context: Any) -> Any:
     return context.get_remaining_time_in_millis()
 
 
-def batch(event, context):
+def batch(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Fails the messages that say so; fails all when one says "raise"."""
     bodies = [json.loads(record["body"]) for record in event["Records"]]
     if any(body.get("raise") for body in bodies):
