@@ -190,9 +190,11 @@ def test_of_three_people_two_decide_and_where_they_do_not_agree_a_fourth_is_aske
 ) -> None:
     people = [serving_stack.add_reviewer() for _ in range(4)]
     with asking_three(serving_stack):
-        decided, tied = (serving_stack.detect() for _ in range(2))
-        for upload in (decided, tied):
-            assert serving_stack.wait_for_task(upload)["wanted"] == 3
+        # One after the other: a person gets the oldest task, and gets it again while it is open.
+        decided = serving_stack.detect()
+        assert serving_stack.wait_for_task(decided)["wanted"] == 3
+        tied = serving_stack.detect()
+        assert serving_stack.wait_for_task(tied)["wanted"] == 3
     for person, label, complete in zip(
         people, ("circle", "stripes", "circle"), (False, False, True), strict=False
     ):
