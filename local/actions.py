@@ -193,6 +193,14 @@ def _datasets(params: Params) -> list[Requirement]:
     ]
 
 
+def _create_dataset(params: Params) -> list[Requirement]:
+    needed = [Requirement("rekognition:CreateDataset", str(params["ProjectArn"]))]
+    original = params.get("DatasetSource", {}).get("DatasetArn")
+    if original:
+        needed.append(Requirement("rekognition:ListDatasetEntries", str(original)))
+    return needed
+
+
 def _copy_version(params: Params) -> list[Requirement]:
     action = "rekognition:CopyProjectVersion"
     arns = (params["DestinationProjectArn"], params["SourceProjectVersionArn"])
@@ -300,7 +308,7 @@ RULES: dict[str, Rule] = {
     **_table_rows(
         "rekognition",
         _param("ProjectArn"),
-        "CreateDataset CreateProjectVersion DescribeProjectVersions DeleteProject "
+        "CreateProjectVersion DescribeProjectVersions DeleteProject "
         "PutProjectPolicy DeleteProjectPolicy ListProjectPolicies",
     ),
     **_table_rows(
@@ -313,6 +321,7 @@ RULES: dict[str, Rule] = {
         _param("DatasetArn"),
         "UpdateDatasetEntries ListDatasetEntries ListDatasetLabels DescribeDataset DeleteDataset",
     ),
+    "rekognition.CreateDataset": _create_dataset,
     "rekognition.DistributeDatasetEntries": _datasets,
     "rekognition.CopyProjectVersion": _copy_version,
     "rekognition.CreateProject": _everything("rekognition:CreateProject"),

@@ -1,8 +1,8 @@
 """The control endpoints under /_local/: what a test or a person asks the runtime itself.
 
-GET    /_local/calls, summary, faults, permissions, mail, health, stack
-PUT    /_local/faults, stack, cloudformation-response/<token>
-DELETE /_local/faults, stack
+GET    /_local/calls, summary, faults, rekognition, permissions, functions, mail, health, stack
+PUT    /_local/faults, rekognition, stack, cloudformation-response/<token>
+DELETE /_local/faults, rekognition, stack
 POST   /_local/schedules/<logical id>
 """
 
@@ -17,6 +17,7 @@ from local.calls import Request
 from local.constants import CONTROL_PREFIX
 from local.faults import FaultError
 from local.protocols import Response
+from local.rekognition.orders import OrderError
 from local.template import TemplateError
 
 if TYPE_CHECKING:
@@ -36,7 +37,11 @@ class Control:
             ("GET", "faults"): lambda *_: runtime.faults.as_json(),
             ("PUT", "faults"): self._put_faults,
             ("DELETE", "faults"): lambda *_: runtime.faults.clear(),
+            ("GET", "rekognition"): lambda *_: runtime.rekognition.orders(),
+            ("PUT", "rekognition"): self._put_orders,
+            ("DELETE", "rekognition"): lambda *_: runtime.rekognition.order({}),
             ("GET", "permissions"): lambda *_: self._permissions(),
+            ("GET", "functions"): lambda *_: runtime.functions.describe(),
             ("GET", "mail"): lambda *_: runtime.mailbox.as_json(),
             ("GET", "health"): lambda *_: {"status": "ok", "stack": runtime.stack_name},
             ("GET", "stack"): lambda *_: runtime.deployed.describe(),
@@ -53,7 +58,7 @@ class Control:
             return _json(404, {"error": f"no {request.method} {CONTROL_PREFIX}{name}"})
         try:
             return _json(200, route(rest, request.body))
-        except (FaultError, TemplateError, json.JSONDecodeError) as error:
+        except (FaultError, OrderError, TemplateError, json.JSONDecodeError) as error:
             return _json(400, {"error": str(error)})
         except LookupError as error:
             return _json(404, {"error": str(error.args[0]) if error.args else repr(error)})
@@ -70,6 +75,12 @@ class Control:
 
     def _put_faults(self, _: str, body: bytes) -> None:
         self._runtime.faults.replace(json.loads(body))
+
+    def _put_orders(self, _: str, body: bytes) -> None:
+        wishes = json.loads(body)
+        if not isinstance(wishes, dict):
+            raise OrderError('expected {"outcomes": [...], "quotas": {...}}')
+        self._runtime.rekognition.order(wishes)
 
     def _permissions(self) -> dict[str, Any]:
         permissions = self._runtime.authorizer.permissions()

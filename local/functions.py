@@ -88,6 +88,41 @@ class FunctionSpec:
     async_retries: int = 2
 
 
+def environment_of(spec: FunctionSpec, runtime: Runtime) -> dict[str, str]:
+    """Lambda's variables and the function's own, and nothing of the developer's but where programs
+    are.
+    """
+    inherited = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
+    python_path = [str(spec.code_dir), *(str(path) for path in spec.python_path)]
+    return {
+        **{name: os.environ[name] for name in inherited if name in os.environ},
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "PYTHONPATH": os.pathsep.join(python_path),
+        "PYTHONUNBUFFERED": "1",
+        "_HANDLER": spec.handler,
+        "LAMBDA_TASK_ROOT": str(spec.code_dir),
+        "AWS_LAMBDA_FUNCTION_NAME": spec.name,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_python3.{sys.version_info.minor}",
+        "AWS_REGION": runtime.region,
+        "AWS_DEFAULT_REGION": runtime.region,
+        "AWS_ACCESS_KEY_ID": spec.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_ENDPOINT_URL": runtime.endpoint,
+        # StartSyncExecution goes to the host sync-<endpoint>, which is nowhere when the
+        # endpoint is 127.0.0.1
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "LABELLOOP_LOCAL_CLOCK": runtime.clock.to_env(),
+        **spec.environment,
+    }
+
+
 @dataclass(frozen=True)
 class Invocation:
     body: bytes
@@ -338,42 +373,13 @@ class _Worker:
         self._api.close()
 
     def _environment(self, runtime: Runtime) -> dict[str, str]:
-        """Lambda's variables and the function's own, and nothing of the developer's but where
-        programs are.
-        """
-        spec = self.spec
-        inherited = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
-        python_path = [str(spec.code_dir), *(str(path) for path in spec.python_path)]
+        """What every worker of the function has, and what this one is known by."""
         return {
-            **{name: os.environ[name] for name in inherited if name in os.environ},
-            "LANG": "en_US.UTF-8",
-            "TZ": ":UTC",
-            "PYTHONPATH": os.pathsep.join(python_path),
-            "PYTHONUNBUFFERED": "1",
-            "_HANDLER": spec.handler,
-            "LAMBDA_TASK_ROOT": str(spec.code_dir),
+            **environment_of(self.spec, runtime),
             "AWS_LAMBDA_RUNTIME_API": self._api.address,
-            "AWS_LAMBDA_FUNCTION_NAME": spec.name,
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
-            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
             "AWS_LAMBDA_LOG_GROUP_NAME": self._log.group,
             "AWS_LAMBDA_LOG_STREAM_NAME": self._log.stream,
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-            "AWS_EXECUTION_ENV": f"AWS_Lambda_python3.{sys.version_info.minor}",
-            "AWS_REGION": runtime.region,
-            "AWS_DEFAULT_REGION": runtime.region,
-            "AWS_ACCESS_KEY_ID": spec.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_SESSION_TOKEN": self.session_token,
-            "AWS_ENDPOINT_URL": runtime.endpoint,
-            # StartSyncExecution goes to the host sync-<endpoint>, which is nowhere when the
-            # endpoint is 127.0.0.1
-            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "LABELLOOP_LOCAL_CLOCK": runtime.clock.to_env(),
-            **spec.environment,
         }
 
     def _pump(self) -> None:
@@ -509,6 +515,19 @@ class FunctionPool:
                         worker.kill()
                         return True
         return False
+
+    def describe(self) -> dict[str, Any]:
+        """By function stem, with what it runs and how long it may take."""
+        with self._free:
+            specs = [function.spec for function in self._functions.values()]
+        return {
+            spec.stem: {
+                "environment": environment_of(spec, self._runtime),
+                "timeout_s": spec.timeout_s,
+                "memory_mb": spec.memory_mb,
+            }
+            for spec in specs
+        }
 
     def counts(self) -> dict[str, int]:
         """Invocations by function stem."""

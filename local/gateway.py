@@ -19,12 +19,15 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from moto.core.exceptions import ServiceException
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.s3.models import s3_backends
+from werkzeug.exceptions import HTTPException
 
-from local import protocols, rekognition_calls, stack_calls
+from local import protocols, rekognition_calls, s3_requests, stack_calls
 from local.actions import Requirement
 from local.calls import Call, LoggedCall, Request, UnknownCallError, identify
-from local.constants import API_PREFIX, CONTROL_PREFIX, SIGN_IN_PREFIX
+from local.constants import ACCOUNT_ID, API_PREFIX, CONTROL_PREFIX, SIGN_IN_PREFIX
 from local.executions import ExecutionRefusedError
 from local.faults import Fault
 from local.functions import FunctionNotFoundError
@@ -70,6 +73,7 @@ _UNSIGNED_OPERATIONS = frozenset(
 _A2I_OPERATIONS = frozenset(
     ("StartHumanLoop", "DescribeHumanLoop", "ListHumanLoops", "StopHumanLoop", "DeleteHumanLoop")
 )
+_READING = frozenset(("GetObject", "HeadObject", "CopyObject", "UploadPartCopy"))
 _FORM = "application/x-www-form-urlencoded"
 _MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 
@@ -163,7 +167,7 @@ class Gateway:
             )
             log.error(message)
             return protocols.error_response(call.service, "NotImplemented", message, 501, method)
-        for requirement in call.requirements:
+        for requirement in (*call.requirements, *_for_copied_tags(call)):
             denied = self._denied(call.service, principal, requirement, method)
             if denied is not None:
                 return denied
@@ -249,11 +253,10 @@ class Gateway:
         """What AWS does beside what moto does."""
         if call.service == "sns" and call.operation == "Publish" and response.status == 200:
             self._runtime.mailbox.deliver(call.params, _iso(self._runtime.clock.now()))
-        missing = response.status == 404 and call.operation in ("GetObject", "HeadObject")
-        if missing and principal is not None:
+        if response.status == 404 and call.operation in _READING and principal is not None:
             # S3 tells only those who may list the bucket that an object is not there.
-            bucket = f"arn:aws:s3:::{call.params['Bucket']}"
-            may_list = Requirement("s3:ListBucket", bucket)
+            bucket = call.params.get("CopySource", call.params["Bucket"]).split("/", 1)[0]
+            may_list = Requirement("s3:ListBucket", f"arn:aws:s3:::{bucket}")
             return self._denied("s3", principal, may_list, request.method) or response
         return response
 
@@ -323,6 +326,23 @@ class Gateway:
                 app = self._apps.get(backend) or create_backend_app(backend)
                 self._apps[backend] = app
         return app
+
+
+def _for_copied_tags(call: Call) -> list[Requirement]:
+    """The permissions that a copy needs only because what is copied has tags."""
+    if call.service != "s3":
+        return []
+    needed = s3_requests.requirements_of_tags(call.operation, call.params)
+    if not needed:
+        return []
+    bucket, _, key = str(call.params["CopySource"]).partition("/")
+    backend = s3_backends[ACCOUNT_ID]["aws"]
+    try:
+        source = backend.get_object(bucket, key, version_id=call.params["CopySourceVersionId"])
+    except (ServiceException, HTTPException):
+        return []  # S3 itself says that it is not there
+    tagged = source is not None and backend.get_object_tagging(source)["Tags"]
+    return needed if tagged else []
 
 
 _PHRASES = {status.value: status.phrase for status in http.HTTPStatus}

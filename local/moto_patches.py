@@ -41,6 +41,7 @@ from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl
     ErrorEqualsDecl,
 )
 from moto.stepfunctions.parser.asl.component.common.path import result_path
+from moto.stepfunctions.parser.asl.component.common.path.items_path import ItemsPath
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
 from moto.stepfunctions.parser.asl.component.program.program import Program
@@ -59,6 +60,8 @@ from moto.stepfunctions.parser.asl.component.state.wait.wait_function.timestamp 
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import (
     WaitFunction,
 )
+from moto.stepfunctions.parser.asl.eval.environment import Environment
+from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped, ProgramTimedOut
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils import boto_client, json_path
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
@@ -426,6 +429,35 @@ def catch_as_aws_does(_: Runtime) -> None:
             env.stack[-1] = env.stack[-1] and named
 
     ErrorEqualsDecl._eval_body = _eval_body
+
+
+def stay_stopped(_: Runtime) -> None:
+    """moto makes a failed execution of one that was stopped or timed out, when what was under way
+    ends in an error: a Map always does.
+    """
+    set_error = Environment.set_error
+
+    def set_error_of_running(self: Any, error: Any) -> None:
+        if not isinstance(self._program_state, (ProgramStopped, ProgramTimedOut)):
+            set_error(self, error)
+
+    Environment.set_error = set_error_of_running
+
+
+def map_over_lists_only(_: Runtime) -> None:
+    """moto has JSONata's error, which can be caught, for an ItemsPath that leads to no list.
+
+    On AWS that is a ``States.Runtime`` error: 'Reference path "$.x" must point to array'.
+    """
+    evaluate = ItemsPath._eval_body
+
+    def _eval_body(self: Any, env: Any) -> None:
+        evaluate(self, env)
+        if not isinstance(env.stack[-1], list):
+            path = self.string_sampler.literal_value
+            raise ValueError(f'Reference path "{path}" must point to array.')
+
+    ItemsPath._eval_body = _eval_body
 
 
 # -------------------------------------------------------------------------------------------------
@@ -1020,6 +1052,8 @@ PATCHES: tuple[Callable[[Runtime], None], ...] = (
     iterate_without_recursion,
     scale_waits,
     catch_as_aws_does,
+    stay_stopped,
+    map_over_lists_only,
     call_as_the_machines_role,
     spell_parameters_as_the_sdk,
     name_task_errors_as_aws,

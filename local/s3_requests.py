@@ -122,6 +122,7 @@ def parameters(request: S3Request) -> dict[str, Any]:
         params["CopySource"] = unquote(path).lstrip("/")
         params["CopySourceVersionId"] = parse_qs(query).get("versionId", [None])[0]
     params["Tagging"] = "x-amz-tagging" in request.headers
+    params["TaggingDirective"] = request.headers.get("x-amz-tagging-directive", "COPY")
     params["Acl"] = "x-amz-acl" in request.headers
     return params
 
@@ -149,13 +150,12 @@ def requirements(  # noqa: PLR0911 - a case each
         }
         return [Requirement(_ON_BUCKET[operation], bucket, context)]
     if operation in ("PutObject", "CreateMultipartUpload"):
-        needed = [Requirement("s3:PutObject", target)]
-        needed += [Requirement("s3:PutObjectTagging", target)] if params["Tagging"] else []
-        return needed + ([Requirement("s3:PutObjectAcl", target)] if params["Acl"] else [])
-    if operation in ("CopyObject", "UploadPartCopy"):
-        source = f"arn:aws:s3:::{params['CopySource']}"
-        reading = "s3:GetObjectVersion" if params["CopySourceVersionId"] else "s3:GetObject"
-        return [Requirement("s3:PutObject", target), Requirement(reading, source)]
+        return [*_writing(target, params), *_tagging(target, params["Tagging"])]
+    if operation == "CopyObject":
+        tagged = params["Tagging"] and params["TaggingDirective"] == "REPLACE"
+        return [*_writing(target, params), _reading_source(params), *_tagging(target, tagged)]
+    if operation == "UploadPartCopy":
+        return [Requirement("s3:PutObject", target), _reading_source(params)]
     if operation == "GetObjectAttributes":
         actions = (f"s3:GetObject{version}", f"s3:GetObject{version}Attributes")
         return [Requirement(action, target) for action in actions]
@@ -167,6 +167,35 @@ def requirements(  # noqa: PLR0911 - a case each
     if operation in _ON_OBJECT:
         return [Requirement(_ON_OBJECT[operation].format(version=version), target)]
     return _bucket_part(operation, bucket)
+
+
+def _writing(target: str, params: Params) -> list[Requirement]:
+    needed = [Requirement("s3:PutObject", target)]
+    return needed + ([Requirement("s3:PutObjectAcl", target)] if params["Acl"] else [])
+
+
+def _tagging(target: str, tagged: bool) -> list[Requirement]:
+    return [Requirement("s3:PutObjectTagging", target)] if tagged else []
+
+
+def _reading_source(params: Params) -> Requirement:
+    action = "s3:GetObjectVersion" if params["CopySourceVersionId"] else "s3:GetObject"
+    return Requirement(action, f"arn:aws:s3:::{params['CopySource']}")
+
+
+def requirements_of_tags(operation: str, params: Params) -> list[Requirement]:
+    """What the caller must be allowed to do besides, when the object to be copied has tags.
+
+    Unless the request says REPLACE, the copy takes over the tags:
+    https://repost.aws/knowledge-center/s3-troubleshoot-copy-between-buckets
+    """
+    if operation != "CopyObject" or params["TaggingDirective"] == "REPLACE":
+        return []
+    version = "Version" if params["CopySourceVersionId"] else ""
+    return [
+        Requirement(f"s3:GetObject{version}Tagging", f"arn:aws:s3:::{params['CopySource']}"),
+        Requirement("s3:PutObjectTagging", f"arn:aws:s3:::{params['Bucket']}/{params['Key']}"),
+    ]
 
 
 _ON_BUCKET = {

@@ -12,7 +12,15 @@ from typing import TypeVar
 from local.rekognition.backbone import Backbone
 from local.rekognition.errors import ServiceError
 from local.rekognition.objects import ObjectStore
-from local.rekognition.resources import Dataset, Durations, Json, Project, ProjectVersion
+from local.rekognition.orders import Orders
+from local.rekognition.resources import (
+    Dataset,
+    Durations,
+    Json,
+    Project,
+    ProjectVersion,
+    Quotas,
+)
 
 Item = TypeVar("Item")
 
@@ -31,6 +39,7 @@ class Account:
         time_scale: float,
         durations: Durations,
         throughput_clock: Callable[[], float],
+        quotas: Quotas,
     ) -> None:
         self.objects = objects
         self.clock = clock
@@ -38,6 +47,8 @@ class Account:
         self.tps_per_inference_unit = tps_per_inference_unit
         self.durations = durations
         self.throughput_clock = throughput_clock
+        self.quotas = quotas
+        self.orders = Orders()
         self.projects: dict[str, Project] = {}
         self.datasets: dict[str, Dataset] = {}
         self.versions: dict[str, ProjectVersion] = {}

@@ -17,6 +17,7 @@ from local.rekognition.annotations import (
     LabelledBox,
     LineProblem,
     read_attribute,
+    with_problems,
 )
 from local.rekognition.objects import parse_s3_uri
 
@@ -80,9 +81,7 @@ class Entry:
 
     def as_line(self) -> str:
         """The line as ListDatasetEntries gives it back."""
-        listed: dict[str, Any] = {**self.content}
-        if self.errors:
-            listed["cl-errors"] = [error.as_json() for error in self.errors]
+        listed = with_problems(self.content, self.errors, "cl-errors", into_boxes=False)
         listed["cl-metadata"] = {"is_labeled": self.is_labelled}
         return json.dumps(listed, separators=(",", ":"), ensure_ascii=False)
 
@@ -98,11 +97,13 @@ def read_manifest(content: bytes) -> dict[str, Entry]:
             "ERROR_MANIFEST_SIZE_TOO_LARGE: The manifest file is over the maximum supported size."
         )
     try:
-        lines = content.decode("utf-8-sig").splitlines()
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UnreadableManifestError(
             "ERROR_MANIFEST_INACCESSIBLE_OR_UNSUPPORTED_FORMAT: The manifest is not UTF-8 text."
         ) from error
+    # str.splitlines would also break lines at separators that JSON allows within text
+    lines = text.removesuffix("\n").split("\n") if text else []
     entries: dict[str, Entry] = {}
     invalid = 0
     for line in lines:
@@ -178,11 +179,18 @@ def _read_line(line: str) -> Entry | None:
     source_ref = content.get("source-ref")
     if not isinstance(source_ref, str) or parse_s3_uri(source_ref) is None:
         return None
-    content = {
-        key: value for key, value in content.items() if key not in {"cl-errors", "cl-metadata"}
-    }
+    content = _without_service_fields(content)
     names = [key.removesuffix(METADATA_SUFFIX) for key in content if key.endswith(METADATA_SUFFIX)]
     return _combine(content, source_ref, [read_attribute(name, content) for name in names])
+
+
+def _without_service_fields(content: dict[str, Any]) -> dict[str, Any]:
+    """The line without what ListDatasetEntries adds to it, so that a listed line can be sent."""
+    return {
+        key: _without_service_fields(value) if isinstance(value, dict) else value
+        for key, value in content.items()
+        if key not in {"cl-errors", "cl-metadata"}
+    }
 
 
 def _combine(content: dict[str, Any], source_ref: str, attributes: list[Attribute]) -> Entry:

@@ -16,9 +16,6 @@ from local.rekognition.manifest import (
 from local.rekognition.paging import page
 from local.rekognition.resources import Dataset, Json, Project
 
-# The default quota of an account.
-MAXIMUM_PROJECTS = 100
-
 
 class ProjectOperations:
     """Makes, shows, fills and deletes projects and datasets."""
@@ -47,7 +44,7 @@ class ProjectOperations:
             self._account.forget_the_gone()
             if any(project.name == name for project in self._account.projects.values()):
                 raise ServiceError("ResourceInUseException", f"A project {name} exists already.")
-            if len(self._account.projects) >= MAXIMUM_PROJECTS:
+            if len(self._account.projects) >= self._account.quotas.projects:
                 raise ServiceError("LimitExceededException", "There are too many projects.")
             arn = self._account.new_arn(name)
             self._account.projects[arn] = Project(arn, name, self._account.clock())

@@ -32,6 +32,17 @@ class Durations:
     project_deletion_s: float = 10.0
 
 
+@dataclass(frozen=True)
+class Quotas:
+    """What an account may have at once: Amazon's defaults, which it raises on request."""
+
+    projects: int = 100
+    versions_per_project: int = 100
+    concurrent_trainings: int = 2
+    running_models: int = 2
+    inference_units: int = 5
+
+
 @dataclass
 class Project:
     """A project; ``gone_at`` is set once it is being deleted."""
@@ -117,11 +128,15 @@ class Hosting:
     running_at: float
     bucket: TokenBucket
     stopped_at: float | None = None
+    failure: str | None = None
+    """Why it will not run, though it starts."""
 
     def status(self, now: float) -> str:
         if self.stopped_at is not None:
             return "STOPPING" if now < self.stopped_at else "STOPPED"
-        return "STARTING" if now < self.running_at else "RUNNING"
+        if now < self.running_at:
+            return "STARTING"
+        return "FAILED" if self.failure else "RUNNING"
 
 
 @dataclass
@@ -140,10 +155,15 @@ class ProjectVersion:
     outcome: TrainingOutcome | None = None
     hosting: Hosting | None = None
     gone_at: float | None = None
+    has_f1: bool = True
+    ordered_status: str | None = None
+    """The status that it has whatever has become of it."""
 
     def status(self, now: float) -> str:
         if self.gone_at is not None:
             return "DELETING"
+        if self.ordered_status is not None:
+            return self.ordered_status
         if self.outcome is None or now < self.trained_at:
             return "TRAINING_IN_PROGRESS"
         if self.outcome.model is None:
@@ -173,13 +193,15 @@ class ProjectVersion:
             description["MinInferenceUnits"] = self.hosting.minimum_units
             if self.hosting.maximum_units is not None:
                 description["MaxInferenceUnits"] = self.hosting.maximum_units
-        if self.outcome and status != "TRAINING_IN_PROGRESS":
+        if self.outcome and now >= self.trained_at:
             description |= self._describe_training(self.outcome)
         return description
 
     def _status_message(self, status: str) -> str:
         if self.outcome and status in {"TRAINING_COMPLETED", "TRAINING_FAILED"}:
             return self.outcome.message
+        if self.hosting and self.hosting.failure and status == "FAILED":
+            return self.hosting.failure
         return {
             "TRAINING_IN_PROGRESS": "The model is being trained.",
             "STARTING": "The model is being prepared for hosting.",
@@ -187,7 +209,7 @@ class ProjectVersion:
             "STOPPING": "The model is stopping.",
             "STOPPED": "The model is stopped.",
             "DELETING": "The model is being deleted.",
-        }[status]
+        }.get(status, f"The model is {status}.")
 
     def _describe_training(self, outcome: TrainingOutcome) -> Json:
         described: Json = {"TrainingEndTimestamp": self.trained_at}
@@ -200,7 +222,7 @@ class ProjectVersion:
         if outcome.model:
             described["BillableTrainingTimeInSeconds"] = self.billable_s
             described["EvaluationResult"] = {
-                "F1Score": outcome.model.evaluation.f1,
+                **({"F1Score": outcome.model.evaluation.f1} if self.has_f1 else {}),
                 "Summary": self._s3_object(self.files.evaluation_summary),
             }
         return described

@@ -7,6 +7,11 @@ base64. The operations are in ``projects``, ``versions`` and ``detection``.
 What it does not emulate: training on external manifests, detection models trained on image-level
 labels, autoscaling beyond the minimum of inference units, copying of models, and the account's
 limits on calls a second.
+
+What Amazon does not say, and how it is here: a dataset may be changed and deleted while a training
+uses it, for the training has copied its lines (of DeleteDataset's refusals only those of a dataset
+at work are documented); the images are read while the training goes on. A model whose start failed
+can be deleted, and neither started nor stopped.
 """
 
 import time
@@ -19,8 +24,9 @@ from local.rekognition.account import Account
 from local.rekognition.detection import DetectionOperations
 from local.rekognition.errors import ServiceError
 from local.rekognition.objects import ObjectStore
+from local.rekognition.orders import OrderError
 from local.rekognition.projects import ProjectOperations
-from local.rekognition.resources import Durations
+from local.rekognition.resources import Durations, Quotas
 from local.rekognition.versions import VersionOperations
 
 
@@ -39,6 +45,7 @@ class RekognitionService:
         time_scale: float = 1.0,
         durations: Durations | None = None,
         throughput_clock: Callable[[], float] = time.monotonic,
+        quotas: Quotas | None = None,
     ) -> None:
         """``clock`` gives epoch seconds; emulated durations are divided by ``time_scale``.
 
@@ -54,6 +61,7 @@ class RekognitionService:
             time_scale=time_scale,
             durations=durations or Durations(),
             throughput_clock=throughput_clock,
+            quotas=quotas or Quotas(),
         )
         self._versions = VersionOperations(account)
         self._operations = {
@@ -69,6 +77,32 @@ class RekognitionService:
             raise ServiceError("UnknownOperationException", message)
         shapes.check_request(operation, request)
         return self._operations[operation](request)
+
+    def order(self, wishes: dict[str, Any]) -> None:
+        """Puts ``outcomes`` (see ``orders``) and ``quotas`` in force. Raises OrderError.
+
+        Quotas that are not named are Amazon's own again.
+        """
+        unknown = set(wishes) - {"outcomes", "quotas"}
+        if unknown:
+            raise OrderError(f"unknown keys {sorted(unknown)}; known are outcomes and quotas")
+        try:
+            quotas = Quotas(**wishes.get("quotas", {}))
+        except TypeError as error:
+            raise OrderError(f"quotas: {error}") from error
+        if not all(type(value) is int for value in vars(quotas).values()):
+            raise OrderError(f"quotas: expected whole numbers, got {wishes['quotas']}")
+        account = self._account
+        with account.lock:
+            account.orders.replace(wishes.get("outcomes", []))
+            account.quotas = quotas
+            for version in account.versions.values():
+                version.ordered_status = account.orders.status_of(version.name)
+
+    def orders(self) -> dict[str, Any]:
+        """What is in force."""
+        account = self._account
+        return {"outcomes": account.orders.as_json(), "quotas": vars(account.quotas)}
 
     def close(self) -> None:
         """Waits for trainings that are under way, and drops those that are not."""

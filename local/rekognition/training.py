@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Generic
 
 from local.rekognition import evaluation, images
-from local.rekognition.annotations import LineProblem
+from local.rekognition.annotations import LineProblem, with_problems
 from local.rekognition.backbone import Backbone
 from local.rekognition.classification import ClassificationTrainer
 from local.rekognition.localization import LocalizationTrainer
@@ -281,12 +281,7 @@ def _write_validation(
 
 
 def _validated_line(entry: Entry, errors: Sequence[LineProblem]) -> dict[str, Any]:
-    line = dict(entry.content)
-    if errors:
-        line["errors"] = [error.as_json() for error in errors]
-    if entry.warnings:
-        line["warnings"] = [warning.as_json() for warning in entry.warnings]
-    return line
+    return with_problems(with_problems(entry.content, errors, "errors"), entry.warnings, "warnings")
 
 
 def _statistics(dataset: _CheckedDataset[Prepared], use_case: UseCase) -> dict[str, Any]:

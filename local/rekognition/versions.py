@@ -10,16 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 from local.rekognition import training
 from local.rekognition.account import Account, invalid, newest_first
 from local.rekognition.errors import ServiceError
+from local.rekognition.orders import Outcome
 from local.rekognition.paging import page
 from local.rekognition.resources import Dataset, Hosting, Json, Project, ProjectVersion
 from local.rekognition.throttle import TokenBucket
 from local.rekognition.training import ResultFiles, TrainingJob, TrainingOutcome
 
-# The default quotas of an account.
-MAXIMUM_VERSIONS_PER_PROJECT = 100
-MAXIMUM_CONCURRENT_TRAININGS = 2
-MAXIMUM_RUNNING_MODELS = 2
-MAXIMUM_INFERENCE_UNITS = 5
+TRAINERS = 2
+"""However many trainings run, so many are worked on at once."""
+STARTABLE = frozenset(("TRAINING_COMPLETED", "STOPPED", "COPYING_COMPLETED"))
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +28,7 @@ class VersionOperations:
 
     def __init__(self, account: Account) -> None:
         self._account = account
-        self._trainer = ThreadPoolExecutor(
-            MAXIMUM_CONCURRENT_TRAININGS, thread_name_prefix="rekognition-training"
-        )
+        self._trainer = ThreadPoolExecutor(TRAINERS, thread_name_prefix="rekognition-training")
         self.operations: dict[str, Callable[[Json], Json]] = {
             "CreateProjectVersion": self._create_project_version,
             "DescribeProjectVersions": self._describe_project_versions,
@@ -78,10 +75,18 @@ class VersionOperations:
                 },
             )
             self._account.versions[arn] = version
+            # Whatever becomes of the datasets now, the training has what they hold.
             job = TrainingJob(
                 arn, version.files, tuple(train.entries.values()), tuple(test.entries.values())
             )
-        self._trainer.submit(self._train, version, job)
+            orders = self._account.orders
+            failure = orders.take(Outcome.TRAINING_FAILS, name)
+            version.ordered_status = orders.status_of(name)
+            version.has_f1 = orders.take(Outcome.F1_IS_MISSING, name) is None
+            if failure:
+                version.outcome = TrainingOutcome(failure.text)
+        if not failure:
+            self._trainer.submit(self._train, version, job)
         return {"ProjectVersionArn": arn}
 
     def _check_version_may_be_trained(self, project: Project, name: str) -> None:
@@ -92,11 +97,12 @@ class VersionOperations:
         if any(version.name == name for version in versions):
             message = f"The project {project.name} has a version {name} already."
             raise ServiceError("ResourceInUseException", message)
-        if len(versions) >= MAXIMUM_VERSIONS_PER_PROJECT:
+        quotas = self._account.quotas
+        if len(versions) >= quotas.versions_per_project:
             raise ServiceError("LimitExceededException", "The project has too many models.")
         statuses = [version.status(now) for version in self._account.versions.values()]
-        if statuses.count("TRAINING_IN_PROGRESS") >= MAXIMUM_CONCURRENT_TRAININGS:
-            message = f"{MAXIMUM_CONCURRENT_TRAININGS} models are being trained already."
+        if statuses.count("TRAINING_IN_PROGRESS") >= quotas.concurrent_trainings:
+            message = f"{quotas.concurrent_trainings} models are being trained already."
             raise ServiceError("LimitExceededException", message)
 
     def _dataset_to_train_on(self, project: Project, kind: str) -> Dataset:
@@ -139,8 +145,9 @@ class VersionOperations:
         minimum, maximum = request["MinInferenceUnits"], request.get("MaxInferenceUnits")
         if maximum is not None and maximum < minimum:
             raise invalid("MaxInferenceUnits is less than MinInferenceUnits.")
-        if max(minimum, maximum or 0) > MAXIMUM_INFERENCE_UNITS:
-            message = f"A model may have {MAXIMUM_INFERENCE_UNITS} inference units at most."
+        quotas = self._account.quotas
+        if max(minimum, maximum or 0) > quotas.inference_units:
+            message = f"A model may have {quotas.inference_units} inference units at most."
             raise ServiceError("LimitExceededException", message)
         with self._account.lock:
             version = self._account.version(request["ProjectVersionArn"])
@@ -150,15 +157,16 @@ class VersionOperations:
                 raise invalid(
                     f"The model {version.name} has failed training; it cannot be started."
                 )
-            if status not in {"TRAINING_COMPLETED", "STOPPED"}:
+            if status not in STARTABLE or version.model is None:
                 message = f"The model {version.name} cannot be started: its status is {status}."
                 raise ServiceError("ResourceInUseException", message)
             hosted = sum(
                 other.occupies_a_hosting_slot(now) for other in self._account.versions.values()
             )
-            if hosted >= MAXIMUM_RUNNING_MODELS:
-                message = f"{MAXIMUM_RUNNING_MODELS} models are running already."
+            if hosted >= quotas.running_models:
+                message = f"{quotas.running_models} models are running already."
                 raise ServiceError("LimitExceededException", message)
+            failure = self._account.orders.take(Outcome.START_FAILS, version.name)
             version.hosting = Hosting(
                 minimum_units=minimum,
                 maximum_units=maximum,
@@ -166,7 +174,9 @@ class VersionOperations:
                 bucket=TokenBucket(
                     minimum * self._account.tps_per_inference_unit, self._account.throughput_clock
                 ),
+                failure=failure.text if failure else None,
             )
+            version.ordered_status = None
             return {"Status": version.status(now)}
 
     def _stop_project_version(self, request: Json) -> Json:
@@ -185,7 +195,7 @@ class VersionOperations:
             version = self._account.version(request["ProjectVersionArn"])
             now = self._account.clock()
             status = version.status(now)
-            if status not in {"TRAINING_COMPLETED", "TRAINING_FAILED", "STOPPED"}:
+            if status in {"TRAINING_IN_PROGRESS", "STARTING", "RUNNING", "STOPPING", "DELETING"}:
                 message = f"The model {version.name} cannot be deleted: its status is {status}."
                 raise ServiceError("ResourceInUseException", message)
             version.gone_at = self._account.after(self._account.durations.version_deletion_s)

@@ -1,7 +1,26 @@
 """What all unit tests share."""
 
+from functools import cache
+from typing import Any
+
+from botocore.loaders import JSONFileLoader, Loader
 from hypothesis import settings
 
 # A busy machine is no failure: time limits are pytest's.
 settings.register_profile("labelloop", deadline=None)
 settings.load_profile("labelloop")
+
+
+@cache
+def _content(path: str) -> Any:
+    return JSONFileLoader().load_file(path)
+
+
+class ReadOnce(JSONFileLoader):
+    """Reads a service's description once for all sessions, of which moto gives each test one."""
+
+    def load_file(self, file_path: str) -> Any:
+        return _content(file_path)
+
+
+Loader.FILE_LOADER_CLASS = ReadOnce

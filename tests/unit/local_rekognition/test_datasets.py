@@ -2,6 +2,7 @@
 
 import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from tests.unit.local_rekognition.support import (
     manifest,
     several_labels_line,
 )
+
+METADATA_FORMAT = "ERROR_INVALID_LABEL_ATTRIBUTE_METADATA_FORMAT"
 
 
 def image(number: int) -> str:
@@ -220,25 +223,32 @@ def test_more_than_a_fifth_of_invalid_lines_fails_the_dataset(client: Client) ->
 @pytest.mark.parametrize(
     ("broken", "code"),
     [
-        (line(image(9), "bolt", confidence=None), "ERROR_INVALID_LABEL_ATTRIBUTE_METADATA_FORMAT"),
-        (line(image(9), "bolt", human_annotated="maybe"), "ERROR_INVALID_LABEL_ATTRIBUTE_META"),
-        (line(image(9), "bolt", creation_date="today"), "ERROR_INVALID_LABEL_ATTRIBUTE_METADATA"),
-        (line(image(9), ""), "ERROR_INVALID_LABEL_ATTRIBUTE_METADATA_FORMAT"),
+        (line(image(9), "bolt", confidence=None), METADATA_FORMAT),
+        (line(image(9), "bolt", human_annotated="maybe"), METADATA_FORMAT),
+        (line(image(9), "bolt", creation_date="today"), METADATA_FORMAT),
+        (line(image(9), ""), METADATA_FORMAT),
         (line(image(9), "x" * 256), "ERROR_INVALID_LABEL_NAME_LENGTH"),
-        (line(image(9), "bolt") | {"label": "one"}, "ERROR_INVALID_LABEL_ATTRIBUTE_FORMAT"),
         (
             line(image(9), "bolt", type="groundtruth/image-classification-multilabel"),
             "ERROR_UNSUPPORTED_USE_CASE_TYPE",
         ),
-        ({"source-ref": image(9), "label": 1}, "ERROR_NO_VALID_LABEL_ATTRIBUTES"),
+        (line(image(9), "bolt") | {"label": "one"}, "ERROR_INVALID_LABEL_ATTRIBUTE_FORMAT"),
+        (line(image(9), "bolt") | {"label-metadata": 1}, METADATA_FORMAT),
+        ({"source-ref": image(9), "label": 1}, None),
     ],
 )
-def test_a_wrong_line_is_kept_with_its_errors(client: Client, broken: Any, code: str) -> None:
+def test_a_wrong_line_is_kept_with_its_errors(
+    client: Client, broken: Any, code: str | None
+) -> None:
     dataset = client.create_dataset(client.create_project(), "TRAIN", [*lines(8), broken])
     (found,) = entries(client, dataset, HasErrors=True)
     assert found["source-ref"] == image(9)
     assert found["cl-metadata"] == {"is_labeled": False}
-    assert found["cl-errors"][0]["code"].startswith(code)
+    of_the_line = [error["code"] for error in found["cl-errors"]]
+    assert of_the_line[-1] == "ERROR_NO_VALID_LABEL_ATTRIBUTES"
+    metadata = found.get("label-metadata")
+    of_the_label = metadata.get("cl-errors", []) if isinstance(metadata, dict) else []
+    assert {*of_the_line[:-1], *(error["code"] for error in of_the_label)} == {code} - {None}
     assert describe(client, dataset)["DatasetStats"]["ErrorEntries"] == 1
 
 
@@ -325,3 +335,56 @@ def test_a_deleted_dataset_goes_and_makes_room(client: Client) -> None:
     with pytest.raises(ServiceError, match="ResourceNotFoundException"):
         describe(client, dataset)
     client.create_dataset(project, "TRAIN", lines(1))
+
+
+def test_errors_of_boxes_stand_at_their_attribute(client: Client) -> None:
+    good, far = drawing.PlacedPart("gear", 0, 0, 9, 9), drawing.PlacedPart("gear", 99, 0, 9, 9)
+    broken = boxes_line(image(9), [good, far, good], (100, 80))
+    del broken["boxes-metadata"]["objects"][2]
+    dataset = client.create_dataset(client.create_project(), "TRAIN", [*lines(8), broken])
+    (found,) = entries(client, dataset, HasErrors=True)
+    (error,) = found["boxes"]["cl-errors"]
+    assert error["code"] == "ERROR_INVALID_BOUNDING_BOX"
+    (error,) = found["boxes-metadata"]["cl-errors"]
+    assert error["code"] == "ERROR_MISSING_BOUNDING_BOX_CONFIDENCE"
+    assert "cl-errors" not in found and found["cl-metadata"] == {"is_labeled": True}
+
+
+def test_a_listed_line_can_be_sent_as_it_is(client: Client) -> None:
+    broken = line(image(9), "bolt", confidence=None)
+    dataset = client.create_dataset(client.create_project(), "TRAIN", [*lines(8), broken])
+    listed = entries(client, dataset)
+    update(client, dataset, listed)
+    client.clock.advance(30)
+    assert entries(client, dataset) == listed
+
+
+def test_a_line_ends_only_where_the_file_says_so(client: Client) -> None:
+    odd = line(f"s3://{BUCKET}/images/a\u2028b\x85c.jpg", "bolt")
+    text = json.dumps(odd, ensure_ascii=False)
+    dataset = client.create_dataset(client.create_project(), "TRAIN", [text, "", *lines(8)])
+    assert describe(client, dataset)["DatasetStats"]["TotalEntries"] == 9
+
+
+def test_both_datasets_can_be_created_at_once(client: Client) -> None:
+    project = client.create_project()
+    client.store.put(BUCKET, "m.manifest", manifest(lines(50)))
+    source = {"GroundTruthManifest": {"S3Object": {"Bucket": BUCKET, "Name": "m.manifest"}}}
+
+    def create(kind: str) -> str:
+        try:
+            answer = client.call(
+                "CreateDataset", ProjectArn=project, DatasetType=kind, DatasetSource=source
+            )
+        except ServiceError as error:
+            return error.code
+        return str(answer["DatasetArn"])
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(create, ["TRAIN", "TEST", "TRAIN", "TEST"]))
+    created = [answer for answer in answers if answer.startswith("arn:")]
+    assert sorted(arn.split("/")[3] for arn in created) == ["test", "train"]
+    assert answers.count("ResourceAlreadyExistsException") == 2
+    client.clock.advance(30)
+    for dataset in created:
+        assert describe(client, dataset)["DatasetStats"]["TotalEntries"] == 50

@@ -196,7 +196,9 @@ def test_a_box_outside_the_real_image_is_reported_and_left_out(client: Client) -
     assert version["Status"] == "TRAINING_COMPLETED"
     (asset,) = version["TrainingDataResult"]["Validation"]["Assets"]
     first = client.store.read_lines(asset)[0]
-    assert [error["code"] for error in first["errors"]] == ["ERROR_INVALID_BOUNDING_BOX"]
+    marked = first["boxes"]["annotations"][-1]
+    assert [error["code"] for error in marked["errors"]] == ["ERROR_INVALID_BOUNDING_BOX"]
+    assert {name: marked[name] for name in beyond} == beyond and "errors" not in first
     (asset,) = version["TrainingDataResult"]["Output"]["Assets"]
     trained_on = client.store.read_lines(asset)[0]
     kept = trained_on["rekognition-custom-labels-training-0"]

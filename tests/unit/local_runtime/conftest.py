@@ -191,4 +191,5 @@ def _eventually() -> Callable[..., Any]:
     return eventually
 
 
+from tests.unit.local_runtime.machines import machines  # noqa: E402, F401
 from tests.unit.local_runtime.small_stack import small_stack  # noqa: E402, F401

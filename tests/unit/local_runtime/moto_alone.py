@@ -46,10 +46,15 @@ FACTS: dict[str, Any] = {
         default_user_config.get("stepfunctions", {}).get("execute_state_machine")
     )
 }
+CONFIG: Any = {
+    "stepfunctions": {"execute_state_machine": True},
+    "core": {**default_user_config["core"], "reset_boto3_session": False},
+}
+"""Definitions run, and all facts share a session of boto3, since making one takes long."""
 
 
 def fact(function: Callable[[], Any]) -> Callable[[], Any]:
-    with mock_aws(config={"stepfunctions": {"execute_state_machine": True}}):
+    with mock_aws(config=CONFIG):
         FACTS[function.__name__] = function()
     return function
 
@@ -234,6 +239,39 @@ def catches_states_runtime() -> Any:
     definition = one_state(state)
     definition["States"]["Caught"] = {"Type": "Succeed"}
     return run(definition)["status"]
+
+
+def map_over(items: Any, state: dict[str, Any]) -> dict[str, Any]:
+    """A machine that gives its Map these items."""
+    around = {
+        "Type": "Map",
+        "ItemsPath": "$",
+        "ItemProcessor": one_state(state),
+        "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}],
+        "End": True,
+    }
+    states = {
+        "Items": {"Type": "Pass", "Result": items, "Next": "A"},
+        "A": around,
+        "Caught": {"Type": "Succeed"},
+    }
+    return {"StartAt": "Items", "States": states}
+
+
+@fact
+def status_when_stopped_amid_a_map() -> Any:
+    client = boto3.client("stepfunctions")
+    arn = create(map_over([1, 2], {"Type": "Wait", "Seconds": 1}))
+    execution = client.start_execution(stateMachineArn=arn, name="s")["executionArn"]
+    time.sleep(0.3)
+    client.stop_execution(executionArn=execution)
+    time.sleep(1.2)
+    return client.describe_execution(executionArn=execution)["status"]
+
+
+@fact
+def catches_a_map_over_no_list() -> Any:
+    return run(map_over("none", {"Type": "Pass"}))["status"]
 
 
 @fact

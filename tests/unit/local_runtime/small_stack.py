@@ -55,7 +55,7 @@ class SmallStack:
         return Identities().register(arn, function)
 
     def client(self, service: str, access_key_id: str = "me", **config: Any) -> Any:
-        key = (service, access_key_id, *sorted(config.items()))
+        key = (service, access_key_id, repr(sorted(config.items())))
         if key not in self._clients:
             options = {"retries": {"total_max_attempts": 1}, "inject_host_prefix": False, **config}
             session: Any = boto3.session.Session()  # its type knows services by literal only

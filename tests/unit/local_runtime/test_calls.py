@@ -115,6 +115,42 @@ ITEM = {"pk": {"S": "1"}}
             },
             {("s3:PutObject", "b/k"), ("s3:GetObjectVersion", "c/x")},
         ),
+        (
+            "s3",
+            "copy_object",
+            {
+                "Bucket": "b",
+                "Key": "k",
+                "CopySource": "c/x",
+                "TaggingDirective": "REPLACE",
+                "Tagging": "a=b",
+                "ACL": "private",
+            },
+            {
+                ("s3:PutObject", "b/k"),
+                ("s3:GetObject", "c/x"),
+                ("s3:PutObjectTagging", "b/k"),
+                ("s3:PutObjectAcl", "b/k"),
+            },
+        ),
+        (
+            "s3",
+            "upload_part_copy",
+            {"Bucket": "b", "Key": "k", "UploadId": "u", "PartNumber": 1, "CopySource": "c/x"},
+            {("s3:PutObject", "b/k"), ("s3:GetObject", "c/x")},
+        ),
+        (
+            "s3",
+            "get_object",
+            {"Bucket": "b", "Key": "k", "Range": "bytes=0-65535"},
+            {("s3:GetObject", "b/k")},
+        ),
+        (
+            "s3",
+            "list_parts",
+            {"Bucket": "b", "Key": "k", "UploadId": "u"},
+            {("s3:ListMultipartUploadParts", "b/k")},
+        ),
         ("s3", "delete_object", {"Bucket": "b", "Key": "k"}, {("s3:DeleteObject", "b/k")}),
         (
             "s3",
@@ -231,6 +267,25 @@ def test_s3_needs(
             {("rekognition:DescribeProjectVersions", PROJECT)},
         ),
         ("rekognition", "describe_projects", {}, {("rekognition:DescribeProjects", "*")}),
+        (
+            "rekognition",
+            "create_dataset",
+            {"ProjectArn": PROJECT, "DatasetType": "TRAIN"},
+            {("rekognition:CreateDataset", PROJECT)},
+        ),
+        (
+            "rekognition",
+            "create_dataset",
+            {
+                "ProjectArn": PROJECT,
+                "DatasetType": "TEST",
+                "DatasetSource": {"DatasetArn": f"{PROJECT}/dataset/test/2"},
+            },
+            {
+                ("rekognition:CreateDataset", PROJECT),
+                ("rekognition:ListDatasetEntries", f"{PROJECT}/dataset/test/2"),
+            },
+        ),
         (
             "events",
             "put_events",

@@ -269,6 +269,26 @@ def test_an_order_that_makes_no_sense_is_refused(small_stack: SmallStack) -> Non
     assert status == 400 and b"operation" in body
 
 
+def test_ends_of_rekognitions_work_can_be_ordered(small_stack: SmallStack) -> None:
+    outcomes = [{"outcome": "training_fails", "version": "v1"}]
+    small_stack.control("PUT", "rekognition", {"outcomes": outcomes, "quotas": {"projects": 3}})
+    in_force = small_stack.control("GET", "rekognition")
+    assert in_force["outcomes"][0]["version"] == "v1" and in_force["quotas"]["projects"] == 3
+    small_stack.control("DELETE", "rekognition")
+    assert small_stack.control("GET", "rekognition")["outcomes"] == []
+    for body in (b'["training_fails"]', b'{"outcomes": [{"outcome": "explodes"}]}'):
+        status, _, answer = small_stack.http("PUT", "/_local/rekognition", body)
+        assert (status, "error" in json.loads(answer)) == (400, True)
+
+
+def test_functions_are_described_as_their_workers_see_them(small_stack: SmallStack) -> None:
+    work = small_stack.control("GET", "functions")["Work"]
+    table, environment = small_stack.outputs["Table"], work["environment"]
+    assert (environment["TABLE"], environment["_HANDLER"]) == (table, "app.lambda_handler")
+    assert environment["AWS_ENDPOINT_URL"] == small_stack.endpoint
+    assert work["timeout_s"] == 10
+
+
 def test_an_unknown_control_endpoint_is_not_found(small_stack: SmallStack) -> None:
     assert small_stack.http("GET", "/_local/nothing")[0] == 404
 

@@ -22,7 +22,8 @@ from moto.sqs.models import sqs_backends
 from moto.stepfunctions.parser.utils import TMP_THREADS
 
 from local import moto_patches
-from tests.unit.local_runtime.conftest import ACCOUNT, REGION, ROLE, TIME_SCALE
+from tests.unit.local_runtime.conftest import ACCOUNT, REGION, TIME_SCALE
+from tests.unit.local_runtime.machines import Machines, one_state, task
 
 MOTO_ALONE = Path(__file__).with_name("moto_alone.py")
 
@@ -54,6 +55,8 @@ NEEDED: list[tuple[str, str, Any]] = [
     ("scale_waits", "retries_with_the_real_clock", True),
     ("scale_waits", "waits_for_a_timestamp_an_hour_ahead", False),
     ("catch_as_aws_does", "catches_states_runtime", "SUCCEEDED"),
+    ("stay_stopped", "status_when_stopped_amid_a_map", "FAILED"),
+    ("map_over_lists_only", "catches_a_map_over_no_list", "SUCCEEDED"),
     ("call_as_the_machines_role", "key_of_a_task", "ak"),
     ("call_as_the_machines_role", "describes_a_state_with_a_date_from_the_sdk", False),
     ("spell_parameters_as_the_sdk", "spelling_of_an_sdk_answer", ["activities"]),
@@ -106,53 +109,6 @@ def test_moto_alone_still_misshapes_object_events(alone: dict[str, Any]) -> None
 
 
 # --- state machines -------------------------------------------------------------------------------
-
-
-class Machines:
-    def __init__(self, runtime: Any) -> None:
-        self.client = runtime.client("stepfunctions")
-
-    def create(self, definition: dict[str, Any], kind: str = "STANDARD") -> str:
-        answer = self.client.create_state_machine(
-            name=f"m-{uuid.uuid4()}", definition=json.dumps(definition), roleArn=ROLE, type=kind
-        )
-        return str(answer["stateMachineArn"])
-
-    def run(self, definition: dict[str, Any], input_value: Any = None) -> dict[str, Any]:
-        started = self.client.start_execution(
-            stateMachineArn=self.create(definition), input=json.dumps(input_value or {})
-        )
-        end = time.monotonic() + 15
-        while time.monotonic() < end:
-            answer = self.client.describe_execution(executionArn=started["executionArn"])
-            if answer["status"] != "RUNNING":
-                return dict(answer)
-            time.sleep(0.01)
-        raise AssertionError("the execution did not end")
-
-    def output(self, definition: dict[str, Any], input_value: Any = None) -> Any:
-        answer = self.run(definition, input_value)
-        assert answer["status"] == "SUCCEEDED", answer
-        return json.loads(answer["output"])
-
-
-@pytest.fixture
-def machines(runtime: Any) -> Machines:
-    return Machines(runtime)
-
-
-def one_state(state: dict[str, Any], **others: Any) -> dict[str, Any]:
-    return {"StartAt": "A", "States": {"A": {"End": True, **state}, **others}}
-
-
-def task(resource: str, parameters: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    return {
-        "Type": "Task",
-        "Resource": f"arn:aws:states:::{resource}",
-        "Parameters": parameters,
-        "TimeoutSeconds": 10,
-        **fields,
-    }
 
 
 def test_two_unnamed_executions_run_under_names_of_their_own(machines: Machines) -> None:
