@@ -3,12 +3,14 @@
 import json
 import sys
 from collections.abc import Callable, Mapping
+from itertools import groupby
 from pathlib import Path
 
-from benchmarks import runtime
+from benchmarks import manifest_scale, runtime
 
 BENCHMARKS: Mapping[str, Callable[[], list[dict[str, object]]]] = {
     "runtime": runtime.run,
+    "manifest_scale": manifest_scale.run,
 }
 RESULTS = Path(__file__).parent / "results"
 
@@ -28,7 +30,12 @@ def main(arguments: list[str]) -> None:
 
 
 def table(rows: list[dict[str, object]]) -> str:
-    """The rows below their columns' names."""
+    """The rows below their columns' names; a new table where the columns change."""
+    groups = groupby(rows, key=list)
+    return "\n\n".join(_table(list(group)) for _, group in groups)
+
+
+def _table(rows: list[dict[str, object]]) -> str:
     columns = list(dict.fromkeys(column for row in rows for column in row))
     cells = [columns] + [[str(row.get(column, "")) for column in columns] for row in rows]
     widths = [max(len(line[place]) for line in cells) for place in range(len(columns))]

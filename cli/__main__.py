@@ -5,8 +5,11 @@ from typing import Any, NoReturn
 
 import click
 
-from cli.hosting import start, stop
+from cli.doctor import doctor
+from cli.hosting import deploy, start, stop
+from cli.imports import import_
 from cli.params import params
+from cli.report import report
 from cli.status import status
 from cli.versions import rollback, train, versions
 
@@ -39,7 +42,19 @@ def main() -> None:
     """Look after a Label Loop stack: its model, its queues and its parameters."""
 
 
-for command in (status, versions, train, start, stop, rollback, params):
+for command in (
+    status,
+    import_,
+    versions,
+    report,
+    train,
+    deploy,
+    start,
+    stop,
+    rollback,
+    params,
+    doctor,
+):
     main.add_command(command)
 
 if __name__ == "__main__":

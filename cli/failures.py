@@ -23,7 +23,13 @@ class CommandError(click.ClickException):
 
 
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "RequestExpired"}
-_FORBIDDEN = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+_FORBIDDEN = {
+    "403",  # S3, to HEAD requests
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthorizationError",  # SNS
+    "UnauthorizedOperation",
+}
 _UNCONFIGURED = (NoCredentialsError, PartialCredentialsError, NoRegionError, ProfileNotFound)
 
 
@@ -52,11 +58,20 @@ def code_of(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
+def is_forbidden(error: ClientError) -> bool:
+    """Whether a permission is missing."""
+    return code_of(error) in _FORBIDDEN
+
+
+def message_of(error: ClientError) -> str:
+    """The service's own words."""
+    return str(error.response.get("Error", {}).get("Message", "")) or "no reason was given"
+
+
 def _sentence(error: ClientError) -> str:
-    code = code_of(error)
-    message = str(error.response.get("Error", {}).get("Message", "")) or "no reason was given"
+    code, message = code_of(error), message_of(error)
     if code in _EXPIRED:
         return f"AWS does not take these credentials ({code}): sign in anew, then try again."
-    if code in _FORBIDDEN:
+    if is_forbidden(error):
         return f"You lack a permission: {message}. Ask whoever manages the account for it."
     return f"{error.operation_name} was refused: {code}: {message}"

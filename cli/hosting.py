@@ -1,4 +1,4 @@
-"""`labelloop start` and `labelloop stop`: a running model is nearly all that Label Loop costs."""
+"""`labelloop start`, `stop` and `deploy`: a running model is nearly all that Label Loop costs."""
 
 import time
 
@@ -16,15 +16,14 @@ LONGEST_STOP_S = 3600.0
 
 
 @click.command()
-@click.argument("version", required=False)
 @click.option("--no-wait", is_flag=True, help="Do not wait until it serves.")
 @on_stack
-def start(stack: Stack, version: str | None, no_wait: bool, as_json: bool) -> None:
-    """Put a model into service: VERSION, or the one that is deployed.
+def start(stack: Stack, no_wait: bool, as_json: bool) -> None:
+    """Start the deployed model again.
 
-    It runs, and is billed, until it is stopped.
+    It runs, and is billed, until it is stopped. For another version: labelloop deploy VERSION
     """
-    name = version or _deployed_name(stack)
+    name = _deployed_name(stack)
     if name is None:
         raise CommandError(
             "No model has been deployed yet. The first one is when enough labelled images are in "
@@ -33,15 +32,40 @@ def start(stack: Stack, version: str | None, no_wait: bool, as_json: bool) -> No
     put_into_service(stack, name, no_wait, as_json)
 
 
-def put_into_service(stack: Stack, name: str, no_wait: bool, as_json: bool) -> None:
-    """Deploy a version blue-green, and show what came of it.
+@click.command()
+@click.argument("version")
+@click.option(
+    "--in-place",
+    is_flag=True,
+    help="Stop the serving model first, where the account cannot run two: 10 to 20 minutes "
+    "without service.",
+)
+@click.option("--yes", is_flag=True, help="Ask nothing.")
+@click.option("--no-wait", is_flag=True, help="Do not wait until it serves.")
+@on_stack
+def deploy(
+    stack: Stack, *, version: str, in_place: bool, yes: bool, no_wait: bool, as_json: bool
+) -> None:
+    """Put VERSION into service, in the place of the model that serves.
+
+    It is started and proven first; if that fails, the model that served goes on serving.
+    """
+    _check_startable(stack, version)
+    concerns = [*_verdict_against(stack, version), *_interruption(stack, version, in_place)]
+    if concerns and not yes:
+        _confirm(concerns, version)
+    put_into_service(stack, version, no_wait, as_json, in_place=in_place)
+
+
+def put_into_service(
+    stack: Stack, name: str, no_wait: bool, as_json: bool, *, in_place: bool = False
+) -> None:
+    """Deploy a version blue-green, or in place, and show what came of it.
 
     Raises CommandError where that is not possible, or did not succeed.
     """
-    status = models.find(stack, name).status
-    if status not in STARTABLE:
-        raise CommandError(f"Version {name} cannot be started: its status is {status}.")
-    execution = executions.begin(stack, {"deploy": name})
+    _check_startable(stack, name)
+    execution = executions.begin(stack, {"deploy": name, "in_place": in_place})
     if no_wait:
         answer = {"version": name, "execution": execution, "status": "RUNNING"}
         show(as_json, answer, f"Version {name} is being started. See: labelloop status")
@@ -54,6 +78,47 @@ def put_into_service(stack: Stack, name: str, no_wait: bool, as_json: bool) -> N
     )
     answer = {"version": name, "execution": execution, "status": "SUCCEEDED"}
     show(as_json, answer, f"Version {name} is in service, and billed until: labelloop stop")
+
+
+def _check_startable(stack: Stack, name: str) -> None:
+    status = models.find(stack, name).status
+    if status not in STARTABLE:
+        raise CommandError(f"Version {name} cannot be started: its status is {status}.")
+
+
+def _verdict_against(stack: Stack, name: str) -> list[str]:
+    """Why the version was not deployed by itself; empty where nothing speaks against it."""
+    record = models.record(stack, name)
+    if record.get("failure"):
+        return [f"Version {name} has failed before: {record['failure']}"]
+    if record.get("promote") is False:
+        reasons = " ".join(record.get("reasons", []))
+        return [f"Version {name} was judged not good enough. {reasons}".rstrip()]
+    return []
+
+
+def _interruption(stack: Stack, name: str, in_place: bool) -> list[str]:
+    serving = _deployed_name(stack)
+    if not in_place or serving in (None, name):
+        return []
+    if models.find(stack, str(serving)).status not in models.BILLED:
+        return []
+    return [
+        f"{serving} is stopped before {name} starts: no model serves for 10 to 20 minutes, or for "
+        "longer if it fails. Images that come in wait."
+    ]
+
+
+def _confirm(concerns: list[str], name: str) -> None:
+    for concern in concerns:
+        click.echo(concern, err=True)
+    try:
+        agreed = click.confirm(f"Put {name} into service all the same?", err=True)
+    except click.Abort:
+        click.echo(err=True)
+        agreed = False
+    if not agreed:
+        raise CommandError("Nothing was changed. To be asked nothing: --yes")
 
 
 @click.command()

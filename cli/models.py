@@ -27,6 +27,8 @@ class Version:
     arn: str
     status: str
     message: str
+    inference_units: int
+    """With how many it runs, or would be started again."""
 
 
 def deployed(stack: Stack) -> Mapping[str, Any] | None:
@@ -36,15 +38,24 @@ def deployed(stack: Stack) -> Mapping[str, Any] | None:
 
 def running_deployment(stack: Stack) -> str | None:
     """The execution that trains or deploys now."""
+    execution, status = training_lock(stack)
+    return execution if status == "RUNNING" else None
+
+
+def training_lock(stack: Stack) -> tuple[str | None, str]:
+    """The execution that holds the lock of trainings and deployments, and its status.
+
+    A status of "GONE" is that of an execution which Step Functions has forgotten.
+    """
     lock = _state(stack, "training")
     if lock is None:
-        return None
+        return None, ""
     states = stack.client("stepfunctions")
     try:
-        status = states.describe_execution(executionArn=lock["owner"])["status"]
+        described = states.describe_execution(executionArn=lock["owner"])
     except states.exceptions.ExecutionDoesNotExist:
-        return None
-    return str(lock["owner"]) if status == "RUNNING" else None
+        return str(lock["owner"]), "GONE"
+    return str(lock["owner"]), str(described["status"])
 
 
 def records(stack: Stack) -> list[dict[str, Any]]:
@@ -62,12 +73,12 @@ def records(stack: Stack) -> list[dict[str, Any]]:
     return sorted(found, key=lambda record: int(record["number"]), reverse=True)
 
 
-def versions(stack: Stack) -> list[Version]:
-    """Every version that the service has, the newest first."""
+def versions(stack: Stack, project_arn: str | None = None) -> list[Version]:
+    """Every version that the service has of the stack's or another project, the newest first."""
     pages = (
         stack.client("rekognition")
         .get_paginator("describe_project_versions")
-        .paginate(ProjectArn=stack.output("ProjectArn"))
+        .paginate(ProjectArn=project_arn or stack.output("ProjectArn"))
     )
     return [
         Version(
@@ -76,10 +87,16 @@ def versions(stack: Stack) -> list[Version]:
             entry["ProjectVersionArn"],
             entry["Status"],
             entry.get("StatusMessage", ""),
+            entry.get("MinInferenceUnits", 1),
         )
         for page in pages
         for entry in page["ProjectVersionDescriptions"]
     ]
+
+
+def record(stack: Stack, name: str) -> dict[str, Any]:
+    """What is known of the version of this name; nothing is an empty record."""
+    return next((record for record in records(stack) if record["name"] == name), {})
 
 
 def find(stack: Stack, name: str) -> Version:
@@ -102,10 +119,15 @@ def _state(stack: Stack, name: str) -> dict[str, Any] | None:
 
 
 def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _number_or(_deserializer.deserialize(value)) for name, value in item.items()}
+    return {name: _as_json(_deserializer.deserialize(value)) for name, value in item.items()}
 
 
-def _number_or(value: Any) -> Any:
+def _as_json(value: Any) -> Any:
+    """The value with plain numbers in the place of decimals."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, list):
+        return [_as_json(entry) for entry in value]
+    if isinstance(value, dict):
+        return {name: _as_json(entry) for name, entry in value.items()}
     return value

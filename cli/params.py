@@ -20,7 +20,7 @@ def params() -> None:
 @on_stack
 def list_params(stack: Stack, as_json: bool) -> None:
     """Show every parameter, its value and its default."""
-    values = _values(stack)
+    values = stored_values(stack)
     rows = [_described(parameter, values) for parameter in CATALOGUE]
     width = max(len(parameter.name) for parameter in CATALOGUE)
     lines = [f"{row['name']:<{width}}  {_value(row)}" for row in rows]
@@ -33,7 +33,7 @@ def list_params(stack: Stack, as_json: bool) -> None:
 def get_param(stack: Stack, name: str, as_json: bool) -> None:
     """Show the value of the parameter NAME."""
     parameter = _named(name)
-    row = _described(parameter, _values(stack))
+    row = _described(parameter, stored_values(stack))
     show(as_json, row, row["value"])
 
 
@@ -50,7 +50,7 @@ def set_param(stack: Stack, name: str, value: str, as_json: bool) -> None:
         raise CommandError(
             f"{parameter.name} must be {parameter.values}, and {value!r} is not. Nothing changed."
         ) from error
-    before = _values(stack).get(parameter.name, parameter.default)
+    before = stored_values(stack).get(parameter.name, parameter.default)
     if before != value:
         stack.client("ssm").put_parameter(
             Name=stack.output("ParameterPrefix") + parameter.name,
@@ -75,7 +75,7 @@ def _named(name: str) -> Parameter:
     raise CommandError(f"There is no parameter {name}.{hint} All of them: labelloop params list")
 
 
-def _values(stack: Stack) -> dict[str, str]:
+def stored_values(stack: Stack) -> dict[str, str]:
     """The stored values by name without prefix."""
     prefix = stack.output("ParameterPrefix")
     pages = stack.client("ssm").get_paginator("get_parameters_by_path").paginate(Path=prefix)

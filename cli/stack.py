@@ -4,7 +4,7 @@ import functools
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ class Stack:
     outputs: Mapping[str, str]
     client: GetClient
     look_every_s: float = LOOK_EVERY_S
+    on_this_machine: bool = False
+    """Whether it is the embedded runtime's, which imitates a part of AWS."""
 
     def output(self, name: str) -> str:
         """The stack's output of this name."""
@@ -46,7 +48,17 @@ def on_stack(command: Callable[..., None]) -> Callable[..., None]:
 
     A stack that is the context's object already is taken as it is.
     """
+    return _with_options(command, look_up)
 
+
+def on_any_stack(command: Callable[..., None]) -> Callable[..., None]:
+    """The same for a stack that may not be deployed: nobody has looked, and it has no outputs."""
+    return _with_options(command, lambda stack: stack)
+
+
+def _with_options(
+    command: Callable[..., None], prepare: Callable[[Stack], Stack]
+) -> Callable[..., None]:
     @click.option("--stack-name", default="label-loop", show_default=True, help="Which stack.")
     @click.option("--local", is_flag=True, help="The application on this machine (make local).")
     @click.option(
@@ -63,12 +75,40 @@ def on_stack(command: Callable[..., None]) -> Callable[..., None]:
         with in_one_line():
             stack = context.find_object(Stack)
             if stack is None:
-                stack = _on_this_machine(data_dir) if local else _on_aws(stack_name)
+                stack = prepare(_on_this_machine(data_dir) if local else _on_aws(stack_name))
             command(stack, **values)
 
     # click takes the command's name and its help text from them.
     with_stack.__name__, with_stack.__doc__ = command.__name__, command.__doc__
     return with_stack
+
+
+def look_up(stack: Stack) -> Stack:
+    """The stack with the outputs that CloudFormation has. Raises CommandError without a stack."""
+    description = describe(stack)
+    if description is None:
+        raise CommandError(
+            f"There is no stack {stack.name} in {stack.client('cloudformation').meta.region_name}: "
+            "name it with --stack-name, or choose its account and Region (AWS_PROFILE, AWS_REGION)."
+        )
+    return replace(stack, outputs=outputs_of(description))
+
+
+def describe(stack: Stack) -> Mapping[str, Any] | None:
+    """What CloudFormation says of the stack; None where it has none of this name."""
+    try:
+        stacks = stack.client("cloudformation").describe_stacks(StackName=stack.name)["Stacks"]
+    except ClientError as error:
+        if code_of(error) == "ValidationError":
+            return None
+        raise
+    found: Mapping[str, Any] = stacks[0]
+    return found
+
+
+def outputs_of(description: Mapping[str, Any]) -> dict[str, str]:
+    """A described stack's outputs by name."""
+    return {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", [])}
 
 
 def show(as_json: bool, data: Any, text: str) -> None:
@@ -85,7 +125,7 @@ def _on_aws(stack_name: str) -> Stack:
             service, region_name=os.environ.get("AWS_REGION"), config=_config()
         )
 
-    return _find(stack_name, functools.cache(make), LOOK_EVERY_S)
+    return Stack(stack_name, {}, functools.cache(make))
 
 
 def _on_this_machine(data_dir: Path) -> Stack:
@@ -114,27 +154,10 @@ def _on_this_machine(data_dir: Path) -> Stack:
             config=_config().merge(Config(proxies={})),
         )
 
-    return _find(description["stack"], functools.cache(make), LOOK_EVERY_S_LOCALLY)
+    return Stack(description["stack"], {}, functools.cache(make), LOOK_EVERY_S_LOCALLY, True)
 
 
 def _config() -> Config:
     return Config(
         retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=10, read_timeout=60
     )
-
-
-def _find(stack_name: str, client: GetClient, look_every_s: float) -> Stack:
-    try:
-        stacks = client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
-    except ClientError as error:
-        if code_of(error) == "ValidationError":
-            raise CommandError(
-                f"There is no stack {stack_name} in {client('cloudformation').meta.region_name}: "
-                "name it with --stack-name, or choose its account and Region (AWS_PROFILE, "
-                "AWS_REGION)."
-            ) from error
-        raise
-    outputs = {
-        output["OutputKey"]: output["OutputValue"] for output in stacks[0].get("Outputs", [])
-    }
-    return Stack(stack_name, outputs, client, look_every_s)

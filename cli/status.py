@@ -39,7 +39,7 @@ def _look(stack: Stack) -> dict[str, Any]:
             for shard in outcome_shards(Outcome.WAITING)
         ),
         "open_reviews": _count(stack, "ReviewTasksTable", "by_queue", "queue", OPEN_QUEUE),
-        "dead_letters": {kind: _messages(stack, url) for kind, url in DEAD_LETTERS.items()},
+        "dead_letters": {kind: messages_in(stack, url) for kind, url in DEAD_LETTERS.items()},
         "versions": [
             {**record, "status": statuses.get(record["name"], "not in the service")}
             for record in models.records(stack)[:VERSIONS_SHOWN]
@@ -63,7 +63,7 @@ def _count(stack: Stack, table: str, index: str, key: str, partition: str) -> in
     return sum(page["Count"] for page in pages)
 
 
-def _messages(stack: Stack, url_output: str) -> int:
+def messages_in(stack: Stack, url_output: str) -> int:
     answer = stack.client("sqs").get_queue_attributes(
         QueueUrl=stack.output(url_output), AttributeNames=["ApproximateNumberOfMessages"]
     )

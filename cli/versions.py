@@ -34,9 +34,17 @@ def _line(record: Mapping[str, Any]) -> str:
     if "f1" in record:
         images = f"{record['train_images']} + {record['test_images']} images"
         parts += [f"F1 {record['f1']:.2f}", images, "good" if record["promote"] else "rejected"]
+    if dropped := dropped_entries(record):
+        parts.append(f"{dropped} images dropped by the service")
     if "failure" in record:
         parts.append(f"failed: {record['failure']}")
     return "  ".join(parts)
+
+
+def dropped_entries(record: Mapping[str, Any]) -> int:
+    """How many images the service did not take into its datasets, without a word."""
+    datasets = [record.get(name) or {} for name in ("entries_train", "entries_test")]
+    return sum(int(part.get("sent", 0)) - int(part.get("stored", 0)) for part in datasets)
 
 
 @click.command()

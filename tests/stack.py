@@ -141,9 +141,14 @@ class Stack:
         )
         return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
 
+    def read(self, key: str) -> bytes:
+        """The content of an object in the bucket."""
+        content: bytes = self.client("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        return content
+
     def read_json(self, key: str) -> Any:
         """The content of a JSON object in the bucket."""
-        return json.load(self.client("s3").get_object(Bucket=self.bucket, Key=key)["Body"])
+        return json.loads(self.read(key))
 
     # --- What is known ----------------------------------------------------------------------------
 
@@ -206,6 +211,12 @@ class Stack:
             entry["ProjectVersionArn"].split("/")[3]: entry["Status"]
             for entry in answer["ProjectVersionDescriptions"]
         }
+
+    def dataset_arns(self) -> set[str]:
+        """The project's datasets."""
+        answer = self.client("rekognition").describe_projects(ProjectNames=[self.local.name])
+        (project,) = answer["ProjectDescriptions"]
+        return {dataset["DatasetArn"] for dataset in project["Datasets"]}
 
     def _items(self, operation: str, **request: Any) -> list[Record]:
         pages = self.client("dynamodb").get_paginator(operation).paginate(**request)
@@ -400,6 +411,24 @@ class Stack:
             yield
         finally:
             self.local.control("DELETE", "faults")
+
+    @contextlib.contextmanager
+    def outcomes(self, *orders: Mapping[str, Any]) -> Iterator[None]:
+        """Ends that the service's own work comes to, as ordered for the length of a block."""
+        self.local.control("PUT", "rekognition", {"outcomes": list(orders)})
+        try:
+            yield
+        finally:
+            self.local.control("DELETE", "rekognition")
+
+    def call(self, function: str, request: Mapping[str, Any]) -> Any:
+        """What a function, given by its logical id, answers."""
+        answer = self.client("lambda").invoke(
+            FunctionName=self.physical_id(function), Payload=json.dumps(request).encode()
+        )
+        content = json.load(answer["Payload"])
+        assert "FunctionError" not in answer, content
+        return content
 
     def fire(self, schedule: str) -> Any:
         """Let a schedule, given by its logical id, run now."""

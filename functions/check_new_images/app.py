@@ -3,11 +3,13 @@
 Invoked by  statemachine/model_training.asl.yaml, state ``CheckNewImages``
 Raises      ThrottledError, ServiceFailedError   retried by the state machine
             ConfigurationError                   caught: the operator is told
-Idempotent  yes; it only reads
+Idempotent  yes; it notes what it saw, and the same again changes nothing
 """
 
-from labelloop.aws import objects, parameters, training_data
-from labelloop.domain import manifests
+from labelloop.aws import model_registry, parameters, training_data
+from labelloop.aws.model_registry import Look
+from labelloop.domain import inventory, manifests
+from labelloop.domain.listed import Listed
 from labelloop.entrypoint import Strict, task
 
 
@@ -18,26 +20,43 @@ class Input(Strict):
 
 
 class Output(Strict):
-    """Whether to train."""
+    """Whether to train, and what has changed since the last training that succeeded."""
 
     train: bool
+    locked: bool
+    """Whether a training or deployment goes on, or died."""
     new_images: int
     images: int
     minimum: int
+    digest: str
 
 
 @task
 def lambda_handler(request: Input) -> Output:
-    """Compare what lies in the label folders with what the last model was trained on."""
+    """Compare what lies in the folders with what the last model was trained on.
+
+    What lies there as it did at the last look is not compared again.
+    """
     settings = parameters.settings()
-    images = manifests.labelled_images(objects.listing(manifests.LABELLED_FOLDER))
-    new = manifests.count_new(images, training_data.last_trained())
-    wanted = request.force or (
-        settings.automatic_training and new >= settings.minimum_untrained_images
-    )
+    listed, files = training_data.images(), training_data.imported_manifests()
+    digest = training_data.digest(listed, files)
+    since = model_registry.last_trained(model_registry.versions())
+    look = model_registry.last_look()
+    if look is None or (look.digest, look.since) != (digest, since):
+        look = _look(listed, files, digest, since)
+        model_registry.note_look(look)
+    enough = look.changes.total >= settings.minimum_untrained_images
     return Output(
-        train=wanted,
-        new_images=new,
-        images=len(images),
+        train=request.force or (settings.automatic_training and enough and not look.settled),
+        locked=model_registry.lock() is not None,
+        new_images=look.changes.total,
+        images=look.images,
         minimum=settings.minimum_untrained_images,
+        digest=digest,
     )
+
+
+def _look(listed: list[Listed], files: list[Listed], digest: str, since: str | None) -> Look:
+    lines, _ = training_data.imported_lines(files)
+    now = inventory.seen_now(listed, lines, training_data.model_type())
+    return Look(digest, since, manifests.changes(now, training_data.seen_by(since)), len(now))

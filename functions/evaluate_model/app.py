@@ -2,16 +2,27 @@
 
 Invoked by  statemachine/model_training.asl.yaml, state ``EvaluateModel``
 Raises      InconsistentError   caught: the results are missing or cannot be read
+            NotFoundError       caught: somebody deleted the version
             ThrottledError, ServiceFailedError   retried by the state machine
 Idempotent  yes; the report's key is the version's name
 """
 
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from labelloop import clock
-from labelloop.aws import model_registry, objects, parameters, rekognition
+from labelloop.aws import model_registry, objects, parameters, rekognition, training_data
 from labelloop.domain import evaluation
-from labelloop.domain.evaluation import Comparison, Summary, TestedImage, Verdict
+from labelloop.domain.annotations import ModelType
+from labelloop.domain.evaluation import (
+    Comparison,
+    Examined,
+    Rules,
+    Summary,
+    TestedImage,
+    TestImages,
+)
 from labelloop.domain.manifests import VersionFiles
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import InconsistentError, NotFoundError
@@ -36,19 +47,30 @@ class Output(Strict):
 def lambda_handler(request: Input) -> Output:
     """Judge by the figures and against the champion, and write the report."""
     candidate = rekognition.version(request.version)
+    model_type = training_data.model_type()
     summary = _summary(candidate)
+    tested = _tested(candidate, summary.thresholds, model_type)
+    examined = evaluation.examine(tested, model_type, _test_images(candidate.name))
     champion = model_registry.deployed()
-    comparison = _compare(candidate, champion)
+    comparison = _compare(examined, candidate, champion)
     settings = parameters.settings()
-    verdict = evaluation.judge(
-        summary,
-        comparison,
-        settings.evaluation_metric,
-        settings.minimum_metric,
-        settings.minimum_improvement,
-    )
+    rules = Rules(settings.evaluation_metric, settings.minimum_metric, settings.minimum_improvement)
+    verdict = evaluation.judge(summary, comparison, rules, model_type)
     report = VersionFiles(request.version).report
-    objects.write_json(report, _report(request.version, summary, verdict, champion))
+    objects.write_json(
+        report,
+        evaluation.report(
+            request.version,
+            summary,
+            rules,
+            verdict,
+            examined=examined,
+            champion=champion.version if champion else None,
+            comparison=comparison,
+            data=_data(request.version),
+            entries=_entries(request.version),
+        ),
+    )
     model_registry.note_version(
         request.version,
         {
@@ -78,41 +100,59 @@ def _summary(version: rekognition.Version) -> Summary:
 
 
 def _compare(
-    candidate: rekognition.Version, champion: model_registry.Deployed | None
+    examined: Examined,
+    candidate: rekognition.Version,
+    deployed: model_registry.Deployed | None,
 ) -> Comparison | None:
-    if champion is None or champion.version == candidate.name:
+    if deployed is None or deployed.version == candidate.name:
         return None
     try:
-        before = _snapshot(rekognition.version(champion.version))
+        champion = rekognition.version(deployed.version)
+        thresholds = _summary(champion).thresholds if champion.summary else {}
+        tested = _tested(champion, thresholds, examined.model_type)
+        return evaluation.compare(examined, tested, _contents(deployed.version))
     except NotFoundError:
-        before = {}
-    return evaluation.compare(_snapshot(candidate), before)
+        # Somebody deleted the champion, or what the service wrote about it.
+        return evaluation.compare(examined, (), {})
 
 
-def _snapshot(version: rekognition.Version) -> dict[str, TestedImage]:
+def _tested(
+    version: rekognition.Version, thresholds: Mapping[str, float], model_type: ModelType
+) -> Iterator[TestedImage]:
+    """What the version found in its test images, read while it is used."""
     location = version.test_snapshot
     if location is None:
+        return iter(())
+    lines = objects.lines_at(location.bucket, location.key)
+    return evaluation.read_snapshot(lines, model_type, thresholds)
+
+
+def _test_images(version: str) -> TestImages:
+    """The version's test images as its index has them; none where the index is gone."""
+    try:
+        return evaluation.test_images(training_data.index(version))
+    except NotFoundError:
+        return TestImages()
+
+
+def _contents(version: str) -> dict[str, str]:
+    """The contents of the version's test images; none where the index is gone."""
+    try:
+        return evaluation.test_contents(training_data.index(version))
+    except NotFoundError:
         return {}
-    return evaluation.read_snapshot(objects.read_at(location.bucket, location.key))
 
 
-def _report(
-    version: str,
-    summary: Summary,
-    verdict: Verdict,
-    champion: model_registry.Deployed | None,
-) -> dict[str, Any]:
-    comparison = verdict.comparison
-    return {
-        "version": version,
-        "promote": verdict.promote,
-        "reasons": list(verdict.reasons),
-        "f1": summary.f1,
-        "precision": summary.precision,
-        "recall": summary.recall,
-        "train_images": summary.train_images,
-        "test_images": summary.test_images,
-        "labels": [vars(label) for label in summary.labels],
-        "champion": champion.version if champion else None,
-        "comparison": {**vars(comparison), "p_worse": comparison.p_worse} if comparison else None,
-    }
+def _data(version: str) -> dict[str, Any] | None:
+    """What PrepareTraining found; None for a version that was made by hand."""
+    try:
+        content: dict[str, Any] = json.loads(objects.read(VersionFiles(version).data_report))
+    except NotFoundError:
+        return None
+    return content
+
+
+def _entries(version: str) -> dict[str, Any]:
+    """What the service stored of each manifest."""
+    record = model_registry.version(version) or {}
+    return {"train": record.get("entries_train"), "test": record.get("entries_test")}

@@ -2,119 +2,144 @@
 
 Invoked by  statemachine/model_training.asl.yaml, state ``PrepareTraining``, under the training lock
 Raises      UntrainableError          caught: the operator is told what is missing
+            TrainingInProgressError   caught: another version trains, begun by hand perhaps
             ThrottledError, ServiceFailedError   retried by the state machine
             InconsistentError         caught: the ledger cannot be read, the operator is told
 Idempotent  yes; the version's name comes from its images, and its files are written anew
 """
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 
 from labelloop import clock
-from labelloop.aws import model_registry, objects, training_data
-from labelloop.domain import manifests, splits
-from labelloop.domain.images import has_image_signature
-from labelloop.domain.manifests import LabelledImage, SplitImage, VersionFiles
+from labelloop.aws import model_registry, objects, rekognition, training_data
+from labelloop.aws.rekognition import VersionStatus
+from labelloop.domain import data_reports, inventory, manifests, splits
+from labelloop.domain.imports import Collection, ImportedLine
+from labelloop.domain.inventory import Examined, LeftOut, Selection
+from labelloop.domain.manifests import VersionFiles
 from labelloop.domain.splits import Split
 from labelloop.entrypoint import Strict, task
-from labelloop.errors import UntrainableError
+from labelloop.errors import TrainingInProgressError, UntrainableError
 
 
 class Input(Strict):
-    """Whether to train again on images that were trained on before."""
+    """Whether to train again on images that were trained on before, and what was looked at."""
 
     force: bool
+    digest: str
 
 
 class Output(Strict):
     """The next version, or the one that was made of the same images before."""
 
     proceed: bool
+    """Whether it is to be trained."""
+    begun: bool
+    """Whether its training was begun before, by a run that did not live to its end."""
     version: str
     train_manifest: str
     test_manifest: str
     evaluation_folder: str
     train_images: int
     test_images: int
+    left_out: list[str]
+    """What was left out and why: a few sentences."""
 
 
 @task
 def lambda_handler(request: Input) -> Output:
     """Decide each image's split, name the version by its data, write its files."""
-    listed = manifests.labelled_images(objects.listing(manifests.LABELLED_FOLDER))
-    contents = _contents(listed)
-    decided = training_data.ledger()
-    fresh = splits.assign(
-        ((image.label, contents[image.key]) for image in listed if image.key in contents),
-        decided,
-        training_data.test_percentage(),
-    )
-    if fresh:
-        training_data.extend_ledger({**decided, **fresh})
-    images = _trainable(
-        SplitImage(image.key, image.etag, image.label, content, {**decided, **fresh}[content])
-        for image in listed
-        if (content := contents.get(image.key))
-    )
-    data = manifests.data_hash(images)
+    lines, collection = training_data.imported_lines(training_data.imported_manifests())
+    examined = _examine(lines)
+    selection = _select(examined, collection, request.digest)
+    left_out = examined.left_out + selection.left_out
     known = model_registry.versions()
+    data = manifests.data_hash(selection.images)
     before = [version for version in known if version["data"] == data]
-    number = max((int(version["number"]) for version in known), default=0) + 1
-    if before and not (request.force and before[-1].get("ended")):
-        name, proceed = before[-1]["name"], not before[-1].get("ended")
+    again = request.force and before and before[-1].get("ended")
+    if before and not again:
+        name, proceed = str(before[-1]["name"]), not before[-1].get("ended")
     else:
-        name, proceed = manifests.version_name(number, data), True
-        training_data.write_version(images, name, f"{clock.now():%Y-%m-%dT%H:%M:%S}")
+        number = max((int(version["number"]) for version in known), default=0) + 1
+        name, proceed = manifests.version_name(number, data, len(before) + 1), True
+        _write(name, model_registry.last_trained(known), selection, left_out, collection)
         # Noted last: a version that the registry knows has all its files.
         model_registry.add_version(
             name, {"number": number, "data": data, "created": clock.iso(clock.now())}
         )
+    if not proceed:
+        _settle(examined, request.digest)
     files = VersionFiles(name)
-    counts = Counter(image.split for image in images)
+    tests = sum(image.split is Split.TEST for image in selection.images)
     return Output(
         proceed=proceed,
+        begun=proceed and _has_begun(name),
         version=name,
         train_manifest=files.train_manifest,
         test_manifest=files.test_manifest,
         evaluation_folder=files.evaluation_folder,
-        train_images=counts[Split.TRAIN],
-        test_images=counts[Split.TEST],
+        train_images=len(selection.images) - tests,
+        test_images=tests,
+        left_out=data_reports.in_words(left_out, selection.labels_left_out, collection),
     )
 
 
-def _contents(images: list[LabelledImage]) -> dict[str, str]:
-    """The content of each image by its key; what was seen before is not read again."""
-    seen = {(image.key, image.etag): image.content for image in training_data.last_trained()}
-    contents = {
-        image.key: seen[image.key, image.etag]
-        for image in images
-        if (image.key, image.etag) in seen
-    }
-    unseen = {image.key: image for image in images if image.key not in contents}
-    beginnings = objects.read_beginnings(list(unseen), splits.CONTENT_BYTES)
-    for key, beginning in beginnings.items():
-        if has_image_signature(beginning):
-            contents[key] = splits.content_id(beginning, unseen[key].size_bytes)
-    return contents
+def _examine(lines: Mapping[str, ImportedLine]) -> Examined:
+    """The images that can be used; what is remembered of those that are gone is forgotten."""
+    listed = training_data.images()
+    inspected = training_data.inspected(listed)
+    training_data.compact_inspected(inspected.values())
+    return inventory.examine(listed, lines, inspected, training_data.model_type())
 
 
-def _trainable(images: Iterable[SplitImage]) -> list[SplitImage]:
-    """The images whose labels can be trained and tested.
+def _select(examined: Examined, collection: Collection, digest: str) -> Selection:
+    """The images that train and test; what is decided about them is in the ledger before."""
+    decided = training_data.ledger()
+    fresh = splits.assign(
+        ((one.annotation.labels, one.content) for one in examined.candidates),
+        decided,
+        training_data.test_percentage(),
+    )
+    if fresh:
+        decided |= fresh
+        training_data.write_ledger(decided)
+    try:
+        return inventory.select(examined.candidates, decided, training_data.model_type())
+    except UntrainableError as error:
+        _settle(examined, digest)
+        why = data_reports.in_words(examined.left_out, (), collection)
+        raise UntrainableError("\n- ".join([str(error), *why])) from error
 
-    Raises UntrainableError when fewer than two labels can.
+
+def _settle(examined: Examined, digest: str) -> None:
+    """Let polls pass these images by until something changes, unless copies are still to come."""
+    if not examined.missing:
+        model_registry.settle_look(digest)
+
+
+def _write(
+    name: str,
+    since: str | None,
+    selection: Selection,
+    left_out: Sequence[LeftOut],
+    collection: Collection,
+) -> None:
+    """Write the files of a new version; ``since`` is the version that came before."""
+    created = f"{clock.now():%Y-%m-%dT%H:%M:%S}"
+    training_data.write_version(name, selection.images, left_out, created)
+    seen = inventory.seen_in(selection.images, left_out)
+    changes = manifests.changes(seen, training_data.seen_by(since))
+    report = data_reports.report(selection, left_out, collection, changes)
+    objects.write_json(VersionFiles(name).data_report, report)
+
+
+def _has_begun(name: str) -> bool:
+    """Whether the version is in the service already.
+
+    Raises TrainingInProgressError while another one trains: its datasets must stay as they are.
     """
-    everything = list(images)
-    splits_by_label: dict[str, set[Split]] = {}
-    for image in everything:
-        splits_by_label.setdefault(image.label, set()).add(image.split)
-    usable = {
-        label for label, found in splits_by_label.items() if found == {Split.TRAIN, Split.TEST}
-    }
-    if len(usable) < manifests.MINIMUM_LABELS:
-        counts = Counter(image.label for image in everything)
-        have = ", ".join(f"{label}: {count}" for label, count in sorted(counts.items())) or "none"
-        raise UntrainableError(
-            "A model needs at least two labels with three different images each, in folders "
-            f"{manifests.LABELLED_FOLDER}<label>/. Images by label now: {have}."
-        )
-    return [image for image in everything if image.label in usable]
+    versions = rekognition.versions()
+    for version in versions:
+        if version.status is VersionStatus.TRAINING_IN_PROGRESS and version.name != name:
+            raise TrainingInProgressError(f"Version {version.name} is being trained.")
+    return any(version.name == name for version in versions)

@@ -3,6 +3,7 @@
 Invoked by  statemachine/model_training.asl.yaml, states ``ReplaceTrainDataset`` and
             ``ReplaceTestDataset``, again and again until it is done
 Raises      BusyError, ThrottledError, ServiceFailedError   retried by the state machine
+            TrainingInProgressError   caught: a training, begun by hand perhaps, uses the dataset
             UntrainableError    caught: the service refused the manifest
             UnknownStatusError  caught
 Idempotent  yes; each call looks at what there is and does the next step
@@ -10,16 +11,24 @@ Idempotent  yes; each call looks at what there is and does the next step
 
 from typing import Literal
 
-from labelloop.aws import objects, rekognition
+from labelloop.aws import model_registry, objects, rekognition
+from labelloop.aws.rekognition import Dataset, VersionStatus
+from labelloop.domain import training_failures
+from labelloop.domain.splits import Split
 from labelloop.entrypoint import Strict, task
-from labelloop.errors import UnknownStatusError, UntrainableError
+from labelloop.errors import TrainingInProgressError, UnknownStatusError, UntrainableError
+
+EXAMPLES = 20
+"""How many entries with errors are looked at."""
 
 
 class Input(Strict):
-    """Which dataset, and the one that an earlier call made."""
+    """Which dataset, the version it is for, and the dataset that an earlier call made."""
 
     dataset_type: Literal["TRAIN", "TEST"]
+    version: str
     manifest: str
+    images: int
     dataset_arn: str | None
 
 
@@ -41,9 +50,11 @@ def lambda_handler(request: Input) -> Output:
         return Output(done=False, dataset_arn=request.dataset_arn)
     if existing.arn != request.dataset_arn:
         # Made for another version, or by a call whose answer was lost: which, nobody knows.
+        _check_unused()
         rekognition.delete_dataset(existing.arn)
         return Output(done=False, dataset_arn=None)
     if existing.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+        _note_entries(request, existing)
         return Output(done=True, dataset_arn=existing.arn)
     if existing.status in {"CREATE_FAILED", "UPDATE_FAILED"}:
         raise UntrainableError(
@@ -51,3 +62,31 @@ def lambda_handler(request: Input) -> Output:
             f"{request.manifest}: {existing.status_message or 'it gave no reason'}"
         )
     raise UnknownStatusError(f"The dataset {existing.arn} has the status {existing.status}.")
+
+
+def _check_unused() -> None:
+    """Raises TrainingInProgressError while a training uses the project's datasets."""
+    for version in rekognition.versions():
+        if version.status is VersionStatus.TRAINING_IN_PROGRESS:
+            raise TrainingInProgressError(
+                f"Version {version.name} is being trained, and uses the project's datasets."
+            )
+
+
+def _note_entries(request: Input, dataset: Dataset) -> None:
+    """Note how many of the lines sent have become entries: the service drops some in silence."""
+    counts = rekognition.entry_counts(dataset.arn)
+    errors: list[str] = []
+    if counts.with_errors:
+        entries = rekognition.entries_with_errors(dataset.arn, EXAMPLES)
+        errors = training_failures.of_entries(Split(request.dataset_type.lower()), entries)
+    if counts.total < request.images:
+        errors.append(
+            f"Rekognition took {counts.total} of the {request.images} lines of {request.manifest} "
+            "and dropped the others without saying why."
+        )
+    name = f"entries_{request.dataset_type.lower()}"
+    model_registry.note_version(
+        request.version,
+        {name: {"sent": request.images, "stored": counts.total, "errors": errors}},
+    )

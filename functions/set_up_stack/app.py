@@ -27,7 +27,7 @@ FOLDERS = (
     "images_labeled_by_folder/",
     "images_for_detection/",
     "a2i-human-loop-data/",
-    "manifests/",
+    "manifests/imported/",
     "evaluation/",
 )
 LOOK_EVERY_S = 15.0

@@ -18,19 +18,24 @@ class Input(Strict):
 
 
 class Output(Strict):
-    """From whom the lock was taken, when its holder had died."""
+    """The holder before, when it ended before its work was done: somebody must clear up."""
 
-    taken_from: str | None
+    unfinished: str | None
 
 
 @task
 def lambda_handler(request: Input) -> Output:
     """Take the lock from nobody, or from an execution that no longer runs."""
-    owner = model_registry.lock_owner()
-    if owner in {None, request.execution_arn}:
-        model_registry.take_lock(request.execution_arn, None)
-        return Output(taken_from=None)
-    if executions.is_running(str(owner)):
-        raise TrainingInProgressError(f"Another training or deployment is going on: {owner}")
-    model_registry.take_lock(request.execution_arn, owner)
-    return Output(taken_from=owner)
+    lock = model_registry.lock()
+    if lock is None:
+        model_registry.take_lock(request.execution_arn)
+        return Output(unfinished=None)
+    if lock.owner == request.execution_arn:
+        return Output(unfinished=lock.unfinished)
+    status = executions.status(lock.owner)
+    if status == "RUNNING":
+        raise TrainingInProgressError(f"Another training or deployment is going on: {lock.owner}")
+    # One that succeeded could not give the lock back, and nothing else is left to do.
+    unfinished = lock.unfinished if status == "SUCCEEDED" else lock.owner
+    model_registry.take_lock(request.execution_arn, unfinished, lock.owner)
+    return Output(unfinished=unfinished)

@@ -3,21 +3,32 @@
 Invoked by  statemachine/model_training.asl.yaml, state ``VerifyModel``
 Raises      ThrottledError, ModelNotReadyError, ServiceFailedError   retried by the state machine
             InconsistentError   caught: it runs, but does not do what its evaluation says
+            NotFoundError       caught: somebody deleted the version, or its index
 Idempotent  yes; it only reads
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+
 from labelloop import clock
-from labelloop.aws import objects, rekognition
-from labelloop.domain import manifests
+from labelloop.aws import objects, rekognition, training_data
+from labelloop.domain import evaluation, verification
+from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Label
 from labelloop.domain.images import ImageObject
-from labelloop.domain.manifests import SplitImage, VersionFiles
+from labelloop.domain.manifests import SplitImage
 from labelloop.domain.pacing import Pace
-from labelloop.domain.splits import Split
+from labelloop.domain.verification import Answer
 from labelloop.entrypoint import Strict, task
-from labelloop.errors import InconsistentError, ObjectUnreadableError, ThrottledError
+from labelloop.errors import (
+    InconsistentError,
+    InvalidImageError,
+    NotFoundError,
+    ObjectUnreadableError,
+    ThrottledError,
+)
 
-MOST_IMAGES = 10
 MOST_TRIES = 8
 
 
@@ -36,22 +47,60 @@ class Output(Strict):
 
 @task
 def lambda_handler(request: Input) -> Output:
-    """Let it look at test images spread over the labels; it must answer on some of them."""
-    index = manifests.read_index(objects.read(VersionFiles(request.version).index))
-    answered = []
+    """Let it look at test images spread over the labels; it must say what its evaluation says."""
+    chosen = verification.choose(training_data.index(request.version))
+    model_type = training_data.model_type()
+    evaluated = _evaluation(rekognition.version(request.version), chosen, model_type)
     pace = Pace()
-    for image in _spread([image for image in index if image.split is Split.TEST]):
-        try:
-            labels = _detect(request.version_arn, _object(image), pace)
-        except ObjectUnreadableError:
-            continue  # Deleted since: it says nothing about the model.
-        answered.append(bool(labels))
-    if answered and not any(answered):
-        raise InconsistentError(
-            f"Version {request.version} runs, but found nothing in {len(answered)} of its own test "
-            "images."
-        )
-    return Output(tried=len(answered))
+    answers = []
+    for image in chosen:
+        answer = _answer(request.version_arn, image, evaluated, model_type, pace)
+        # What was deleted or replaced since says nothing about the model.
+        if answer.is_as_expected or _is_as_it_was(image):
+            answers.append(answer)
+    problem = verification.complaint(answers)
+    if problem:
+        raise InconsistentError(f"Version {request.version} runs, but {problem}")
+    return Output(tried=len(answers))
+
+
+@dataclass(frozen=True)
+class _Evaluation:
+    """What a version's evaluation says of some images; nothing where there is none."""
+
+    thresholds: Mapping[str, float] | None = None
+    expected: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """The labels that were found, by the image's key."""
+
+
+def _evaluation(
+    version: rekognition.Version, chosen: list[SplitImage], model_type: ModelType
+) -> _Evaluation:
+    summary, snapshot = version.summary, version.test_snapshot
+    if summary is None or snapshot is None:
+        return _Evaluation()
+    wanted = {image.key for image in chosen}
+    try:
+        body = objects.read_at(summary.bucket, summary.key)
+        thresholds = evaluation.read_summary(body).thresholds
+        lines = objects.lines_at(snapshot.bucket, snapshot.key)
+        tested = evaluation.read_snapshot(lines, model_type, thresholds)
+        found = ((image.key, image.labels) for image in tested if image.key in wanted)
+        # The snapshot may be large: nothing is read behind the last of them.
+        return _Evaluation(thresholds, dict(islice(found, len(wanted))))
+    except NotFoundError:
+        return _Evaluation()
+
+
+def _answer(
+    version_arn: str, image: SplitImage, evaluated: _Evaluation, model_type: ModelType, pace: Pace
+) -> Answer:
+    expected = evaluated.expected.get(image.key)
+    try:
+        labels = _detect(version_arn, _object(image), pace)
+    except (InvalidImageError, ObjectUnreadableError) as error:
+        return Answer(frozenset(), expected, refusal=str(error))
+    return Answer(verification.found_labels(labels, model_type, evaluated.thresholds), expected)
 
 
 def _detect(version_arn: str, image: ImageObject, pace: Pace) -> list[Label]:
@@ -68,10 +117,12 @@ def _detect(version_arn: str, image: ImageObject, pace: Pace) -> list[Label]:
     raise ThrottledError(f"The model refused {image.key} {MOST_TRIES} times: too many requests.")
 
 
-def _spread(images: list[SplitImage]) -> list[SplitImage]:
-    ordered = sorted(images, key=lambda image: (image.label, image.key))
-    count = min(MOST_IMAGES, len(ordered))
-    return [ordered[i * len(ordered) // count] for i in range(count)]
+def _is_as_it_was(image: SplitImage) -> bool:
+    """Whether the object is still the one that the version was tested with."""
+    try:
+        return objects.read_beginning(image.key, 1).etag == image.etag
+    except NotFoundError:
+        return False
 
 
 def _object(image: SplitImage) -> ImageObject:

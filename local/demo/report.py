@@ -9,7 +9,9 @@ from html import escape
 
 from rich.table import Table
 
-from local.demo import charts, page
+from cli import charts
+from cli.page import page
+from local.demo.page import BODY, STYLE
 from local.demo.pictures import PictureSets, thumbnail
 from local.demo.results import Look, Results, StepTime, VersionResult
 
@@ -63,13 +65,12 @@ def plain_table(results: Results) -> str:
 def html(results: Results, pictures: PictureSets, steps: Sequence[StepTime]) -> str:
     """The whole page, with its pictures inside and nothing to load from elsewhere."""
     first, second = results.first, results.second
-    return page.TEMPLATE.substitute(
-        style=page.STYLE,
+    body = BODY.substitute(
         verdict_class="good" if results.better else "bad",
         verdict=escape(results.verdict),
         story=escape(_story(results)),
         table=_html_table(results),
-        chart=charts.grouped_bars(
+        chart=charts.bars(
             [
                 (
                     "Right on images never shown",
@@ -82,7 +83,7 @@ def html(results: Results, pictures: PictureSets, steps: Sequence[StepTime]) -> 
                     (first.f1, second.f1),
                 ),
             ],
-            ("Version 1", "Version 2"),
+            (("Version 1", "v1"), ("Version 2", "v2")),
         ),
         reasons="".join(_reasons(version) for version in (first, second)),
         changes=escape(_changes(results)),
@@ -92,6 +93,7 @@ def html(results: Results, pictures: PictureSets, steps: Sequence[StepTime]) -> 
         seconds=f"{sum(step.seconds for step in steps):.0f}",
         seed=str(results.seed),
     )
+    return page("Label Loop: the demo's report", body, STYLE)
 
 
 def _story(results: Results) -> str:

@@ -69,9 +69,9 @@ def environment(stem: str) -> Json:
 
 
 def statements(properties: Json) -> list[Json]:
-    """The statements of a function's or state machine's inline policies."""
+    """The statements of a function's or state machine's inline policies, conditional ones too."""
     return [
-        statement
+        statement["Fn::If"][1] if "Fn::If" in statement else statement
         for policy in properties.get("Policies", [])
         for statement in policy.get("Statement", [])
     ]
@@ -199,8 +199,11 @@ def states(workflow: str | None = None) -> list[State]:
 def _states(workflow: str, level: Json) -> Iterator[State]:
     for name, body in level["States"].items():
         yield State(workflow, name, body, level)
-        for branch in body.get("Branches", []):
-            yield from _states(workflow, branch)
+        levels = body.get("Branches", [])
+        if body["Type"] == "Map":
+            levels = [body["ItemProcessor"]]
+        for inner in levels:
+            yield from _states(workflow, inner)
 
 
 def tasks() -> list[State]:

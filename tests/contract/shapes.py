@@ -48,8 +48,15 @@ def has(shape: Shape, path: str) -> bool:
 def references(state: State) -> list[str]:
     """Every path by which a state reads its own data; what it does with an answer aside."""
     body = state.body
-    found = _dynamic(body.get("Parameters", {}))
-    for word in ("InputPath", "ErrorPath", "CausePath", "SecondsPath", "TimestampPath"):
+    found = _dynamic(body.get("Parameters", {})) + _dynamic(body.get("ItemSelector", {}))
+    for word in (
+        "InputPath",
+        "ItemsPath",
+        "ErrorPath",
+        "CausePath",
+        "SecondsPath",
+        "TimestampPath",
+    ):
         if body.get(word):
             found += paths_in(body[word])
     for choice in body.get("Choices", []):
@@ -106,6 +113,9 @@ def _after(body: Json, given: Shape, found: dict[str, Shape]) -> Shape:
         return given
     if body["Type"] == "Parallel":
         result: Shape = [_branch(branch, given, found) for branch in body["Branches"]]
+    elif body["Type"] == "Map":
+        _branch(body["ItemProcessor"], _made(body["ItemSelector"], given), found)
+        result = VALUE
     elif "Parameters" in body and body["Type"] == "Pass":
         result = _made(body["Parameters"], given)
     else:

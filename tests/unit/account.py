@@ -279,6 +279,8 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
         Variable.DETECTION_RETENTION_DAYS: "0",
         Variable.DETECTION_STATE_MACHINE_ARN: _state_machine("detection"),
         Variable.HUMAN_REVIEW_STATE_MACHINE_ARN: _state_machine("human-review"),
+        Variable.IMPORT_BUCKETS: "camera-archive",
+        Variable.MODEL_TYPE: "classification",
         Variable.MODEL_VERSIONS_TABLE: names["ModelVersionsTable"],
         Variable.OPERATOR_TOPIC_ARN: topic,
         Variable.PARAMETER_PREFIX: PREFIX,

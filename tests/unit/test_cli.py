@@ -1,152 +1,22 @@
 """The command line against moto's tables, queues and parameters; the model is a stand-in."""
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
-from moto import mock_aws
 
 from cli.__main__ import main
 from cli.stack import Stack
-from labelloop.aws.items import to_item
-
-PROJECT = "arn:aws:rekognition:us-east-1:123456789012:project/label-loop/1"
-PREFIX = "/label-loop/"
-
-
-class Model:
-    """Versions whose status moves one step each time it is asked for."""
-
-    def __init__(self) -> None:
-        self.coming: dict[str, list[str]] = {}
-        self.stops = 0
-
-    def get_paginator(self, _: str) -> "Model":
-        return self
-
-    def paginate(self, ProjectArn: str) -> list[dict[str, Any]]:  # noqa: N803
-        entries = []
-        for name, statuses in self.coming.items():
-            status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
-            arn = ProjectArn.replace("/1", f"/version/{name}/2")
-            entries.append({"ProjectVersionArn": arn, "Status": status})
-        return [{"ProjectVersionDescriptions": page} for page in (entries[:1], entries[1:])]
-
-    def stop_project_version(self, ProjectVersionArn: str) -> None:  # noqa: N803
-        self.stops += 1
-        name = ProjectVersionArn.split("/")[-2]
-        if self.coming[name][0] != "RUNNING":
-            refusal = {"Error": {"Code": "ResourceInUseException", "Message": "not now"}}
-            raise ClientError(refusal, "StopProjectVersion")  # type: ignore[arg-type]
-        self.coming[name] = ["STOPPING", "STOPPING", "STOPPED"]
-
-
-class Executions:
-    """One execution that ends as it is told to."""
-
-    def __init__(self) -> None:
-        self.inputs: list[dict[str, Any]] = []
-        self.coming: list[dict[str, Any]] = [{"status": "RUNNING"}, {"status": "SUCCEEDED"}]
-        self.exceptions = boto3.client("stepfunctions").exceptions
-
-    def start_execution(self, stateMachineArn: str, input: str) -> dict[str, str]:  # noqa: A002, N803
-        self.inputs.append(json.loads(input))
-        return {"executionArn": f"{stateMachineArn}:1"}
-
-    def describe_execution(self, executionArn: str) -> dict[str, Any]:  # noqa: N803
-        found = self.coming.pop(0) if len(self.coming) > 1 else self.coming[0]
-        return {"executionArn": executionArn, **found}
-
-
-class World:
-    """A stack as the command line sees it."""
-
-    def __init__(self) -> None:
-        self.model = Model()
-        self.executions = Executions()
-        self.tables = boto3.client("dynamodb")
-        self.queues = boto3.client("sqs")
-        self.parameters = boto3.client("ssm")
-        self._table("versions", ("kind", "name"))
-        self._table("detections", ("detection_id", None), "by_outcome", "outcome_shard")
-        self._table("tasks", ("task_id", None), "by_queue", "queue")
-        urls = {
-            name: self.queues.create_queue(QueueName=name)["QueueUrl"] for name in ("d", "a", "e")
-        }
-        outputs = {
-            "ProjectArn": PROJECT,
-            "ParameterPrefix": PREFIX,
-            "ModelVersionsTable": "versions",
-            "DetectionsTable": "detections",
-            "ReviewTasksTable": "tasks",
-            "ModelTrainingStateMachineArn": "arn:machine",
-            "DetectionDeadLetterQueueUrl": urls["d"],
-            "AnswersDeadLetterQueueUrl": urls["a"],
-            "UndeliveredEventsQueueUrl": urls["e"],
-        }
-        self.stack = Stack("label-loop", outputs, self._client, look_every_s=0.0)
-
-    def _client(self, service: str) -> Any:
-        fakes = {"rekognition": self.model, "stepfunctions": self.executions}
-        return fakes.get(service) or boto3.client(service)  # type: ignore[call-overload]
-
-    def _table(
-        self, name: str, keys: tuple[str, str | None], index: str = "", index_key: str = ""
-    ) -> None:
-        names = [key for key in (*keys, index_key) if key]
-        schema = [
-            {"AttributeName": key, "KeyType": kind}
-            for key, kind in zip(keys, ("HASH", "RANGE"), strict=True)
-            if key
-        ]
-        more: dict[str, Any] = {}
-        if index:
-            key_schema = [{"AttributeName": index_key, "KeyType": "HASH"}]
-            projection = {"ProjectionType": "ALL"}
-            more["GlobalSecondaryIndexes"] = [
-                {"IndexName": index, "KeySchema": key_schema, "Projection": projection}
-            ]
-        self.tables.create_table(
-            TableName=name,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in names],
-            KeySchema=schema,
-            **more,
-        )
-
-    def put(self, table: str, **values: str | float | bool) -> None:
-        self.tables.put_item(TableName=table, Item=to_item(values))
-
-    def deploy(self, name: str, status: str) -> None:
-        self.model.coming[name] = [status]
-        self.put("versions", kind="version", name=name, number=len(self.model.coming))
-        self.put("versions", kind="state", name="deployed", version=name, version_arn="arn:v")
-
-    def run(self, *words: str) -> Result:
-        return CliRunner().invoke(main, list(words), obj=self.stack)
+from tests.unit.cli_world import PREFIX, World, aws_in_memory, error_of
 
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with mock_aws():
+    with aws_in_memory(monkeypatch):
         yield World()
-
-
-def error_of(result: Result) -> str:
-    """The one line with which a command failed."""
-    assert result.exit_code == 1, result.output
-    assert result.stdout == ""
-    line = result.stderr.strip().splitlines()[-1]
-    assert result.stderr.count("Error:") == 1 and "Traceback" not in result.stderr
-    return line
 
 
 class TestStop:
@@ -202,13 +72,13 @@ class TestStart:
 
         result = world.run("start")
 
-        assert world.executions.inputs == [{"deploy": "v1"}]
+        assert world.executions.inputs == [{"deploy": "v1", "in_place": False}]
         assert result.exit_code == 0 and "v1 is in service" in result.stdout
 
     def test_without_waiting_the_execution_is_named(self, world: World) -> None:
         world.deploy("v1", "STOPPED")
 
-        answer = json.loads(world.run("start", "v1", "--no-wait", "--json").stdout)
+        answer = json.loads(world.run("start", "--no-wait", "--json").stdout)
 
         assert answer == {"version": "v1", "execution": "arn:machine:1", "status": "RUNNING"}
 
@@ -245,6 +115,69 @@ class TestStart:
 
         assert status in error_of(world.run("start"))
         assert world.executions.inputs == []
+
+
+class TestDeploy:
+    @pytest.fixture
+    def world(self, world: World) -> World:
+        """v2 serves, v1 was judged good."""
+        world.deploy("v2", "RUNNING")
+        world.model.coming["v1"] = ["STOPPED"]
+        world.put("versions", kind="version", name="v1", number=1, promote=True)
+        return world
+
+    def test_a_good_version_is_put_into_service_without_a_question(self, world: World) -> None:
+        result = world.run("deploy", "v1")
+
+        assert world.executions.inputs == [{"deploy": "v1", "in_place": False}]
+        assert "v1 is in service" in result.stdout
+
+    @pytest.mark.parametrize(
+        ("record", "words"),
+        [
+            ({"promote": False, "reasons": ["Its recall is low."]}, "Its recall is low."),
+            ({"failure": "Two models run already."}, "Two models run already."),
+        ],
+    )
+    def test_one_that_was_not_deployed_by_itself_needs_consent(
+        self, world: World, record: dict[str, Any], words: str
+    ) -> None:
+        world.put("versions", kind="version", name="v1", number=1, **record)
+
+        assert "Nothing was changed" in error_of(world.run("deploy", "v1", answer="n\n"))
+        assert "--yes" in error_of(world.run("deploy", "v1"))  # nobody there to ask
+        assert world.executions.inputs == []
+        asked = world.run("deploy", "v1", answer="y\n")
+        assert words in asked.stderr and asked.exit_code == 0
+        assert len(world.executions.inputs) == 1
+
+    def test_in_place_says_that_nothing_serves_meanwhile(self, world: World) -> None:
+        refused = world.run("deploy", "v1", "--in-place", answer="n\n")
+        assert "v2 is stopped before v1 starts" in refused.stderr
+        assert "10 to 20 minutes" in refused.stderr
+
+        world.run("deploy", "v1", "--in-place", "--yes")
+
+        assert world.executions.inputs == [{"deploy": "v1", "in_place": True}]
+
+    def test_in_place_asks_nothing_where_no_model_runs(self, world: World) -> None:
+        world.model.coming["v2"] = ["STOPPED"]
+
+        assert world.run("deploy", "v1", "--in-place").exit_code == 0
+
+    def test_a_refused_quota_is_one_line_in_the_workflows_words(self, world: World) -> None:
+        quota = "The account runs two models already. Stop one, or deploy with --in-place."
+        cause = json.dumps({"errorType": "QuotaExceededError", "errorMessage": quota})
+        world.executions.coming = [
+            {"status": "FAILED", "error": "QuotaExceededError", "cause": cause}
+        ]
+
+        assert quota in error_of(world.run("deploy", "v1"))
+
+    def test_an_unknown_version_is_refused_before_any_question(self, world: World) -> None:
+        line = error_of(world.run("deploy", "v9", "--in-place"))
+
+        assert "no version v9" in line and world.executions.inputs == []
 
 
 class TestStatus:
@@ -379,6 +312,13 @@ class TestVersions:
         assert "rejected" in lines[1]
         assert "RUNNING, serves" in lines[2] and "20 + 5 images" in lines[2]
 
+    def test_what_the_service_dropped_in_silence_is_counted(self, world: World) -> None:
+        sent = {"sent": 20, "stored": 17, "errors": []}
+        world.put("versions", kind="version", name="v1", number=1, entries_train=sent)
+
+        assert "3 images dropped by the service" in world.run("versions").stdout
+        assert json.loads(world.run("versions", "--json").stdout)[0]["entries_train"] == sent
+
     def test_before_the_first_training_there_is_none(self, world: World) -> None:
         assert "No version" in world.run("versions").stdout
 
@@ -403,7 +343,7 @@ class TestRollback:
         world.put("versions", kind="state", name="deployed", version="v2", previous="v1")
 
         assert world.run("rollback").exit_code == 0
-        assert world.executions.inputs == [{"deploy": "v1"}]
+        assert world.executions.inputs == [{"deploy": "v1", "in_place": False}]
 
     def test_without_a_version_before_it_is_refused(self, world: World) -> None:
         world.deploy("v1", "RUNNING")

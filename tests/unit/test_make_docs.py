@@ -53,7 +53,8 @@ def test_the_readme_tells_of_every_message_to_the_operator(kind: str) -> None:
     facts: dict[str, Any] = dict.fromkeys(
         ("version", "workflow", "cause", "execution", "report", "key", "why_not_stopped"), "XXX"
     )
-    facts |= dict.fromkeys(("new_images", "train_images", "test_images"), 3) | {"reasons": ["x"]}
+    facts |= dict.fromkeys(("new_images", "train_images", "test_images"), 3)
+    facts |= {"reasons": ["x"], "stopped": [], "serves": True, "proven": None}
     subject = to_operator(kind, facts).subject.replace("XXX", "…")
 
     rows = [line.split("|") for line in README.read_text().splitlines() if line.startswith("|")]

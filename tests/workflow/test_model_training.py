@@ -7,6 +7,7 @@ new images, and takes those away again that no later model can be trained on.
 import json
 import random
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -130,10 +131,10 @@ def test_images_of_one_label_cannot_be_trained_on_and_the_operator_is_told_once(
     trainable: Stack,
 ) -> None:
     uploads = trainable.label({"circle": 10})
-    for _ in range(2):
-        execution = trainable.run("model_training")
-        assert execution.status == "SUCCEEDED"
-        assert "TellUntrainable" in execution.states
+    first, second = (trainable.run("model_training") for _ in range(2))
+    assert (first.status, second.status) == ("SUCCEEDED", "SUCCEEDED")
+    assert "TellUntrainable" in first.states
+    assert second.states[-2:] == ("IsThereEnough", "Done"), "the same images are passed by"
     remove(trainable, uploads)
     (mail,) = trainable.operator_mails("untrainable")
     assert "circle: 10" in mail["message"]
@@ -281,7 +282,7 @@ def test_a_training_that_the_service_fails_is_recorded_and_told_once(
     uploads = [
         trainable.upload(
             f"images_labeled_by_folder/{label}/broken-{number}.jpg",
-            images.draw(label, number)[:300] + bytes([number]),
+            images.draw(label, number)[:800] + bytes([number]),
         )
         for label in images.LABELS
         for number in range(60, 90)
@@ -291,26 +292,92 @@ def test_a_training_that_the_service_fails_is_recorded_and_told_once(
     again = trainable.run("model_training")
     remove(trainable, uploads)
     assert (execution.status, execution.error) == ("FAILED", "TrainingFailed")
-    assert "RecordTrainingFailure" in execution.states
+    assert "ExplainTrainingFailure" in execution.states
     assert "CreateDatasets" not in again.states
     assert kinds(trainable)[told_before:] == ["training_started", "training_failed"]
-    assert "TRAINING_FAILED" in trainable.versions()[-1]["failure"]
+    mail = trainable.operator_mails("training_failed")[-1]["message"]
+    assert any(upload.key in mail for upload in uploads), mail
+    assert trainable.versions()[-1]["failure"]
     assert_serves_alone(trainable, champion)
     assert_nothing_is_locked(trainable)
 
 
 def test_an_earlier_version_can_be_put_back(trainable: Stack, champion: str) -> None:
-    earlier = next(
-        version["name"]
-        for version in trainable.versions()
-        if version.get("promote") and version["name"] != champion
-    )
-    told_before = len(kinds(trainable))
-    execution = trainable.run("model_training", {"deploy": earlier})
+    earlier = proven_beside(trainable, champion)
+    execution, told = deploy(trainable, earlier)
     assert execution.status == "SUCCEEDED"
     assert "TakeLockToDeploy" in execution.states
     assert_serves_alone(trainable, earlier)
-    assert kinds(trainable)[told_before:] == ["model_deployed"]
+    assert told == ["model_deployed"]
+
+
+def proven_beside(stack: Stack, champion: str) -> str:
+    """Another version that was once found good, and is still there."""
+    statuses = stack.model_statuses()
+    return next(
+        str(version["name"])
+        for version in stack.versions()
+        if version.get("promote") and version["name"] in statuses.keys() - {champion}
+    )
+
+
+def deploy(stack: Stack, version: str, in_place: bool = False) -> tuple[Execution, list[str]]:
+    """Deploy a version; how it ended, and what the operator was told."""
+    told_before = len(kinds(stack))
+    execution = stack.run("model_training", {"deploy": version, "in_place": in_place})
+    return execution, kinds(stack)[told_before:]
+
+
+def test_in_place_one_model_runs_at_a_time(trainable: Stack, champion: str) -> None:
+    earlier = proven_beside(trainable, champion)
+    calls_before = len(trainable.local.control("GET", "calls"))
+    with a_model_of_somebody_else(trainable):
+        execution, told = deploy(trainable, earlier, in_place=True)
+    assert execution.status == "SUCCEEDED", execution
+    assert told == ["model_deployed"]
+    assert_serves_alone(trainable, earlier)
+    calls = trainable.local.control("GET", "calls")[calls_before:]
+    by_functions = [(call["function"], call["operation"]) for call in calls if call["function"]]
+    stopped = by_functions.index(("MakeRoom", "StopProjectVersion"))
+    started = by_functions.index(("StartModel", "StartProjectVersion"))
+    assert stopped < started, "for an account that runs no two of its models beside another"
+
+
+def test_in_place_the_former_model_serves_again_when_the_other_cannot(
+    trainable: Stack, champion: str
+) -> None:
+    candidate = proven_beside(trainable, champion)
+    forbidden = fault("rekognition", "DetectCustomLabels", "VerifyModel", "AccessDeniedException")
+    with trainable.faults(forbidden):
+        execution, told = deploy(trainable, candidate, in_place=True)
+    assert (execution.status, execution.error) == ("FAILED", "PermissionMissingError")
+    assert execution.states[-4:] == (
+        "DoesServingRun",
+        "ResendToServing",
+        "ReleaseLockAfterFailure",
+        "Failed",
+    )
+    assert told == ["deployment_failed"]
+    assert "is being started again" in trainable.operator_mails()[-1]["message"]
+    assert_serves_alone(trainable, champion)
+    assert_nothing_is_locked(trainable)
+
+
+def test_in_place_the_operator_is_told_when_nothing_serves(trainable: Stack, champion: str) -> None:
+    candidate = proven_beside(trainable, champion)
+    refused = fault("rekognition", "StartProjectVersion", "StartModel", "AccessDeniedException")
+    with trainable.faults(refused):
+        execution, told = deploy(trainable, candidate, in_place=True)
+    assert execution.status == "FAILED"
+    assert told == ["deployment_failed", "nothing_serves"]
+    assert trainable.deployed() == champion, "it is what is to be started"
+    assert "labelloop start" in trainable.operator_mails()[-1]["message"]
+    assert_nothing_is_locked(trainable)
+    arn = trainable.item("ModelVersionsTable", kind="state", name="deployed")["version_arn"]
+    trainable.client("rekognition").start_project_version(
+        ProjectVersionArn=arn, MinInferenceUnits=1
+    )
+    wait_for(lambda: trainable.model_statuses()[champion] == "RUNNING", "the champion", 20)
 
 
 def test_deploying_a_version_that_does_not_exist_changes_nothing(
@@ -327,26 +394,52 @@ def test_deploying_a_version_that_does_not_exist_changes_nothing(
 def test_a_start_over_the_accounts_quota_leaves_the_champion_serving(
     trainable: Stack, champion: str
 ) -> None:
-    stranger = run_a_model_of_somebody_else(trainable)
-    try:
+    with a_model_of_somebody_else(trainable):
         execution, told = run_with_faults(trainable)
-    finally:
-        trainable.client("rekognition").stop_project_version(ProjectVersionArn=stranger)
     assert (execution.status, execution.error) == ("FAILED", "QuotaExceededError")
     assert told == ["training_started", "deployment_failed"]
+    mail = trainable.operator_mails()[-1]["message"]
+    assert "two models unless" in mail and f"deploy {newest(trainable)} --in-place" in mail
     assert_serves_alone(trainable, champion)
     assert_nothing_is_locked(trainable)
 
 
-def run_a_model_of_somebody_else(stack: Stack) -> str:
-    """Another project of the account, whose model runs: two may. The version's ARN."""
+@contextmanager
+def a_model_of_somebody_else(stack: Stack) -> Iterator[None]:
+    """Another project of the account, whose model runs for the length of a block: two may."""
     rekognition = stack.client("rekognition")
-    project = rekognition.create_project(ProjectName="somebody-else")["ProjectArn"]
+    project = somebodys_project(stack)
+
+    def status() -> str:
+        (found,) = rekognition.describe_project_versions(ProjectArn=project)[
+            "ProjectVersionDescriptions"
+        ]
+        return str(found["Status"])
+
+    wait_for(lambda: status() != "TRAINING_IN_PROGRESS", "the model of somebody else", 30)
+    (version,) = rekognition.describe_project_versions(ProjectArn=project)[
+        "ProjectVersionDescriptions"
+    ]
+    arn = version["ProjectVersionArn"]
+    rekognition.start_project_version(ProjectVersionArn=arn, MinInferenceUnits=1)
+    wait_for(lambda: status() == "RUNNING", "the model of somebody else to run", 20)
+    yield
+    rekognition.stop_project_version(ProjectVersionArn=arn)
+    wait_for(lambda: status() == "STOPPED", "the model of somebody else to stop", 20)
+
+
+def somebodys_project(stack: Stack) -> str:
+    """A project with a trained version, or one in training; its ARN."""
+    rekognition = stack.client("rekognition")
+    for project in rekognition.describe_projects()["ProjectDescriptions"]:
+        if "/somebody-else/" in project["ProjectArn"]:
+            return str(project["ProjectArn"])
+    made: str = rekognition.create_project(ProjectName="somebody-else")["ProjectArn"]
     for kind in ("train", "test"):
         manifest = f"manifests/training/{stack.versions()[0]['name']}/{kind}.manifest"
         source = {"S3Object": {"Bucket": stack.bucket, "Name": manifest}}
         rekognition.create_dataset(
-            ProjectArn=project,
+            ProjectArn=made,
             DatasetType=kind.upper(),
             DatasetSource={"GroundTruthManifest": source},
         )
@@ -358,22 +451,12 @@ def run_a_model_of_somebody_else(stack: Stack) -> str:
         return {dataset["Status"] for dataset in found["Datasets"]} == {"CREATE_COMPLETE"}
 
     wait_for(datasets_are_ready, "the datasets of somebody else", 20)
-    arn: str = rekognition.create_project_version(
-        ProjectArn=project,
+    rekognition.create_project_version(
+        ProjectArn=made,
         VersionName="v1",
         OutputConfig={"S3Bucket": stack.bucket, "S3KeyPrefix": "elsewhere"},
-    )["ProjectVersionArn"]
-
-    def status() -> str:
-        (found,) = rekognition.describe_project_versions(ProjectArn=project)[
-            "ProjectVersionDescriptions"
-        ]
-        return str(found["Status"])
-
-    wait_for(lambda: status() == "TRAINING_COMPLETED", "the model of somebody else", 30)
-    rekognition.start_project_version(ProjectVersionArn=arn, MinInferenceUnits=1)
-    wait_for(lambda: status() == "RUNNING", "the model of somebody else to run", 20)
-    return arn
+    )
+    return made
 
 
 def test_a_candidate_that_cannot_be_proven_is_stopped(trainable: Stack, champion: str) -> None:
@@ -469,13 +552,196 @@ def test_what_may_succeed_later_is_retried(trainable: Stack, champion: str) -> N
     assert_serves_alone(trainable, newest(trainable))
 
 
+# --- Somebody else, and what is not there any more ------------------------------------------------
+
+
+def test_a_training_begun_by_hand_is_waited_for(trainable: Stack, champion: str) -> None:
+    arn = trainable.client("rekognition").create_project_version(
+        ProjectArn=trainable.outputs["ProjectArn"],
+        VersionName="by-hand",
+        OutputConfig={"S3Bucket": trainable.bucket, "S3KeyPrefix": "by-hand"},
+    )["ProjectVersionArn"]
+    datasets = trainable.dataset_arns()
+    with trainable.outcomes(status("by-hand", "TRAINING_IN_PROGRESS")):
+        execution, told = run_with_faults(trainable)
+        assert (execution.status, told) == ("SUCCEEDED", []), "the next look finds them again"
+        execution = trainable.run("model_training", {"force": True})
+        assert (execution.status, execution.error) == ("FAILED", "TrainingInProgressError")
+        mail = trainable.operator_mails()[-1]
+        assert mail["attributes"]["kind"] == "training_failed" and "by-hand" in mail["message"]
+        assert trainable.dataset_arns() == datasets
+    assert trainable.run("model_training").status == "SUCCEEDED"
+    assert_serves_alone(trainable, newest(trainable))
+    assert newest(trainable) != champion
+    assert trainable.model_statuses()["by-hand"] == "TRAINING_COMPLETED"
+    trainable.client("rekognition").delete_project_version(ProjectVersionArn=arn)
+
+
+def status(version: str, text: str) -> Any:
+    """The order that a version has a status."""
+    return {"outcome": "status", "version": version, "text": text}
+
+
+def test_the_next_run_goes_on_with_a_training_whose_run_was_ended_from_outside(
+    trainable: Stack, champion: str
+) -> None:
+    trainable.label(ENOUGH)
+    told_before = len(kinds(trainable))
+    with trainable.outcomes(status(f"v{len(trainable.versions()) + 1}-*", "TRAINING_IN_PROGRESS")):
+        end_from_outside(trainable, "WaitForTraining")
+    begun = newest(trainable)
+    assert trainable.deployed() == champion
+    execution = trainable.run("model_training")
+    assert execution.status == "SUCCEEDED"
+    assert "CreateDatasets" not in execution.states
+    assert newest(trainable) == begun
+    assert_serves_alone(trainable, begun)
+    assert kinds(trainable)[told_before:] == [
+        "training_started",
+        "run_unfinished",
+        "model_deployed",
+    ]
+
+
+def end_from_outside(stack: Stack, state: str, request: Any = None) -> None:
+    """Let a run come as far as a state, then end it as its operator may."""
+    arn = stack.start("model_training", request)
+    wait_for(lambda: state in stack.states(arn), state, 60, every_s=0.02)
+    stack.client("stepfunctions").stop_execution(executionArn=arn)
+    assert stack.end_of(arn).status == "ABORTED"
+
+
+def test_a_run_that_was_ended_before_the_switch_leaves_the_champion_serving_alone(
+    trainable: Stack, champion: str
+) -> None:
+    trainable.label(ENOUGH)
+    end_from_outside(trainable, "WaitForModel")
+    candidate = newest(trainable)
+    told_before = len(kinds(trainable))
+    execution = trainable.run("model_training")
+    assert execution.status == "SUCCEEDED"
+    assert execution.states[-3:] == ("WhatIsNext", "ReleaseLock", "Done")
+    assert kinds(trainable)[told_before:] == ["run_unfinished"]
+    assert f"labelloop deploy {candidate}" in trainable.operator_mails()[-1]["message"]
+    assert_serves_alone(trainable, champion)
+    assert_nothing_is_locked(trainable)
+    assert deploy(trainable, candidate)[1] == ["model_deployed"]
+    assert_serves_alone(trainable, candidate)
+
+
+def test_a_run_that_was_ended_before_the_former_model_stopped_leaves_the_new_one_serving_alone(
+    trainable: Stack, champion: str
+) -> None:
+    candidate = proven_beside(trainable, champion)
+    end_from_outside(trainable, "Drain", {"deploy": candidate})
+    assert trainable.deployed() == candidate
+    assert trainable.model_statuses()[champion] == "RUNNING"
+    told_before = len(kinds(trainable))
+    assert trainable.run("model_training").status == "SUCCEEDED"
+    assert kinds(trainable)[told_before:] == ["run_unfinished"]
+    assert champion in trainable.operator_mails()[-1]["message"]
+    assert_serves_alone(trainable, candidate)
+    assert_nothing_is_locked(trainable)
+
+
+def test_images_that_are_gone_hold_nothing_up(trainable: Stack, champion: str) -> None:
+    candidate = proven_beside(trainable, champion)
+    index = trainable.read(f"manifests/training/{candidate}/index.jsonl").decode().splitlines()
+    (key, *_) = (line["key"] for line in map(json.loads, index) if line["split"] == "test")
+    content = trainable.read(key)
+    trainable.client("s3").delete_object(Bucket=trainable.bucket, Key=key)
+    execution, told = deploy(trainable, candidate)
+    assert (execution.status, told) == ("SUCCEEDED", ["model_deployed"])
+    trainable.upload(key, content)
+    batch = "manifests/inspection/x/0000.jsonl"
+    trainable.upload(batch, json.dumps({"key": "images_imported/gone.jpg", "etag": "e"}).encode())
+    for images_inspected in (0, 0):
+        answer = trainable.call("InspectImagesFunction", {"batch": batch})
+        assert answer == {"images": images_inspected}
+    assert not trainable.keys(batch)
+
+
+def test_without_the_champions_results_the_minimum_decides(trainable: Stack, champion: str) -> None:
+    gone = trainable.keys(f"evaluation/{champion}/")
+    assert gone
+    for key in gone:
+        trainable.client("s3").delete_object(Bucket=trainable.bucket, Key=key)
+    execution, told = run_with_faults(trainable)
+    assert execution.status == "SUCCEEDED"
+    assert told == ["training_started", "model_deployed"]
+    report = trainable.read_json(f"evaluation/{newest(trainable)}/report.json")
+    assert report["comparison"]["shared_images"] == 0
+    assert any("minimum alone" in reason for reason in report["reasons"])
+
+
+def test_a_failure_without_its_files_is_told_as_far_as_it_is_known(trainable: Stack) -> None:
+    failed = next(
+        version["name"]
+        for version in trainable.versions()
+        if trainable.model_statuses().get(version["name"]) == "TRAINING_FAILED"
+    )
+    request = {"version": failed, "cause": "{}"}
+    before = trainable.call("ExplainTrainingFailureFunction", request)
+    assert "broken-" in before["explanation"]
+    for key in trainable.keys(f"evaluation/{failed}/"):
+        trainable.client("s3").delete_object(Bucket=trainable.bucket, Key=key)
+    after = trainable.call("ExplainTrainingFailureFunction", request)
+    assert "broken-" not in after["explanation"] and "TRAINING_FAILED" in after["explanation"]
+
+
+def test_what_a_dataset_does_not_take_is_noted(trainable: Stack, champion: str) -> None:
+    manifest = f"manifests/training/{champion}/test.manifest"
+    lines = trainable.read(manifest).decode().splitlines()
+    unlabelled = json.dumps({"source-ref": json.loads(lines[1])["source-ref"], "other": 1})
+    broken = "manifests/training/broken.manifest"
+    trainable.upload(broken, "\n".join([unlabelled, "no JSON", *lines[2:]]).encode())
+    answer: Any = {"dataset_arn": None, "done": False}
+
+    def is_made() -> bool:
+        nonlocal answer
+        answer = trainable.call(
+            "ReplaceDatasetFunction",
+            {
+                "dataset_type": "TEST",
+                "version": champion,
+                "manifest": broken,
+                "images": len(lines),
+                "dataset_arn": answer["dataset_arn"],
+            },
+        )
+        return bool(answer["done"])
+
+    wait_for(is_made, "the dataset", 20)
+    noted = trainable.item("ModelVersionsTable", kind="version", name=champion)["entries_test"]
+    assert (noted["sent"], noted["stored"]) == (len(lines), len(lines) - 1)
+    assert len(noted["errors"]) == 2, noted
+
+
+def test_versions_that_are_too_many_are_deleted(trainable: Stack, champion: str) -> None:
+    before = trainable.item("ModelVersionsTable", kind="state", name="deployed")
+    with trainable.parameters({"Maximum-Model-Versions": "3"}):
+        execution, _ = deploy(trainable, champion)
+    assert execution.status == "SUCCEEDED"
+
+    def left() -> set[str]:
+        statuses = trainable.model_statuses().items()
+        return {name for name, status in statuses if status != "DELETING"}
+
+    wait_for(lambda: len(left()) == 3, "the end of old versions", 20)
+    assert left() >= {champion, before["previous"]}
+    deleted = [version["name"] for version in trainable.versions() if "deleted" in version]
+    assert deleted and not left() & set(deleted)
+    assert trainable.keys(f"manifests/training/{deleted[0]}/"), "what it was made of stays"
+
+
 # --- When the stack goes: this comes last ---------------------------------------------------------
 
 
 def test_a_deletion_that_takes_longer_than_one_invocation_goes_on_in_another(
     trainable: Stack, champion: str
 ) -> None:
-    other = next(version for version in trainable.versions() if version["name"] != champion)
+    statuses = trainable.model_statuses()
+    other = next(v for v in trainable.versions() if v["name"] in statuses.keys() - {champion})
     rekognition = trainable.client("rekognition")
     # A model that starts cannot be stopped, only waited for.
     rekognition.start_project_version(ProjectVersionArn=other["arn"], MinInferenceUnits=1)

@@ -1,8 +1,11 @@
 """labelloop.aws.model_registry: conditional writes, one winner each."""
 
+from dataclasses import replace
+
 import pytest
 
 from labelloop.aws import model_registry
+from labelloop.domain.manifests import Changes
 from labelloop.domain.sampling import START, Position
 from labelloop.errors import ChangedMeanwhileError, TrainingInProgressError
 from tests.unit.account import Account
@@ -41,14 +44,15 @@ def test_work_that_cannot_ask_every_time_hears_of_a_switch_after_half_a_minute(
 
 
 def test_the_lock_is_one_executions_until_it_is_known_to_be_dead(account: Account) -> None:
-    model_registry.take_lock("one", None)
-    model_registry.take_lock("one", None)
+    assert model_registry.lock() is None
+    model_registry.take_lock("one")
+    model_registry.take_lock("one")
     with pytest.raises(TrainingInProgressError):
-        model_registry.take_lock("two", None)
-    model_registry.take_lock("two", "one")
-    assert model_registry.lock_owner() == "two"
+        model_registry.take_lock("two")
+    model_registry.take_lock("two", "one", "one")
+    assert model_registry.lock() == model_registry.Lock("two", "one")
     with pytest.raises(TrainingInProgressError):
-        model_registry.take_lock("one", None)
+        model_registry.take_lock("one")
 
 
 def test_a_version_is_added_once_and_learns_facts(account: Account) -> None:
@@ -60,6 +64,29 @@ def test_a_version_is_added_once_and_learns_facts(account: Account) -> None:
     assert [version["name"] for version in found] == ["v2", "v10"]
     assert found[0]["reasons"] == ["a", "b"]
     assert found[0]["number"] == 2
+
+
+def test_the_newest_trained_version_counts() -> None:
+    assert model_registry.last_trained([]) is None
+    known = [{"name": "v1", "trained": "t"}, {"name": "v2", "trained": "t"}, {"name": "v3"}]
+    assert model_registry.last_trained(known) == "v2"
+
+
+def test_a_look_is_remembered_and_settled_while_it_is_the_last(account: Account) -> None:
+    assert model_registry.last_look() is None
+    model_registry.settle_look("one")
+    assert model_registry.last_look() is None
+    one = model_registry.Look("one", None, Changes(4, 3, 2, 1), 4)
+    two = model_registry.Look("two", "v1", Changes(0, 1, 0, 0), 5)
+    model_registry.note_look(one)
+    assert model_registry.last_look() == one
+    model_registry.note_look(two)
+    model_registry.settle_look("one")
+    assert model_registry.last_look() == two
+    model_registry.settle_look("two")
+    assert model_registry.last_look() == replace(two, settled=True)
+    model_registry.note_look(one)
+    assert model_registry.last_look() == one
 
 
 def test_the_sampling_position_moves_from_where_it_was_read(account: Account) -> None:

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from labelloop.aws import objects, queues, review_labels
+from labelloop.aws import clients, objects, queues, review_labels
 from labelloop.errors import MalformedAnswerError, NotFoundError
 from tests.unit.account import Account
 
@@ -17,18 +17,44 @@ def test_a_listing_has_every_page(account: Account) -> None:
     for number in range(5):
         account.put(f"a/{number}/x.jpg", b"x" * number)
     account.put("b/x.jpg", b"")
-    assert [(key, size) for key, _, size in objects.listing("a/")] == [
+    listed = list(objects.listing("a/"))
+    assert [(entry.key, entry.size_bytes) for entry in listed] == [
         (f"a/{number}/x.jpg", number) for number in range(5)
     ]
+    assert listed == objects.listing_by_folder("a/")
     assert objects.folders("a/") == [str(number) for number in range(5)]
 
 
-def test_beginnings_are_read_and_what_is_gone_is_left_out(account: Account) -> None:
-    account.put("long.jpg", b"x" * 100)
-    account.put("short.jpg", b"yy")
-    found = objects.read_beginnings(["long.jpg", "gone.jpg", "short.jpg"], 10)
-    assert found == {"long.jpg": b"x" * 10, "short.jpg": b"yy"}
-    assert objects.read_beginnings([], 10) == {}
+@pytest.mark.parametrize("size", [100, 10, 2, 0])
+def test_a_beginning_tells_the_whole_objects_size(account: Account, size: int) -> None:
+    account.put("a.jpg", b"x" * size)
+    (listed,) = objects.listing("a.jpg")
+    beginning = objects.read_beginning("a.jpg", 10)
+    assert beginning == objects.Beginning(b"x" * min(size, 10), listed.etag, size)
+    with pytest.raises(NotFoundError):
+        objects.read_beginning("gone.jpg", 10)
+
+
+def test_an_object_is_read_line_by_line(account: Account) -> None:
+    account.put("a.jsonl", "eins\nzwei drei\n\nfünf".encode())
+    assert list(objects.lines("a.jsonl")) == [b"eins", b"zwei drei", b"", "fünf".encode()]
+    account.put("empty.jsonl", b"")
+    assert list(objects.lines("empty.jsonl")) == []
+    with pytest.raises(NotFoundError):
+        next(objects.lines("gone.jsonl"))
+
+
+def test_an_object_of_another_bucket_is_copied_in_without_its_tags(account: Account) -> None:
+    s3 = clients.client("s3")
+    s3.create_bucket(
+        Bucket="archive", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    s3.put_object(Bucket="archive", Key="a.jpg", Body=b"theirs", Tagging="owner=them")
+    account.put("a.jpg", b"ours")
+    objects.copy("a.jpg", None, "copied.jpg", "archive")
+    assert account.read("copied.jpg") == b"theirs"
+    tagging = s3.get_object_tagging(Bucket=account.bucket, Key="copied.jpg")
+    assert tagging["TagSet"] == []
 
 
 def test_what_is_not_there_is_not_found(account: Account) -> None:

@@ -5,6 +5,7 @@ import pytest
 from labelloop.aws import rekognition
 from labelloop.aws.rekognition import S3Location, VersionStatus
 from labelloop.domain import manifests
+from labelloop.domain.annotations import Annotation
 from labelloop.domain.images import ImageObject
 from labelloop.domain.manifests import SplitImage
 from labelloop.domain.splits import Split
@@ -28,10 +29,12 @@ def prepared(account: Account) -> Account:
             key = f"{manifests.LABELLED_FOLDER}{label}/{number}.jpg"
             account.put(key, draw(label, number))
             split = Split.TEST if number < 2 else Split.TRAIN
-            images.append(SplitImage(key, "e", label, key, split))
+            images.append(SplitImage(key, "e", key, split, Annotation.of_labels([label])))
     for kind, split in (("TRAIN", Split.TRAIN), ("TEST", Split.TEST)):
         key = f"manifests/training/v1/{split}.manifest"
-        account.put(key, manifests.manifest(account.bucket, images, split, "2026-11-21T09:15:27"))
+        created = "2026-11-21T09:15:27"
+        lines = manifests.manifest_lines(account.bucket, images, split, created)
+        account.put(key, "\n".join(lines).encode())
         rekognition.create_dataset(kind, account.bucket, key)  # type: ignore[arg-type]
     account.clock.advance(120)
     return account
@@ -114,7 +117,15 @@ def test_where_results_lie_is_taken_from_the_answer_and_nothing_is_assumed(
 
     full = version("v2", "TRAINING_COMPLETED") | {
         "EvaluationResult": {"F1Score": 0.5, "Summary": at("EvaluationSummary-x.json")},
-        "TestingDataResult": {"Output": {"Assets": [{"GroundTruthManifest": at("tested")}]}},
+        "ManifestSummary": at("manifest_summary.json"),
+        "TrainingDataResult": {
+            "Output": {"Assets": [{"GroundTruthManifest": at("trained")}]},
+            "Validation": {"Assets": [{"GroundTruthManifest": at("trained_validated")}]},
+        },
+        "TestingDataResult": {
+            "Output": {"Assets": [{"GroundTruthManifest": at("tested")}]},
+            "Validation": {"Assets": [{"GroundTruthManifest": at("tested_validated")}]},
+        },
         "BillableTrainingTimeInSeconds": 1800,
     }
     account.rekognition.answers["DescribeProjectVersions"] = lambda _: {
@@ -123,19 +134,48 @@ def test_where_results_lie_is_taken_from_the_answer_and_nothing_is_assumed(
     best, failed = rekognition.versions()
     assert best.summary == S3Location("b", "EvaluationSummary-x.json")
     assert best.test_snapshot == S3Location("b", "tested")
+    assert best.train_snapshot == S3Location("b", "trained")
+    assert best.manifest_summary == S3Location("b", "manifest_summary.json")
+    assert best.training_validation == S3Location("b", "trained_validated")
+    assert best.testing_validation == S3Location("b", "tested_validated")
     assert (best.f1, best.billable_training_s) == (0.5, 1800)
     assert (failed.summary, failed.test_snapshot, failed.f1) == (None, None, None)
+    assert (failed.manifest_summary, failed.train_snapshot) == (None, None)
+    assert (failed.training_validation, failed.testing_validation) == (None, None)
 
 
-def test_a_status_that_nobody_knows_is_said(account: Account) -> None:
-    account.rekognition.answers["DescribeProjectVersions"] = lambda _: {
-        "ProjectVersionDescriptions": [version("v1", "HIBERNATING")]
+def test_a_status_that_nobody_knows_is_said_and_holds_up_nothing_else(account: Account) -> None:
+    account.rekognition.answers["DescribeProjectVersions"] = lambda request: {
+        "ProjectVersionDescriptions": [
+            entry
+            for entry in (version("v2", "HIBERNATING"), version("v1", "RUNNING"))
+            if entry["ProjectVersionArn"].split("/")[-2]
+            in request.get("VersionNames", ["v1", "v2"])
+        ]
     }
-    with pytest.raises(UnknownStatusError):
-        rekognition.versions()
+    with pytest.raises(UnknownStatusError, match="v2 has the unknown status HIBERNATING"):
+        rekognition.version("v2")
+    assert [one.name for one in rekognition.versions()] == ["v1"]
 
 
 def test_a_third_training_is_a_quota(account: Account) -> None:
     account.rekognition.answers["CreateProjectVersion"] = refuses("ServiceQuotaExceededException")
     with pytest.raises(QuotaExceededError):
         rekognition.create_version("v1", account.bucket, "evaluation/v1")
+
+
+def test_what_a_dataset_holds_is_counted_and_its_refused_entries_are_listed(
+    prepared: Account,
+) -> None:
+    arn = rekognition.datasets()["TEST"].arn
+    counts = rekognition.entry_counts(arn)
+    assert (counts.total, counts.with_errors) == (2 * len(LABELS), 0)
+    assert rekognition.entries_with_errors(arn, 10) == []
+
+
+def test_a_version_is_deleted_once(prepared: Account) -> None:
+    arn = rekognition.create_version("v1", prepared.bucket, "evaluation/v1")
+    with pytest.raises(BusyError):
+        rekognition.delete_version(arn)
+    prepared.rekognition.answers["DeleteProjectVersion"] = refuses("ResourceNotFoundException")
+    rekognition.delete_version(arn)

@@ -28,6 +28,7 @@ FACTS: dict[str, dict[str, Any]] = {
     "untrainable": {"cause": CAUSE},
     "training_failed": {"version": "v2", "error": "BusyError", "cause": CAUSE},
     "deployment_failed": {"version": "v2", "error": "BusyError", "cause": CAUSE},
+    "nothing_serves": {"version": "v2"},
     "model_left_running": {
         "version": "v2",
         "error": "BusyError",
@@ -35,6 +36,12 @@ FACTS: dict[str, dict[str, Any]] = {
         "why_not_stopped": CAUSE,
     },
     "after_switch_failed": {"version": "v2", "previous": None, "error": "E", "cause": CAUSE},
+    "run_unfinished": {
+        "execution": "arn:aws:states:eu-west-1:123456789012:execution:x:y",
+        "stopped": ["v2", "v3"],
+        "serves": True,
+        "proven": "v3",
+    },
     "workflow_failed": {
         "workflow": "human_sampling",
         "execution": "arn:aws:states:eu-west-1:123456789012:execution:x:y",
@@ -85,6 +92,15 @@ def test_a_message_to_the_operator_reads_as_if_somebody_had_written_it(
         ("model_rejected", {"serving": "v1"}, "v1 stays in service."),
         ("training_failed", {"version": ""}, "No model is in service yet."),
         ("after_switch_failed", {"previous": "v1"}, "labelloop stop v1"),
+        (
+            "run_unfinished",
+            {"serving": "v1"},
+            "v1 serves. Stopped now, since it served nobody: v2, v3",
+        ),
+        ("run_unfinished", {"serving": "v1", "stopped": [], "serves": False}, "labelloop start\n"),
+        ("run_unfinished", {"stopped": []}, "No model is in service yet.\n"),
+        ("run_unfinished", {"proven": None}, "by a later run.\n\nIts steps"),
+        ("run_unfinished", {}, "labelloop deploy v3"),
         ("images_waiting", {"version": "v1"}, "The deployed model, v1, is not running."),
         ("images_waiting", {}, "No model has been deployed yet."),
     ],

@@ -1,31 +1,26 @@
 """CheckNewImages: how many labelled images no model has learnt from."""
 
+from typing import Any
+
 import pytest
 
 from functions.check_new_images.app import lambda_handler
-from labelloop.aws import model_registry, training_data
+from labelloop.aws import model_registry
 from labelloop.domain import manifests
-from labelloop.domain.manifests import SplitImage
-from labelloop.domain.splits import Split
 from tests.unit.account import Account, Context, Json, event
+from tests.unit.functions.preparation import png, prepare, upload
 
 FOLDER = manifests.LABELLED_FOLDER
 
 
 @pytest.fixture
 def trained(account: Account) -> Account:
-    """Ten images, all of which the last version was trained on."""
-    for number in range(10):
-        account.put(f"{FOLDER}cat/{number}.jpg", b"\xff\xd8\xff%d" % number)
-    listed = account.boto3("s3").list_objects_v2(Bucket=account.bucket, Prefix=FOLDER)["Contents"]
-    index = [
-        SplitImage(entry["Key"], entry["ETag"].strip('"'), "cat", entry["Key"], Split.TRAIN)
-        for entry in listed
-    ]
-    training_data.write_version(index, "v1-x", "2026-11-21T09:15:27")
-    model_registry.add_version("v1-x", {"number": 1, "data": "x"})
-    model_registry.note_version("v1-x", {"trained": "2026-11-21T09:15:27.000Z"})
+    """Twenty images, all of which the last version was trained on."""
+    for label in ("cat", "dog"):
+        upload(account, label, range(10))
     account.set_parameter("Minimum-Untrained-Images", "3")
+    version = prepare(force=True)["version"]
+    model_registry.note_version(version, {"trained": "2026-11-21T09:15:27.000Z"})
     return account
 
 
@@ -33,23 +28,59 @@ def _check(case: str = "schedule") -> Json:
     return lambda_handler(event(f"check_new_images.{case}"), Context())
 
 
+def _counts(answer: Json) -> tuple[bool, int, int]:
+    return answer["train"], answer["new_images"], answer["images"]
+
+
+def _reads(account: Account) -> list[str]:
+    """The keys that are read from now on."""
+    found: list[str] = []
+
+    def note(params: Any, **_: Any) -> None:
+        found.append(params["Key"])
+
+    account.hook("s3", "provide-client-params.s3.GetObject", note)
+    return found
+
+
 def test_what_was_trained_on_is_not_new(trained: Account) -> None:
-    assert _check() == {"train": False, "new_images": 0, "images": 10, "minimum": 3}
+    assert _counts(_check()) == (False, 0, 20)
     assert _check() == _check()
 
 
-def test_enough_new_or_replaced_images_start_a_training(trained: Account) -> None:
-    trained.put(f"{FOLDER}cat/0.jpg", b"\xff\xd8\xff replaced")
+def test_it_says_whether_somebody_trains_or_has_died(trained: Account) -> None:
+    assert not _check()["locked"]
+    model_registry.take_lock("arn:of:somebody")
+    assert _check()["locked"]
+
+
+def test_a_look_at_what_was_looked_at_before_costs_no_more_than_the_listing(
+    trained: Account,
+) -> None:
+    reads = _reads(trained)
+    _check()
+    assert len(reads) == 2, "the last version's index, and what it left out"
+    _check()
+    assert len(reads) == 2
+    trained.put(f"{FOLDER}cat/new.png", png("new"))
+    _check()
+    assert len(reads) == 4
+
+
+def test_additions_replacements_and_removals_count_alike(trained: Account) -> None:
+    trained.put(f"{FOLDER}cat/0.png", png("replaced"))
     trained.put(f"{FOLDER}dog/", b"")
-    trained.put(f"{FOLDER}dog/in a folder/1.jpg", b"\xff\xd8\xff")
-    assert _check()["train"] is False
-    trained.put(f"{FOLDER}dog/2.jpg", b"\xff\xd8\xff")
-    assert _check() == {"train": True, "new_images": 3, "images": 12, "minimum": 3}
+    trained.put(f"{FOLDER}dog/in a folder/1.png", png("new"))
+    assert _counts(_check()) == (False, 2, 21)
+    trained.boto3("s3").delete_object(Bucket=trained.bucket, Key=f"{FOLDER}cat/1.png")
+    assert _counts(_check()) == (True, 3, 20)
 
 
-def test_deleted_images_are_not_counted_as_new(trained: Account) -> None:
-    trained.boto3("s3").delete_object(Bucket=trained.bucket, Key=f"{FOLDER}cat/0.jpg")
-    assert _check()["new_images"] == 0
+def test_an_image_that_moves_to_another_label_is_one_change(trained: Account) -> None:
+    body = trained.read(f"{FOLDER}cat/1.png")
+    trained.put(f"{FOLDER}dog/was a cat.png", body)
+    trained.boto3("s3").delete_object(Bucket=trained.bucket, Key=f"{FOLDER}cat/1.png")
+    assert _counts(_check()) == (False, 1, 20)
 
 
 def test_a_version_that_failed_has_taught_nobody_anything(trained: Account) -> None:
@@ -58,20 +89,44 @@ def test_a_version_that_failed_has_taught_nobody_anything(trained: Account) -> N
     assert _check()["new_images"] == 0
 
 
+def test_a_training_that_succeeds_makes_its_images_old(trained: Account) -> None:
+    upload(trained, "dog", range(10, 15))
+    version = prepare()["version"]
+    assert _check()["new_images"] == 5
+    model_registry.note_version(version, {"trained": "2026-11-21T10:15:27.000Z"})
+    assert _check()["new_images"] == 0
+
+
 def test_the_operator_may_ask_whatever_is_new_and_whatever_is_switched_off(
     trained: Account,
 ) -> None:
     trained.set_parameter("Enable-Automatic-Training", "false")
-    for number in range(5):
-        trained.put(f"{FOLDER}dog/{number}.jpg", b"\xff\xd8\xff")
+    upload(trained, "dog", range(10, 15))
     assert _check()["train"] is False
     assert _check("operator")["train"] is True
+
+
+def test_a_lower_minimum_counts_at_once(trained: Account) -> None:
+    upload(trained, "dog", range(10, 12))
+    assert _check()["train"] is False
+    trained.set_parameter("Minimum-Untrained-Images", "2")
+    assert _check()["train"] is True
+
+
+def test_lines_of_manifests_count_too_before_their_images_are_copied(trained: Account) -> None:
+    line = (
+        '{"source-ref": "s3://camera-archive/1.png", "l": 0, "l-metadata": {"class-name": "cat",'
+        ' "confidence": 1, "human-annotated": "yes", "creation-date": "2026-11-20T08:00:00",'
+        ' "type": "groundtruth/image-classification"}}'
+    )
+    trained.put("manifests/imported/archive.jsonl", line.encode())
+    assert _check()["new_images"] == 1
+    assert _check()["new_images"] == 1
 
 
 def test_more_images_than_one_page_are_counted(account: Account) -> None:
     account.hook(
         "s3", "provide-client-params.s3.ListObjectsV2", lambda params, **_: {**params, "MaxKeys": 7}
     )
-    for number in range(30):
-        account.put(f"{FOLDER}cat/{number}.jpg", b"\xff\xd8\xff")
+    upload(account, "cat", range(30))
     assert _check()["images"] == 30

@@ -1,17 +1,26 @@
 """EvaluateModel: may the candidate take the champion's place? The report says why."""
 
 import json
+from collections.abc import Sequence
 
 import pytest
 
 from functions.evaluate_model.app import lambda_handler
 from labelloop.aws import model_registry
+from labelloop.domain import manifests
+from labelloop.domain.annotations import Annotation, Box
+from labelloop.domain.manifests import SplitImage, VersionFiles
+from labelloop.domain.splits import Split
 from labelloop.errors import InconsistentError, NotFoundError
+from labelloop.settings import Variable
 from tests.unit.account import Account, Context, Json, event, version, version_arn
 
 TRAINED = event("evaluate_model.trained")
 CANDIDATE, CHAMPION = TRAINED["version"], "v11-9f8e7d6c"
 FIGURES = {"F1Score": 0.91, "Precision": 0.92, "Recall": 0.9}
+EVALUATION, TRAINING = (
+    f"rekognition-custom-labels-{what}-0" for what in ("evaluation", "training")
+)
 
 
 def _described(account: Account, name: str) -> Json:
@@ -25,31 +34,56 @@ def _described(account: Account, name: str) -> Json:
     }
 
 
-def _snapshot(results: str) -> bytes:
-    lines = []
-    for number, result in enumerate(results):
-        said = {"class-name": "cat" if result == "+" else "dog", "confidence": 0.9}
-        name = "rekognition-custom-labels-evaluation-0-metadata"
-        truth = {"class-name": "cat"}
-        lines.append({"source-ref": f"s3://b/{number}.jpg", "label-metadata": truth, name: said})
-    return "\n".join(json.dumps(line) for line in lines).encode()
+def _snapshot(results: str, prefix: str = "") -> list[Json]:
+    return [
+        {
+            "source-ref": f"s3://b/{prefix}{number}.jpg",
+            f"{TRAINING}-metadata": {"class-name": "cat"},
+            f"{EVALUATION}-metadata": {
+                "class-name": "cat" if result == "+" else "dog",
+                "confidence": 0.9,
+            },
+        }
+        for number, result in enumerate(results)
+    ]
 
 
-def _trained(account: Account, name: str, results: str, f1: float = 0.91) -> None:
-    summary = {
-        "EvaluationDetails": {"NumberOfTrainingImages": 90, "NumberOfTestingImages": len(results)},
-        "AggregatedEvaluationResults": {**FIGURES, "F1Score": f1},
+def _put_lines(account: Account, key: str, lines: Sequence[Json]) -> None:
+    account.put(key, "\n".join(json.dumps(line) for line in lines).encode())
+
+
+def _trained(
+    account: Account, name: str, tested: Sequence[Json], figures: Json | None = None
+) -> None:
+    summary: Json = {
+        "EvaluationDetails": {"NumberOfTrainingImages": 90, "NumberOfTestingImages": len(tested)},
+        "AggregatedEvaluationResults": figures or FIGURES,
         "LabelEvaluationResults": [],
     }
     account.put(f"evaluation/{name}/summary.json", json.dumps(summary).encode())
-    account.put(f"evaluation/{name}/tested", _snapshot(results))
+    _put_lines(account, f"evaluation/{name}/tested", tested)
+
+
+def _indexed(account: Account, name: str, annotations: dict[str, Annotation]) -> None:
+    """An index whose images' contents are numbered in their order."""
+    images = [
+        SplitImage(key, "etag", f"content {number}", Split.TEST, annotation)
+        for number, (key, annotation) in enumerate(annotations.items())
+    ]
+    lines = "\n".join(manifests.index_lines(images))
+    account.put(VersionFiles(name).index, lines.encode())
+
+
+def _deploy_champion(account: Account, tested: Sequence[Json]) -> None:
+    model_registry.switch(CHAMPION, version_arn(CHAMPION), None)
+    _trained(account, CHAMPION, tested)
 
 
 @pytest.fixture
 def candidate(account: Account) -> Account:
     """A trained candidate that is right on 24 of 30 test images."""
     model_registry.add_version(CANDIDATE, {"number": 12, "data": "x"})
-    _trained(account, CANDIDATE, "+" * 24 + "-" * 6)
+    _trained(account, CANDIDATE, _snapshot("+" * 24 + "-" * 6))
     account.rekognition.answers["DescribeProjectVersions"] = lambda request: {
         "ProjectVersionDescriptions": [
             _described(account, name)
@@ -64,12 +98,18 @@ def _evaluate() -> Json:
     return lambda_handler(TRAINED, Context())
 
 
+def _report(account: Account) -> Json:
+    report: Json = json.loads(account.read(_evaluate()["report"]))
+    return report
+
+
 def test_the_first_model_needs_to_be_good_enough_only(candidate: Account) -> None:
     output = _evaluate()
     assert (output["promote"], output["f1"]) == (True, 0.91)
-    report = json.loads(candidate.read(output["report"]))
+    report = _report(candidate)
     assert report["reasons"] == output["reasons"]
     assert (report["champion"], report["comparison"]) == (None, None)
+    assert (report["metric"], report["minimum"], report["minimum_improvement"]) == ("f1", 0.8, 0.0)
 
 
 def test_twice_comes_to_the_same_as_once(candidate: Account) -> None:
@@ -81,20 +121,31 @@ def test_twice_comes_to_the_same_as_once(candidate: Account) -> None:
 
 
 def test_a_worse_model_never_replaces_a_better_one(candidate: Account) -> None:
-    model_registry.switch(CHAMPION, version_arn(CHAMPION), None)
-    _trained(candidate, CHAMPION, "+" * 30)
-    output = _evaluate()
-    assert output["promote"] is False
-    report = json.loads(candidate.read(output["report"]))
+    _deploy_champion(candidate, _snapshot("+" * 30))
+    candidate.set_parameter("Minimum-Improvement", "-1.00")
+    assert _evaluate()["promote"] is False
+    report = _report(candidate)
     assert report["champion"] == CHAMPION
     assert report["comparison"]["shared_images"] == 30
     assert report["comparison"]["p_worse"] < 0.05
 
 
 def test_a_better_model_does(candidate: Account) -> None:
-    model_registry.switch(CHAMPION, version_arn(CHAMPION), None)
-    _trained(candidate, CHAMPION, "+" * 15 + "-" * 15)
+    _deploy_champion(candidate, _snapshot("+" * 15 + "-" * 15))
     assert _evaluate()["promote"] is True
+
+
+def test_the_operators_metric_and_improvement_decide(candidate: Account) -> None:
+    _deploy_champion(candidate, _snapshot("+" * 22 + "-" * 8))
+    assert _evaluate()["promote"] is True
+    candidate.set_parameter("Minimum-Improvement", "0.10")
+    assert _evaluate()["promote"] is False
+    candidate.set_parameter("Minimum-Improvement", "0.05")
+    candidate.set_parameter("Evaluation-Metric", "recall")
+    candidate.set_parameter("Minimum-F1-Score", "0.91")
+    output = _evaluate()
+    assert output["promote"] is False
+    assert output["reasons"][0] == "Its recall of 0.90 is under the minimum of 0.91."
 
 
 def test_a_model_under_the_minimum_is_rejected_and_its_record_says_so(candidate: Account) -> None:
@@ -107,11 +158,147 @@ def test_a_model_under_the_minimum_is_rejected_and_its_record_says_so(candidate:
     assert found["ended"]
 
 
+def test_images_are_compared_by_what_they_are_and_by_what_they_are_labelled_now(
+    candidate: Account,
+) -> None:
+    """The champion's images had other names, and six were labelled wrongly when it was trained."""
+    cat, dog = Annotation.of_labels(["cat"]), Annotation.of_labels(["dog"])
+    now = {f"{number}.jpg": cat if number < 24 else dog for number in range(30)}
+    before = {f"old/{number}.jpg": cat for number in range(30)}
+    _indexed(candidate, CANDIDATE, now)
+    _indexed(candidate, CHAMPION, before)
+    _deploy_champion(candidate, _snapshot("+" * 30, "old/"))
+    assert _evaluate()["promote"] is True
+    assert _report(candidate)["comparison"] == {
+        "shared_images": 30,
+        "candidate_score": 1.0,
+        "champion_score": 0.8,
+        "candidate_better": 6,
+        "champion_better": 0,
+        "p_worse": 1.0,
+    }
+
+
+def test_confusion_and_suspected_label_errors_are_in_the_report(candidate: Account) -> None:
+    report = _report(candidate)
+    assert report["confusion"] == [
+        {"truth": "cat", "predicted": "cat", "images": 24},
+        {"truth": "cat", "predicted": "dog", "images": 6},
+    ]
+    assert report["suspected_label_errors"][0] == {
+        "key": "24.jpg",
+        "labels": ["cat"],
+        "predicted": ["dog"],
+        "confidence_pct": 90.0,
+    }
+
+
+def test_what_the_version_was_made_of_is_in_the_report(candidate: Account) -> None:
+    assert _report(candidate)["data"] is None
+    assert _report(candidate)["entries"] == {"train": None, "test": None}
+    data = {"images": 120, "left_out": {"images": 0}}
+    candidate.put(VersionFiles(CANDIDATE).data_report, json.dumps(data).encode())
+    entries = {"sent": 30, "stored": 29, "errors": ["One test image: it is broken."]}
+    model_registry.note_version(CANDIDATE, {"entries_test": entries})
+    report = _report(candidate)
+    assert report["data"] == data
+    assert report["entries"] == {"train": None, "test": entries}
+
+
+def test_a_multi_label_model_is_judged_by_its_sets_of_labels(
+    candidate: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def line(number: int, *found: str) -> Json:
+        entry: Json = {"source-ref": f"s3://b/{number}.jpg"}
+        for position, label in enumerate(("cat", "dog")):
+            name = f"rekognition-custom-labels-evaluation-{position}"
+            entry[f"{name}-metadata"] = {
+                "class-name": label,
+                "confidence": 0.5,
+                "rekognition-custom-labels-evaluation-details": {
+                    "is-true-positive": label in found,
+                    "is-false-positive": False,
+                },
+            }
+        return entry
+
+    monkeypatch.setenv(Variable.MODEL_TYPE, "multi-label")
+    both = Annotation.of_labels(["cat", "dog"])
+    _indexed(candidate, CANDIDATE, {f"{number}.jpg": both for number in range(20)})
+    _trained(candidate, CANDIDATE, [line(number, "cat", "dog") for number in range(20)])
+    _deploy_champion(candidate, [line(number, "cat") for number in range(20)])
+    assert _evaluate()["promote"] is True
+    report = _report(candidate)
+    assert report["comparison"]["champion_score"] == pytest.approx(2 / 3)
+    assert report["comparison"]["candidate_better"] == 20
+    assert report["confusion"] == []
+
+
+def test_a_detection_model_is_judged_by_its_boxes(
+    candidate: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def attribute(*lefts: int) -> Json:
+        boxes = [
+            {"class_id": 0, "left": left, "top": 0, "width": 20, "height": 20} for left in lefts
+        ]
+        size = {"width": 100, "height": 80, "depth": 3}
+        return {"image_size": [size], "annotations": boxes}
+
+    def line(number: int, *lefts: int) -> Json:
+        found = {"rekognition-custom-labels-evaluation-details": {"is-true-positive": True}}
+        objects = [{"confidence": 0.9, **found} for _ in lefts]
+        return {
+            "source-ref": f"s3://b/{number}.jpg",
+            "rekognition-custom-labels-evaluation": attribute(*lefts),
+            "rekognition-custom-labels-evaluation-metadata": {
+                "class-map": {"0": "nut"},
+                "objects": objects,
+            },
+        }
+
+    monkeypatch.setenv(Variable.MODEL_TYPE, "detection")
+    boxes = [Box("nut", 0, 0, 20, 20), Box("nut", 40, 0, 20, 20)]
+    shows = Annotation.of_boxes(boxes, (100, 80))
+    _indexed(candidate, CANDIDATE, {f"{number}.jpg": shows for number in range(20)})
+    _trained(candidate, CANDIDATE, [line(number, 2, 41) for number in range(20)])
+    _deploy_champion(candidate, [line(number, 0, 70) for number in range(20)])
+    assert _evaluate()["promote"] is True
+    compared = _report(candidate)["comparison"]
+    assert (compared["candidate_score"], compared["champion_score"]) == (1.0, 0.5)
+
+
 def test_a_champion_that_somebody_deleted_is_compared_with_nothing(candidate: Account) -> None:
     model_registry.switch(CHAMPION, version_arn(CHAMPION), None)
     output = _evaluate()
     assert output["promote"] is True
-    assert "shares 0 test images" in output["reasons"][1]
+    assert "shares no test images" in output["reasons"][1]
+
+
+@pytest.mark.parametrize("missing", ["tested", "summary.json"])
+def test_a_champion_whose_files_somebody_deleted_is_compared_with_nothing(
+    candidate: Account, missing: str
+) -> None:
+    _deploy_champion(candidate, _snapshot("+" * 30))
+    candidate.boto3("s3").delete_object(
+        Bucket=candidate.bucket, Key=f"evaluation/{CHAMPION}/{missing}"
+    )
+    assert "shares no test images" in _evaluate()["reasons"][1]
+
+
+def test_a_champion_without_results_is_compared_with_nothing(candidate: Account) -> None:
+    _deploy_champion(candidate, _snapshot("+" * 30))
+    described = {CANDIDATE: _described(candidate, CANDIDATE), CHAMPION: version(CHAMPION)}
+    candidate.rekognition.answers["DescribeProjectVersions"] = lambda request: {
+        "ProjectVersionDescriptions": [described[name] for name in request["VersionNames"]]
+    }
+    assert "shares no test images" in _evaluate()["reasons"][1]
+
+
+def test_the_deployed_version_itself_is_compared_with_no_other(candidate: Account) -> None:
+    model_registry.switch(CANDIDATE, version_arn(CANDIDATE), None)
+    report = _report(candidate)
+    assert (report["champion"], report["comparison"]) == (CANDIDATE, None)
+    assert "No other model is deployed" in report["reasons"][1]
 
 
 def test_a_trained_version_without_results_is_inconsistent(candidate: Account) -> None:
@@ -119,6 +306,12 @@ def test_a_trained_version_without_results_is_inconsistent(candidate: Account) -
         "ProjectVersionDescriptions": [version(CANDIDATE, "TRAINING_COMPLETED")]
     }
     with pytest.raises(InconsistentError, match="has no evaluation"):
+        _evaluate()
+
+
+def test_results_without_an_f1_score_are_inconsistent(candidate: Account) -> None:
+    _trained(candidate, CANDIDATE, _snapshot("+"), {"Precision": 0.9, "Recall": 0.9})
+    with pytest.raises(InconsistentError, match="has no F1Score"):
         _evaluate()
 
 

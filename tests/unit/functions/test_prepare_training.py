@@ -1,46 +1,48 @@
 """PrepareTraining: manifests from which the version has its name."""
 
 import json
+from collections import Counter
 
 import pytest
 
+from functions.check_new_images import app as check_new_images
 from functions.prepare_training.app import lambda_handler
 from labelloop.aws import model_registry, training_data
-from labelloop.domain import manifests, splits
+from labelloop.domain import inventory, manifests, splits
+from labelloop.domain.imports import IMPORTED_MANIFESTS
+from labelloop.domain.manifests import VersionFiles
 from labelloop.domain.splits import Split
-from labelloop.errors import InconsistentError, UntrainableError
-from tests.unit.account import Account, Context, Json, event
+from labelloop.errors import InconsistentError, TrainingInProgressError, UntrainableError
+from labelloop.settings import Variable
+from tests.unit.account import Account, Context, Json, event, version
+from tests.unit.functions.preparation import inspect, png, prepare, upload
 
 FOLDER = manifests.LABELLED_FOLDER
-
-
-def _image(label: str, number: int) -> bytes:
-    return b"\xff\xd8\xff" + f"{label} {number}".encode()
-
-
-def _upload(account: Account, label: str, numbers: range) -> None:
-    for number in numbers:
-        account.put(f"{FOLDER}{label}/{number}.jpg", _image(label, number))
 
 
 @pytest.fixture
 def images(account: Account) -> Account:
     """Ten images each of two labels."""
     for label in ("cat", "dog"):
-        _upload(account, label, range(10))
+        upload(account, label, range(10))
     return account
 
 
-def _prepare(force: bool = False) -> Json:
-    return lambda_handler({"force": force}, Context())
+def _check(force: bool = False) -> Json:
+    return check_new_images.lambda_handler({"force": force}, Context())
 
 
 def _sources(account: Account, manifest: str) -> set[str]:
     return {json.loads(line)["source-ref"] for line in account.read(manifest).splitlines()}
 
 
+def _data_report(account: Account, output: Json) -> Json:
+    content: Json = json.loads(account.read(VersionFiles(output["version"]).data_report))
+    return content
+
+
 def test_each_image_is_in_one_of_the_manifests(images: Account) -> None:
-    output = _prepare()
+    output = prepare()
     assert output["proceed"] is True
     assert (output["train_images"], output["test_images"]) == (16, 4)
     train, test = (_sources(images, output[f"{kind}_manifest"]) for kind in ("train", "test"))
@@ -50,93 +52,236 @@ def test_each_image_is_in_one_of_the_manifests(images: Account) -> None:
 
 
 def test_twice_comes_to_the_same_as_once(images: Account) -> None:
-    first = _prepare()
+    first = prepare()
     before = images.items("ModelVersionsTable")
     images.clock.advance(60)
-    assert _prepare() == first
+    assert prepare() == first
     assert images.items("ModelVersionsTable") == before
 
 
 def test_a_crash_before_the_version_was_noted_leads_to_the_same_version(images: Account) -> None:
-    first = _prepare()
+    first = prepare()
     images.boto3("dynamodb").delete_item(
         TableName="label-loop-ModelVersionsTable",
         Key={"kind": {"S": "version"}, "name": {"S": first["version"]}},
     )
-    assert _prepare() == first
+    assert prepare() == first
 
 
 def test_images_that_were_trained_on_are_not_trained_on_again(images: Account) -> None:
-    first = _prepare()
+    first = prepare()
     model_registry.note_version(first["version"], {"ended": "2026-11-21T10:00:00.000Z"})
-    again = _prepare()
+    again = prepare()
     assert (again["version"], again["proceed"]) == (first["version"], False)
 
 
 def test_an_operator_may_have_the_same_images_trained_on_again(images: Account) -> None:
-    first = _prepare()
+    first = prepare()
     model_registry.note_version(first["version"], {"ended": "2026-11-21T10:00:00.000Z"})
-    again = _prepare(force=True)
+    again = prepare(force=True)
     assert again["proceed"] is True
-    assert again["version"].startswith("v2-")
-    assert _prepare(force=True) == again
+    assert again["version"] == f"v2-{first['version'].removeprefix('v1-')}-2"
+    assert prepare(force=True) == again
+
+
+def test_what_nothing_more_can_be_made_of_is_not_looked_at_again(images: Account) -> None:
+    assert _check()["train"] is True
+    first = prepare()
+    failed = {"ended": "2026-11-21T10:00:00.000Z", "failure": "The service refused it."}
+    model_registry.note_version(first["version"], failed)
+    assert _check()["train"] is True
+    assert prepare()["proceed"] is False
+    assert _check()["train"] is False
+    assert _check(force=True)["train"] is True
+    upload(images, "cat", range(10, 20))
+    assert _check()["train"] is True
+
+
+def test_a_version_whose_training_was_begun_is_gone_on_with(images: Account) -> None:
+    first = prepare()
+    assert first["begun"] is False
+    images.rekognition.answers["DescribeProjectVersions"] = lambda _: {
+        "ProjectVersionDescriptions": [version(first["version"], "TRAINING_IN_PROGRESS")]
+    }
+    assert prepare() == {**first, "begun": True}
+
+
+def test_a_training_that_somebody_began_by_hand_is_waited_for(images: Account) -> None:
+    images.rekognition.answers["DescribeProjectVersions"] = lambda _: {
+        "ProjectVersionDescriptions": [version("by-hand", "TRAINING_IN_PROGRESS")]
+    }
+    with pytest.raises(TrainingInProgressError, match="by-hand"):
+        prepare()
 
 
 def test_a_picture_keeps_its_split_under_another_name_and_after_it_was_away(
     images: Account,
 ) -> None:
-    first = _prepare()
+    first = prepare()
     tested = _sources(images, first["test_manifest"])
     key = sorted(tested)[0].removeprefix(f"s3://{images.bucket}/")
     body = images.read(key)
     images.boto3("s3").delete_object(Bucket=images.bucket, Key=key)
-    _upload(images, "cat", range(10, 14))
-    _prepare()
+    upload(images, "cat", range(10, 14))
+    prepare()
     label = key.removeprefix(FOLDER).split("/")[0]
-    images.put(f"{FOLDER}{label}/back again.jpg", body)
-    _upload(images, "dog", range(10, 14))
-    third = _prepare()
-    back = f"s3://{images.bucket}/{FOLDER}{label}/back again.jpg"
+    images.put(f"{FOLDER}{label}/back again.png", body)
+    upload(images, "dog", range(10, 14))
+    third = prepare()
+    back = f"s3://{images.bucket}/{FOLDER}{label}/back again.png"
     assert back in _sources(images, third["test_manifest"])
-    assert training_data.ledger()[_content(body)] is Split.TEST
+    assert training_data.ledger()[splits.content_id(body, len(body))] is Split.TEST
 
 
-def _content(body: bytes) -> str:
-    return splits.content_id(body, len(body))
-
-
-def test_a_file_that_only_has_the_name_of_an_image_is_left_out(images: Account) -> None:
-    images.put(f"{FOLDER}cat/broken.jpg", b"<html>not found</html>")
-    output = _prepare()
+def test_what_the_service_would_refuse_is_left_out_and_named(images: Account) -> None:
+    images.put(f"{FOLDER}cat/page.jpg", b"<html>not found</html>")
+    images.put(f"{FOLDER}cat/empty.jpg", b"")
+    images.put(f"{FOLDER}dog/small.png", png("small", 63, 200))
+    images.put(f"{FOLDER}dog/long.png", png("long", 4000, 150))
+    output = prepare()
     assert output["train_images"] + output["test_images"] == 20
+    left_out = {one.key: one.reason for one in training_data.left_out(output["version"])}
+    assert left_out.keys() == {
+        f"{FOLDER}cat/page.jpg",
+        f"{FOLDER}cat/empty.jpg",
+        f"{FOLDER}dog/small.png",
+        f"{FOLDER}dog/long.png",
+    }
+    assert "63 x 200" in left_out[f"{FOLDER}dog/small.png"]
+    report = _data_report(images, output)
+    assert report["left_out"]["images"] == 4
+    assert {example["key"] for example in report["left_out"]["examples"]} == left_out.keys()
+    assert any("cat/page.jpg" in sentence for sentence in output["left_out"])
+
+
+def test_what_was_left_out_is_not_new_at_the_next_look(images: Account) -> None:
+    images.put(f"{FOLDER}cat/page.jpg", b"<html>not found</html>")
+    output = prepare()
+    model_registry.note_version(output["version"], {"trained": "2026-11-21T10:00:00.000Z"})
+    assert _check()["new_images"] == 0
 
 
 def test_a_label_with_too_few_images_waits_for_more(images: Account) -> None:
-    _upload(images, "cow", range(2))
-    output = _prepare()
+    upload(images, "cow", range(2))
+    output = prepare()
     assert output["train_images"] + output["test_images"] == 20
-    _upload(images, "cow", range(2, 6))
-    output = _prepare()
+    assert [entry["label"] for entry in _data_report(images, output)["labels_left_out"]] == ["cow"]
+    upload(images, "cow", range(2, 6))
+    output = prepare()
     assert output["train_images"] + output["test_images"] == 26
 
 
 def test_fewer_than_two_labels_are_not_trainable_and_the_message_counts(account: Account) -> None:
     with pytest.raises(UntrainableError, match="Images by label now: none"):
-        _prepare()
-    _upload(account, "cat", range(30))
-    _upload(account, "dog", range(1))
-    with pytest.raises(UntrainableError, match="cat: 30, dog: 1"):
-        _prepare()
+        prepare()
+    upload(account, "cat", range(30))
+    upload(account, "dog", range(1))
+    account.put(f"{FOLDER}dog/small.png", png("small", 63, 64))
+    with pytest.raises(UntrainableError, match="cat: 30, dog: 1") as raised:
+        prepare()
+    assert "one image left out, such as images_labeled_by_folder/dog/small.png" in str(raised.value)
+    assert _check()["train"] is False, "polls pass by until something changes"
+
+
+def test_the_report_says_what_has_changed_since_the_last_training(images: Account) -> None:
+    first = prepare()
+    model_registry.note_version(first["version"], {"trained": "2026-11-21T10:00:00.000Z"})
+    upload(images, "dog", range(10, 13))
+    images.put(f"{FOLDER}cat/0.png", png("another cat"))
+    s3 = images.boto3("s3")
+    s3.delete_object(Bucket=images.bucket, Key=f"{FOLDER}cat/1.png")
+    body = images.read(f"{FOLDER}cat/2.png")
+    s3.delete_object(Bucket=images.bucket, Key=f"{FOLDER}cat/2.png")
+    images.put(f"{FOLDER}dog/was a cat.png", body)
+    assert _check()["new_images"] == 6
+    assert _data_report(images, prepare())["changes"] == {
+        "added": 3,
+        "replaced": 1,
+        "removed": 1,
+        "moved": 1,
+    }
+
+
+def test_images_that_come_while_others_are_inspected_wait_for_the_next_training(
+    images: Account,
+) -> None:
+    digest = _check()["digest"]
+    inspect(digest)
+    upload(images, "cat", range(10, 15))
+    output = lambda_handler({"force": False, "digest": digest}, Context())
+    assert output["train_images"] + output["test_images"] == 20
+    model_registry.note_version(output["version"], {"trained": "2026-11-21T10:00:00.000Z"})
+    assert _check()["new_images"] == 5
 
 
 def test_a_broken_ledger_stops_everything(images: Account) -> None:
-    _prepare()
+    prepare()
     images.put(splits.LEDGER_KEY, b"\xff\xfe")
-    _upload(images, "cat", range(10, 12))
+    upload(images, "cat", range(10, 12))
     with pytest.raises(InconsistentError, match="Restore the object's former version"):
-        _prepare()
+        prepare()
+
+
+def test_what_was_read_once_is_remembered_in_one_file(images: Account) -> None:
+    prepare()
+    upload(images, "cat", range(10, 12))
+    prepare()
+    (key,) = images.keys(inventory.INSPECTED_FOLDER)
+    assert len(images.read(key).splitlines()) == 22
+    assert images.keys(inventory.INSPECTION_FOLDER) == []
+
+
+def _boxes(source: str, labels: list[str], size: tuple[int, int] = (320, 240)) -> str:
+    names = sorted(set(labels))
+    annotations = [
+        {"class_id": names.index(label), "left": 10, "top": 10, "width": 50, "height": 40}
+        for label in labels
+    ]
+    metadata = {
+        "objects": [{"confidence": 1} for _ in labels],
+        "class-map": {str(number): name for number, name in enumerate(names)},
+        "type": "groundtruth/object-detection",
+        "human-annotated": "yes",
+        "creation-date": "2026-11-20T08:00:00.000000",
+    }
+    size_px = [{"width": size[0], "height": size[1], "depth": 3}]
+    return json.dumps(
+        {
+            "source-ref": source,
+            "boxes": {"image_size": size_px, "annotations": annotations},
+            "boxes-metadata": metadata,
+        }
+    )
+
+
+def test_a_detection_model_learns_from_imported_boxes(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(Variable.MODEL_TYPE, "detection")
+    lines = []
+    for number in range(10):
+        key = f"scenes/{number}.png"
+        account.put(key, png(key))
+        lines.append(_boxes(f"s3://{account.bucket}/{key}", ["bolt", "nut", "bolt"]))
+    account.put("scenes/odd.png", png("odd", 640, 480))
+    lines.append(_boxes(f"s3://{account.bucket}/scenes/odd.png", ["bolt"]))
+    account.put(f"{IMPORTED_MANIFESTS}scenes.manifest", "\n".join(lines).encode())
+    upload(account, "bolt", range(2))
+    output = prepare()
+    assert (output["train_images"], output["test_images"]) == (8, 2)
+    line = json.loads(account.read(output["test_manifest"]).splitlines()[0])
+    assert line["source-ref"].startswith(
+        f"s3://{account.bucket}/images_imported/{account.bucket}/scenes/"
+    )
+    assert len(line["bounding-box"]["annotations"]) == 3
+    reasons = Counter(one.reason.split(",")[0] for one in training_data.left_out(output["version"]))
+    assert reasons == {
+        "It has no bounding boxes": 2,
+        "Its boxes are for an image of 320 x 240 px": 1,
+    }
 
 
 def test_the_sample_events_are_taken(images: Account) -> None:
+    inspect()
     for case in ("schedule", "operator"):
         assert lambda_handler(event(f"prepare_training.{case}"), Context())["proceed"] is True

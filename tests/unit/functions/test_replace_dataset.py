@@ -1,13 +1,17 @@
 """ReplaceDataset: one step a call, until the dataset is there."""
 
+import json
+
 import pytest
 
 from functions.replace_dataset.app import lambda_handler
+from labelloop.aws import model_registry
 from labelloop.domain import manifests
+from labelloop.domain.annotations import Annotation
 from labelloop.domain.manifests import SplitImage
 from labelloop.domain.splits import Split
-from labelloop.errors import UnknownStatusError, UntrainableError
-from tests.unit.account import Account, Context, Json
+from labelloop.errors import TrainingInProgressError, UnknownStatusError, UntrainableError
+from tests.unit.account import Account, Context, Json, version
 
 MANIFEST = "manifests/training/v1/train.manifest"
 
@@ -23,13 +27,21 @@ def _write(account: Account, key: str) -> str:
     for label in ("cat", "dog"):
         image_key = f"{manifests.LABELLED_FOLDER}{label}/1.jpg"
         account.put(image_key, b"\xff\xd8\xff")
-        images.append(SplitImage(image_key, "e", label, label, Split.TRAIN))
-    account.put(key, manifests.manifest(account.bucket, images, Split.TRAIN, "2026-11-21T09:15:27"))
+        shown = Annotation.of_labels([label])
+        images.append(SplitImage(image_key, "e", label, Split.TRAIN, shown))
+    lines = manifests.manifest_lines(account.bucket, images, Split.TRAIN, "2026-11-21T09:15:27")
+    account.put(key, "".join(f"{line}\n" for line in lines).encode())
     return key
 
 
-def _call(manifest: str, dataset_arn: str | None, dataset_type: str = "TRAIN") -> Json:
-    request = {"dataset_type": dataset_type, "manifest": manifest, "dataset_arn": dataset_arn}
+def _call(manifest: str, dataset_arn: str | None, images: int = 2) -> Json:
+    request = {
+        "dataset_type": "TRAIN",
+        "version": "v1",
+        "manifest": manifest,
+        "images": images,
+        "dataset_arn": dataset_arn,
+    }
     return lambda_handler(request, Context())
 
 
@@ -75,6 +87,54 @@ def test_a_dataset_whose_making_lost_its_answer_is_made_anew(
     arn = _until_done(account, manifest)
     assert len(account.rekognition.asked("CreateDataset")) == 2
     assert _call(manifest, arn)["done"] is True
+
+
+def test_a_dataset_that_a_training_uses_stays(account: Account, manifest: str) -> None:
+    _until_done(account, manifest)
+    account.rekognition.answers["DescribeProjectVersions"] = lambda _: {
+        "ProjectVersionDescriptions": [version("by-hand", "TRAINING_IN_PROGRESS")]
+    }
+    with pytest.raises(TrainingInProgressError, match="by-hand"):
+        _call(manifest, None)
+    assert not account.rekognition.asked("DeleteDataset")
+
+
+def test_lines_that_the_service_drops_in_silence_are_counted(account: Account) -> None:
+    key = _write(account, MANIFEST)
+    body = account.read(key)
+    account.put(key, body + body)
+    arn = None
+    for _ in range(20):
+        answer = _call(key, arn, images=4)
+        arn = answer["dataset_arn"]
+        if answer["done"]:
+            break
+        account.clock.advance(15)
+    record = model_registry.version("v1")
+    assert record is not None
+    told = record["entries_train"]
+    assert (told["sent"], told["stored"]) == (4, 2)
+    assert "took 2 of the 4 lines" in told["errors"][-1]
+
+
+def test_entries_with_errors_are_named_in_words(account: Account, manifest: str) -> None:
+    arn = _until_done(account, manifest)
+    counts = {"TotalEntries": 2, "LabeledEntries": 1, "ErrorEntries": 1}
+    account.rekognition.answers["DescribeDataset"] = lambda _: {
+        "DatasetDescription": {"DatasetStats": counts}
+    }
+    problem = {"code": "ERROR_NO_LABEL_ATTRIBUTES", "message": "No label attributes."}
+    entry = {"source-ref": "s3://b/images_labeled_by_folder/cat/1.jpg", "cl-errors": [problem]}
+    account.rekognition.answers["ListDatasetEntries"] = lambda _: {
+        "DatasetEntries": [json.dumps(entry)]
+    }
+    _call(manifest, arn)
+    record = model_registry.version("v1")
+    assert record is not None
+    assert record["entries_train"]["errors"] == [
+        "One training image: the line has no label; label the image, or take it out: "
+        "images_labeled_by_folder/cat/1.jpg."
+    ]
 
 
 def _dataset(account: Account, status: str, message: str = "") -> str:

@@ -3,7 +3,8 @@
 import pytest
 
 from functions.start_model.app import lambda_handler
-from labelloop.errors import BusyError, QuotaExceededError
+from labelloop.aws import model_registry
+from labelloop.errors import BusyError, NotFoundError, QuotaExceededError
 from tests.unit.account import Account, Context, event, refuses, version, version_arn
 
 CANDIDATE = event("start_model.candidate")
@@ -30,6 +31,7 @@ def test_it_starts_with_as_many_units_as_the_operator_wants_now(
     _version(account, "TRAINING_COMPLETED")
     account.rekognition.answers["StartProjectVersion"] = lambda _: {"Status": "STARTING"}
     assert lambda_handler(CANDIDATE, Context()) == {
+        "version": CANDIDATE["version"],
         "version_arn": version_arn(CANDIDATE["version"]),
         "give_up_after": "2026-11-21T10:15:27.000Z",
     }
@@ -55,6 +57,16 @@ def test_the_accounts_limit_is_said_at_once(account: Account) -> None:
     """botocore takes LimitExceededException for throttling, and would try for seconds."""
     _version(account, "TRAINING_COMPLETED")
     account.rekognition.answers["StartProjectVersion"] = refuses("LimitExceededException")
-    with pytest.raises(QuotaExceededError):
+    with pytest.raises(QuotaExceededError, match=r"labelloop deploy .* --in-place"):
         lambda_handler(CANDIDATE, Context())
     assert len(account.rekognition.asked("StartProjectVersion")) == 1
+
+
+def test_none_is_the_version_that_serves(account: Account) -> None:
+    with pytest.raises(NotFoundError):
+        lambda_handler(event("start_model.serving"), Context())
+    model_registry.switch(CANDIDATE["version"], version_arn(CANDIDATE["version"]), None)
+    _version(account, "STOPPED")
+    account.rekognition.answers["StartProjectVersion"] = lambda _: {"Status": "STARTING"}
+    answer = lambda_handler(event("start_model.serving"), Context())
+    assert answer["version"] == CANDIDATE["version"]

@@ -4,6 +4,7 @@ import pytest
 
 from functions.take_training_lock.app import lambda_handler
 from labelloop.aws import model_registry
+from labelloop.aws.model_registry import Lock
 from labelloop.errors import TrainingInProgressError
 from tests.unit.account import Account, Context, Json, event, refuses
 
@@ -22,34 +23,40 @@ def _other_is(account: Account, status: str) -> None:
 
 def test_a_free_lock_is_taken_and_may_be_taken_again_by_its_holder(account: Account) -> None:
     for _ in range(2):
-        assert lambda_handler(EXECUTION, Context()) == {"taken_from": None}
-        assert model_registry.lock_owner() == ME
+        assert lambda_handler(EXECUTION, Context()) == {"unfinished": None}
+        assert model_registry.lock() == Lock(ME, None)
 
 
 def test_a_second_training_is_refused_while_one_is_running(account: Account) -> None:
-    model_registry.take_lock(OTHER, None)
+    model_registry.take_lock(OTHER)
     _other_is(account, "RUNNING")
     with pytest.raises(TrainingInProgressError):
         lambda_handler(EXECUTION, Context())
-    assert model_registry.lock_owner() == OTHER
+    assert model_registry.lock() == Lock(OTHER, None)
 
 
-@pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"])
-def test_a_lock_whose_holder_has_ended_is_taken_from_it(account: Account, status: str) -> None:
-    model_registry.take_lock(OTHER, None)
+@pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED"])
+def test_a_lock_whose_holder_has_died_is_taken_from_it(account: Account, status: str) -> None:
+    model_registry.take_lock(OTHER)
     _other_is(account, status)
-    assert lambda_handler(EXECUTION, Context()) == {"taken_from": OTHER}
-    assert lambda_handler(EXECUTION, Context()) == {"taken_from": None}
+    for _ in range(2):
+        assert lambda_handler(EXECUTION, Context()) == {"unfinished": OTHER}, "asked again, too"
+
+
+def test_a_holder_that_succeeded_has_left_nothing_undone(account: Account) -> None:
+    model_registry.take_lock(OTHER)
+    _other_is(account, "SUCCEEDED")
+    assert lambda_handler(EXECUTION, Context()) == {"unfinished": None}
 
 
 def test_a_holder_that_nobody_remembers_holds_nothing(account: Account) -> None:
-    model_registry.take_lock(OTHER, None)
+    model_registry.take_lock(OTHER)
     account.stepfunctions.answers["DescribeExecution"] = refuses("ExecutionDoesNotExist")
-    assert lambda_handler(EXECUTION, Context()) == {"taken_from": OTHER}
+    assert lambda_handler(EXECUTION, Context()) == {"unfinished": OTHER}
 
 
 def test_of_two_that_find_the_same_dead_holder_one_gets_the_lock(account: Account) -> None:
-    model_registry.take_lock(OTHER, None)
-    model_registry.take_lock(ME, OTHER)
+    model_registry.take_lock(OTHER)
+    model_registry.take_lock(ME, OTHER, OTHER)
     with pytest.raises(TrainingInProgressError):
-        model_registry.take_lock("a third one", OTHER)
+        model_registry.take_lock("a third one", OTHER, OTHER)

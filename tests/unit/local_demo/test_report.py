@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from local.demo import charts, report
+from local.demo import report
 from local.demo.pictures import Picture, PictureSets, jpeg
 from local.demo.results import StepTime
 from tests.unit.local_demo.support import results
@@ -78,13 +78,3 @@ def test_both_tables_show_both_versions() -> None:
     for text in (console.export_text(), report.plain_table(results())):
         assert "v1-0a1b2c3d" in text and "v2-<b>" in text
         assert "90.0% (90 of 100)" in text
-
-
-def test_bars_are_as_high_as_their_values() -> None:
-    svg = charts.grouped_bars([("Accuracy", "100 images", (0.5, 1.0))], ("one", "two"))
-    half, whole = (
-        float(height)
-        for height in re.findall(r'class="v\d" [^>]*width="84" height="([\d.]+)"', svg)
-    )
-    assert whole == 2 * half > 0
-    assert 'aria-label="Accuracy: one 0.50, two 1.00"' in svg

@@ -34,13 +34,11 @@ def run(state_machine_arn: str, execution_input: str) -> Execution:
     return Execution(answer["status"], answer.get("error"), answer.get("cause"))
 
 
-def is_running(execution_arn: str) -> bool:
-    """Whether the Standard execution still runs; one that nobody remembers does not."""
+def status(execution_arn: str) -> str | None:
+    """How far a Standard execution has come, or how it ended; None when nobody remembers it."""
     try:
         with translated():
-            status: str = client("stepfunctions").describe_execution(executionArn=execution_arn)[
-                "status"
-            ]
+            answer = client("stepfunctions").describe_execution(executionArn=execution_arn)
     except NotFoundError:
-        return False
-    return status == "RUNNING"
+        return None
+    return str(answer["status"])

@@ -5,12 +5,13 @@ One table, by ``kind`` and ``name``:
     state    deployed          the version that serves, and the one before it
     state    training          the lock: one training or deployment at a time
     state    sampling          how far the detections have been sampled
+    state    look              what the last look at the labelled images came to
     version  <version>         what became of a version, from its manifests to its verdict
     message  <once>            that the operator has been told something
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from labelloop.aws.failures import translated
 from labelloop.aws.items import from_item, to_item, to_value
 from labelloop.aws.wiring import wiring
 from labelloop.clock import epoch_s, iso
+from labelloop.domain.manifests import Changes
 from labelloop.domain.sampling import START, Position
 from labelloop.errors import ChangedMeanwhileError, TrainingInProgressError
 from labelloop.settings import Variable
@@ -126,25 +128,35 @@ def switch(version: str, version_arn: str, before: Deployed | None) -> Deployed:
 # --- The training lock ----------------------------------------------------------------------------
 
 
-def lock_owner() -> str | None:
-    """The execution that trains or deploys now, or did when it died."""
+@dataclass(frozen=True)
+class Lock:
+    """Who trains or deploys."""
+
+    owner: str
+    """The execution that does now, or did when it died."""
+    unfinished: str | None
+    """The one that it was taken from, which had died; the owner is to clear up behind it."""
+
+
+def lock() -> Lock | None:
+    """The lock; None where nobody has it."""
     values = _get("state", "training")
-    return values["owner"] if values else None
+    return Lock(values["owner"], values.get("unfinished")) if values else None
 
 
-def take_lock(owner: str, from_owner: str | None) -> None:
-    """Take the lock for this execution, from an owner that is known to be dead or from nobody.
+def take_lock(owner: str, unfinished: str | None = None, from_owner: str | None = None) -> None:
+    """Take the lock for this execution, from an owner that is known to have ended or from nobody.
 
-    Taking it twice is taking it once. Raises TrainingInProgressError when another was faster.
+    Raises TrainingInProgressError when another was faster.
     """
     try:
         _put(
             "state",
             "training",
-            {"owner": owner, "since": iso(clock.now())},
-            "attribute_not_exists(#owner) OR #owner = :me OR #owner = :dead",
+            {"owner": owner, "unfinished": unfinished, "since": iso(clock.now())},
+            "attribute_not_exists(#owner) OR #owner = :ended",
             ExpressionAttributeNames={"#owner": "owner"},
-            ExpressionAttributeValues={":me": {"S": owner}, ":dead": {"S": from_owner or owner}},
+            ExpressionAttributeValues={":ended": {"S": from_owner or owner}},
         )
     except ChangedMeanwhileError as error:
         raise TrainingInProgressError("Another training or deployment is going on.") from error
@@ -193,6 +205,68 @@ def note_version(name: str, facts: Mapping[str, Any]) -> None:
             ExpressionAttributeNames={f"#{i}": name for i, name in enumerate(facts)},
             ExpressionAttributeValues={f":{i}": to_value(v) for i, v in enumerate(facts.values())},
         )
+
+
+def last_trained(known: Sequence[Mapping[str, Any]]) -> str | None:
+    """The newest of the versions whose training succeeded."""
+    trained = [version["name"] for version in known if version.get("trained")]
+    return trained[-1] if trained else None
+
+
+# --- The last look at the labelled images ---------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look at the labelled images came to, so that the same need not be looked at again."""
+
+    digest: str
+    """Of everything that was there."""
+    since: str | None
+    """The version that it was compared with."""
+    changes: Changes
+    images: int
+    settled: bool = False
+    """Whether nothing more can be made of it: it has been trained on, or cannot be."""
+
+
+def last_look() -> Look | None:
+    """What the last look came to."""
+    values = _get("state", "look")
+    if values is None:
+        return None
+    return Look(
+        values["digest"],
+        values.get("since"),
+        Changes(**{field.name: int(values[field.name]) for field in fields(Changes)}),
+        int(values["images"]),
+        values.get("settled", False),
+    )
+
+
+def note_look(look: Look) -> None:
+    """Remember a look in the place of the last one."""
+    values = {**asdict(look.changes), "digest": look.digest, "since": look.since}
+    with translated():
+        client("dynamodb").put_item(
+            TableName=_table(),
+            Item=to_item({**values, "images": look.images, "kind": "state", "name": "look"}),
+        )
+
+
+def settle_look(digest: str) -> None:
+    """Note that nothing more can be made of what was there, unless something else is by now."""
+    try:
+        with translated():
+            client("dynamodb").update_item(
+                TableName=_table(),
+                Key=_key("state", "look"),
+                UpdateExpression="SET settled = :true",
+                ConditionExpression="digest = :digest",
+                ExpressionAttributeValues={":true": {"BOOL": True}, ":digest": {"S": digest}},
+            )
+    except ChangedMeanwhileError:
+        return
 
 
 # --- Sampling -------------------------------------------------------------------------------------

@@ -3,15 +3,20 @@
 import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from labelloop.aws.clients import client
-from labelloop.aws.failures import translated
+from labelloop.aws.failures import code_of, translated
 from labelloop.aws.wiring import wiring
-from labelloop.errors import NotFoundError
+from labelloop.clock import iso
+from labelloop.domain.listed import Listed
 from labelloop.settings import Variable
 
-_PARALLEL_READS = 16
+_PARALLEL_LISTINGS = 16
+_CHUNK_BYTES = 1024 * 1024
 
 
 def bucket() -> str:
@@ -19,13 +24,26 @@ def bucket() -> str:
     return wiring[Variable.BUCKET_NAME]
 
 
-def listing(prefix: str) -> Iterator[tuple[str, str, int]]:
-    """(key, ETag without quotes, bytes) of every object under the prefix, in key order."""
+def listing(prefix: str) -> Iterator[Listed]:
+    """Every object under the prefix, in key order."""
     pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket(), Prefix=prefix)
     with translated():
         for page in pages:
             for entry in page.get("Contents", []):
-                yield entry["Key"], entry["ETag"].strip('"'), entry["Size"]
+                yield Listed(
+                    entry["Key"],
+                    entry["ETag"].strip('"'),
+                    entry["Size"],
+                    iso(entry["LastModified"]),
+                )
+
+
+def listing_by_folder(prefix: str) -> list[Listed]:
+    """Every object in the folders under the prefix, the folders listed in parallel."""
+    prefixes = [f"{prefix}{folder}/" for folder in folders(prefix)]
+    with ThreadPoolExecutor(_PARALLEL_LISTINGS) as threads:
+        found = threads.map(lambda folder: list(listing(folder)), prefixes)
+        return [entry for entries in found for entry in entries]
 
 
 def folders(prefix: str) -> list[str]:
@@ -62,17 +80,44 @@ def read_at(uri_bucket: str, key: str) -> bytes:
     return body
 
 
-def read_beginnings(keys: list[str], first_bytes: int) -> dict[str, bytes]:
-    """The first bytes of many objects, read in parallel; objects that are gone are left out."""
+def lines(key: str) -> Iterator[bytes]:
+    """The lines of an object, one after the other. Raises NotFoundError."""
+    return lines_at(bucket(), key)
 
-    def one(key: str) -> tuple[str, bytes | None]:
+
+def lines_at(uri_bucket: str, key: str) -> Iterator[bytes]:
+    """The lines of an object that a service named by bucket and key. Raises NotFoundError."""
+    with translated():
+        body = client("s3").get_object(Bucket=uri_bucket, Key=key)["Body"]
+        yield from body.iter_lines(chunk_size=_CHUNK_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """The first bytes of an object."""
+
+    first_bytes: bytes
+    etag: str
+    size_bytes: int
+    """Of the whole object."""
+
+
+def read_beginning(key: str, first_bytes: int) -> Beginning:
+    """The object's first bytes. Raises NotFoundError."""
+    with translated():
         try:
-            return key, read(key, first_bytes=first_bytes)
-        except NotFoundError:
-            return key, None
-
-    with ThreadPoolExecutor(_PARALLEL_READS) as threads:
-        return {key: body for key, body in threads.map(one, keys) if body is not None}
+            answer = client("s3").get_object(
+                Bucket=bucket(), Key=key, Range=f"bytes=0-{first_bytes - 1}"
+            )
+        except ClientError as error:
+            # An empty object has no first byte.
+            if code_of(error) != "InvalidRange":
+                raise
+            answer = client("s3").get_object(Bucket=bucket(), Key=key)
+        body: bytes = answer["Body"].read()
+    # "bytes 0-65535/204800"
+    size = answer.get("ContentRange", "").rpartition("/")[2]
+    return Beginning(body, answer["ETag"].strip('"'), int(size) if size else len(body))
 
 
 def write(key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
@@ -92,13 +137,21 @@ def write_folder(folder: str) -> None:
     write(folder, b"", "application/x-directory")
 
 
-def copy(source_key: str, source_version_id: str | None, key: str) -> None:
-    """Copy an object, or one version of it, within the bucket. Raises NotFoundError."""
-    source = {"Bucket": bucket(), "Key": source_key}
+def copy(
+    source_key: str, source_version_id: str | None, key: str, source_bucket: str | None = None
+) -> None:
+    """Copy an object, or one version of it, into the bucket. Raises NotFoundError.
+
+    It comes from this bucket unless another one is given.
+    """
+    source = {"Bucket": source_bucket or bucket(), "Key": source_key}
     if source_version_id:
         source["VersionId"] = source_version_id
     with translated():
-        client("s3").copy_object(Bucket=bucket(), Key=key, CopySource=source)
+        # Copying its tags, too, would take further permissions.
+        client("s3").copy_object(
+            Bucket=bucket(), Key=key, CopySource=source, TaggingDirective="REPLACE"
+        )
 
 
 def delete(key: str) -> None:

@@ -55,6 +55,10 @@ class Version:
     summary: S3Location | None
     test_snapshot: S3Location | None
     billable_training_s: int | None
+    manifest_summary: S3Location | None
+    training_validation: S3Location | None
+    testing_validation: S3Location | None
+    train_snapshot: S3Location | None
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,8 @@ def create_or_adopt_project(name: str) -> str:
 def versions(arn: str | None = None, names: Sequence[str] = ()) -> list[Version]:
     """The project's versions, the newest first; only those of the names where names are given.
 
+    Raises UnknownStatusError when one of the names has a status that is not documented; such a
+    version is passed over where all are listed, so that it does not hold up work on the others.
     ``arn`` is the project's, this deployment's unless given.
     """
     request: dict[str, Any] = {"ProjectArn": arn or project_arn()}
@@ -120,11 +126,12 @@ def versions(arn: str | None = None, names: Sequence[str] = ()) -> list[Version]
         request["VersionNames"] = list(names)
     pages = client("rekognition").get_paginator("describe_project_versions").paginate(**request)
     with translated():
-        return [_version(entry) for page in pages for entry in page["ProjectVersionDescriptions"]]
+        entries = [entry for page in pages for entry in page["ProjectVersionDescriptions"]]
+    return [_version(entry) for entry in entries if names or entry["Status"] in {*VersionStatus}]
 
 
 def version(name: str, arn: str | None = None) -> Version:
-    """The version of this name. Raises NotFoundError.
+    """The version of this name. Raises NotFoundError and UnknownStatusError.
 
     ``arn`` is the project's, this deployment's unless given.
     """
@@ -149,7 +156,7 @@ def _version(entry: Mapping[str, Any]) -> Version:
             f"Version {name} has the unknown status {entry['Status']}."
         ) from error
     evaluation = entry.get("EvaluationResult", {})
-    output = entry.get("TestingDataResult", {}).get("Output", {}).get("Assets", [])
+    training, testing = entry.get("TrainingDataResult"), entry.get("TestingDataResult")
     return Version(
         name=name,
         arn=arn,
@@ -157,9 +164,19 @@ def _version(entry: Mapping[str, Any]) -> Version:
         status_message=entry.get("StatusMessage", ""),
         f1=evaluation.get("F1Score"),
         summary=_location(evaluation.get("Summary")),
-        test_snapshot=_location(output[0].get("GroundTruthManifest")) if output else None,
+        test_snapshot=_manifest(testing, "Output"),
         billable_training_s=entry.get("BillableTrainingTimeInSeconds"),
+        manifest_summary=_location(entry.get("ManifestSummary")),
+        training_validation=_manifest(training, "Validation"),
+        testing_validation=_manifest(testing, "Validation"),
+        train_snapshot=_manifest(training, "Output"),
     )
+
+
+def _manifest(result: Mapping[str, Any] | None, part: str) -> S3Location | None:
+    """Where the first asset of a part of a TrainingDataResult or TestingDataResult is."""
+    assets = (result or {}).get(part, {}).get("Assets", [])
+    return _location(assets[0].get("GroundTruthManifest")) if assets else None
 
 
 def _location(holder: Mapping[str, Any] | None) -> S3Location | None:
@@ -222,6 +239,18 @@ def stop_version(arn: str, project: str | None = None) -> None:
         return
 
 
+def delete_version(arn: str) -> None:
+    """Begin to delete a version; one that is gone already is left so.
+
+    Raises BusyError while it runs or trains.
+    """
+    try:
+        with translated():
+            client("rekognition").delete_project_version(ProjectVersionArn=arn)
+    except NotFoundError:
+        return
+
+
 def is_active(status: VersionStatus, stopping: bool = True) -> bool:
     """Whether a version is, or is about to be, billed; ``stopping`` says whether that counts."""
     active = {VersionStatus.STARTING, VersionStatus.RUNNING}
@@ -270,3 +299,29 @@ def delete_dataset(arn: str) -> None:
             client("rekognition").delete_dataset(DatasetArn=arn)
     except NotFoundError:
         return
+
+
+@dataclass(frozen=True)
+class EntryCounts:
+    """How many lines of a manifest have become entries of a dataset."""
+
+    total: int
+    with_errors: int
+
+
+def entry_counts(arn: str) -> EntryCounts:
+    """How many entries a dataset has. Raises NotFoundError."""
+    with translated():
+        answer = client("rekognition").describe_dataset(DatasetArn=arn)
+    stats = answer["DatasetDescription"].get("DatasetStats", {})
+    return EntryCounts(stats.get("TotalEntries", 0), stats.get("ErrorEntries", 0))
+
+
+def entries_with_errors(arn: str, most: int) -> list[str]:
+    """Entries that the service found fault with, as JSON lines: at most so many."""
+    with translated():
+        answer = client("rekognition").list_dataset_entries(
+            DatasetArn=arn, HasErrors=True, MaxResults=most
+        )
+    entries: list[str] = answer["DatasetEntries"]
+    return entries

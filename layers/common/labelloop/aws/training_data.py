@@ -1,20 +1,32 @@
-"""What versions were trained on: their indexes and the ledger of splits, in the bucket."""
+"""What trainings read and write in the bucket: images, imported lines, indexes and the ledger."""
 
-from labelloop.aws import model_registry, objects
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+
+from labelloop.aws import objects
+from labelloop.aws.line_files import write_lines
 from labelloop.aws.wiring import wiring
-from labelloop.domain import manifests, splits
-from labelloop.domain.manifests import SplitImage, VersionFiles
+from labelloop.domain import inventory, manifests, splits
+from labelloop.domain.annotations import ModelType
+from labelloop.domain.imports import (
+    IMPORTED_IMAGES,
+    IMPORTED_MANIFESTS,
+    MANIFEST_SUFFIXES,
+    Collection,
+    ImportedLine,
+    imported_key,
+)
+from labelloop.domain.inventory import Inspected, LeftOut, ToInspect
+from labelloop.domain.listed import Listed
+from labelloop.domain.manifests import LABELLED_FOLDER, Seen, SplitImage, VersionFiles
 from labelloop.domain.splits import Split
 from labelloop.errors import NotFoundError
 from labelloop.settings import Variable
 
-
-def last_trained() -> list[SplitImage]:
-    """The images of the last version whose training succeeded; none before the first."""
-    trained = [version for version in model_registry.versions() if version.get("trained")]
-    if not trained:
-        return []
-    return manifests.read_index(objects.read(VersionFiles(trained[-1]["name"]).index))
+_PARALLEL_READS = 32
+_SMALL_BYTES = 1024 * 1024
+_ALL_INSPECTED = f"{inventory.INSPECTED_FOLDER}all.jsonl"
 
 
 def test_percentage() -> int:
@@ -22,24 +34,177 @@ def test_percentage() -> int:
     return wiring.whole_number(Variable.TEST_SET_PERCENTAGE)
 
 
+def model_type() -> ModelType:
+    """What the model does."""
+    return ModelType(wiring[Variable.MODEL_TYPE])
+
+
+def import_buckets() -> tuple[str, ...]:
+    """The other buckets whose images imported manifests may name."""
+    return wiring.names(Variable.IMPORT_BUCKETS)
+
+
+# --- What there is --------------------------------------------------------------------------------
+
+
+def images() -> list[Listed]:
+    """Every file in the folders that images are trained from."""
+    return [
+        entry
+        for folder in (LABELLED_FOLDER, IMPORTED_IMAGES)
+        for entry in objects.listing_by_folder(folder)
+        if inventory.is_image_object(entry.key)
+    ]
+
+
+def imported_manifests() -> list[Listed]:
+    """The manifests that were put into the folder for it; files of other kinds are none."""
+    listed = objects.listing(IMPORTED_MANIFESTS)
+    return [entry for entry in listed if entry.key.lower().endswith(MANIFEST_SUFFIXES)]
+
+
+def digest(listed: Iterable[Listed], files: Iterable[Listed]) -> str:
+    """The identity of everything that decides which images a training would have."""
+    others = (model_type(), *import_buckets(), *(f"{file.key}\t{file.etag}" for file in files))
+    return inventory.digest(listed, others)
+
+
+def imported_lines(files: Iterable[Listed]) -> tuple[dict[str, ImportedLine], Collection]:
+    """The newest line about each image, by the key where its image is or should be; and all of it.
+
+    Manifests that disappear meanwhile are passed over.
+    """
+    collection = Collection(model_type())
+    small = [file for file in files if file.size_bytes <= _SMALL_BYTES]
+    # Answers come one to a file: many small ones are read at a time, large ones line by line.
+    with ThreadPoolExecutor(_PARALLEL_READS) as threads:
+        rest = iter(small)
+        while group := list(islice(rest, 2 * _PARALLEL_READS)):
+            for file, content in zip(group, threads.map(_lines_or_none, group), strict=True):
+                collection.add(file.key, file.modified, content)
+    for file in files:
+        if file.size_bytes > _SMALL_BYTES:
+            collection.add(file.key, file.modified, _lines_if_there(file))
+    by_key: dict[str, ImportedLine] = {}
+    own = objects.bucket()
+    for line in collection.images.values():
+        key = imported_key(own, line.bucket, line.key)
+        # An image may be named both where it came from and where it was copied to.
+        if key not in by_key or by_key[key].created <= line.created:
+            by_key[key] = line
+    return by_key, collection
+
+
+def _lines_or_none(file: Listed) -> list[bytes]:
+    return list(_lines_if_there(file))
+
+
+def _lines_if_there(file: Listed) -> Iterator[bytes]:
+    try:
+        yield from objects.lines(file.key)
+    except NotFoundError:
+        return
+
+
+# --- What reading the images told -----------------------------------------------------------------
+
+
+def inspected(listed: Iterable[Listed]) -> dict[str, Inspected]:
+    """What is remembered of the listed objects by key, and of images that could not be copied.
+
+    Of several readings the one of the object as it is listed counts.
+    """
+    etags = {entry.key: entry.etag for entry in listed}
+    known: dict[str, Inspected] = {}
+    for file in objects.listing(inventory.INSPECTED_FOLDER):
+        for one in inventory.read_inspected(_lines_if_there(file)):
+            if etags.get(one.key, "") == one.etag:
+                known[one.key] = one
+    return known
+
+
+def write_batches(run: str, to_inspect: Sequence[ToInspect]) -> list[str]:
+    """Put the images that are to be inspected into batches; their keys."""
+    keys: list[str] = []
+    for start in range(0, len(to_inspect), inventory.BATCH_IMAGES):
+        key = f"{inventory.INSPECTION_FOLDER}{run}/{len(keys):04d}.jsonl"
+        batch = to_inspect[start : start + inventory.BATCH_IMAGES]
+        write_lines(key, (one.as_line() for one in batch))
+        keys.append(key)
+    return keys
+
+
+def read_batch(key: str) -> list[ToInspect]:
+    """The images of a batch. Raises NotFoundError when it was inspected before."""
+    return inventory.read_batch(objects.lines(key))
+
+
+def finish_batch(key: str, found: Iterable[Inspected]) -> None:
+    """Remember what the images of a batch are, then remove the batch."""
+    name = key.removeprefix(inventory.INSPECTION_FOLDER).replace("/", "-")
+    write_lines(inventory.INSPECTED_FOLDER + name, (one.as_line() for one in found))
+    objects.delete(key)
+
+
+def compact_inspected(known: Iterable[Inspected]) -> None:
+    """Put what is remembered into one file, and remove the others."""
+    files = [file.key for file in objects.listing(inventory.INSPECTED_FOLDER)]
+    others = [key for key in files if key != _ALL_INSPECTED]
+    if others:
+        # What could not be copied is tried again, so it is not remembered for longer.
+        write_lines(_ALL_INSPECTED, (one.as_line() for one in known if one.etag))
+        for key in others:
+            objects.delete(key)
+
+
+# --- What versions were made of -------------------------------------------------------------------
+
+
+def index(version: str) -> Iterator[SplitImage]:
+    """The images of a version. Raises NotFoundError."""
+    return manifests.read_index(objects.lines(VersionFiles(version).index))
+
+
+def left_out(version: str) -> Iterator[LeftOut]:
+    """The images that a version left out."""
+    try:
+        yield from inventory.read_left_out(objects.lines(VersionFiles(version).left_out))
+    except NotFoundError:
+        return
+
+
+def seen_by(version: str | None) -> Iterator[tuple[str, Seen]]:
+    """What every image was when the version was made, used or not, by key; nothing for None."""
+    if version is not None:
+        for image in index(version):
+            yield image.key, (image.etag, image.shown)
+        for one in left_out(version):
+            yield one.key, (one.etag, one.shown)
+
+
+def write_version(
+    version: str, split_images: Sequence[SplitImage], not_used: Iterable[LeftOut], created: str
+) -> None:
+    """Put a version's index and manifests into the bucket."""
+    files = VersionFiles(version)
+    bucket = objects.bucket()
+    for key, split in ((files.train_manifest, Split.TRAIN), (files.test_manifest, Split.TEST)):
+        write_lines(key, manifests.manifest_lines(bucket, split_images, split, created))
+    write_lines(files.left_out, (one.as_line() for one in not_used))
+    write_lines(files.index, manifests.index_lines(split_images))
+
+
+# --- The ledger of splits -------------------------------------------------------------------------
+
+
 def ledger() -> dict[str, Split]:
     """Which content trains and which tests; empty before the first training."""
     try:
-        return splits.read_ledger(objects.read(splits.LEDGER_KEY))
+        return splits.read_ledger(objects.lines(splits.LEDGER_KEY))
     except NotFoundError:
         return {}
 
 
-def extend_ledger(decided: dict[str, Split]) -> None:
+def write_ledger(decided: Mapping[str, Split]) -> None:
     """Write the ledger anew. Only the holder of the training lock does so."""
-    objects.write(splits.LEDGER_KEY, splits.write_ledger(decided), "application/jsonl")
-
-
-def write_version(images: list[SplitImage], version: str, created: str) -> None:
-    """Put a version's index and manifests into the bucket."""
-    files = VersionFiles(version)
-    bucket = objects.bucket()
-    objects.write(files.index, manifests.index(images), "application/jsonl")
-    for key, split in ((files.train_manifest, Split.TRAIN), (files.test_manifest, Split.TEST)):
-        manifest = manifests.manifest(bucket, images, split, created)
-        objects.write(key, manifest, "application/jsonl")
+    write_lines(splits.LEDGER_KEY, splits.ledger_lines(decided))

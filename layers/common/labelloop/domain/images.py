@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 MAX_BYTES = 15 * 1024 * 1024
+MIN_SIDE_PX = 64
+MAX_SIDE_PX = 4096
+MAX_ASPECT = 20
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 
@@ -47,6 +50,118 @@ def refusal(key: str, size_bytes: int) -> str | None:
     if size_bytes == 0:
         return "The file is empty."
     if size_bytes > MAX_BYTES:
-        size_mb = size_bytes / 1024 / 1024
-        return f"The file has {size_mb:.1f} MB; Rekognition takes images of up to 15 MB."
+        return _too_large(size_bytes)
     return None
+
+
+# --- What training takes --------------------------------------------------------------------------
+
+
+def dimensions(first_bytes: bytes) -> tuple[int, int] | None:
+    """Width and height in pixels of a PNG or JPEG file that begins so.
+
+    None where the beginning is too short to tell: a JPEG has its size behind its metadata. Raises
+    ValueError where the file is broken, or no such file.
+    """
+    if first_bytes.startswith(_PNG):
+        size_px = _png_size(first_bytes)
+    elif first_bytes.startswith(_JPEG):
+        size_px = _jpeg_size(first_bytes)
+    elif _PNG.startswith(first_bytes) or _JPEG.startswith(first_bytes):
+        return None
+    else:
+        raise ValueError("neither PNG nor JPEG")
+    if size_px is not None and 0 in size_px:
+        raise ValueError("it has no width or no height")
+    return size_px
+
+
+def _png_size(data: bytes) -> tuple[int, int] | None:
+    if len(data) < 24:
+        return None
+    if data[12:16] != b"IHDR":
+        raise ValueError("a PNG file without its header")
+    return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    position = _jpeg_frame(data)
+    if position is None or len(data) < position + 7:
+        return None
+    height = int.from_bytes(data[position + 3 : position + 5], "big")
+    return int.from_bytes(data[position + 5 : position + 7], "big"), height
+
+
+def _jpeg_frame(data: bytes) -> int | None:
+    """Where the frame header is, which has the size: the segments before it lead there."""
+    position = 2
+    # Decoders pass over what is between two segments, so this does.
+    while (position := data.find(b"\xff", position)) >= 0 and position + 1 < len(data):
+        marker = data[position + 1]
+        if marker == 0xFF:
+            position += 1
+            continue
+        position += 2
+        if marker in _JPEG_ALONE:
+            continue
+        if marker not in _JPEG_SEGMENTS:
+            raise ValueError(f"a JPEG file with the marker {marker:02X} before its size")
+        if len(data) < position + 2:
+            return None
+        length = int.from_bytes(data[position : position + 2], "big")
+        if length < (7 if marker in _JPEG_FRAMES else 2):
+            raise ValueError("a JPEG file with a segment that is too short")
+        if marker in _JPEG_FRAMES:
+            return position
+        position += length
+    return None
+
+
+_JPEG_ALONE = frozenset({0x00, 0x01, *range(0xD0, 0xD8)})
+"""Markers without a segment: stuffing, TEM and the restarts."""
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_SEGMENTS = _JPEG_FRAMES | {0xC4, 0xCC, 0xDB, 0xDC, 0xDD, *range(0xE0, 0xF0), 0xFE}
+"""What decoders take up to the frame header: https://www.w3.org/Graphics/JPEG/itu-t81.pdf, B.1."""
+
+
+def is_cut_off(content: bytes) -> bool:
+    """Whether the end of a file is missing whose ``dimensions`` can be read.
+
+    Only the whole content tells. There may be more behind an image's end, as phones put films
+    there; and within its metadata a thumbnail, with an end of its own.
+    """
+    if content.startswith(_PNG):
+        return content.find(b"IEND", 24) < 0
+    return content.find(b"\xff\xd9", _jpeg_frame(content)) < 0
+
+
+def refusal_for_training(
+    size_bytes: int, first_bytes: bytes, size_px: tuple[int, int] | None
+) -> str | None:
+    """Why the service would not train on an image of this size and beginning; None where it may.
+
+    ``size_px`` is None where no width and height can be found. What it says is a sentence.
+    """
+    if size_bytes == 0:
+        return "The file is empty."
+    if size_bytes > MAX_BYTES:
+        return _too_large(size_bytes)
+    if not has_image_signature(first_bytes):
+        return "The file is neither a PNG nor a JPEG image, whatever its name says."
+    if size_px is None:
+        return "The file is broken or cut off: its width and height cannot be read."
+    return _size_refusal(size_px)
+
+
+def _size_refusal(size_px: tuple[int, int]) -> str | None:
+    size = f"The image has {size_px[0]} x {size_px[1]} px; Rekognition trains on images"
+    if min(size_px) < MIN_SIDE_PX or max(size_px) > MAX_SIDE_PX:
+        return f"{size} of {MIN_SIDE_PX} to {MAX_SIDE_PX} px each way."
+    if max(size_px) > MAX_ASPECT * min(size_px):
+        return f"{size} that are up to {MAX_ASPECT} times as long as wide."
+    return None
+
+
+def _too_large(size_bytes: int) -> str:
+    size_mb = size_bytes / 1024 / 1024
+    return f"The file has {size_mb:.1f} MB; Rekognition takes images of up to 15 MB."

@@ -1,62 +1,46 @@
-"""Labelled images, and the manifests that Rekognition Custom Labels trains on.
+"""What a version is made of: its images, their manifests, and what has changed since the last one.
 
-Format: https://docs.aws.amazon.com/rekognition/latest/customlabels-dg/md-create-manifest-file-classification.html
+Formats: https://docs.aws.amazon.com/rekognition/latest/customlabels-dg/md-create-manifest-file.html
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
-from labelloop.domain.images import MAX_BYTES, has_image_suffix, is_folder_marker
+from labelloop.domain.annotations import Annotation, training_line
 from labelloop.domain.splits import Split
 from labelloop.errors import InconsistentError
 
 LABELLED_FOLDER = "images_labeled_by_folder/"
 TRAINING_FOLDER = "manifests/training/"
 MAX_KEY_BYTES = 1024
-MINIMUM_LABELS = 2
-"""With fewer there is nothing to tell apart, and the service refuses."""
 
 
-@dataclass(frozen=True, order=True)
-class LabelledImage:
-    """One image under ``images_labeled_by_folder/<label>/``, as a listing shows it."""
-
-    key: str
-    etag: str
-    size_bytes: int
-
-    @property
-    def label(self) -> str:
-        """The name of the first folder: folders inside it are the owner's own order."""
-        return self.key.removeprefix(LABELLED_FOLDER).split("/", 1)[0]
-
-
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, slots=True)
 class SplitImage:
-    """A labelled image and what it is used for: one line of a version's index."""
+    """An image that a version trains or is tested on: one line of the version's index."""
 
     key: str
     etag: str
-    label: str
     content: str
     split: Split
+    annotation: Annotation
+    shown: str = ""
+    """The fingerprint of all that the image shows, labels included that were not trained."""
 
 
-def labelled_images(listing: Iterable[tuple[str, str, int]]) -> list[LabelledImage]:
-    """The labelled images among listed objects, given as (key, etag, bytes), sorted by key.
+def folder_label(key: str) -> str | None:
+    """The label of an image under ``images_labeled_by_folder/``; None where the key is elsewhere.
 
-    Folder markers, files that are no images, and files beside the label folders are passed over.
+    It is the name of the first folder: folders inside it are the owner's own order.
     """
-    return sorted(
-        LabelledImage(key, etag, size_bytes)
-        for key, etag, size_bytes in listing
-        if not is_folder_marker(key)
-        and has_image_suffix(key)
-        and 0 < size_bytes <= MAX_BYTES
-        and "/" in key.removeprefix(LABELLED_FOLDER)
-    )
+    if not key.startswith(LABELLED_FOLDER):
+        return None
+    label, slash, _ = key.removeprefix(LABELLED_FOLDER).partition("/")
+    return label if slash else None
 
 
 def labelled_key(label: str, detection: str, source_key: str) -> str:
@@ -71,10 +55,58 @@ def labelled_key(label: str, detection: str, source_key: str) -> str:
     return folder + name
 
 
-def count_new(images: Iterable[LabelledImage], trained: Iterable[SplitImage]) -> int:
-    """How many images the trained index does not hold, by key and ETag."""
-    known = {(image.key, image.etag) for image in trained}
-    return sum((image.key, image.etag) not in known for image in images)
+# --- What is new ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How the labelled images differ from those that the last version was made of.
+
+    An image that was moved or renamed, as to another label, counts once.
+    """
+
+    added: int = 0
+    replaced: int = 0
+    removed: int = 0
+    moved: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many images changed."""
+        return self.added + self.replaced + self.removed + self.moved
+
+
+Seen = tuple[str, str]
+"""What an image was when it was looked at: its ETag, and the fingerprint of its annotation."""
+
+
+def changes(now: Mapping[str, Seen], before: Iterable[tuple[str, Seen]]) -> Changes:
+    """What became of the images that were seen before, both by key."""
+    replaced = 0
+    removed: Counter[str] = Counter()
+    still_there = set()
+    for key, (etag, annotation) in before:
+        current = now.get(key)
+        if current is None:
+            removed[etag] += 1
+            continue
+        still_there.add(key)
+        replaced += current != (etag, annotation)
+    added = Counter(etag for key, (etag, _) in now.items() if key not in still_there)
+    moved = (added & removed).total()
+    return Changes(added.total() - moved, replaced, removed.total() - moved, moved)
+
+
+@lru_cache(maxsize=4096)
+def fingerprint(annotation: Annotation | None) -> str:
+    """A short name for what an image shows; the empty one where nothing is known of it."""
+    if annotation is None:
+        return ""
+    text = json.dumps(annotation.as_json(), ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+# --- A version and its files ----------------------------------------------------------------------
 
 
 def data_hash(images: Iterable[SplitImage]) -> str:
@@ -82,71 +114,21 @@ def data_hash(images: Iterable[SplitImage]) -> str:
 
     The same images with the same labels in the same splits make the same one.
     """
-    text = "\n".join(
-        f"{image.label}\t{image.content}\t{image.split}"
-        for image in sorted(images, key=_by_content)
+    digest = hashlib.sha256()
+    lines = sorted(
+        f"{image.content}\t{fingerprint(image.annotation)}\t{image.split}" for image in images
     )
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    for line in lines:
+        digest.update(f"{line}\n".encode())
+    return digest.hexdigest()[:16]
 
 
-def _by_content(image: SplitImage) -> tuple[str, str, str]:
-    return image.content, image.label, image.key
+def version_name(number: int, data: str, attempt: int = 1) -> str:
+    """The name of the version of this number on this data: ``v12-0a1b2c3d``.
 
-
-def manifest(bucket: str, images: Iterable[SplitImage], split: Split, created: str) -> bytes:
-    """The manifest of one split: a line for each image, in the order of the keys.
-
-    ``created`` is a UTC time in ISO 8601 without zone, as the service's examples have it.
+    A further attempt on the same data says so: ``v13-0a1b2c3d-2``.
     """
-    lines = [_line(bucket, image, created) for image in sorted(images) if image.split is split]
-    return "".join(f"{line}\n" for line in lines).encode()
-
-
-def _line(bucket: str, image: SplitImage, created: str) -> str:
-    return json.dumps(
-        {
-            "source-ref": f"s3://{bucket}/{image.key}",
-            "label": 1,
-            "label-metadata": {
-                "confidence": 1.0,
-                "class-name": image.label,
-                "human-annotated": "yes",
-                "creation-date": created,
-                "type": "groundtruth/image-classification",
-            },
-        },
-        ensure_ascii=False,
-    )
-
-
-def index(images: Iterable[SplitImage]) -> bytes:
-    """The index of a version: which objects it was made of. ``read_index`` reads it."""
-    lines = (
-        json.dumps(
-            {
-                "key": image.key,
-                "etag": image.etag,
-                "label": image.label,
-                "content": image.content,
-                "split": image.split,
-            },
-            ensure_ascii=False,
-        )
-        for image in sorted(images)
-    )
-    return "".join(f"{line}\n" for line in lines).encode()
-
-
-def read_index(body: bytes) -> list[SplitImage]:
-    """The images in an index. Raises InconsistentError when it is not one."""
-    try:
-        entries: list[Mapping[str, str]] = [json.loads(line) for line in body.splitlines()]
-        return [
-            SplitImage(e["key"], e["etag"], e["label"], e["content"], Split(e["split"]))
-            for e in entries
-        ]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InconsistentError(f"The index of a version cannot be read: {error}") from error
+    return f"v{number}-{data[:8]}" + (f"-{attempt}" if attempt > 1 else "")
 
 
 @dataclass(frozen=True)
@@ -167,8 +149,18 @@ class VersionFiles:
 
     @property
     def index(self) -> str:
-        """Every image with its ETag, content and split."""
+        """Every image with its ETag, content, split and annotation."""
         return f"{TRAINING_FOLDER}{self.version}/index.jsonl"
+
+    @property
+    def left_out(self) -> str:
+        """Every image that was not used, and why."""
+        return f"{TRAINING_FOLDER}{self.version}/left_out.jsonl"
+
+    @property
+    def data_report(self) -> str:
+        """What the version was made of, in numbers and examples."""
+        return f"{TRAINING_FOLDER}{self.version}/data.json"
 
     @property
     def evaluation_folder(self) -> str:
@@ -181,6 +173,48 @@ class VersionFiles:
         return f"{self.evaluation_folder}/report.json"
 
 
-def version_name(number: int, data: str) -> str:
-    """The name of the version of this number on this data: ``v12-0a1b2c3d``."""
-    return f"v{number}-{data[:8]}"
+def manifest_lines(
+    bucket: str, images: Iterable[SplitImage], split: Split, created: str
+) -> Iterator[str]:
+    """The manifest of one split: a line for each of its images, in their order.
+
+    ``created`` is a UTC time in ISO 8601 without zone, as the service's examples have it.
+    """
+    for image in images:
+        if image.split is split:
+            yield training_line(f"s3://{bucket}/{image.key}", image.annotation, created)
+
+
+def index_lines(images: Iterable[SplitImage]) -> Iterator[str]:
+    """The index of a version: which objects it was made of. ``read_index`` reads it."""
+    for image in images:
+        yield json.dumps(
+            {
+                "key": image.key,
+                "etag": image.etag,
+                "content": image.content,
+                "split": image.split,
+                "shown": image.shown,
+                **image.annotation.as_json(),
+            },
+            ensure_ascii=False,
+        )
+
+
+def read_index(lines: Iterable[bytes]) -> Iterator[SplitImage]:
+    """The images in an index's lines. Raises InconsistentError when they are not one's."""
+    for number, line in enumerate(lines, start=1):
+        try:
+            entry = json.loads(line)
+            yield SplitImage(
+                entry["key"],
+                entry["etag"],
+                entry["content"],
+                Split(entry["split"]),
+                Annotation.from_json(entry),
+                entry.get("shown", ""),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise InconsistentError(
+                f"Line {number} of a version's index cannot be read: {error!r}"
+            ) from error

@@ -72,9 +72,16 @@ def _training_started(facts: Facts) -> Message:
             f"It learns from {_images(facts['train_images'])} and is tested on "
             f"{_images(facts['test_images'])}. Training usually takes between half an hour and a "
             "few hours. Until it is done and proven, nothing changes in detection.",
+            *_what_was_left_out(facts),
         ],
         facts,
     )
+
+
+def _what_was_left_out(facts: Facts) -> list[str]:
+    if not facts.get("left_out"):
+        return []
+    return ["Not everything can be trained on:\n" + _bullets(facts["left_out"])]
 
 
 def _model_deployed(facts: Facts) -> Message:
@@ -106,8 +113,10 @@ def _model_rejected(facts: Facts) -> Message:
         [
             f"Version {facts['version']} was trained and will not be deployed. {stays}",
             "Why:\n" + _bullets(facts["reasons"]),
-            f"More labelled images usually help most. The report is in the bucket at "
-            f"{facts['report']}. It is not trained again on the same images.",
+            "More labelled images usually help most. What it confuses, and labels that may be "
+            f"wrong: labelloop report {facts['version']}",
+            f"It is not trained again on the same images. To put it into service all the same: "
+            f"labelloop deploy {facts['version']}",
         ],
         facts,
     )
@@ -115,9 +124,9 @@ def _model_rejected(facts: Facts) -> Message:
 
 def _untrainable(facts: Facts) -> Message:
     return _message(
-        "There are not enough labelled images to train on",
+        "New labelled images cannot be trained on yet",
         [
-            "New labelled images have come in, but no model can be trained on them yet.",
+            "New labelled images have come in, but no model can be trained on them as they are.",
             cause_in_words(facts),
             "Nothing was lost; the next look comes by schedule.",
         ],
@@ -132,7 +141,7 @@ def _training_failed(facts: Facts) -> Message:
         f"Training of {facts.get('version') or 'a model'} has failed",
         [
             f"The training did not finish. {stays}",
-            f"What happened: {cause_in_words(facts)}",
+            f"What happened:\n{cause_in_words(facts)}",
             "If Rekognition refused the images, they are not trained on before new ones come. "
             "Anything else is tried again at the next look by schedule, or with: labelloop train",
         ],
@@ -143,12 +152,28 @@ def _training_failed(facts: Facts) -> Message:
 def _deployment_failed(facts: Facts) -> Message:
     serving = facts.get("serving")
     stays = f"{serving} still serves." if serving else "No model is in service."
+    if serving and facts.get("in_place"):
+        stays = f"{serving} had been stopped to make room for it, and is being started again."
     return _message(
         f"Model {facts['version']} could not be put into service",
         [
             f"Version {facts['version']} could not be put into service. {stays}",
             f"What happened: {cause_in_words(facts)}",
-            f"When the cause is mended: labelloop start {facts['version']}",
+            f"When the cause is mended: labelloop deploy {facts['version']}",
+        ],
+        facts,
+    )
+
+
+def _nothing_serves(facts: Facts) -> Message:
+    serving = facts.get("serving") or "the model that served"
+    return _message(
+        f"No model serves: please start {serving}",
+        [
+            f"To make room for {facts['version']}, {serving} had been stopped. Then "
+            f"{facts['version']} could not be put into service, and starting {serving} again did "
+            "not work, or not wholly. Images that come in are kept.",
+            "To start it, and send images that waited round again: labelloop start",
         ],
         facts,
     )
@@ -177,10 +202,32 @@ def _after_switch_failed(facts: Facts) -> Message:
             f"Version {facts['version']} serves. What comes after the switch did not work.{check}",
             f"What happened: {cause_in_words(facts)}",
             f"Images that waited for a model are sent round again by: "
-            f"labelloop start {facts['version']}",
+            f"labelloop deploy {facts['version']}",
         ],
         facts,
     )
+
+
+def _run_unfinished(facts: Facts) -> Message:
+    serving, stopped = facts.get("serving"), facts["stopped"]
+    state = "No model is in service yet."
+    if serving and facts["serves"]:
+        state = f"{serving} serves."
+    elif serving:
+        state = f"{serving} is the deployed version, but does not run. To start it: labelloop start"
+    left = f" Stopped now, since it served nobody: {', '.join(stopped)}." if stopped else ""
+    paragraphs = [
+        "A run of the workflow model_training was ended from outside, or ran out of time. "
+        f"{state}{left}",
+        "Images that it had not trained on are trained on by a later run.",
+    ]
+    if facts["proven"]:
+        paragraphs.append(
+            f"Version {facts['proven']} was trained and found good, but does not serve. To put it "
+            f"into service: labelloop deploy {facts['proven']}"
+        )
+    paragraphs.append(f"Its steps can be seen in the Step Functions console: {facts['execution']}")
+    return _message("A training or deployment ended before it was finished", paragraphs, facts)
 
 
 def _workflow_failed(facts: Facts) -> Message:
@@ -235,8 +282,10 @@ OPERATOR_MESSAGES: Mapping[str, Callable[[Facts], Message]] = {
     "untrainable": _untrainable,
     "training_failed": _training_failed,
     "deployment_failed": _deployment_failed,
+    "nothing_serves": _nothing_serves,
     "model_left_running": _model_left_running,
     "after_switch_failed": _after_switch_failed,
+    "run_unfinished": _run_unfinished,
     "workflow_failed": _workflow_failed,
     "images_waiting": _images_waiting,
     "answer_problem": _answer_problem,

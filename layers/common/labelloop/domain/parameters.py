@@ -219,7 +219,7 @@ CATALOGUE: tuple[Parameter, ...] = (
         "10",
         _whole_numbers(3, 100),
         "a whole number from 3 to 100",
-        "Not in effect yet: how many versions are kept.",
+        "How many versions are kept in the service. The deployed and the previous one always are.",
     ),
     _of(
         "Daily-Review-Budget",
@@ -252,6 +252,7 @@ class OperatorSettings:
     minimum_improvement: Decimal
     notifications: Literal["all", "low-confidence", "off"]
     train_on_sampled_answers: bool
+    maximum_model_versions: int
 
 
 def parse(values: Mapping[str, str]) -> OperatorSettings:
@@ -283,4 +284,5 @@ def parse(values: Mapping[str, str]) -> OperatorSettings:
         minimum_improvement=Decimal(value("Minimum-Improvement")),
         notifications=value("Detection-Notifications"),  # type: ignore[arg-type]  # likewise
         train_on_sampled_answers=value("Train-On-Sampled-Answers") == "true",
+        maximum_model_versions=int(value("Maximum-Model-Versions")),
     )

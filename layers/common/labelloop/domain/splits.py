@@ -6,8 +6,8 @@ image is known by what it holds, not by its name, and the decisions outlive the 
 
 import hashlib
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from enum import StrEnum
 
 from labelloop.errors import InconsistentError
@@ -33,31 +33,52 @@ def content_id(first_bytes: bytes, size_bytes: int) -> str:
 
 
 def assign(
-    labelled: Iterable[tuple[str, str]], decided: Mapping[str, Split], test_percentage: int
+    labelled: Iterable[tuple[Collection[str], str]],
+    decided: Mapping[str, Split],
+    test_percentage: int,
 ) -> dict[str, Split]:
     """The splits of the contents that have none yet.
 
-    ``labelled`` has (label, content) for every image there is, old and new; ``decided`` has the
+    ``labelled`` has (labels, content) for every image there is, old and new; ``decided`` has the
     ledger. In each label the test images approach their percentage, with one at least as soon as
     the label has three, never all of them, and never over the service's limit. Which of the new
     contents those are is decided by their hashes: the same for any order of the images.
     """
     contents_by_label: defaultdict[str, set[str]] = defaultdict(set)
-    for label, content in labelled:
-        contents_by_label[label].add(content)
-    fresh: dict[str, Split] = {}
-    for label in sorted(contents_by_label):
+    labels_by_fresh: defaultdict[str, set[str]] = defaultdict(set)
+    for labels, content in labelled:
+        for label in labels:
+            contents_by_label[label].add(content)
+        if content not in decided:
+            labels_by_fresh[content].update(labels)
+    tests = {
+        label: sum(decided.get(content) is Split.TEST for content in contents)
+        for label, contents in contents_by_label.items()
+    }
+    most = {label: _most_tests(len(contents)) for label, contents in contents_by_label.items()}
+    chosen: set[str] = set()
+    passed_over: set[str] = set()
+    # The rarest label chooses first: others find test images more easily.
+    for label in sorted(contents_by_label, key=lambda name: (len(contents_by_label[name]), name)):
         contents = contents_by_label[label]
-        known = {**decided, **fresh}
-        undecided = sorted(content for content in contents if content not in known)
-        tests = sum(known.get(content) is Split.TEST for content in contents)
-        missing = _wanted_tests(len(contents), test_percentage) - tests
-        # A label of which nothing trains yet keeps one image for training.
-        trains = len(contents) - len(undecided) - tests
-        most = len(undecided) - (0 if trains else 1)
-        for position, content in enumerate(undecided):
-            fresh[content] = Split.TEST if position < min(missing, most) else Split.TRAIN
-    return fresh
+        wanted = _wanted_tests(len(contents), test_percentage)
+        undecided = sorted(
+            (one for one in contents if one in labels_by_fresh and one not in chosen),
+            key=lambda content: (content in passed_over, content),
+        )
+        for content in undecided:
+            # What a rarer label left for training tests only for a label without any other.
+            if tests[label] >= (min(wanted, 1) if content in passed_over else wanted):
+                break
+            labels = labels_by_fresh[content]
+            if all(tests[other] < most[other] for other in labels):
+                chosen.add(content)
+                for other in labels:
+                    tests[other] += 1
+        passed_over.update(undecided)
+    return {
+        content: Split.TEST if content in chosen else Split.TRAIN for content in labels_by_fresh
+    }
 
 
 def _wanted_tests(images: int, test_percentage: int) -> int:
@@ -66,10 +87,36 @@ def _wanted_tests(images: int, test_percentage: int) -> int:
     return min(MAX_TEST_IMAGES_PER_LABEL, max(1, round(images * test_percentage / 100)))
 
 
-def read_ledger(body: bytes) -> dict[str, Split]:
-    """The decisions in a ledger file. Raises InconsistentError when a line is no decision."""
+def _most_tests(images: int) -> int:
+    """One image stays to train on, where there are enough of them to train at all."""
+    return min(MAX_TEST_IMAGES_PER_LABEL, images - 1) if images >= 3 else images
+
+
+def over_the_limit(tests: Iterable[tuple[Collection[str], str]]) -> set[str]:
+    """The test contents that do not fit in any more: a label of theirs has its most already.
+
+    ``tests`` has (labels, content) for every image that tests: a content that lies there twice
+    counts twice. Splits never change, so images that move to another label, and further copies,
+    can bring it too many. The same ones stay out for any order of the images.
+    """
+    images_by_content: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for labels, content in tests:
+        images_by_content[content].update(labels)
+    counts: Counter[str] = Counter()
+    surplus = set()
+    for content in sorted(images_by_content):
+        images = images_by_content[content]
+        if any(counts[label] + images[label] > MAX_TEST_IMAGES_PER_LABEL for label in images):
+            surplus.add(content)
+        else:
+            counts.update(images)
+    return surplus
+
+
+def read_ledger(lines: Iterable[bytes]) -> dict[str, Split]:
+    """The decisions in a ledger's lines. Raises InconsistentError when one is no decision."""
     decided: dict[str, Split] = {}
-    for number, line in enumerate(body.splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         try:
             entry = json.loads(line)
             decided[entry["content"]] = Split(entry["split"])
@@ -81,9 +128,7 @@ def read_ledger(body: bytes) -> dict[str, Split]:
     return decided
 
 
-def write_ledger(decided: Mapping[str, Split]) -> bytes:
-    """The ledger file with these decisions."""
-    lines = (
-        json.dumps({"content": content, "split": decided[content]}) for content in sorted(decided)
-    )
-    return "".join(f"{line}\n" for line in lines).encode()
+def ledger_lines(decided: Mapping[str, Split]) -> Iterator[str]:
+    """The ledger file with these decisions, line by line."""
+    for content in sorted(decided):
+        yield json.dumps({"content": content, "split": decided[content]})

@@ -1,0 +1,213 @@
+"""The reports that trainings leave in the bucket, `evaluation/<version>/report.json`, as values.
+
+EvaluateModel writes them; fields that this release does not know are passed over.
+"""
+
+import json
+from typing import Any, Literal
+
+from botocore.exceptions import ClientError
+from pydantic import BaseModel, Field, ValidationError
+
+from cli import models
+from cli.failures import CommandError, code_of
+from cli.stack import Stack
+from labelloop.domain.manifests import VersionFiles
+
+
+class LabelFigures(BaseModel):
+    """How well one label does on its test images."""
+
+    label: str
+    test_images: int
+    f1: float
+    precision: float
+    recall: float
+    assumed_threshold: float
+
+    def figure(self, metric: str) -> float:
+        """The figure of this name."""
+        return {"f1": self.f1, "precision": self.precision, "recall": self.recall}[metric]
+
+
+class Confused(BaseModel):
+    """How many test images of a label were taken for which."""
+
+    truth: str
+    predicted: str | None
+    images: int
+
+
+class Comparison(BaseModel):
+    """Candidate and champion on the test images that both know."""
+
+    shared_images: int
+    candidate_score: float
+    champion_score: float
+    candidate_better: int
+    champion_better: int
+    p_worse: float
+
+
+class Suspected(BaseModel):
+    """A test image whose label is probably wrong."""
+
+    key: str
+    labels: list[str]
+    predicted: list[str]
+    confidence_pct: float
+
+
+class Change(BaseModel):
+    """Images since the version before."""
+
+    added: int = 0
+    replaced: int = 0
+    removed: int = 0
+    moved: int = 0
+
+
+class LeftOutImage(BaseModel):
+    """An image that was not used, and why."""
+
+    key: str
+    reason: str
+
+
+class LeftOut(BaseModel):
+    """The images that were not used."""
+
+    images: int = 0
+    by_reason: dict[str, int] = Field(default_factory=dict)
+    examples: list[LeftOutImage] = Field(default_factory=list)
+
+
+class LabelLeftOut(BaseModel):
+    """A label that could not be trained."""
+
+    label: str
+    images: int
+    reason: str
+
+
+class BadLine(BaseModel):
+    """A line of an imported manifest that could not be used."""
+
+    file: str
+    line: int
+    reason: str
+
+
+class BadLines(BaseModel):
+    """All of them."""
+
+    count: int = 0
+    of: int = 0
+    examples: list[BadLine] = Field(default_factory=list)
+
+
+class Data(BaseModel):
+    """What the version was made of."""
+
+    images: int
+    train_images: int
+    test_images: int
+    changes: Change = Field(default_factory=Change)
+    left_out: LeftOut = Field(default_factory=LeftOut)
+    labels_left_out: list[LabelLeftOut] = Field(default_factory=list)
+    bad_lines: BadLines = Field(default_factory=BadLines)
+
+
+class Entries(BaseModel):
+    """What the service took of a manifest."""
+
+    sent: int
+    stored: int
+    errors: list[str] = Field(default_factory=list)
+
+
+class Report(BaseModel):
+    """The verdict on a version and what it rests on."""
+
+    version: str
+    promote: bool
+    reasons: list[str]
+    metric: Literal["f1", "precision", "recall"] = "f1"
+    minimum: float | None = None
+    f1: float
+    precision: float
+    recall: float
+    train_images: int
+    test_images: int
+    labels: list[LabelFigures]
+    confusion: list[Confused] = Field(default_factory=list)
+    champion: str | None = None
+    comparison: Comparison | None = None
+    suspected_label_errors: list[Suspected] = Field(default_factory=list)
+    data: Data | None = None
+    entries: dict[str, Entries | None] = Field(default_factory=dict)
+
+    def worst_labels(self) -> list[LabelFigures]:
+        """The labels, those with the lowest figures first."""
+        return sorted(self.labels, key=lambda label: (label.figure(self.metric), label.label))
+
+    def mistakes(self) -> list[Confused]:
+        """Which labels were taken for which others, the most frequent first."""
+        wrong = [pair for pair in self.confusion if pair.predicted != pair.truth]
+        return sorted(wrong, key=lambda pair: (-pair.images, pair.truth, pair.predicted or ""))
+
+    def dropped(self) -> dict[str, Entries]:
+        """The datasets of which the service did not take every entry, or complained."""
+        return {
+            name: entries
+            for name, entries in self.entries.items()
+            if entries and (entries.stored != entries.sent or entries.errors)
+        }
+
+
+def read(stack: Stack, version: str | None) -> tuple[Report, dict[str, Any]]:
+    """The report of the version, or of the newest that has one: as values, and as it was written.
+
+    Raises CommandError where there is none, with the reason that the version's record gives.
+    """
+    name = _with_report(stack, version)
+    key = VersionFiles(name).report
+    try:
+        answer = stack.client("s3").get_object(Bucket=stack.output("BucketName"), Key=key)
+    except ClientError as error:
+        if code_of(error) == "NoSuchKey":
+            raise CommandError(
+                f"The report of {name} is not in the bucket any more: {key} was deleted."
+            ) from error
+        raise
+    try:
+        written: dict[str, Any] = json.loads(answer["Body"].read())
+        return Report.model_validate(written), written
+    except (ValueError, ValidationError) as error:
+        raise CommandError(
+            f"{key} is no report that this release of Label Loop can read. Look at the file "
+            "itself, or use the command of the release that wrote it."
+        ) from error
+
+
+def _with_report(stack: Stack, name: str | None) -> str:
+    records = models.records(stack)
+    if name is None:
+        newest = next((record for record in records if "promote" in record), None)
+        if newest is not None:
+            return str(newest["name"])
+        raise CommandError(_none_yet(records[0]) if records else "No version was trained yet.")
+    record = next((record for record in records if record["name"] == name), None)
+    if record is None:
+        known = ", ".join(str(record["name"]) for record in records[:5]) or "none yet"
+        raise CommandError(f"There is no version {name}. The newest: {known}.")
+    if "promote" not in record:
+        raise CommandError(_none_yet(record))
+    return name
+
+
+def _none_yet(record: dict[str, Any]) -> str:
+    name = record["name"]
+    if record.get("failure"):
+        return f"Version {name} has no report, because it failed: {record['failure']}"
+    return f"Version {name} has no report yet: it is being trained. See: labelloop status"

@@ -1,0 +1,412 @@
+"""Images from a folder on this machine, each into the folder of its label in the bucket.
+
+What is in the bucket already is known by its content, so that the same import can be run again: to
+go on after an interruption, or with the images that came since.
+"""
+
+import hashlib
+import itertools
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cli.failures import CommandError, code_of
+from cli.parallel import bar, concerns_all, in_parallel
+from cli.stack import Stack
+from labelloop.domain import images, labels
+from labelloop.domain.manifests import LABELLED_FOLDER, MAX_KEY_BYTES
+from labelloop.errors import InvalidRequestError
+
+BATCH_FILES = 500
+"""So many are looked at, then uploaded: names are given one after the other."""
+_PASSED_OVER = {"Thumbs.db", "desktop.ini", "__MACOSX", "@eaDir", "System Volume Information"}
+"""What other programs leave in folders of images, beside hidden files."""
+_SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation"}
+"""Folders that many published data sets have around the folders of their labels."""
+_HOPELESS = {401, 403, 404}
+"""Who may not write to the bucket, or has none, need not try with every file."""
+_PART_SIZES_BYTES = (5 * 1024 * 1024, 8 * 1024 * 1024)
+"""In which the SDKs and the AWS command line upload larger files."""
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """A file that may become an image of a label."""
+
+    path: Path
+    name: str
+    """The path within the imported folder."""
+    label: str | None
+    """None where the file is in no label's folder."""
+    rest: str = ""
+    """The path within the label's folder."""
+
+
+@dataclass
+class FolderImport:
+    """What became of a folder's files."""
+
+    dry_run: bool
+    taken: Counter[str] = field(default_factory=Counter)
+    """Images by label."""
+    already_there: Counter[str] = field(default_factory=Counter)
+    copies: list[dict[str, str]] = field(default_factory=list)
+    """Files that hold the same picture as another file of their label."""
+    under_several_labels: list[dict[str, str]] = field(default_factory=list)
+    left_out: list[dict[str, str]] = field(default_factory=list)
+    failed: list[dict[str, str]] = field(default_factory=list)
+
+    def note_failure(self, name: str, reason: str) -> None:
+        """Name a file, or a folder, with which another attempt may succeed."""
+        self.failed.append({"file": name, "reason": reason})
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "dry_run": self.dry_run,
+            "taken": self.taken.total(),
+            "already_there": self.already_there.total(),
+            "labels": {
+                label: {"taken": self.taken[label], "already_there": self.already_there[label]}
+                for label in sorted(self.taken | self.already_there)
+            },
+            "copies": self.copies,
+            "under_several_labels": self.under_several_labels,
+            "left_out": self.left_out,
+            "failed": self.failed,
+        }
+
+
+def run(stack: Stack, folder: Path, label: str | None, *, dry_run: bool) -> FolderImport:
+    """Take the images of a folder in. Raises CommandError where there is nothing to take."""
+    outcome = FolderImport(dry_run)
+    found = _files_of_labels(folder, label, outcome)
+    destination = _Destination(stack)
+    with bar(len(found), "Importing images") as move_on:
+        for batch in _batches(found):
+            planned = []
+            with in_parallel(_examine, batch) as examinations:
+                for file, examined in examinations:
+                    upload = destination.plan(file, examined, outcome)
+                    if upload is None or dry_run:
+                        move_on(1)
+                    else:
+                        planned.append(upload)
+            with in_parallel(destination.upload, planned) as uploads:
+                for upload, failure in uploads:
+                    if failure:
+                        outcome.taken[upload.label] -= 1
+                        outcome.note_failure(upload.name, failure)
+                    move_on(1)
+    return outcome
+
+
+def _batches(found: Iterable[LocalFile]) -> Iterator[list[LocalFile]]:
+    remaining = iter(found)
+    while batch := list(itertools.islice(remaining, BATCH_FILES)):
+        yield batch
+
+
+# --- The files ------------------------------------------------------------------------------------
+
+
+def _files_of_labels(folder: Path, label: str | None, outcome: FolderImport) -> list[LocalFile]:
+    if label is not None:
+        label = _composed(label)
+        try:
+            labels.check(label)
+        except InvalidRequestError as error:
+            raise CommandError(f"{label!r} cannot be a label. {error}") from error
+    try:
+        paths = list(_walk(folder, folder, frozenset(), outcome))
+    except OSError as error:
+        raise CommandError(f"{folder} cannot be read: {error.strerror}.") from error
+    found = [_labelled(folder, path, label) for path in paths]
+    if not found and not outcome.failed:
+        raise CommandError(f"There are no files in {folder}.")
+    inner = {file.label for file in found if file.label is not None}
+    if found and not inner:
+        raise CommandError(
+            f"{folder} has no folder for each label. If all of its images show the same, say what: "
+            f"labelloop import {folder} --label NAME"
+        )
+    if label is None and inner and all(name.lower() in _SPLITS for name in inner):
+        raise CommandError(
+            f"The folders in {folder} ({', '.join(sorted(inner))}) are named as the parts of a "
+            f"data set, not as labels. Import each of them: labelloop import "
+            f"{folder / min(inner)}. What trains and what tests is decided by Label Loop."
+        )
+    return found
+
+
+def _walk(
+    folder: Path, root: Path, above: frozenset[tuple[int, int]], outcome: FolderImport
+) -> Iterator[Path]:
+    """The files in a folder and its folders, in the order of their names.
+
+    Links are followed, but not into a folder that leads to them. Hidden files are passed over.
+    What cannot be read is noted, but for the folder itself: that raises OSError.
+    """
+    status = folder.stat()
+    itself = (status.st_dev, status.st_ino)
+    if itself in above:
+        return
+    with os.scandir(folder) as entries:
+        ordered = sorted(entries, key=lambda entry: entry.name)
+    for entry in ordered:
+        if entry.name.startswith(".") or entry.name in _PASSED_OVER:
+            continue
+        path = Path(entry.path)
+        try:
+            if entry.is_dir():
+                yield from _walk(path, root, above | {itself}, outcome)
+            elif entry.is_file():
+                yield path
+        except OSError as error:
+            outcome.note_failure(_printable(str(path.relative_to(root))), _unreadable(error))
+
+
+def _labelled(folder: Path, path: Path, label: str | None) -> LocalFile:
+    inside = path.relative_to(folder)
+    if label is not None:
+        return LocalFile(path, str(inside), label, inside.as_posix())
+    if len(inside.parts) == 1:
+        return LocalFile(path, str(inside), None)
+    rest = PurePath(*inside.parts[1:]).as_posix()
+    return LocalFile(path, str(inside), _composed(inside.parts[0]), rest)
+
+
+def _composed(label: str) -> str:
+    """The label with ä as one character: Macs have it as two in the names of their files."""
+    return unicodedata.normalize("NFC", label)
+
+
+def _unreadable(error: OSError) -> str:
+    return f"It cannot be read: {error.strerror}."
+
+
+# --- One file -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Examined:
+    """What reading a file told."""
+
+    refusal: str | None = None
+    """Why the service would not take it."""
+    failure: str | None = None
+    """Why it could not be read."""
+    digest: str = ""
+    """The MD5, which is the ETag of an object that was put at once with S3's own encryption."""
+    part_etags: frozenset[str] = frozenset()
+    """The ETags that it has where it was uploaded in parts."""
+
+
+def _examine(file: LocalFile) -> _Examined:
+    refusal = _refusal_of_place(file)
+    if refusal:
+        return _Examined(refusal)
+    try:
+        refusal = images.refusal(file.name, file.path.stat().st_size)
+        if refusal:
+            return _Examined(refusal)
+        content = file.path.read_bytes()
+    except OSError as error:
+        return _Examined(failure=_unreadable(error))
+    refusal = _refusal_of_content(content)
+    if refusal:
+        return _Examined(refusal)
+    return _Examined(digest=_md5(content).hexdigest(), part_etags=_part_etags(content))
+
+
+def _refusal_of_place(file: LocalFile) -> str | None:
+    if file.label is None:
+        return "The file is in no label's folder."
+    try:
+        labels.check(file.label)
+        file.rest.encode()
+    except InvalidRequestError as error:
+        return f"Its folder cannot be a label. {error}"
+    except UnicodeEncodeError:
+        return "The file's name is not UTF-8."
+    return None
+
+
+def _refusal_of_content(content: bytes) -> str | None:
+    try:
+        size_px = images.dimensions(content)
+    except ValueError:
+        size_px = None
+    refusal = images.refusal_for_training(len(content), content, size_px)
+    if refusal is None and images.is_cut_off(content):
+        return "The file is cut off: its end is missing."
+    return refusal
+
+
+def _md5(content: bytes) -> Any:
+    return hashlib.md5(content, usedforsecurity=False)
+
+
+def _part_etags(content: bytes) -> frozenset[str]:
+    found = set()
+    for size in _PART_SIZES_BYTES:
+        if len(content) >= size:
+            starts = range(0, len(content), size)
+            digests = b"".join(_md5(content[start : start + size]).digest() for start in starts)
+            found.add(f"{_md5(digests).hexdigest()}-{len(starts)}")
+    return frozenset(found)
+
+
+# --- The bucket -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Upload:
+    """A file that is to become an object."""
+
+    path: Path
+    name: str
+    label: str
+    rest: str
+    key: str
+    digest: str
+
+
+@dataclass
+class _LabelFolder:
+    """What a label's folder in the bucket holds, and what this import put there."""
+
+    etags: set[str] = field(default_factory=set)
+    keys: set[str] = field(default_factory=set)
+    added: dict[str, str] = field(default_factory=dict)
+    """The names of the files by their content."""
+
+
+class _Destination:
+    """The folders of the labels in the stack's bucket."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._s3 = stack.client("s3")
+        self._bucket = stack.output("BucketName")
+        self._folders: dict[str, _LabelFolder] = {}
+        self._labels: dict[str, LocalFile] = {}
+
+    def plan(self, file: LocalFile, examined: _Examined, outcome: FolderImport) -> _Upload | None:
+        """Where the file goes, after it was counted; None where it goes nowhere."""
+        name = _printable(file.name)
+        if examined.failure:
+            outcome.note_failure(name, examined.failure)
+            return None
+        if examined.refusal or file.label is None:
+            outcome.left_out.append({"file": name, "reason": examined.refusal or ""})
+            return None
+        folder = self._folder(file.label)
+        first = self._labels.setdefault(examined.digest, file)
+        if first.label != file.label:
+            again = {"file": name, "same_as": _printable(first.name)}
+            outcome.under_several_labels.append(again)
+        if examined.digest in folder.added:
+            outcome.copies.append({"file": name, "same_as": folder.added[examined.digest]})
+            return None
+        folder.added[examined.digest] = name
+        if not folder.etags.isdisjoint({examined.digest, *examined.part_etags}):
+            outcome.already_there[file.label] += 1
+            return None
+        key = _key(file.label, file.rest)
+        if key is None or key in folder.keys:
+            key = _key_with_content(file.label, file.rest, examined.digest)
+        folder.keys.add(key)
+        outcome.taken[file.label] += 1
+        return _Upload(file.path, name, file.label, file.rest, key, examined.digest)
+
+    def _folder(self, label: str) -> _LabelFolder:
+        if label not in self._folders:
+            folder = self._folders[label] = _LabelFolder()
+            pages = self._s3.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=f"{LABELLED_FOLDER}{label}/"
+            )
+            for page in pages:
+                for entry in page.get("Contents", []):
+                    folder.etags.add(entry["ETag"].strip('"'))
+                    folder.keys.add(entry["Key"])
+        return self._folders[label]
+
+    def upload(self, upload: _Upload) -> str | None:
+        """Put the object; why it could not be, in a sentence.
+
+        Raises what the SDK does where no other file could be uploaded either.
+        """
+        # By itself: some of the SDK's errors are OSErrors, too.
+        try:
+            content = upload.path.read_bytes()
+        except OSError as error:
+            return _unreadable(error)
+        try:
+            self._put_beside(upload, content)
+        except ClientError as error:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            if status in _HOPELESS or concerns_all(error):
+                raise
+            return f"S3 refused it: {error}"
+        except BotoCoreError as error:
+            if concerns_all(error):
+                raise
+            return f"It did not arrive: {error}"
+        return None
+
+    def _put_beside(self, upload: _Upload, content: bytes) -> None:
+        """Put the object, under another name where one came meanwhile that is another image."""
+        try:
+            self._put(upload.key, content)
+        except ClientError as error:
+            if code_of(error) != "PreconditionFailed":
+                raise
+            if not self._is_there(upload):
+                self._put(_key_with_content(upload.label, upload.rest, upload.digest), content)
+
+    def _put(self, key: str, content: bytes) -> None:
+        # In one part, whatever its size, so that the ETag is the MD5: the bucket encrypts with
+        # S3's own keys, with which this holds. On condition, since others upload too.
+        kind = "png" if content.startswith(b"\x89PNG") else "jpeg"
+        self._s3.put_object(
+            Bucket=self._bucket,
+            Key=key,
+            Body=content,
+            ContentType=f"image/{kind}",
+            IfNoneMatch="*",
+        )
+
+    def _is_there(self, upload: _Upload) -> bool:
+        """Whether the object is this very image: an answer was lost, and the SDK tried again."""
+        found = self._s3.head_object(Bucket=self._bucket, Key=upload.key)
+        return bool(found["ETag"].strip('"') == upload.digest)
+
+
+def _key(label: str, rest: str) -> str | None:
+    """The key with the file's own name; None where it is too long."""
+    key = f"{LABELLED_FOLDER}{label}/{rest}"
+    return key if len(key.encode()) <= MAX_KEY_BYTES else None
+
+
+def _key_with_content(label: str, rest: str, digest: str) -> str:
+    """A key beside that of another image of the same name; a long name loses its beginning."""
+    path = PurePath(rest)
+    name = path.with_name(f"{path.stem}-{digest[:8]}{path.suffix}").as_posix()
+    folder = f"{LABELLED_FOLDER}{label}/"
+    room = MAX_KEY_BYTES - len(folder.encode())
+    if len(name.encode()) > room:
+        prefix = f"{digest[:8]}-"
+        end = path.name.encode()[len(prefix) - room :]
+        name = prefix + end.decode(errors="ignore")
+    return folder + name
+
+
+def _printable(name: str) -> str:
+    """The name as a terminal and JSON take it."""
+    return name.encode(errors="replace").decode()

@@ -1,0 +1,177 @@
+"""`labelloop report`: the verdict on a version, and what it rests on."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import click
+
+from cli import evaluations, models, report_page
+from cli.evaluations import Data, Report
+from cli.failures import CommandError
+from cli.stack import Stack, on_stack, show
+
+MOST_LINES = 20
+"""Of each kind; the page and the JSON have the rest."""
+NOTHING = "nothing"
+"""What a model says that finds no label."""
+
+
+@click.command()
+@click.argument("version", required=False)
+@click.option(
+    "--html",
+    "html_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a page with plots to this file instead.",
+)
+@on_stack
+def report(stack: Stack, version: str | None, html_file: Path | None, as_json: bool) -> None:
+    """Show how good VERSION is, why it was deployed or not, and what was wrong in its data.
+
+    Without VERSION: the newest that was judged. With --json: the report as training wrote it.
+    """
+    found, written = evaluations.read(stack, version)
+    serving = (models.deployed(stack) or {}).get("version")
+    if html_file is None:
+        show(as_json, written, _text(found, serves=found.version == serving))
+        return
+    page = report_page.html(found, models.records(stack), serving)
+    try:
+        html_file.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"{html_file} cannot be written: {error.strerror}.") from error
+    answer = {"version": found.version, "html": str(html_file)}
+    show(as_json, answer, f"The report of {found.version} is in {html_file}")
+
+
+def _text(found: Report, *, serves: bool) -> str:
+    sections = [
+        _verdict(found, serves),
+        _figures(found),
+        _labels(found),
+        _mistakes(found),
+        _suspected(found),
+        _data(found.data) if found.data else [],
+        _dropped(found),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in sections if lines)
+
+
+def _verdict(found: Report, serves: bool) -> list[str]:
+    state = "in service" if serves else "good" if found.promote else "not good enough"
+    return [f"{found.version}: {state}", *(f"- {reason}" for reason in found.reasons)]
+
+
+def _figures(found: Report) -> list[str]:
+    least = "" if found.minimum is None else f", at least {found.minimum:.2f} is wanted"
+    lines = [
+        f"F1 {found.f1:.3f}   precision {found.precision:.3f}   recall {found.recall:.3f}"
+        f"   (judged by {metric_name(found.metric)}{least})",
+        f"{found.train_images} images trained it, {found.test_images} tested it.",
+    ]
+    if found.comparison:
+        both = found.comparison
+        lines.append(
+            f"On the {both.shared_images} test images that it shares with {found.champion}: "
+            f"{both.candidate_score:.3f} against {both.champion_score:.3f}; it is better on "
+            f"{both.candidate_better} of them and worse on {both.champion_better} "
+            f"(sign test for being worse: p = {both.p_worse:.3f})."
+        )
+    return lines
+
+
+def metric_name(metric: str) -> str:
+    """The metric's name for people."""
+    return "F1" if metric == "f1" else metric
+
+
+def _labels(found: Report) -> list[str]:
+    rows = [("label, the worst first", "F1", "precision", "recall", "threshold", "test images")]
+    rows += [
+        (
+            label.label,
+            f"{label.f1:.3f}",
+            f"{label.precision:.3f}",
+            f"{label.recall:.3f}",
+            f"{label.assumed_threshold:.2f}",
+            str(label.test_images),
+        )
+        for label in found.worst_labels()
+    ]
+    return _aligned(rows)
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(
+            [row[0].ljust(widths[0])]
+            + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        )
+        for row in rows
+    ]
+
+
+def _mistakes(found: Report) -> list[str]:
+    pairs = [
+        f"  {pair.truth} taken for {pair.predicted or NOTHING}: {pair.images}"
+        for pair in found.mistakes()
+    ]
+    return _some("most confused, in test images", pairs)
+
+
+def _suspected(found: Report) -> list[str]:
+    images = [
+        f"  {image.key}: labelled {', '.join(image.labels) or NOTHING}, looks like "
+        f"{', '.join(image.predicted) or NOTHING} ({image.confidence_pct:.1f} %)"
+        for image in found.suspected_label_errors
+    ]
+    return _some("probably labelled wrong; please look at these", images)
+
+
+def _data(data: Data) -> list[str]:
+    change = data.changes
+    lines = [
+        f"data: {data.images} images, of which {data.train_images} train and "
+        f"{data.test_images} test",
+        f"  since the version before: {change.added} added, {change.replaced} replaced, "
+        f"{change.removed} removed, {change.moved} moved or renamed",
+    ]
+    if data.left_out.images:
+        reasons = [f"  {count}: {why}" for why, count in data.left_out.by_reason.items()]
+        lines += ["", f"left out, {data.left_out.images} images in all", *reasons]
+        examples = [f"  {image.key}: {image.reason}" for image in data.left_out.examples]
+        lines += ["", *_some("of these", examples)]
+    if data.labels_left_out:
+        labels = [
+            f"  {one.label} ({one.images} images): {one.reason}" for one in data.labels_left_out
+        ]
+        lines += ["", *_some("labels left out", labels)]
+    if data.bad_lines.count:
+        bad = [f"  {one.file}, line {one.line}: {one.reason}" for one in data.bad_lines.examples]
+        title = (
+            f"imported lines that could not be used, {data.bad_lines.count} of {data.bad_lines.of}"
+        )
+        lines += ["", *_some(title, bad)]
+    return lines
+
+
+def _dropped(found: Report) -> list[str]:
+    lines = []
+    for name, entries in found.dropped().items():
+        lines.append(
+            f"The service took {entries.stored} of the {entries.sent} entries sent to the {name} "
+            "dataset."
+        )
+        lines += [f"  {error}" for error in entries.errors[:MOST_LINES]]
+    return lines
+
+
+def _some(title: str, lines: Iterable[str]) -> list[str]:
+    """The lines under their title, or the first of them; nothing without lines."""
+    every = list(lines)
+    if not every:
+        return []
+    more = len(every) - MOST_LINES
+    rest = [f"  and {more} more: labelloop report --html FILE, or --json"] if more > 0 else []
+    return [title, *every[:MOST_LINES], *rest]

@@ -1,0 +1,256 @@
+"""A version's report as one self-contained HTML page with plots. Called by ``report``."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from cli import charts
+from cli.charts import Point
+from cli.evaluations import Data, Entries, Report
+from cli.page import page, table
+
+MOST_LABELS = 40
+"""In a plot; the table has all of them."""
+MOST_PAIRS = 20
+NOTHING = "(nothing)"
+OTHERS = "(others)"
+
+FIGURES = (("F1", "v2"), ("precision", "v1"), ("recall", "v3"))
+COLOURS = {"f1": ("F1", "v2"), "precision": ("precision", "v1"), "recall": ("recall", "v3")}
+
+Records = Sequence[Mapping[str, Any]]
+
+
+def html(report: Report, records: Records, serving: str | None) -> str:
+    """The page. ``records`` are those of all versions, ``serving`` is the one in service."""
+    sections = [
+        _verdict(report, serves=report.version == serving),
+        _section("All versions", _versions(report, records, serving)),
+        _section("Label by label", _labels(report)),
+        _section("What is taken for what", _confusion(report)),
+        _section("Probably labelled wrong", _suspected(report)),
+        _section("Data", _data(report.data) if report.data else ""),
+        _section("Not taken by the service", _dropped(report.dropped())),
+    ]
+    return page(f"Label Loop: {report.version}", "\n".join(filter(None, sections)))
+
+
+def _section(title: str, content: str) -> str:
+    return f'<h2>{title}</h2>\n<div class="card">{content}</div>' if content else ""
+
+
+def _verdict(report: Report, *, serves: bool) -> str:
+    words = "Good enough" if report.promote else "Not good enough"
+    if serves:
+        words += ", and in service"
+    kind = "good" if report.promote else "bad"
+    reasons = "".join(f"<li>{escape(reason)}</li>" for reason in report.reasons)
+    figures = (
+        f"F1 {report.f1:.3f}, precision {report.precision:.3f}, recall {report.recall:.3f}. "
+        f"{report.train_images} images trained it, {report.test_images} tested it."
+    )
+    both = report.comparison
+    if both:
+        figures += (
+            f" On the {both.shared_images} test images that it shares with {report.champion}: "
+            f"{both.candidate_score:.3f} against {both.champion_score:.3f}; better on "
+            f"{both.candidate_better}, worse on {both.champion_better}."
+        )
+    return (
+        f'<h1>{escape(report.version)}</h1>\n<p class="verdict {kind}">{words}</p>\n'
+        f"<ul>{reasons}</ul>\n<p>{escape(figures)}</p>"
+    )
+
+
+# --- All versions ---------------------------------------------------------------------------------
+
+
+def _versions(report: Report, records: Records, serving: str | None) -> str:
+    judged = [record for record in reversed(records) if "promote" in record]
+    if not judged:
+        return ""
+    metrics = list(dict.fromkeys(("f1", report.metric)))
+    points = [
+        Point(
+            f"v{record['number']}",
+            tuple(float(record[metric]) for metric in metrics),
+            hollow=not record["promote"],
+            ringed=record["name"] == serving,
+        )
+        for record in judged
+    ]
+    name, _ = COLOURS[report.metric]
+    least = None if report.minimum is None else (f"least {name}", report.minimum)
+    note = (
+        "Filled: good enough. Hollow: rejected. Ringed: in service. Each is measured on its own "
+        "test images."
+    )
+    return (
+        charts.course(points, [COLOURS[metric] for metric in metrics], least)
+        + f'<p class="dim">{note}</p><details><summary>In figures</summary>'
+        + table(
+            ("Version", "F1", "Precision", "Recall", "Trained", "Tested", "Verdict"),
+            [
+                (
+                    str(record["name"]),
+                    *(f"{float(record[name]):.3f}" for name in ("f1", "precision", "recall")),
+                    str(record["train_images"]),
+                    str(record["test_images"]),
+                    ("good" if record["promote"] else "rejected")
+                    + (", in service" if record["name"] == serving else ""),
+                )
+                for record in reversed(judged)
+            ],
+        )
+        + "</details>"
+    )
+
+
+# --- Labels ---------------------------------------------------------------------------------------
+
+
+def _labels(report: Report) -> str:
+    worst = report.worst_labels()
+    if not worst:
+        return ""
+    shown = worst[:MOST_LABELS]
+    groups = [
+        (
+            label.label,
+            f"{label.test_images} test image{'' if label.test_images == 1 else 's'}",
+            (label.f1, label.precision, label.recall),
+        )
+        for label in shown
+    ]
+    note = f'<p class="dim">The worst {len(shown)} of {len(worst)} labels.</p>'
+    figures = table(
+        ("Label", "F1", "Precision", "Recall", "Assumed threshold", "Test images"),
+        [
+            (
+                label.label,
+                *(f"{value:.3f}" for value in (label.f1, label.precision, label.recall)),
+                f"{label.assumed_threshold:.2f}",
+                str(label.test_images),
+            )
+            for label in worst
+        ],
+    )
+    return (
+        (note if len(shown) < len(worst) else "")
+        + charts.bars(groups, FIGURES)
+        + f"<details><summary>In figures</summary>{figures}</details>"
+    )
+
+
+def _confusion(report: Report) -> str:
+    if not report.confusion:
+        return ""
+    mistakes = report.mistakes()
+    wrong: Counter[str] = Counter()
+    for pair in mistakes:
+        wrong[pair.truth] += pair.images
+        if pair.predicted:
+            wrong[pair.predicted] += pair.images
+    names = sorted(
+        {pair.truth for pair in report.confusion}
+        | {pair.predicted for pair in report.confusion if pair.predicted},
+        key=lambda name: (-wrong[name], name),
+    )
+    shown = sorted(names[:MOST_LABELS])
+    counts: Counter[tuple[str, str]] = Counter()
+    for pair in report.confusion:
+        if pair.truth in shown:
+            predicted = NOTHING if pair.predicted is None else pair.predicted
+            counts[pair.truth, predicted if predicted in {*shown, NOTHING} else OTHERS] += (
+                pair.images
+            )
+    columns = [
+        *shown,
+        *(extra for extra in (OTHERS, NOTHING) if any(c == extra for _, c in counts)),
+    ]
+    pairs = [
+        (pair.truth, pair.predicted or NOTHING, str(pair.images)) for pair in mistakes[:MOST_PAIRS]
+    ]
+    told = f"Confusion of {len(shown)} labels. " + (
+        "; ".join(f"{truth} taken for {said}: {count}" for truth, said, count in pairs[:5])
+        or "None is taken for another."
+    )
+    note = "A row for each true label, a column for what the model was surest of."
+    if len(shown) < len(names):
+        note += f" The {len(shown)} of {len(names)} labels with the most mistakes."
+    return (
+        f'<p class="dim">{note}</p>'
+        + charts.heat_map(shown, columns, counts, told)
+        + (
+            "<h3>Most frequent mistakes</h3>" + table(("True label", "Taken for", "Images"), pairs)
+            if pairs
+            else ""
+        )
+    )
+
+
+# --- Data -----------------------------------------------------------------------------------------
+
+
+def _suspected(report: Report) -> str:
+    if not report.suspected_label_errors:
+        return ""
+    note = "The model is sure of something else here. Please look at these test images."
+    return f'<p class="dim">{note}</p>' + table(
+        ("Image", "Labelled", "Looks like", "Confidence"),
+        [
+            (
+                image.key,
+                ", ".join(image.labels) or NOTHING,
+                ", ".join(image.predicted) or NOTHING,
+                f"{image.confidence_pct:.1f} %",
+            )
+            for image in report.suspected_label_errors
+        ],
+    )
+
+
+def _data(data: Data) -> str:
+    change = data.changes
+    parts = [
+        f"<p>{data.images} images: {data.train_images} train, {data.test_images} test. Since the "
+        f"version before: {change.added} added, {change.replaced} replaced, {change.removed} "
+        f"removed, {change.moved} moved or renamed.</p>"
+    ]
+    if data.left_out.images:
+        reasons = [(why, str(count)) for why, count in data.left_out.by_reason.items()]
+        examples = [(image.key, image.reason) for image in data.left_out.examples]
+        parts += [
+            f"<h3>Left out: {data.left_out.images} images</h3>",
+            table(("Reason", "Images"), reasons),
+            _folded(f"{len(examples)} of them by name", ("Image", "Reason"), examples),
+        ]
+    if data.labels_left_out:
+        labels = [(one.label, str(one.images), one.reason) for one in data.labels_left_out]
+        parts += ["<h3>Labels left out</h3>", table(("Label", "Images", "Reason"), labels)]
+    if data.bad_lines.count:
+        bad = [(one.file, str(one.line), one.reason) for one in data.bad_lines.examples]
+        count = f"{data.bad_lines.count} of {data.bad_lines.of}"
+        parts += [
+            f"<h3>Imported lines that could not be used: {count}</h3>",
+            _folded(f"{len(bad)} of them", ("File", "Line", "Reason"), bad),
+        ]
+    return "".join(parts)
+
+
+def _folded(summary: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return ""
+    return f"<details><summary>{summary}</summary>{table(columns, rows)}</details>"
+
+
+def _dropped(dropped: Mapping[str, Entries]) -> str:
+    parts = []
+    for name, entries in dropped.items():
+        errors = "".join(f"<li>{escape(error)}</li>" for error in entries.errors)
+        parts.append(
+            f"<p>{entries.stored} of the {entries.sent} entries sent to the {escape(name)} "
+            f"dataset were taken.</p><ul>{errors}</ul>"
+        )
+    return "".join(parts)

@@ -1,0 +1,342 @@
+"""What `labelloop doctor` looks at in a deployed stack."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from cli import models
+from cli.checks import Check, Found, note, ok, problem, warning
+from cli.params import stored_values
+from cli.stack import Stack, describe
+from cli.status import DEAD_LETTERS, messages_in
+from labelloop.domain.images import has_image_suffix
+from labelloop.domain.manifests import LABELLED_FOLDER
+from labelloop.domain.parameters import BY_NAME, SYSTEM_RECORD
+
+TEMPLATE = Path(__file__).parent.parent / "template.yaml"
+UNIT_HOUR_USD = 4.00
+"""What an inference unit costs an hour, read second-hand in September 2026."""
+FEWEST_IMAGES = 3
+"""Of a label: one tests, others train."""
+PRIVILEGED_GROUPS = ("reviewers", "operators")
+"""Whose members may review."""
+SCHEDULES = {"training": "Enable-Automatic-Training", "sampling": "Enable-Automatic-Human-Sampling"}
+"""The schedules, by the end of their names, and the parameters that switch them."""
+
+
+def outputs(stack: Stack) -> Iterator[Found]:
+    """Whether the stack has all outputs that this release's template gives."""
+    missing = sorted(expected_outputs() - set(stack.outputs))
+    if missing:
+        yield problem(
+            f"The stack lacks outputs: {', '.join(missing)}.",
+            "Deploy this release of Label Loop: sam build && sam deploy",
+        )
+    else:
+        yield ok("All are there.")
+
+
+def expected_outputs() -> set[str]:
+    """The outputs that the template always gives."""
+    # It takes as long as all other imports together.
+    from samtranslator.yaml_helper import yaml_parse  # noqa: PLC0415
+
+    declared = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))["Outputs"]
+    return {name for name, output in declared.items() if "Condition" not in output}
+
+
+def parameters(stack: Stack) -> Iterator[Found]:
+    """Whether the operator's parameters are all there, and hold values that mean something."""
+    values = stored_values(stack)
+    found = False
+    for name in sorted(BY_NAME.keys() - values.keys()):
+        found = True
+        yield problem(
+            f"{name} is missing: its default counts, {BY_NAME[name].default}.",
+            f"labelloop params set {name} {BY_NAME[name].default}",
+        )
+    for name in sorted(values.keys() - BY_NAME.keys() - {SYSTEM_RECORD}):
+        found = True
+        yield warning(f"{name} is no parameter of this release: nothing reads it.", "Delete it.")
+    for name, parameter in BY_NAME.items():
+        if name in values and not parameter.accepts(values[name]):
+            found = True
+            yield problem(
+                f"{name} is {values[name]!r}, but must be {parameter.values}.",
+                f"labelloop params set {name} {parameter.default}",
+            )
+    least, most = (values.get(f"{end}-Inference-Units", "") for end in ("Minimum", "Maximum"))
+    if least.isdigit() and most.isdigit() and int(most) < int(least):
+        found = True
+        yield warning(
+            f"Maximum-Inference-Units is {most}, less than the minimum: {least} counts.",
+            f"labelloop params set Maximum-Inference-Units {least}",
+        )
+    if not found:
+        yield ok("All are there and valid.")
+
+
+def emails(stack: Stack) -> Iterator[Found]:
+    """Whether those who shall hear of something have confirmed that they want to."""
+    for who, topic, setting in (
+        ("operator", "OperatorTopic", "NotificationEmail"),
+        ("consumer", "ConsumerTopic", "ConsumerEmail"),
+    ):
+        subscriptions = _subscriptions(stack, stack.output(topic))
+        pending = [s["Endpoint"] for s in subscriptions if s["SubscriptionArn"] == _PENDING]
+        if pending:
+            yield problem(
+                f"{', '.join(pending)} has not confirmed the {who}'s messages, and gets none.",
+                'Open the e-mail "AWS Notification - Subscription Confirmation" and confirm. '
+                "It is valid for two days; the SNS console sends another one.",
+            )
+        elif subscriptions:
+            yield ok(f"The {who} hears: {', '.join(s['Endpoint'] for s in subscriptions)}.")
+        elif who == "operator":
+            yield warning(
+                "No operator hears of trainings, deployments and failures.",
+                f"Deploy with {setting}: sam deploy --guided",
+            )
+        else:
+            yield note(f"No consumer hears of detections ({setting} is empty).")
+
+
+_PENDING = "PendingConfirmation"
+
+
+def _subscriptions(stack: Stack, topic: str) -> list[dict[str, str]]:
+    pages = (
+        stack.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+    )
+    everyone = [entry for page in pages for entry in page["Subscriptions"]]
+    return [entry for entry in everyone if entry["SubscriptionArn"] != "Deleted"]
+
+
+def bucket(stack: Stack) -> Iterator[Found]:
+    """Whether the bucket is there, keeps versions and tells of new objects."""
+    name = stack.output("BucketName")
+    s3 = stack.client("s3")
+    s3.head_bucket(Bucket=name)
+    restore = "Deploy again, which puts it back: sam deploy"
+    good = True
+    if s3.get_bucket_versioning(Bucket=name).get("Status") != "Enabled":
+        good = False
+        yield problem(f"{name} keeps no versions: what is overwritten is lost.", restore)
+    told = s3.get_bucket_notification_configuration(Bucket=name)
+    # moto keeps the configuration, but leaves EventBridge out when asked for it.
+    if "EventBridgeConfiguration" not in told and not stack.on_this_machine:
+        good = False
+        yield problem(f"{name} does not tell EventBridge: no image is detected.", restore)
+    if good:
+        yield ok(f"{name} is reachable, keeps versions and tells of new images.")
+
+
+def running_models(stack: Stack) -> Iterator[Found]:
+    """What is billed now, and whether that is the model that serves."""
+    serving = str((models.deployed(stack) or {}).get("version", ""))
+    versions = models.versions(stack)
+    billed = [version for version in versions if version.status in models.BILLED]
+    busy = models.running_deployment(stack) is not None
+    for version in billed:
+        cost = UNIT_HOUR_USD * version.inference_units
+        text = f"{version.name} is {version.status} and billed, about US${cost:.2f} an hour"
+        if version.name == serving or busy:
+            yield ok(f"{text}.")
+        else:
+            yield warning(
+                f"{text}, but it is not the deployed one.", f"labelloop stop {version.name}"
+            )
+    names = {version.name for version in versions}
+    if serving and serving not in names:
+        yield problem(
+            f"The deployed version {serving} is not in the service any more: nothing is detected.",
+            "Put another one into service: labelloop versions, then labelloop deploy VERSION",
+        )
+    elif serving and serving not in {version.name for version in billed}:
+        yield note(f"{serving} is deployed and stopped: images wait for it.", "labelloop start")
+    elif not serving and not billed:
+        yield ok("None was deployed yet, and none is billed.")
+    others = _running_elsewhere(stack)
+    if others:
+        yield note(
+            f"Other projects run models too: {', '.join(others)}. They count for the account's "
+            "limit, and a swap needs two."
+        )
+
+
+def _running_elsewhere(stack: Stack) -> list[str]:
+    pages = stack.client("rekognition").get_paginator("describe_projects").paginate()
+    projects = [project["ProjectArn"] for page in pages for project in page["ProjectDescriptions"]]
+    return [
+        f"{arn.split('/')[1]} {version.name}"
+        for arn in projects
+        if arn != stack.output("ProjectArn")
+        for version in models.versions(stack, arn)
+        if version.status in models.BILLED
+    ]
+
+
+def training_lock(stack: Stack) -> Iterator[Found]:
+    """Whether a training or deployment goes on, or one died."""
+    execution, status = models.training_lock(stack)
+    if execution is None:
+        yield ok("No training or deployment goes on.")
+    elif status == "RUNNING":
+        yield ok(f"A training or deployment goes on: {execution}")
+    else:
+        yield warning(
+            f"A training or deployment has ended ({status}) without letting others go on: "
+            f"{execution}",
+            "Nothing to do: the next one takes over. Look there for what happened.",
+        )
+
+
+def dead_letters(stack: Stack) -> Iterator[Found]:
+    """Whether anything has failed for good."""
+    redrive = (
+        "Look into the log of DispatchEvents for the reason, mend it, and move the messages back: "
+        '"Start DLQ redrive" in the SQS console.'
+    )
+    meaning = {
+        "detection": ("images could not be detected", redrive),
+        "answers": ("answers of reviewers could not be taken in", redrive),
+        "events": (
+            "events did not reach their target",
+            "Each message says in its attributes which rule or schedule it was and why. For an "
+            "image, upload it again; then purge the queue.",
+        ),
+    }
+    good = True
+    for kind, output in DEAD_LETTERS.items():
+        count = messages_in(stack, output)
+        if count:
+            good = False
+            what, mend = meaning[kind]
+            yield problem(f"{count} {what}: {stack.output(output)}", mend)
+    if good:
+        yield ok("All are empty.")
+
+
+def schedules(stack: Stack) -> Iterator[Found]:
+    """Whether the schedules run where the parameters say so."""
+    values = stored_values(stack)
+    for kind, name in SCHEDULES.items():
+        wanted = values.get(name, BY_NAME[name].default) == "true"
+        state = stack.client("scheduler").get_schedule(Name=f"{stack.name}-{kind}")["State"]
+        words = "runs by itself" if state == "ENABLED" else "does not run by itself"
+        if wanted == (state == "ENABLED"):
+            yield ok(f"The {kind} {words}, as {name} says.")
+        else:
+            yield problem(
+                f"The {kind} {words}, but {name} is {'true' if wanted else 'false'}.",
+                "It is brought into line once an hour. To do it now: aws stepfunctions "
+                f"start-execution --state-machine-arn {stack.output(_PARAMETER_CHANGE)}",
+            )
+
+
+_PARAMETER_CHANGE = "ParameterChangeStateMachineArn"
+
+
+def labels(stack: Stack) -> Iterator[Found]:
+    """Whether the label folders hold enough to train on."""
+    if _deployment_parameter(stack, "ModelType") == "detection":
+        yield note("Not looked at: a detection model does not learn from folders.")
+        return
+    pages = (
+        stack.client("s3")
+        .get_paginator("list_objects_v2")
+        .paginate(Bucket=stack.output("BucketName"), Prefix=LABELLED_FOLDER, Delimiter="/")
+    )
+    folders = [entry["Prefix"] for page in pages for entry in page.get("CommonPrefixes", [])]
+    few = {
+        folder.removeprefix(LABELLED_FOLDER).rstrip("/"): count
+        for folder in folders
+        if (count := _different_images(stack, folder)) < FEWEST_IMAGES
+    }
+    if few:
+        named = ", ".join(f"{label} ({count})" for label, count in few.items())
+        yield warning(
+            f"Labels with fewer than {FEWEST_IMAGES} different images are not trained: {named}.",
+            f"Upload more to {LABELLED_FOLDER}<label>/, unless imported manifests bring more of "
+            "them; ten or more are advised.",
+        )
+    elif folders:
+        yield ok(f"{len(folders)} folders hold {FEWEST_IMAGES} different images or more.")
+    else:
+        yield note(f"No labelled images are in {LABELLED_FOLDER} yet.")
+
+
+def _different_images(stack: Stack, folder: str) -> int:
+    """How many, up to as many as are needed: by their ETags, without reading them."""
+    pages = (
+        stack.client("s3")
+        .get_paginator("list_objects_v2")
+        .paginate(Bucket=stack.output("BucketName"), Prefix=folder, PaginationConfig=_SMALL_PAGES)
+    )
+    different: set[str] = set()
+    for page in pages:
+        for entry in page.get("Contents", []):
+            if entry["Size"] and has_image_suffix(entry["Key"]):
+                different.add(entry["ETag"])
+            if len(different) >= FEWEST_IMAGES:
+                return len(different)
+    return len(different)
+
+
+_SMALL_PAGES = {"PageSize": 50}
+
+
+def reviewers(stack: Stack) -> Iterator[Found]:
+    """Whether somebody can answer where people are asked."""
+    if _deployment_parameter(stack, "ReviewBackend") not in {"", "console"}:
+        yield note("Not looked at: people do not answer in Label Loop's own queue.")
+        return
+    name = "Enable-A2I-Workflow"
+    if stored_values(stack).get(name, BY_NAME[name].default) != "true":
+        yield ok(f"Nobody is asked about doubtful detections ({name}).")
+        return
+    pool = stack.output("UserPoolId")
+    for group in PRIVILEGED_GROUPS:
+        users = stack.client("cognito-idp").list_users_in_group(
+            UserPoolId=pool, GroupName=group, Limit=1
+        )["Users"]
+        if users:
+            yield ok("Somebody can answer reviews.")
+            return
+    yield warning(
+        "Doubtful detections go to people, but nobody is in the group reviewers.",
+        f"aws cognito-idp admin-add-user-to-group --user-pool-id {pool} --group-name reviewers "
+        "--username NAME; how to make one is in the README, Answering reviews.",
+    )
+
+
+def _deployment_parameter(stack: Stack, name: str) -> str:
+    """What the stack was deployed with; empty where it has no such parameter."""
+    description: Any = describe(stack) or {}
+    given = {
+        entry["ParameterKey"]: entry.get("ParameterValue", "")
+        for entry in description.get("Parameters", [])
+    }
+    return str(given.get(name, ""))
+
+
+CHECKS = (
+    Check("outputs", outputs, "cloudformation:DescribeStacks"),
+    Check("parameters", parameters, "ssm:GetParametersByPath"),
+    Check("e-mail", emails, "sns:ListSubscriptionsByTopic"),
+    Check(
+        "bucket",
+        bucket,
+        "s3:ListBucket, s3:GetBucketVersioning or s3:GetBucketNotification",
+    ),
+    Check(
+        "models",
+        running_models,
+        "dynamodb:GetItem, rekognition:DescribeProjects or rekognition:DescribeProjectVersions",
+    ),
+    Check("training", training_lock, "dynamodb:GetItem or states:DescribeExecution"),
+    Check("dead letters", dead_letters, "sqs:GetQueueAttributes"),
+    Check("schedules", schedules, "ssm:GetParametersByPath or scheduler:GetSchedule"),
+    Check("labels", labels, "cloudformation:DescribeStacks or s3:ListBucket"),
+    Check("reviewers", reviewers, "cognito-idp:ListUsersInGroup"),
+)

@@ -1,0 +1,86 @@
+"""What a version was made of and what was left out, for its report and for e-mails."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from labelloop.domain.imports import Collection
+from labelloop.domain.inventory import LabelLeftOut, LeftOut, Selection
+from labelloop.domain.manifests import Changes
+from labelloop.domain.splits import Split
+
+EXAMPLES = 100
+"""How many images, reasons or lines a report names; the rest is counted."""
+_REASONS_IN_WORDS = 5
+
+
+def report(
+    selection: Selection, left_out: Sequence[LeftOut], collection: Collection, changes: Changes
+) -> dict[str, Any]:
+    """The data report of a version, as JSON can have it."""
+    by_label: defaultdict[str, Counter[Split]] = defaultdict(Counter)
+    by_split: Counter[Split] = Counter()
+    for image in selection.images:
+        by_split[image.split] += 1
+        for label in image.annotation.labels:
+            by_label[label][image.split] += 1
+    return {
+        "images": len(selection.images),
+        "train_images": by_split[Split.TRAIN],
+        "test_images": by_split[Split.TEST],
+        "labels": {
+            label: {"train": counts[Split.TRAIN], "test": counts[Split.TEST]}
+            for label, counts in sorted(by_label.items())
+        },
+        "changes": asdict(changes),
+        "left_out": {
+            "images": len(left_out),
+            "by_reason": dict(_reasons(left_out).most_common(EXAMPLES)),
+            "examples": [{"key": one.key, "reason": one.reason} for one in left_out[:EXAMPLES]],
+        },
+        "labels_left_out": [asdict(entry) for entry in selection.labels_left_out],
+        "bad_lines": {
+            "count": collection.bad_count,
+            "of": collection.line_count,
+            "examples": [
+                {"file": bad.file, "line": bad.line, "reason": bad.reason} for bad in collection.bad
+            ],
+        },
+    }
+
+
+def in_words(
+    left_out: Sequence[LeftOut], labels: Sequence[LabelLeftOut], collection: Collection
+) -> list[str]:
+    """What was left out and why, the most frequent reasons first: a few sentences."""
+    examples = {one.reason: one.key for one in left_out}
+    frequent = _reasons(left_out).most_common(_REASONS_IN_WORDS)
+    sentences = [
+        f"{_images(count)} left out, such as {examples[reason]}: {reason}"
+        for reason, count in frequent
+    ]
+    others = len(left_out) - sum(count for _, count in frequent)
+    if others:
+        sentences.append(f"{_images(others)} left out for other reasons.")
+    sentences += [
+        f"The label {entry.label} ({_images(entry.images)}) was left out: {entry.reason}"
+        for entry in labels[:_REASONS_IN_WORDS]
+    ]
+    if len(labels) > _REASONS_IN_WORDS:
+        sentences.append(f"{len(labels) - _REASONS_IN_WORDS} more labels were left out.")
+    if collection.bad_count:
+        first = collection.bad[0]
+        sentences.append(
+            f"{collection.bad_count} of {collection.line_count} lines of imported manifests are "
+            f"bad, such as line {first.line} of {first.file}: {first.reason}"
+        )
+    return sentences
+
+
+def _images(count: int) -> str:
+    return "one image" if count == 1 else f"{count} images"
+
+
+def _reasons(left_out: Iterable[LeftOut]) -> Counter[str]:
+    return Counter(one.reason for one in left_out)

@@ -1,0 +1,459 @@
+"""Lines that somebody imported: what a manifest of Ground Truth or Custom Labels says of an image.
+
+Read by the training, which takes a quarter of a million of them, and by `labelloop import`. Ground
+Truth writes more than Custom Labels reads: class numbers as text, several labels as one list, an
+attribute for each job that an image went through. All of it is taken, since a line is written anew
+before it trains. What a training does not use, as confidences, is not looked at.
+
+Formats: https://docs.aws.amazon.com/sagemaker/latest/dg/sms-data-output.html
+"""
+
+import hashlib
+import json
+import string
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from labelloop.domain import labels as label_names
+from labelloop.domain.annotations import (
+    CLASSIFICATION_TYPE,
+    DETECTION_TYPE,
+    Annotation,
+    Box,
+    ModelType,
+)
+from labelloop.domain.manifests import LABELLED_FOLDER, MAX_KEY_BYTES
+from labelloop.errors import InvalidRequestError
+
+IMPORTED_IMAGES = "images_imported/"
+IMPORTED_MANIFESTS = "manifests/imported/"
+MANIFEST_SUFFIXES = (".manifest", ".jsonl", ".json")
+
+MOST_BAD_SHARE = 0.2
+"""With more bad lines the service refuses a manifest."""
+BAD_LINES_KEPT = 100
+MOST_CHARACTERS = 100_000
+"""The service drops longer lines in silence."""
+MOST_LABELS = 50
+MOST_BOXES = 50
+SCALED_SIDE_PX = 1280
+"""Training scales larger images down to this side; a box must be over 1 px each way after that."""
+
+_MULTI_LABEL_TYPE = "groundtruth/image-classification-multilabel"
+_METADATA = "-metadata"
+_FAILURE = "failure-reason"
+"""In the metadata of what a labelling job could not label, beside no value."""
+_SERVICE_PREFIX = "rekognition-custom-labels-"
+_TRAINED_AS = f"{_SERVICE_PREFIX}training"
+_SERVICE_FIELDS = frozenset({"cl-errors", "cl-metadata"})
+_BOX_NUMBERS = itemgetter("left", "top", "width", "height")
+_BUCKET_CHARACTERS = frozenset(string.ascii_letters + string.digits + ".-_")
+
+
+def imported_key(own_bucket: str, bucket: str, key: str) -> str:
+    """Where in our bucket the image of an imported line is, or goes.
+
+    Rekognition trains on images of one bucket, so those of another are copied; in our own bucket
+    those are that lie outside the folders a training lists. A key that gets too long keeps its end.
+    """
+    if bucket == own_bucket and key.startswith((LABELLED_FOLDER, IMPORTED_IMAGES)):
+        return key
+    folder = f"{IMPORTED_IMAGES}{bucket}/"
+    encoded = key.encode()
+    room = MAX_KEY_BYTES - len(folder.encode())
+    if len(encoded) <= room:
+        return folder + key
+    prefix = hashlib.sha256(encoded).hexdigest()[:32] + "-"
+    return folder + prefix + encoded[len(prefix) - room :].decode(errors="ignore")
+
+
+# --- One line -------------------------------------------------------------------------------------
+
+
+class BadLineError(ValueError):
+    """The line cannot be used; the message says why, in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedLine:
+    """What a line says of the image at ``s3://<bucket>/<key>``."""
+
+    bucket: str
+    key: str
+    annotation: Annotation
+    created: str
+    """When somebody said so: UTC in ISO 8601 with microseconds, so that texts compare as times."""
+
+
+class _Attribute(NamedTuple):
+    """One attribute of a line: its value, and the metadata that says how to read it."""
+
+    name: str
+    kind: str
+    value: Any
+    metadata: Mapping[str, Any]
+
+
+def read_line(line: str | bytes, model_type: ModelType) -> ImportedLine:
+    """What the line says that a model of this type can learn.
+
+    A line may say that there is nothing in the image: its annotation is empty then. Raises
+    BadLineError.
+    """
+    content = _parsed(line)
+    bucket, key = _location(content)
+    annotation, created = _READERS[model_type](_attributes(content))
+    return ImportedLine(bucket, key, annotation, created)
+
+
+def _parsed(line: str | bytes) -> dict[str, Any]:
+    if isinstance(line, bytes):
+        try:
+            line = line.decode()
+        except UnicodeDecodeError as error:
+            raise BadLineError("It is not UTF-8 text.") from error
+    line = line.strip()
+    if len(line) > MOST_CHARACTERS:
+        raise BadLineError(f"It has {len(line)} characters; the service takes {MOST_CHARACTERS}.")
+    try:
+        content = json.loads(line.removeprefix("\ufeff"))
+    except (ValueError, RecursionError) as error:
+        raise BadLineError("It is not JSON.") from error
+    if not isinstance(content, dict):
+        raise BadLineError("It is not a JSON object.")
+    return content
+
+
+def _location(content: Mapping[str, Any]) -> tuple[str, str]:
+    """Bucket and key of the image."""
+    reference = content.get("source-ref")
+    if not isinstance(reference, str):
+        raise BadLineError("It has no source-ref, which names the image.")
+    bucket, slash, key = reference.removeprefix("s3://").partition("/")
+    if not reference.startswith("s3://") or not slash or not key or key.endswith("/"):
+        raise BadLineError("Its source-ref is not of the form s3://bucket/key of an image.")
+    try:
+        key_bytes = len(key.encode())
+    except UnicodeEncodeError as error:
+        raise BadLineError("The key in its source-ref is not text.") from error
+    if key_bytes > MAX_KEY_BYTES:
+        raise BadLineError(f"The key in its source-ref has over {MAX_KEY_BYTES} bytes.")
+    return _checked_bucket(bucket), key
+
+
+def _attributes(content: Mapping[str, Any]) -> list[_Attribute]:
+    """The attributes that have metadata with a type, without the service's own."""
+    found = []
+    for member, metadata in content.items():
+        # Lines may carry their owner's own fields, whatever those are called.
+        if not member.endswith(_METADATA) or not isinstance(metadata, dict):
+            continue
+        if member in _SERVICE_FIELDS or member.startswith(_SERVICE_PREFIX):
+            continue
+        kind = metadata.get("type")
+        if isinstance(kind, str) or _FAILURE in metadata:
+            name = member.removesuffix(_METADATA)
+            kind = "" if _FAILURE in metadata else str(kind)
+            found.append(_Attribute(name, kind, content.get(name), metadata))
+    return found
+
+
+def _read_classification(attributes: list[_Attribute]) -> tuple[Annotation, str]:
+    labels, created = _newest(attributes, CLASSIFICATION_TYPE, ModelType.CLASSIFICATION)
+    found = {_class_name(attribute) for attribute in labels}
+    if len(found) > 1:
+        raise BadLineError(
+            f"It gives the image {len(found)} labels at the same time, and a classification model "
+            "learns one label for each image."
+        )
+    return _labelled(tuple(found)), created
+
+
+def _read_multi_label(attributes: list[_Attribute]) -> tuple[Annotation, str]:
+    single = [attribute for attribute in attributes if attribute.kind == CLASSIFICATION_TYPE]
+    found = {_class_name(attribute) for attribute in single}
+    dates = [_created(attribute) for attribute in single]
+    if not single or any(attribute.kind == _MULTI_LABEL_TYPE for attribute in attributes):
+        lists, created = _newest(attributes, _MULTI_LABEL_TYPE, ModelType.MULTI_LABEL)
+        dates.append(created)
+        for attribute in lists:
+            found |= _listed_classes(attribute)
+    if len(found) > MOST_LABELS:
+        raise BadLineError(f"It has {len(found)} labels; the service takes {MOST_LABELS}.")
+    return _labelled(tuple(sorted(found))), max(dates)
+
+
+def _read_detection(attributes: list[_Attribute]) -> tuple[Annotation, str]:
+    newest, created = _newest(attributes, DETECTION_TYPE, ModelType.DETECTION)
+    # An adjustment comes after what it adjusts in the line, too.
+    attribute = newest[-1]
+    size_px, entries = _read_boxes(attribute)
+    if len(entries) > MOST_BOXES:
+        raise BadLineError(f"It has {len(entries)} boxes; the service takes {MOST_BOXES}.")
+    class_map = _class_map(attribute) if entries else {}
+    boxes = [_box(entry, class_map, size_px) for entry in entries]
+    return Annotation.of_boxes(boxes, size_px), created
+
+
+_READERS: Mapping[ModelType, Callable[[list[_Attribute]], tuple[Annotation, str]]] = {
+    ModelType.CLASSIFICATION: _read_classification,
+    ModelType.MULTI_LABEL: _read_multi_label,
+    ModelType.DETECTION: _read_detection,
+}
+
+
+def _newest(
+    attributes: list[_Attribute], kind: str, model_type: ModelType
+) -> tuple[list[_Attribute], str]:
+    """The attributes of this kind with the latest creation-date, and the date."""
+    fitting = [attribute for attribute in attributes if attribute.kind == kind]
+    if not fitting:
+        raise BadLineError(_nothing_fits(attributes, model_type))
+    if len(fitting) == 1:
+        return fitting, _created(fitting[0])
+    dated = [(_created(attribute), attribute) for attribute in fitting]
+    latest = max(date for date, _ in dated)
+    return [attribute for date, attribute in dated if date == latest], latest
+
+
+def _nothing_fits(attributes: list[_Attribute], model_type: ModelType) -> str:
+    for attribute in attributes:
+        if _FAILURE in attribute.metadata:
+            reason = _short(attribute.metadata[_FAILURE])
+            return f"Ground Truth could not label the image: {reason}"
+    kinds = ", ".join(sorted({_short(attribute.kind) for attribute in attributes}))
+    wanted = "bounding boxes" if model_type is ModelType.DETECTION else "label of the image"
+    instead = f"; it has {kinds}" if kinds else ""
+    return f"It has no {wanted}, from which a {model_type} model learns{instead}."
+
+
+def _created(attribute: _Attribute) -> str:
+    date = attribute.metadata.get("creation-date")
+    if not isinstance(date, str):
+        raise BadLineError(f"{_short(attribute.name)} has no creation-date.")
+    return _utc(date)
+
+
+def _class_name(attribute: _Attribute) -> str:
+    label = attribute.metadata.get("class-name")
+    if not isinstance(label, str):
+        raise BadLineError(f"{_short(attribute.name)} has no class-name, which is the label.")
+    if attribute.value is None:
+        raise BadLineError(f"{_short(attribute.name)} has metadata, but no value.")
+    return _checked_label(label)
+
+
+def _class_map(attribute: _Attribute) -> Mapping[str, Any]:
+    class_map = attribute.metadata.get("class-map")
+    if not isinstance(class_map, dict):
+        raise BadLineError(f"{_short(attribute.name)} has no class-map, which has the labels.")
+    return class_map
+
+
+def _class_of(number: object, class_map: Mapping[str, Any]) -> str:
+    """The label with this number, which Ground Truth may write as text."""
+    label = class_map.get(str(number))
+    if not isinstance(label, str):
+        raise BadLineError(f"Its class-map has no label for class {_short(number)}.")
+    return _checked_label(label)
+
+
+def _listed_classes(attribute: _Attribute) -> set[str]:
+    if not isinstance(attribute.value, list):
+        raise BadLineError(f"{_short(attribute.name)} is not a list of class numbers.")
+    if not attribute.value:
+        return set()
+    class_map = _class_map(attribute)
+    return {_class_of(number, class_map) for number in attribute.value}
+
+
+def _read_boxes(attribute: _Attribute) -> tuple[tuple[int, int], list[Any]]:
+    """Width and height of the image, and its boxes as they stand there."""
+    try:
+        (size,) = attribute.value["image_size"]
+        width, height = size["width"], size["height"]
+        entries = attribute.value["annotations"]
+    except (TypeError, KeyError, ValueError):
+        width = height = entries = None
+    if not isinstance(entries, list) or not _are_whole(width, height) or min(width, height) <= 0:
+        raise BadLineError(
+            f"{_short(attribute.name)} does not have one image_size with width and height in whole "
+            "pixels and a list of annotations."
+        )
+    return (width, height), entries
+
+
+def _box(entry: Any, class_map: Mapping[str, Any], size_px: tuple[int, int]) -> Box:
+    try:
+        numbers = _BOX_NUMBERS(entry)
+    except (TypeError, KeyError):
+        numbers = (None,)
+    if not _are_whole(*numbers):
+        raise BadLineError("A box does not have left, top, width and height in whole pixels.")
+    left, top, width, height = numbers
+    label = _class_of(entry.get("class_id"), class_map)
+    if left < 0 or top < 0 or left + width > size_px[0] or top + height > size_px[1]:
+        problem = f"is not inside the image of {size_px[0]} x {size_px[1]} px"
+    elif min(width, height) * min(1.0, SCALED_SIDE_PX / max(size_px)) <= 1:
+        problem = "is too small: training would see less than 2 px of it"
+    else:
+        return Box(label, left, top, width, height)
+    raise BadLineError(f"The box of {width} x {height} px at {left}, {top} {problem}.")
+
+
+def _are_whole(*numbers: object) -> bool:
+    # JSON's true is no number, though bool is an int.
+    return set(map(type, numbers)) == {int}
+
+
+def _short(shown: object) -> str:
+    # JSON can have halves of characters, which no file can.
+    text = str(shown).encode(errors="backslashreplace").decode()
+    return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+# A manifest has few labels, buckets and dates beside its many lines: each is checked, and held,
+# once.
+
+
+@lru_cache(maxsize=4096)
+def _checked_label(label: str) -> str:
+    try:
+        return label_names.check(label)
+    except InvalidRequestError as error:
+        raise BadLineError(str(error)) from error
+
+
+@lru_cache(maxsize=1024)
+def _checked_bucket(bucket: str) -> str:
+    if not 3 <= len(bucket) <= 63 or not _BUCKET_CHARACTERS.issuperset(bucket):
+        raise BadLineError(f"Its source-ref names a bucket that cannot be: {_short(bucket)}")
+    return bucket
+
+
+@lru_cache(maxsize=4096)
+def _labelled(labels: tuple[str, ...]) -> Annotation:
+    return Annotation.of_labels(labels)
+
+
+@lru_cache(maxsize=4096)
+def _utc(date: str) -> str:
+    try:
+        time = datetime.fromisoformat(date)
+        if time.tzinfo is not None:
+            time = time.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError) as error:
+        raise BadLineError(f"Its creation-date is no date: {_short(date)}") from error
+    return time.isoformat(timespec="microseconds")
+
+
+def without_service_fields(line: str) -> str:
+    """The line without what Custom Labels added to it: errors, marks and its evaluation.
+
+    For entries listed from a dataset, and for the manifest snapshots of a version. Where a snapshot
+    has only its own copy of what the image was trained as, that becomes the line's own. A line that
+    is no JSON object stays as it is.
+    """
+    try:
+        content = json.loads(line)
+    except (ValueError, RecursionError):
+        return line
+    if not isinstance(content, dict):
+        return line
+    cleaned = _cleaned(content)
+    if not any(member.endswith(_METADATA) for member in cleaned):
+        cleaned |= {
+            member.removeprefix(_SERVICE_PREFIX): value
+            for member, value in content.items()
+            if member.startswith(_TRAINED_AS)
+        }
+    return json.dumps(cleaned, ensure_ascii=False)
+
+
+def _cleaned(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _cleaned(value) if isinstance(value, dict) else value
+        for name, value in content.items()
+        if name not in _SERVICE_FIELDS and not name.startswith(_SERVICE_PREFIX)
+    }
+
+
+# --- Many lines -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that cannot be used, counted from 1, and why: a sentence."""
+
+    file: str
+    line: int
+    reason: str
+
+
+@dataclass
+class Collection:
+    """What the imported files say of each image: its newest line counts.
+
+    Newest is the line that was made last; of lines made at the same time the one in the file
+    written last, then the one in the file whose name is last, then the last one in its file. The
+    order in which files are added is nothing.
+    """
+
+    model_type: ModelType
+    images: dict[tuple[str, str], ImportedLine] = field(default_factory=dict)
+    """By bucket and key."""
+    bad: list[BadLine] = field(default_factory=list)
+    """The first of them."""
+    bad_count: int = 0
+    line_count: int = 0
+    """All lines, bad ones too; blank lines count for nothing."""
+    _origins: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict, repr=False)
+
+    def add(self, file: str, modified: str, lines: Iterable[bytes]) -> None:
+        """Take the lines of a file. ``modified`` is when it was written, as texts that compare."""
+        origin = (modified, file)
+        for number, text in enumerate(lines, start=1):
+            if not text or text.isspace():
+                continue
+            self.line_count += 1
+            try:
+                line = read_line(text, self.model_type)
+            except BadLineError as error:
+                self.bad_count += 1
+                if len(self.bad) < BAD_LINES_KEPT:
+                    self.bad.append(BadLine(file, number, str(error)))
+                continue
+            self._take(line, origin)
+
+    def _take(self, line: ImportedLine, origin: tuple[str, str]) -> None:
+        image = (line.bucket, line.key)
+        known = self.images.get(image)
+        if known is None or (line.created, origin) >= (known.created, self._origins[image]):
+            self.images[image] = line
+            self._origins[image] = origin
+
+    @property
+    def too_many_bad(self) -> bool:
+        """Whether the service would refuse a manifest with this share of bad lines."""
+        return self.bad_count > MOST_BAD_SHARE * self.line_count
+
+
+def merged(
+    model_type: ModelType, folder_label: str | None, line: ImportedLine | None
+) -> Annotation | None:
+    """What an image shows by its folder and its imported line; None where neither says anything.
+
+    For a classification model the line counts, which somebody wrote for this image; a multi-label
+    model learns both; a detection model cannot learn from a folder.
+    """
+    if model_type is ModelType.DETECTION or folder_label is None:
+        return line.annotation if line else None
+    if line is None:
+        return _labelled((folder_label,))
+    if model_type is ModelType.CLASSIFICATION:
+        return line.annotation
+    return Annotation.of_labels({folder_label, *line.annotation.labels})

@@ -1,0 +1,393 @@
+"""What there is to learn from: which listed images can be used, and what each of them shows.
+
+Three things meet here: the listed objects, what imported lines say of them, and what reading their
+beginnings told. Reading is what takes long, so it is done once for each object and remembered.
+"""
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from labelloop.domain import labels as label_names
+from labelloop.domain import splits
+from labelloop.domain.annotations import Annotation, ModelType
+from labelloop.domain.imports import ImportedLine, merged
+from labelloop.domain.listed import Listed
+from labelloop.domain.manifests import (
+    LABELLED_FOLDER,
+    Seen,
+    SplitImage,
+    fingerprint,
+    folder_label,
+)
+from labelloop.domain.splits import Split
+from labelloop.errors import InconsistentError, InvalidRequestError, UntrainableError
+
+INSPECTED_FOLDER = "manifests/inspected/"
+INSPECTION_FOLDER = "manifests/inspection/"
+"""The batches of images that are to be inspected; each is deleted when it is."""
+BATCH_IMAGES = 2500
+"""A batch takes a minute or two, and holds less than a megabyte."""
+
+FEWEST_LABELS: Mapping[ModelType, int] = {
+    ModelType.CLASSIFICATION: 2,
+    ModelType.MULTI_LABEL: 2,
+    ModelType.DETECTION: 1,
+}
+"""With fewer the service refuses: https://docs.aws.amazon.com/rekognition/latest/customlabels-dg/limits.html"""
+MOST_LABELS = 250
+MOST_IMAGES = 250_000
+
+
+# --- What reading an image told -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """An object as it was read once: its content's identity and size, or why it is of no use."""
+
+    key: str
+    etag: str
+    content: str = ""
+    size_px: tuple[int, int] | None = None
+    refusal: str = ""
+
+    def as_line(self) -> str:
+        """The line that ``read_inspected`` reads."""
+        told: dict[str, Any] = {"refusal": self.refusal}
+        if not self.refusal:
+            told = {"content": self.content, "size_px": self.size_px}
+        return json.dumps({"key": self.key, "etag": self.etag, **told}, ensure_ascii=False)
+
+
+def read_inspected(lines: Iterable[bytes]) -> Iterator[Inspected]:
+    """What was remembered. A line that cannot be read is forgotten: the image is read again."""
+    for line in lines:
+        try:
+            entry = json.loads(line)
+            size_px = entry.get("size_px")
+            yield Inspected(
+                entry["key"],
+                entry["etag"],
+                entry.get("content", ""),
+                (int(size_px[0]), int(size_px[1])) if size_px else None,
+                entry.get("refusal", ""),
+            )
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+            continue
+
+
+@dataclass(frozen=True, slots=True)
+class ToInspect:
+    """An image to read, after it was copied in where it lies elsewhere."""
+
+    key: str
+    etag: str
+    """Empty where the object is not there yet."""
+    source_bucket: str = ""
+    source_key: str = ""
+
+    def as_line(self) -> str:
+        """The line that ``read_batch`` reads."""
+        entry = {"key": self.key, "etag": self.etag}
+        if self.source_bucket:
+            entry |= {"source_bucket": self.source_bucket, "source_key": self.source_key}
+        return json.dumps(entry, ensure_ascii=False)
+
+
+def read_batch(lines: Iterable[bytes]) -> list[ToInspect]:
+    """The images of a batch. Raises InconsistentError for a line that is none."""
+    try:
+        return [ToInspect(**json.loads(line)) for line in lines]
+    except (ValueError, TypeError) as error:
+        raise InconsistentError(f"A batch of images to inspect cannot be read: {error}") from error
+
+
+# --- Which images can be used ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An image that the service takes, with what it shows."""
+
+    key: str
+    etag: str
+    content: str
+    annotation: Annotation
+
+    @property
+    def shown(self) -> str:
+        """The fingerprint of what it shows."""
+        return fingerprint(self.annotation)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An image that is not used, and why: a sentence."""
+
+    key: str
+    etag: str
+    shown: str
+    """The fingerprint of what it shows, as in ``SplitImage``."""
+    reason: str
+
+    def as_line(self) -> str:
+        """The line that ``read_left_out`` reads."""
+        return json.dumps(
+            {"key": self.key, "etag": self.etag, "shown": self.shown, "reason": self.reason},
+            ensure_ascii=False,
+        )
+
+
+def read_left_out(lines: Iterable[bytes]) -> Iterator[LeftOut]:
+    """The images that a version left out. Raises InconsistentError for a line that is none."""
+    try:
+        for line in lines:
+            yield LeftOut(**json.loads(line))
+    except (ValueError, TypeError) as error:
+        raise InconsistentError(f"What a version left out cannot be read: {error}") from error
+
+
+def is_image_object(key: str) -> bool:
+    """Whether a listed object is somebody's file, not a folder or a file beside the folders."""
+    if key.endswith("/"):
+        return False
+    return not key.startswith(LABELLED_FOLDER) or folder_label(key) is not None
+
+
+def annotation_of(
+    key: str, lines: Mapping[str, ImportedLine], model_type: ModelType
+) -> Annotation | None:
+    """What folders and imported lines together say that an image shows; None for nothing."""
+    return merged(model_type, folder_label(key), lines.get(key))
+
+
+@dataclass
+class Examined:
+    """The images there are: those that can be used, and the others."""
+
+    candidates: list[Candidate] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    uninspected: int = 0
+    """They came while others were inspected, and wait for the next training."""
+    missing: int = 0
+    """Imported lines name them, but they are not in the bucket."""
+
+
+def examine(
+    listed: Iterable[Listed],
+    lines: Mapping[str, ImportedLine],
+    inspected: Mapping[str, Inspected],
+    model_type: ModelType,
+) -> Examined:
+    """Tell the images that can be used from the others, in the order of the listing.
+
+    ``lines`` has the newest imported line for each key where its image is or should be;
+    ``inspected`` what reading the objects told, as they are listed.
+    """
+    found = Examined()
+    missing = dict.fromkeys(lines)
+    for entry in listed:
+        missing.pop(entry.key, None)
+        told = inspected.get(entry.key)
+        if told is None:
+            found.uninspected += 1
+            continue
+        annotation = annotation_of(entry.key, lines, model_type)
+        reason = told.refusal or _no_use(annotation, told, model_type)
+        if reason or annotation is None:
+            shown = fingerprint(annotation)
+            found.left_out.append(LeftOut(entry.key, entry.etag, shown, reason))
+        else:
+            found.candidates.append(Candidate(entry.key, entry.etag, told.content, annotation))
+    for key in missing:
+        told = inspected.get(key)
+        shown = fingerprint(annotation_of(key, lines, model_type))
+        refusal = told.refusal if told else ""
+        found.left_out.append(LeftOut(key, "", shown, refusal or _not_there(key, lines[key])))
+        found.missing += bool(refusal)
+    return found
+
+
+def _not_there(key: str, line: ImportedLine) -> str:
+    if line.key == key:
+        return "An imported line names the image, but it is not in the bucket."
+    return (
+        f"An imported line names s3://{line.bucket}/{line.key}. Images of other buckets are copied "
+        "in where the deployment's parameter ImportBuckets names their bucket, or by: labelloop "
+        "import"
+    )
+
+
+def _no_use(annotation: Annotation | None, told: Inspected, model_type: ModelType) -> str:
+    if annotation is None or not annotation.labels:
+        if model_type is ModelType.DETECTION:
+            return "It has no bounding boxes, so a detection model cannot learn from it."
+        return "Nobody said what it shows: it has no label."
+    if annotation.size_px and told.size_px and annotation.size_px != told.size_px:
+        stated, real = annotation.size_px, told.size_px
+        return (
+            f"Its boxes are for an image of {stated[0]} x {stated[1]} px, but it has "
+            f"{real[0]} x {real[1]} px."
+        )
+    return ""
+
+
+def seen_now(
+    listed: Iterable[Listed], lines: Mapping[str, ImportedLine], model_type: ModelType
+) -> dict[str, Seen]:
+    """What every image is now, by key; those that are still to be copied in have no ETag."""
+    seen = {key: ("", fingerprint(annotation_of(key, lines, model_type))) for key in lines}
+    for entry in listed:
+        annotation = annotation_of(entry.key, lines, model_type)
+        seen[entry.key] = (entry.etag, fingerprint(annotation))
+    return seen
+
+
+def seen_in(images: Iterable[SplitImage], left_out: Iterable[LeftOut]) -> dict[str, Seen]:
+    """What every image was when these were told apart."""
+    seen = {image.key: (image.etag, image.shown) for image in images}
+    seen |= {one.key: (one.etag, one.shown) for one in left_out}
+    return seen
+
+
+# --- Which of them train and test -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LabelLeftOut:
+    """A label that cannot be trained yet, and why: a sentence."""
+
+    label: str
+    images: int
+    reason: str
+
+
+@dataclass
+class Selection:
+    """What a version is made of."""
+
+    images: list[SplitImage]
+    left_out: list[LeftOut]
+    labels_left_out: list[LabelLeftOut]
+
+
+def select(
+    candidates: Iterable[Candidate], decided: Mapping[str, Split], model_type: ModelType
+) -> Selection:
+    """The images of the labels that can be trained and tested, with their splits.
+
+    ``decided`` has the split of every content. Raises UntrainableError when too few labels can.
+    """
+    everything = sorted(candidates, key=lambda candidate: candidate.key)
+    refused = _refused_names({label for one in everything for label in one.annotation.labels})
+    surplus = splits.over_the_limit(
+        (one.annotation.labels, one.content)
+        for one in everything
+        if decided[one.content] is Split.TEST
+    )
+    images_by_label: Counter[str] = Counter()
+    splits_by_label: defaultdict[str, set[Split]] = defaultdict(set)
+    for one in everything:
+        images_by_label.update(one.annotation.labels)
+        if one.content not in surplus:
+            for label in one.annotation.labels:
+                splits_by_label[label].add(decided[one.content])
+    labels_left_out = [
+        LabelLeftOut(label, images_by_label[label], reason) for label, reason in refused.items()
+    ]
+    labels_left_out += [
+        LabelLeftOut(
+            label,
+            count,
+            "It needs three different images at least: one to test with, and others to train on.",
+        )
+        for label, count in images_by_label.items()
+        if label not in refused and splits_by_label[label] != {Split.TRAIN, Split.TEST}
+    ]
+    usable = images_by_label.keys() - {entry.label for entry in labels_left_out}
+    _check_labels(usable, images_by_label, model_type)
+    selection = Selection([], [], sorted(labels_left_out, key=lambda entry: entry.label))
+    for one in everything:
+        annotation = one.annotation
+        if not usable.issuperset(annotation.labels):
+            annotation = annotation.only(usable)
+        if one.content in surplus:
+            reason = f"A label of its has {splits.MAX_TEST_IMAGES_PER_LABEL} test images already."
+            selection.left_out.append(LeftOut(one.key, one.etag, one.shown, reason))
+        elif not annotation.labels:
+            reason = "None of its labels can be trained yet."
+            selection.left_out.append(LeftOut(one.key, one.etag, one.shown, reason))
+        else:
+            selection.images.append(
+                SplitImage(
+                    one.key, one.etag, one.content, decided[one.content], annotation, one.shown
+                )
+            )
+    if len(selection.images) > MOST_IMAGES:
+        raise UntrainableError(
+            f"There are {len(selection.images)} labelled images; Rekognition Custom Labels trains "
+            f"on {MOST_IMAGES} at most. Take some out of {LABELLED_FOLDER}."
+        )
+    return selection
+
+
+def _refused_names(names: Iterable[str]) -> dict[str, str]:
+    """The labels whose names the service would not take, and why."""
+    refused = {}
+    for name in names:
+        try:
+            label_names.check(name)
+        except InvalidRequestError as error:
+            refused[name] = str(error)
+    return refused
+
+
+def _check_labels(
+    usable: set[str], images_by_label: Mapping[str, int], model_type: ModelType
+) -> None:
+    fewest = FEWEST_LABELS[model_type]
+    if len(usable) < fewest:
+        have = [f"{label}: {count}" for label, count in sorted(images_by_label.items())]
+        more = f" and {len(have) - 20} more" if len(have) > 20 else ""
+        raise UntrainableError(
+            f"A model needs at least {'two labels' if fewest > 1 else 'one label'} with three "
+            f"different images each, {_WHERE[model_type]}. Images by label now: "
+            f"{', '.join(have[:20]) or 'none'}{more}."
+        )
+    if len(usable) > MOST_LABELS:
+        raise UntrainableError(
+            f"There are {len(usable)} labels; Rekognition Custom Labels trains {MOST_LABELS} at "
+            "most."
+        )
+
+
+_WHERE = {
+    ModelType.CLASSIFICATION: f"in folders {LABELLED_FOLDER}<label>/",
+    ModelType.MULTI_LABEL: (
+        f"in folders {LABELLED_FOLDER}<label>/ or in lines under manifests/imported/"
+    ),
+    ModelType.DETECTION: "as bounding boxes in lines under manifests/imported/",
+}
+
+
+# --- Telling it -----------------------------------------------------------------------------------
+
+
+def digest(listed: Iterable[Listed], others: Iterable[str]) -> str:
+    """The identity of a listing: the same objects make the same one, in any order of folders.
+
+    ``others`` is what else decides about a training's data.
+    """
+    hashed = 0
+    # Sums of hashes hang on no order, so that nothing has to be sorted or held.
+    for entry in listed:
+        hashed += _hash(f"{entry.key}\t{entry.etag}")
+    return f"{(hashed + sum(_hash(text) for text in others)) % 2**256:064x}"
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode(errors="surrogatepass")).digest(), "big")

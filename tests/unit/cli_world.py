@@ -1,0 +1,225 @@
+"""A stack as the command line sees it: moto's services, and a model and executions that stand in.
+
+What stands in is a real client whose answers are made up, so that botocore checks each request.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from click.testing import CliRunner, Result
+from moto import mock_aws
+from moto.core.config import default_user_config
+
+from cli.__main__ import main
+from cli.stack import Stack
+from labelloop.aws.items import to_item
+
+PROJECT = "arn:aws:rekognition:us-east-1:123456789012:project/label-loop/1"
+PREFIX = "/label-loop/"
+
+KEEP_SESSION: Any = {"core": {**default_user_config["core"], "reset_boto3_session": False}}
+"""One session of boto3 does for all tests: making one takes long, and it knows nothing of them."""
+
+Answer = Callable[[dict[str, Any]], Mapping[str, Any] | None]
+
+
+@cache
+def _client(service: str) -> Any:
+    """Making a client takes long, so all tests share them; what they reach is each test's own."""
+    return boto3.client(service)  # type: ignore[call-overload]
+
+
+def answering(service: str, answers: Mapping[str, Answer]) -> Any:
+    """A client that answers these operations so, and leaves all others to moto.
+
+    An answer that raises ClientError is a refusal.
+    """
+    client = boto3.client(service)  # type: ignore[call-overload]
+    asked: dict[str, Any] = {}
+
+    def note(params: dict[str, Any], **_: Any) -> None:
+        asked.update(now=dict(params))
+
+    def answer(model: Any, **_: Any) -> Any:
+        if model.name not in answers:
+            return None
+        metadata = {"ResponseMetadata": {"HTTPStatusCode": 200}}
+        try:
+            parsed = answers[model.name](asked["now"]) or {}
+        except ClientError as error:
+            return SimpleNamespace(status_code=400), {**metadata, **error.response}
+        return SimpleNamespace(status_code=200), {**metadata, **parsed}
+
+    client.meta.events.register(f"provide-client-params.{service}", note)
+    client.meta.events.register(f"before-call.{service}", answer)
+    return client
+
+
+def refused(code: str, message: str = "no") -> Answer:
+    """An answer that is a refusal."""
+
+    def refuse(_: dict[str, Any]) -> None:
+        refusal: Any = {"Error": {"Code": code, "Message": message}}
+        raise ClientError(refusal, "Any")
+
+    return refuse
+
+
+class Model:
+    """Versions whose status moves one step each time it is asked for."""
+
+    def __init__(self) -> None:
+        self.coming: dict[str, list[str]] = {}
+        self.elsewhere: dict[str, list[str]] = {}
+        self.stops = 0
+        self.client = answering(
+            "rekognition",
+            {
+                "DescribeProjects": self._projects,
+                "DescribeProjectVersions": self._versions,
+                "StopProjectVersion": self._stop,
+            },
+        )
+
+    def _projects(self, _: Any) -> Mapping[str, Any]:
+        others = [PROJECT.replace("label-loop", name) for name in self.elsewhere]
+        return {"ProjectDescriptions": [{"ProjectArn": arn} for arn in (PROJECT, *others)]}
+
+    def _versions(self, asked: dict[str, Any]) -> Mapping[str, Any]:
+        """One version a page."""
+        project = asked["ProjectArn"].split("/")[1]
+        coming = self.coming if project == "label-loop" else {"v1": self.elsewhere[project]}
+        place = int(asked.get("NextToken", "0"))
+        names = list(coming)
+        if place >= len(names):
+            return {"ProjectVersionDescriptions": []}
+        statuses = coming[names[place]]
+        status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
+        arn = asked["ProjectArn"].replace("/1", f"/version/{names[place]}/2")
+        entry = {"ProjectVersionArn": arn, "Status": status, "MinInferenceUnits": 2}
+        more = {"NextToken": str(place + 1)} if place + 1 < len(names) else {}
+        return {"ProjectVersionDescriptions": [entry], **more}
+
+    def _stop(self, asked: dict[str, Any]) -> None:
+        self.stops += 1
+        name = asked["ProjectVersionArn"].split("/")[-2]
+        if self.coming[name][0] != "RUNNING":
+            refused("ResourceInUseException", "not now")(asked)
+        self.coming[name] = ["STOPPING", "STOPPING", "STOPPED"]
+
+
+class Executions:
+    """One execution that ends as it is told to."""
+
+    def __init__(self) -> None:
+        self.inputs: list[dict[str, Any]] = []
+        self.coming: list[dict[str, Any]] = [{"status": "RUNNING"}, {"status": "SUCCEEDED"}]
+        self.client = answering(
+            "stepfunctions", {"StartExecution": self._start, "DescribeExecution": self._describe}
+        )
+
+    def _start(self, asked: dict[str, Any]) -> Mapping[str, Any]:
+        self.inputs.append(json.loads(asked["input"]))
+        return {"executionArn": f"{asked['stateMachineArn']}:1"}
+
+    def _describe(self, asked: dict[str, Any]) -> Mapping[str, Any]:
+        found = self.coming.pop(0) if len(self.coming) > 1 else self.coming[0]
+        if found["status"] == "GONE":
+            refused("ExecutionDoesNotExist")(asked)
+        return {"executionArn": asked["executionArn"], **found}
+
+
+class World:
+    """A stack as the command line sees it."""
+
+    def __init__(self, more_outputs: Mapping[str, str] | None = None) -> None:
+        self.model = Model()
+        self.executions = Executions()
+        self.tables = _client("dynamodb")
+        self.queues = _client("sqs")
+        self.parameters = _client("ssm")
+        self._table("versions", ("kind", "name"))
+        self._table("detections", ("detection_id", None), "by_outcome", "outcome_shard")
+        self._table("tasks", ("task_id", None), "by_queue", "queue")
+        urls = {
+            name: self.queues.create_queue(QueueName=name)["QueueUrl"] for name in ("d", "a", "e")
+        }
+        outputs = {
+            "ProjectArn": PROJECT,
+            "ParameterPrefix": PREFIX,
+            "ModelVersionsTable": "versions",
+            "DetectionsTable": "detections",
+            "ReviewTasksTable": "tasks",
+            "ModelTrainingStateMachineArn": "arn:machine",
+            "DetectionDeadLetterQueueUrl": urls["d"],
+            "AnswersDeadLetterQueueUrl": urls["a"],
+            "UndeliveredEventsQueueUrl": urls["e"],
+            **(more_outputs or {}),
+        }
+        self.stack = Stack("label-loop", outputs, self._client, look_every_s=0.0)
+
+    def _client(self, service: str) -> Any:
+        fakes = {"rekognition": self.model.client, "stepfunctions": self.executions.client}
+        return fakes.get(service) or _client(service)
+
+    def _table(
+        self, name: str, keys: tuple[str, str | None], index: str = "", index_key: str = ""
+    ) -> None:
+        names = [key for key in (*keys, index_key) if key]
+        schema = [
+            {"AttributeName": key, "KeyType": kind}
+            for key, kind in zip(keys, ("HASH", "RANGE"), strict=True)
+            if key
+        ]
+        more: dict[str, Any] = {}
+        if index:
+            key_schema = [{"AttributeName": index_key, "KeyType": "HASH"}]
+            projection = {"ProjectionType": "ALL"}
+            more["GlobalSecondaryIndexes"] = [
+                {"IndexName": index, "KeySchema": key_schema, "Projection": projection}
+            ]
+        self.tables.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in names],
+            KeySchema=schema,
+            **more,
+        )
+
+    def put(self, table: str, **values: Any) -> None:
+        self.tables.put_item(TableName=table, Item=to_item(values))
+
+    def deploy(self, name: str, status: str) -> None:
+        self.model.coming[name] = [status]
+        self.put("versions", kind="version", name=name, number=len(self.model.coming))
+        self.put("versions", kind="state", name="deployed", version=name, version_arn="arn:v")
+
+    def run(self, *words: str, answer: str | None = None) -> Result:
+        return CliRunner().invoke(main, list(words), obj=self.stack, input=answer)
+
+
+@contextmanager
+def aws_in_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Moto's services, without anything of the developer's own settings."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws(config=KEEP_SESSION):
+        yield
+
+
+def error_of(result: Result) -> str:
+    """The one line with which a command failed."""
+    assert result.exit_code == 1, result.output
+    assert result.stdout == ""
+    line = result.stderr.strip().splitlines()[-1]
+    assert result.stderr.count("Error:") == 1 and "Traceback" not in result.stderr
+    return line

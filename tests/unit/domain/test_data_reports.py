@@ -1,0 +1,124 @@
+"""labelloop.domain.data_reports: what a version was made of, in numbers, examples and words."""
+
+import json
+
+import pytest
+
+from labelloop.domain import data_reports
+from labelloop.domain.annotations import Annotation, ModelType
+from labelloop.domain.imports import Collection
+from labelloop.domain.inventory import LabelLeftOut, LeftOut, Selection
+from labelloop.domain.manifests import Changes, SplitImage
+from labelloop.domain.splits import Split
+
+NOTHING = Selection([], [], [])
+
+
+def _image(number: int, split: Split, *labels: str) -> SplitImage:
+    return SplitImage(f"{number}.jpg", "e", f"c{number}", split, Annotation.of_labels(labels))
+
+
+def _left_out(count: int, reason: str) -> list[LeftOut]:
+    return [LeftOut(f"{reason} {number}.jpg", "e", "", reason) for number in range(count)]
+
+
+def _collection(*lines: bytes) -> Collection:
+    collection = Collection(ModelType.CLASSIFICATION)
+    collection.add("manifests/imported/a.jsonl", "2026", lines)
+    return collection
+
+
+def test_a_report_counts_images_by_split_and_by_label() -> None:
+    images = [
+        _image(1, Split.TRAIN, "dog"),
+        _image(2, Split.TRAIN, "cat", "dog"),
+        _image(3, Split.TEST, "cat"),
+    ]
+    selection = Selection(images, [], [LabelLeftOut("owl", 1, "Too few.")])
+    found = data_reports.report(selection, [], _collection(), Changes(1, 2, 3, 4))
+    assert found == {
+        "images": 3,
+        "train_images": 2,
+        "test_images": 1,
+        "labels": {"cat": {"train": 1, "test": 1}, "dog": {"train": 2, "test": 0}},
+        "changes": {"added": 1, "replaced": 2, "removed": 3, "moved": 4},
+        "left_out": {"images": 0, "by_reason": {}, "examples": []},
+        "labels_left_out": [{"label": "owl", "images": 1, "reason": "Too few."}],
+        "bad_lines": {"count": 0, "of": 0, "examples": []},
+    }
+    assert list(found["labels"]) == ["cat", "dog"]
+
+
+def test_a_report_names_the_first_images_that_were_left_out_and_counts_all_by_reason() -> None:
+    left_out = _left_out(2, "It is empty.") + _left_out(120, "It is broken.")
+    found = data_reports.report(NOTHING, left_out, _collection(), Changes())["left_out"]
+    assert found["images"] == 122
+    assert list(found["by_reason"].items()) == [("It is broken.", 120), ("It is empty.", 2)]
+    assert len(found["examples"]) == 100
+    assert found["examples"][0] == {"key": "It is empty. 0.jpg", "reason": "It is empty."}
+
+
+def test_a_report_stays_short_where_every_image_has_a_reason_of_its_own() -> None:
+    left_out = [one for n in range(500) for one in _left_out(1, f"s3://b/{n} does not exist.")]
+    found = data_reports.report(NOTHING, left_out, _collection(), Changes())["left_out"]
+    assert (found["images"], len(found["by_reason"])) == (500, 100)
+
+
+def test_a_report_names_bad_lines_by_file_and_number() -> None:
+    found = data_reports.report(NOTHING, [], _collection(b"{", b"", b"[]"), Changes())
+    assert found["bad_lines"] == {
+        "count": 2,
+        "of": 2,
+        "examples": [
+            {"file": "manifests/imported/a.jsonl", "line": 1, "reason": "It is not JSON."},
+            {"file": "manifests/imported/a.jsonl", "line": 3, "reason": "It is not a JSON object."},
+        ],
+    }
+
+
+@pytest.mark.parametrize("name", ["傷", "\\ud800", "\\u0000"])
+def test_a_report_of_bad_lines_can_be_written_whatever_they_say(name: str) -> None:
+    line = f'{{"source-ref": "s3://bucket/1.jpg", "{name}-metadata": {{"type": "{name}"}}}}'
+    collection = _collection(line.encode())
+    assert collection.bad_count == 1
+    found = data_reports.report(NOTHING, [], collection, Changes())
+    for content in (found, data_reports.in_words([], [], collection)):
+        assert json.loads(json.dumps(content, ensure_ascii=False).encode()) == content
+
+
+# --- In words -------------------------------------------------------------------------------------
+
+
+def test_where_all_was_used_there_is_nothing_to_say() -> None:
+    assert data_reports.in_words([], [], _collection()) == []
+
+
+def test_the_most_frequent_reasons_come_first_each_with_an_example() -> None:
+    left_out = _left_out(1, "It is empty.") + _left_out(3, "It is broken.")
+    assert data_reports.in_words(left_out, [], _collection()) == [
+        "3 images left out, such as It is broken. 2.jpg: It is broken.",
+        "one image left out, such as It is empty. 0.jpg: It is empty.",
+    ]
+
+
+def test_what_is_too_much_to_say_is_counted() -> None:
+    left_out = [one for n in range(7) for one in _left_out(9 - n, f"Reason {n}.")]
+    labels = [LabelLeftOut(f"label {n}", n, "Too few.") for n in range(1, 8)]
+    said = data_reports.in_words(left_out, labels, _collection())
+    assert said[4:] == [
+        "5 images left out, such as Reason 4. 4.jpg: Reason 4.",
+        "7 images left out for other reasons.",
+        "The label label 1 (one image) was left out: Too few.",
+        "The label label 2 (2 images) was left out: Too few.",
+        "The label label 3 (3 images) was left out: Too few.",
+        "The label label 4 (4 images) was left out: Too few.",
+        "The label label 5 (5 images) was left out: Too few.",
+        "2 more labels were left out.",
+    ]
+
+
+def test_bad_lines_are_said_with_the_first_of_them() -> None:
+    assert data_reports.in_words([], [], _collection(b"{", b"[]")) == [
+        "2 of 2 lines of imported manifests are bad, such as line 1 of manifests/imported/a.jsonl: "
+        "It is not JSON."
+    ]

@@ -1,0 +1,82 @@
+"""InspectImages: what the images of a batch are, read once."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from functions.inspect_images.app import lambda_handler
+from labelloop.aws import training_data
+from labelloop.domain import splits
+from labelloop.domain.inventory import Inspected, ToInspect
+from tests.unit.account import REGION, Account, Context, Json, event
+from tests.unit.functions.preparation import RUN, png
+
+FOLDER = "images_labeled_by_folder/cat/"
+
+
+def _inspect(account: Account, *images: ToInspect) -> dict[str, Inspected]:
+    (batch,) = training_data.write_batches(RUN, images)
+    answer: Json = lambda_handler({"batch": batch}, Context())
+    assert answer["images"] <= len(images)
+    return training_data.inspected(training_data.images())
+
+
+def test_an_image_is_known_by_its_content_and_size(account: Account) -> None:
+    account.put(f"{FOLDER}1.png", png("one"))
+    told = _inspect(account, ToInspect(f"{FOLDER}1.png", "e"))[f"{FOLDER}1.png"]
+    assert told.content == splits.content_id(png("one"), len(png("one")))
+    assert (told.size_px, told.refusal) == ((320, 240), "")
+
+
+def test_a_size_that_stands_far_into_the_file_is_found(account: Account) -> None:
+    image = Image.new("RGB", (300, 200), (9, 9, 9))
+    buffer = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x010E] = "x" * 60_000
+    image.save(buffer, "JPEG", exif=exif, icc_profile=b"y" * 200_000)
+    account.put(f"{FOLDER}1.jpg", buffer.getvalue())
+    told = _inspect(account, ToInspect(f"{FOLDER}1.jpg", "e"))[f"{FOLDER}1.jpg"]
+    assert told.size_px == (300, 200)
+    content = splits.content_id(buffer.getvalue()[: splits.CONTENT_BYTES], len(buffer.getvalue()))
+    assert told.content == content
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "The file is empty."),
+        (b"<html>", "neither a PNG nor a JPEG"),
+        (b"\xff\xd8\xff\xe0\x00", "width and height cannot be read"),
+        (png("x", 5000, 4000), "5000 x 4000 px"),
+    ],
+)
+def test_what_the_service_would_refuse_is_remembered_with_the_reason(
+    account: Account, body: bytes, reason: str
+) -> None:
+    account.put(f"{FOLDER}1.png", body)
+    told = _inspect(account, ToInspect(f"{FOLDER}1.png", "e"))[f"{FOLDER}1.png"]
+    assert reason in told.refusal
+    assert told.etag
+
+
+def test_an_image_that_was_deleted_meanwhile_is_passed_over(account: Account) -> None:
+    assert _inspect(account, ToInspect(f"{FOLDER}gone.png", "e")) == {}
+
+
+def test_an_image_elsewhere_is_copied_in_first(account: Account) -> None:
+    s3 = account.boto3("s3")
+    s3.create_bucket(
+        Bucket="camera-archive", CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
+    s3.put_object(Bucket="camera-archive", Key="a b+c.png", Body=png("archive"))
+    there = ToInspect("images_imported/camera-archive/a b+c.png", "", "camera-archive", "a b+c.png")
+    gone = ToInspect("images_imported/camera-archive/d.png", "", "camera-archive", "d.png")
+    told = _inspect(account, there, gone)
+    assert account.read(there.key) == png("archive")
+    assert told[there.key].size_px == (320, 240)
+    assert "s3://camera-archive/d.png, which does not exist" in told[gone.key].refusal
+
+
+def test_a_batch_that_was_inspected_before_is_done(account: Account) -> None:
+    assert lambda_handler(event("inspect_images.batch"), Context()) == {"images": 0}
