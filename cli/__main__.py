@@ -5,10 +5,12 @@ from typing import Any, NoReturn
 
 import click
 
+from cli.detect import detect
 from cli.doctor import doctor
 from cli.hosting import deploy, start, stop
 from cli.imports import import_
 from cli.params import params
+from cli.redrive import redrive
 from cli.report import report
 from cli.status import status
 from cli.versions import rollback, train, versions
@@ -45,6 +47,7 @@ def main() -> None:
 for command in (
     status,
     import_,
+    detect,
     versions,
     report,
     train,
@@ -52,6 +55,7 @@ for command in (
     start,
     stop,
     rollback,
+    redrive,
     params,
     doctor,
 ):

@@ -4,9 +4,7 @@ What is in the bucket already is known by its content, so that the same import c
 go on after an interruption, or with the images that came since.
 """
 
-import hashlib
 import itertools
-import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -14,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from cli import files
 from cli.failures import CommandError, code_of
-from cli.parallel import bar, concerns_all, in_parallel
+from cli.parallel import bar, in_parallel
 from cli.stack import Stack
 from labelloop.domain import images, labels
 from labelloop.domain.manifests import LABELLED_FOLDER, MAX_KEY_BYTES
@@ -25,14 +24,8 @@ from labelloop.errors import InvalidRequestError
 
 BATCH_FILES = 500
 """So many are looked at, then uploaded: names are given one after the other."""
-_PASSED_OVER = {"Thumbs.db", "desktop.ini", "__MACOSX", "@eaDir", "System Volume Information"}
-"""What other programs leave in folders of images, beside hidden files."""
 _SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation"}
 """Folders that many published data sets have around the folders of their labels."""
-_HOPELESS = {401, 403, 404}
-"""Who may not write to the bucket, or has none, need not try with every file."""
-_PART_SIZES_BYTES = (5 * 1024 * 1024, 8 * 1024 * 1024)
-"""In which the SDKs and the AWS command line upload larger files."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +117,7 @@ def _files_of_labels(folder: Path, label: str | None, outcome: FolderImport) -> 
         except InvalidRequestError as error:
             raise CommandError(f"{label!r} cannot be a label. {error}") from error
     try:
-        paths = list(_walk(folder, folder, frozenset(), outcome))
+        paths = list(files.files_in(folder, outcome.note_failure))
     except OSError as error:
         raise CommandError(f"{folder} cannot be read: {error.strerror}.") from error
     found = [_labelled(folder, path, label) for path in paths]
@@ -145,33 +138,6 @@ def _files_of_labels(folder: Path, label: str | None, outcome: FolderImport) -> 
     return found
 
 
-def _walk(
-    folder: Path, root: Path, above: frozenset[tuple[int, int]], outcome: FolderImport
-) -> Iterator[Path]:
-    """The files in a folder and its folders, in the order of their names.
-
-    Links are followed, but not into a folder that leads to them. Hidden files are passed over.
-    What cannot be read is noted, but for the folder itself: that raises OSError.
-    """
-    status = folder.stat()
-    itself = (status.st_dev, status.st_ino)
-    if itself in above:
-        return
-    with os.scandir(folder) as entries:
-        ordered = sorted(entries, key=lambda entry: entry.name)
-    for entry in ordered:
-        if entry.name.startswith(".") or entry.name in _PASSED_OVER:
-            continue
-        path = Path(entry.path)
-        try:
-            if entry.is_dir():
-                yield from _walk(path, root, above | {itself}, outcome)
-            elif entry.is_file():
-                yield path
-        except OSError as error:
-            outcome.note_failure(_printable(str(path.relative_to(root))), _unreadable(error))
-
-
 def _labelled(folder: Path, path: Path, label: str | None) -> LocalFile:
     inside = path.relative_to(folder)
     if label is not None:
@@ -185,10 +151,6 @@ def _labelled(folder: Path, path: Path, label: str | None) -> LocalFile:
 def _composed(label: str) -> str:
     """The label with ä as one character: Macs have it as two in the names of their files."""
     return unicodedata.normalize("NFC", label)
-
-
-def _unreadable(error: OSError) -> str:
-    return f"It cannot be read: {error.strerror}."
 
 
 # --- One file -------------------------------------------------------------------------------------
@@ -218,11 +180,11 @@ def _examine(file: LocalFile) -> _Examined:
             return _Examined(refusal)
         content = file.path.read_bytes()
     except OSError as error:
-        return _Examined(failure=_unreadable(error))
+        return _Examined(failure=files.unreadable(error))
     refusal = _refusal_of_content(content)
     if refusal:
         return _Examined(refusal)
-    return _Examined(digest=_md5(content).hexdigest(), part_etags=_part_etags(content))
+    return _Examined(digest=files.digest(content), part_etags=files.part_etags(content))
 
 
 def _refusal_of_place(file: LocalFile) -> str | None:
@@ -247,20 +209,6 @@ def _refusal_of_content(content: bytes) -> str | None:
     if refusal is None and images.is_cut_off(content):
         return "The file is cut off: its end is missing."
     return refusal
-
-
-def _md5(content: bytes) -> Any:
-    return hashlib.md5(content, usedforsecurity=False)
-
-
-def _part_etags(content: bytes) -> frozenset[str]:
-    found = set()
-    for size in _PART_SIZES_BYTES:
-        if len(content) >= size:
-            starts = range(0, len(content), size)
-            digests = b"".join(_md5(content[start : start + size]).digest() for start in starts)
-            found.add(f"{_md5(digests).hexdigest()}-{len(starts)}")
-    return frozenset(found)
 
 
 # --- The bucket -----------------------------------------------------------------------------------
@@ -299,7 +247,7 @@ class _Destination:
 
     def plan(self, file: LocalFile, examined: _Examined, outcome: FolderImport) -> _Upload | None:
         """Where the file goes, after it was counted; None where it goes nowhere."""
-        name = _printable(file.name)
+        name = files.printable(file.name)
         if examined.failure:
             outcome.note_failure(name, examined.failure)
             return None
@@ -309,7 +257,7 @@ class _Destination:
         folder = self._folder(file.label)
         first = self._labels.setdefault(examined.digest, file)
         if first.label != file.label:
-            again = {"file": name, "same_as": _printable(first.name)}
+            again = {"file": name, "same_as": files.printable(first.name)}
             outcome.under_several_labels.append(again)
         if examined.digest in folder.added:
             outcome.copies.append({"file": name, "same_as": folder.added[examined.digest]})
@@ -346,19 +294,8 @@ class _Destination:
         try:
             content = upload.path.read_bytes()
         except OSError as error:
-            return _unreadable(error)
-        try:
-            self._put_beside(upload, content)
-        except ClientError as error:
-            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-            if status in _HOPELESS or concerns_all(error):
-                raise
-            return f"S3 refused it: {error}"
-        except BotoCoreError as error:
-            if concerns_all(error):
-                raise
-            return f"It did not arrive: {error}"
-        return None
+            return files.unreadable(error)
+        return files.failure_of(lambda: self._put_beside(upload, content))
 
     def _put_beside(self, upload: _Upload, content: bytes) -> None:
         """Put the object, under another name where one came meanwhile that is another image."""
@@ -373,12 +310,11 @@ class _Destination:
     def _put(self, key: str, content: bytes) -> None:
         # In one part, whatever its size, so that the ETag is the MD5: the bucket encrypts with
         # S3's own keys, with which this holds. On condition, since others upload too.
-        kind = "png" if content.startswith(b"\x89PNG") else "jpeg"
         self._s3.put_object(
             Bucket=self._bucket,
             Key=key,
             Body=content,
-            ContentType=f"image/{kind}",
+            ContentType=files.content_type(content),
             IfNoneMatch="*",
         )
 
@@ -405,8 +341,3 @@ def _key_with_content(label: str, rest: str, digest: str) -> str:
         end = path.name.encode()[len(prefix) - room :]
         name = prefix + end.decode(errors="ignore")
     return folder + name
-
-
-def _printable(name: str) -> str:
-    """The name as a terminal and JSON take it."""
-    return name.encode(errors="replace").decode()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from moto.moto_api._internal.models import moto_api_backend
 
-from local import moto_patches
+from local import message_moves, moto_patches
 from local.authorization import Authorizer
 from local.calls import CallLog
 from local.clock import Clock
@@ -160,6 +160,7 @@ def _assemble(settings: Settings) -> tuple[Runtime, Server]:
     runtime.port = server.server_port
     os.environ["MOTO_PORT"] = str(runtime.port)
     moto_patches.apply(runtime)
+    message_moves.serve()
     server.start()
     return runtime, server
 
