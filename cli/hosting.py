@@ -21,7 +21,8 @@ LONGEST_STOP_S = 3600.0
 def start(stack: Stack, no_wait: bool, as_json: bool) -> None:
     """Start the deployed model again.
 
-    It runs, and is billed, until it is stopped. For another version: labelloop deploy VERSION
+    From then on it is started and stopped as Model-Hosting says. For another version: labelloop
+    deploy VERSION
     """
     name = _deployed_name(stack)
     if name is None:
@@ -65,6 +66,7 @@ def put_into_service(
     Raises CommandError where that is not possible, or did not succeed.
     """
     _check_startable(stack, name)
+    models.resume_hosting(stack)
     execution = executions.begin(stack, {"deploy": name, "in_place": in_place})
     if no_wait:
         answer = {"version": name, "execution": execution, "status": "RUNNING"}
@@ -77,7 +79,7 @@ def put_into_service(
         f"Version {name} was not put into service",
     )
     answer = {"version": name, "execution": execution, "status": "SUCCEEDED"}
-    show(as_json, answer, f"Version {name} is in service, and billed until: labelloop stop")
+    show(as_json, answer, f"Version {name} is in service, and billed while it runs.")
 
 
 def _check_startable(stack: Stack, name: str) -> None:
@@ -128,12 +130,16 @@ def _confirm(concerns: list[str], name: str) -> None:
 def stop(stack: Stack, version: str | None, no_wait: bool, as_json: bool) -> None:
     """Stop a model, so that it is no longer billed: VERSION, or the one that is deployed.
 
-    Images that come in meanwhile wait, and are detected when a model is started.
+    Images that come in meanwhile wait. The deployed one stays stopped, whatever Model-Hosting
+    says, until: labelloop start
     """
-    name = version or _deployed_name(stack)
+    deployed = _deployed_name(stack)
+    name = version or deployed
     if name is None:
         show(as_json, {"version": None, "status": None}, "No model is deployed: nothing to stop.")
         return
+    if name == deployed:
+        models.pause_hosting(stack)
     status = _stop(stack, name, no_wait)
     others = [
         other.name
@@ -141,6 +147,8 @@ def stop(stack: Stack, version: str | None, no_wait: bool, as_json: bool) -> Non
         if other.status in models.BILLED and other.name != name
     ]
     text = f"Version {name} is {status}."
+    if name == deployed:
+        text += " It stays so until: labelloop start"
     if others:
         text += f" Still billed: {', '.join(others)}. To stop one: labelloop stop {others[0]}"
     show(as_json, {"version": name, "status": status, "still_billed": others}, text)

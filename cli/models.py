@@ -36,6 +36,28 @@ def deployed(stack: Stack) -> Mapping[str, Any] | None:
     return _state(stack, "deployed")
 
 
+def pause_hosting(stack: Stack) -> None:
+    """Let nothing start the deployed model before somebody asks for it."""
+    stack.client("dynamodb").put_item(
+        TableName=stack.output("ModelVersionsTable"), Item=_HOSTING_PAUSE
+    )
+
+
+def resume_hosting(stack: Stack) -> None:
+    """Let the deployed model be started and stopped as Model-Hosting says."""
+    stack.client("dynamodb").delete_item(
+        TableName=stack.output("ModelVersionsTable"), Key=_HOSTING_PAUSE
+    )
+
+
+def hosting_is_paused(stack: Stack) -> bool:
+    """Whether somebody has stopped the deployed model by hand."""
+    return _state(stack, "hosting_pause") is not None
+
+
+_HOSTING_PAUSE = {"kind": {"S": "state"}, "name": {"S": "hosting_pause"}}
+
+
 def running_deployment(stack: Stack) -> str | None:
     """The execution that trains or deploys now."""
     execution, status = training_lock(stack)

@@ -1,6 +1,7 @@
 """What `labelloop doctor` looks at in a deployed stack."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,14 @@ def outputs(stack: Stack) -> Iterator[Found]:
         yield ok("All are there.")
 
 
-def expected_outputs() -> set[str]:
+@cache
+def expected_outputs() -> frozenset[str]:
     """The outputs that the template always gives."""
     # It takes as long as all other imports together.
     from samtranslator.yaml_helper import yaml_parse  # noqa: PLC0415
 
     declared = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))["Outputs"]
-    return {name for name, output in declared.items() if "Condition" not in output}
+    return frozenset(name for name, output in declared.items() if "Condition" not in output)
 
 
 def parameters(stack: Stack) -> Iterator[Found]:
@@ -194,16 +196,18 @@ def training_lock(stack: Stack) -> Iterator[Found]:
 def dead_letters(stack: Stack) -> Iterator[Found]:
     """Whether anything has failed for good."""
     redrive = (
-        "Look into the log of DispatchEvents for the reason, mend it, and move the messages back: "
-        '"Start DLQ redrive" in the SQS console.'
+        "Look into the log of DispatchEvents for the reason, mend it, and send them round again:"
     )
     meaning = {
-        "detection": ("images could not be detected", redrive),
-        "answers": ("answers of reviewers could not be taken in", redrive),
+        "detection": ("images could not be detected", f"{redrive} labelloop redrive detection"),
+        "answers": (
+            "answers of reviewers could not be taken in",
+            f"{redrive} labelloop redrive answers",
+        ),
         "events": (
             "events did not reach their target",
-            "Each message says in its attributes which rule or schedule it was and why. For an "
-            "image, upload it again; then purge the queue.",
+            "Each message says in its attributes which rule or schedule it was and why. When that "
+            "is mended: labelloop redrive events",
         ),
     }
     good = True

@@ -87,7 +87,7 @@ def _text(found: dict[str, Any]) -> str:
     if found["waiting_images"] and found["deployed"] and found["deployed_status"] != "RUNNING":
         lines += ["", "Images wait for the model. To start it: labelloop start"]
     if dead:
-        lines += ["", "Dead letters are for a person to look at: see the queues in the console."]
+        lines += ["", "To see why there are dead letters, and what to do: labelloop doctor"]
     return "\n".join(lines)
 
 

@@ -269,6 +269,17 @@ class Stack:
         finally:
             self.set_parameters(before)
 
+    def leave_model_alone(self) -> None:
+        """Do what an operator does who wants no model started or stopped."""
+        self.client("dynamodb").put_item(
+            TableName=self.outputs["ModelVersionsTable"],
+            Item={"kind": {"S": "state"}, "name": {"S": "hosting_pause"}},
+        )
+        scheduler, name = self.client("scheduler"), f"{self.local.name}-hosting"
+        known = scheduler.get_schedule(Name=name)
+        wanted = ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")
+        scheduler.update_schedule(**{part: known[part] for part in wanted}, State="DISABLED")
+
     def schedule(self, name: str) -> tuple[str, str]:
         """Expression and state of the ``training`` or ``sampling`` schedule."""
         answer = self.client("scheduler").get_schedule(Name=f"{self.local.name}-{name}")
@@ -532,11 +543,13 @@ def launched(
     parameters: Mapping[str, str] | None = None,
     settings: Mapping[str, str] | None = None,
     environment: Mapping[str, str] | None = None,
+    hosting: bool = False,
     **options: Any,
 ) -> Iterator[Stack]:
     """A new stack for the length of a block.
 
-    ``parameters`` are the deployment's, ``settings`` the operator's beside ``SETTINGS``.
+    ``parameters`` are the deployment's, ``settings`` the operator's beside ``SETTINGS``. Unless
+    ``hosting`` is asked for, the model is started and stopped by nobody but the test.
     """
     deployment = {"NotificationEmail": OPERATOR_EMAIL, "ConsumerEmail": CONSUMER_EMAIL}
     with launch(
@@ -552,6 +565,8 @@ def launched(
     ) as local:
         stack = Stack(local, time_scale)
         stack.set_parameters({**SETTINGS, **(settings or {})}, wait=False)
+        if not hosting:
+            stack.leave_model_alone()
         _launched.append(stack)
         try:
             yield stack

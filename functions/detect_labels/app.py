@@ -14,25 +14,32 @@ from pydantic import Field
 
 from labelloop import clock
 from labelloop.aws import detections, model_registry, parameters, rekognition
+from labelloop.aws.wiring import wiring
 from labelloop.domain import messages
+from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import (
     Label,
     Outcome,
     decide,
     detection_id,
     human_loop_name,
+    surest_that_fit,
     wants_message,
 )
 from labelloop.domain.images import ImageObject, refusal
-from labelloop.domain.messages import Message
+from labelloop.domain.messages import DetectionResult
 from labelloop.domain.parameters import OperatorSettings
-from labelloop.entrypoint import Strict, Tolerant, task
+from labelloop.entrypoint import Invocation, Strict, Tolerant, task
 from labelloop.errors import (
     InvalidImageError,
     ModelNotReadyError,
     NotFoundError,
     ObjectUnreadableError,
 )
+from labelloop.settings import Variable
+
+MOST_BYTES_OF_LABELS = 300_000
+"""Of the 400 KB that DynamoDB's items may have."""
 
 
 class _Bucket(Tolerant):
@@ -74,15 +81,20 @@ class Output(Strict):
     notify: bool
     subject: str
     message: str
+    filter_label: str
+    """This and the next two are what subscribers may filter messages by; never empty."""
+    filter_confidence: str
+    filter_version: str
 
 
 @task
-def lambda_handler(event: Input) -> Output:
+def lambda_handler(event: Input, invocation: Invocation) -> Output:
     """Detect, decide, record; the record that counts is the first one."""
     image = event.image()
     detection = detection_id(image)
     settings = parameters.settings()
-    outcome, facts = _look_at(image, settings)
+    model_type = ModelType(wiring[Variable.MODEL_TYPE])
+    outcome, facts = _look_at(image, model_type, settings)
     if outcome is Outcome.REVIEW:
         facts["human_loop"] = human_loop_name(detection)
     record = detections.record_once(
@@ -96,46 +108,57 @@ def lambda_handler(event: Input) -> Output:
             "size_bytes": image.size_bytes,
             "minimum_confidence_pct": float(settings.minimum_confidence_pct),
             "review_enabled": settings.review_enabled,
+            "sampled": False,
+            "request_id": invocation.request_id,
+            "trace_id": invocation.trace_id,
             **facts,
         },
         clock.now(),
     )
-    outcome = Outcome(record["outcome"])
-    message = _message(image, detection, record)
+    result = _result(image, model_type, record)
+    message = messages.detection_result(result)
     return Output(
         detection_id=detection,
-        outcome=outcome,
-        human_loop=record.get("human_loop"),
-        version=record.get("version"),
-        notify=wants_message(outcome, settings.notifications),
+        outcome=result.outcome,
+        human_loop=result.human_loop,
+        version=result.version,
+        notify=wants_message(result.outcome, settings.notifications),
         subject=message.subject,
         message=message.sns_message(),
+        filter_label=messages.filter_label(result),
+        filter_confidence=messages.filter_confidence(result),
+        filter_version=messages.filter_version(result),
     )
 
 
-def _look_at(image: ImageObject, settings: OperatorSettings) -> tuple[Outcome, dict[str, Any]]:
+def _look_at(
+    image: ImageObject, model_type: ModelType, settings: OperatorSettings
+) -> tuple[Outcome, dict[str, Any]]:
     """The outcome, and the facts that the record has about it."""
     reason = refusal(image.key, image.size_bytes)
     if reason:
         return Outcome.REJECTED, {"reason": reason}
     try:
-        version, labels = _detect(image)
+        version, labels = _detect(image, model_type)
     except InvalidImageError as error:
         return Outcome.REJECTED, {"reason": f"Rekognition does not take it: {error}"}
     except ObjectUnreadableError as error:
         return Outcome.REJECTED, {"reason": f"It cannot be read, or was deleted meanwhile: {error}"}
     if labels is None:
         return Outcome.WAITING, {"version": version}
-    decision = decide(labels, settings.minimum_confidence_pct, settings.review_enabled)
+    decision = decide(labels, model_type, settings.minimum_confidence_pct, settings.review_enabled)
+    deciding = decision.label.as_json() if decision.label else {}
+    kept = surest_that_fit(labels, MOST_BYTES_OF_LABELS)
     return decision.outcome, {
         "version": version,
-        "label": decision.label.name if decision.label else None,
-        "confidence_pct": decision.label.confidence_pct if decision.label else None,
-        "labels": [vars(label) for label in labels],
+        "label": deciding.get("name"),
+        "confidence_pct": deciding.get("confidence_pct"),
+        "labels": [label.as_json() for label in kept],
+        "labels_left_out": (len(labels) - len(kept)) or None,
     }
 
 
-def _detect(image: ImageObject) -> tuple[str | None, list[Label] | None]:
+def _detect(image: ImageObject, model_type: ModelType) -> tuple[str | None, list[Label] | None]:
     """The version that serves, and its labels; None for them where it does not answer."""
     version: str | None = None
     # What was read lately may have been replaced and stopped: then what serves now is asked.
@@ -147,19 +170,25 @@ def _detect(image: ImageObject) -> tuple[str | None, list[Label] | None]:
             continue
         version = deployed.version
         try:
-            return version, rekognition.detect(deployed.version_arn, image)
+            return version, rekognition.detect(deployed.version_arn, image, model_type)
         except (ModelNotReadyError, NotFoundError):
             continue
     return version, None
 
 
-def _message(image: ImageObject, detection: str, record: detections.Record) -> Message:
+def _result(
+    image: ImageObject, model_type: ModelType, record: detections.Record
+) -> DetectionResult:
     label = record.get("label")
-    return messages.detection_result(
-        image,
-        detection,
-        Outcome(record["outcome"]),
-        label=Label(label, record["confidence_pct"]) if label else None,
+    return DetectionResult(
+        image=image,
+        detection_id=record["detection_id"],
+        outcome=Outcome(record["outcome"]),
+        model_type=model_type,
+        version=record.get("version"),
+        label=Label(label, float(record["confidence_pct"])) if label else None,
+        labels=[Label.from_json(entry) for entry in record.get("labels", [])],
+        labels_left_out=record.get("labels_left_out", 0),
         reason=record.get("reason"),
         human_loop=record.get("human_loop"),
     )

@@ -9,10 +9,10 @@ Idempotent  yes; a message that was sent is not sent again. A crash before sendi
 
 from typing import Any
 
-from labelloop.aws import model_registry, topics
+from labelloop.aws import operator_news
 from labelloop.domain import messages
-from labelloop.entrypoint import Strict, logger, task
-from labelloop.errors import InvalidRequestError, LabelLoopError
+from labelloop.entrypoint import Strict, task
+from labelloop.errors import InvalidRequestError
 
 
 class Input(Strict):
@@ -35,18 +35,6 @@ def lambda_handler(request: Input) -> Output:
     """Send the message unless it was sent."""
     if request.kind not in messages.OPERATOR_MESSAGES:
         raise InvalidRequestError(f"There is no message of the kind {request.kind!r}.")
-    if not model_registry.begin_to_tell(request.once, request.teller):
-        return Output(sent=False)
-    serving = model_registry.deployed()
-    facts = {"serving": serving.version if serving else None, **request.facts}
-    try:
-        topics.tell_operator(messages.to_operator(request.kind, facts), request.kind)
-    except Exception:
-        model_registry.forget_telling(request.once)
-        raise
-    try:
-        model_registry.told(request.once)
-    except LabelLoopError:
-        # It has been sent: trying all of this again would send it again.
-        logger.exception("sent, but not noted", extra={"once": request.once})
-    return Output(sent=True)
+    return Output(
+        sent=operator_news.tell(request.kind, request.once, request.teller, request.facts)
+    )

@@ -7,14 +7,16 @@ Idempotent  yes; the holder may take it again
 """
 
 from labelloop.aws import executions, model_registry
+from labelloop.aws.model_registry import Lock
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import TrainingInProgressError
 
 
 class Input(Strict):
-    """Who wants the lock."""
+    """Who wants the lock, and whether to stop the model that serves first."""
 
     execution_arn: str
+    in_place: bool
 
 
 class Output(Strict):
@@ -28,7 +30,7 @@ def lambda_handler(request: Input) -> Output:
     """Take the lock from nobody, or from an execution that no longer runs."""
     lock = model_registry.lock()
     if lock is None:
-        model_registry.take_lock(request.execution_arn)
+        model_registry.take_lock(Lock(request.execution_arn, None, request.in_place))
         return Output(unfinished=None)
     if lock.owner == request.execution_arn:
         return Output(unfinished=lock.unfinished)
@@ -37,5 +39,6 @@ def lambda_handler(request: Input) -> Output:
         raise TrainingInProgressError(f"Another training or deployment is going on: {lock.owner}")
     # One that succeeded could not give the lock back, and nothing else is left to do.
     unfinished = lock.unfinished if status == "SUCCEEDED" else lock.owner
-    model_registry.take_lock(request.execution_arn, unfinished, lock.owner)
+    mine = Lock(request.execution_arn, unfinished, request.in_place)
+    model_registry.take_lock(mine, from_owner=lock.owner)
     return Output(unfinished=unfinished)

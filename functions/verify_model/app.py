@@ -108,7 +108,8 @@ def _detect(version_arn: str, image: ImageObject, pace: Pace) -> list[Label]:
     for _ in range(MOST_TRIES):
         clock.pause(pace.reserve(clock.stopwatch_s()))
         try:
-            labels = rekognition.detect(version_arn, image)
+            # The thresholds are applied here, to what the evaluation was judged by.
+            labels = rekognition.detect_everything(version_arn, image)
         except ThrottledError:
             pace.throttled(clock.stopwatch_s())
         else:

@@ -31,7 +31,7 @@ LOOK_EVERY_S = 0.25
 
 Seen = TypeVar("Seen")
 
-GOOD_NEWS = re.compile(r"^Training of .* has started$|^Model .* is in service$")
+GOOD_NEWS = re.compile(r"^Training of .* has started$|^Model .* (is in service|runs without work)$")
 
 
 @dataclass
@@ -105,6 +105,8 @@ class Story:
             "Minimum-Untrained-Images": str(len(self.pictures.first)),
             "Minimum-F1-Score": MINIMUM_F1,
             "Minimum-Label-Detection-Confidence": MINIMUM_CONFIDENCE_PCT,
+            # Its time runs so fast that between two of its steps a model would be idle for long.
+            "Model-Hosting": "always-on",
         }
         with self._display.step("Set the operator's parameters") as step:
             for name, value in wanted.items():

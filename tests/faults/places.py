@@ -29,8 +29,8 @@ FAILURES: Mapping[str, Order] = {
 ``failed`` and ``answer lost``; a refusal reaches the caller."""
 
 _NEVER = 1_000_000
-_OTHER_WORK = ("ApplyParameters", "ParameterC")
-"""The hourly look at the parameters, which passes by whatever is tested."""
+_OTHER_WORK = ("ApplyParameters", "ParameterC", "HostModel")
+"""The looks by schedule, which pass by whatever is tested."""
 
 
 @dataclass(frozen=True, order=True)

@@ -290,6 +290,7 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
         Variable.REVIEW_TASKS_TABLE: names["ReviewTasksTable"],
         Variable.SAMPLING_SCHEDULE: "label-loop-sampling",
         Variable.TEST_SET_PERCENTAGE: "20",
+        Variable.USD_PER_INFERENCE_UNIT_HOUR: "4.00",
         Variable.TRAINING_SCHEDULE: "label-loop-training",
     }
     for variable in Variable:

@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
 
+from cli import models
 from cli.__main__ import main
 from cli.stack import Stack
 from tests.unit.cli_world import PREFIX, World, aws_in_memory, error_of
@@ -30,6 +31,21 @@ class TestStop:
             "status": "STOPPED",
             "still_billed": [],
         }
+
+    def test_it_stays_stopped_until_somebody_starts_it(self, world: World) -> None:
+        world.deploy("v1", "RUNNING")
+
+        assert "stays so until: labelloop start" in world.run("stop").stdout
+        assert models.hosting_is_paused(world.stack)
+        assert world.run("start", "--no-wait").exit_code == 0
+        assert not models.hosting_is_paused(world.stack)
+
+    def test_another_version_is_stopped_for_good_anyway(self, world: World) -> None:
+        world.deploy("v2", "STOPPED")
+        world.model.coming["v1"] = ["RUNNING"]
+
+        assert world.run("stop", "v1").exit_code == 0
+        assert not models.hosting_is_paused(world.stack)
 
     def test_a_model_that_starts_is_stopped_when_it_runs(self, world: World) -> None:
         world.model.coming["v1"] = ["STARTING", "STARTING", "RUNNING"]

@@ -7,6 +7,7 @@ import pytest
 
 from labelloop.entrypoint import (
     NEVER_MADE,
+    Invocation,
     NotYetDone,
     ResourceAnswer,
     ResourceRequest,
@@ -48,6 +49,32 @@ def test_a_task_takes_and_gives_plain_json() -> None:
 def test_an_event_that_the_model_does_not_take_is_an_invalid_request(given: Any) -> None:
     with pytest.raises(InvalidRequestError, match="not what this function takes"):
         double(given, Context())
+
+
+@pytest.mark.parametrize(
+    ("header", "trace_id"),
+    [
+        (
+            "Root=1-692030cf-0c1f5a8d7e218f5e0a1c6d2b;Parent=53995c3f42cd8ad8;Sampled=1",
+            "1-692030cf-0c1f5a8d7e218f5e0a1c6d2b",
+        ),
+        ("Sampled=0", None),
+        ("", None),
+    ],
+)
+def test_a_task_is_told_of_its_invocation_where_it_asks_for_it(
+    monkeypatch: pytest.MonkeyPatch, header: str, trace_id: str | None
+) -> None:
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", header)
+    told = []
+
+    @task
+    def ask(question: Question, invocation: Invocation) -> Reply:
+        told.append(invocation)
+        return Reply(twice=question.number)
+
+    assert ask({"number": 4}, Context())["twice"] == 4
+    assert told == [Invocation(Context().aws_request_id, trace_id)]
 
 
 def test_what_a_handler_raises_goes_through_with_its_name() -> None:

@@ -23,6 +23,8 @@ def test_a_confident_detection_is_logged_and_nobody_is_asked(serving_stack: Stac
     assert record["confidence_pct"] >= record["minimum_confidence_pct"] == 15
     assert record["version"] == serving_stack.deployed()
     assert (record["key"], record["version_id"]) == (upload.key, upload.version_id)
+    assert record["request_id"]
+    assert record["trace_id"].startswith("1-")
     serving_stack.wait_until_idle()
     assert not serving_stack.task(upload)
     assert not serving_stack.consumer_mails(upload)
@@ -38,8 +40,15 @@ def test_a_doubtful_image_goes_to_a_person_and_the_consumer_hears_of_it(
     assert task["suggested_label"] == record["label"]
     serving_stack.wait_until_idle()
     (mail,) = serving_stack.consumer_mails(upload)
-    assert mail["attributes"]["outcome"] == "review"
     assert upload.key in mail["message"]
+    attributes = dict(mail["attributes"])
+    assert json.loads(attributes.pop("label")) == [record["label"]]
+    assert float(attributes.pop("confidence")) == pytest.approx(record["confidence_pct"], abs=1e-5)
+    assert attributes == {
+        "outcome": "review",
+        "detection_id": upload.detection_id,
+        "version": record["version"],
+    }
 
 
 @pytest.mark.parametrize(
@@ -59,6 +68,7 @@ def test_what_is_no_image_is_rejected_with_its_reason_and_the_consumer_is_told(
     serving_stack.wait_until_idle()
     (mail,) = serving_stack.consumer_mails(upload)
     assert reason in mail["message"]
+    assert mail["attributes"]["label"] == "[null]"
     assert not serving_stack.task(upload)
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from local import drawing
-from tests.stack import Stack, launched
+from local.launch import wait_for
+from tests.stack import Record, Stack, launched
 
 CREATED = "2026-11-21T08:00:00.000000"
 
@@ -22,6 +23,7 @@ def _stack(model_type: str) -> Iterator[Stack]:
         "Enable-Automatic-Training": "true",
         "Automatic-Training-Poll-Frequency": "44640",
         "Minimum-F1-Score": "0.10",
+        "Detection-Notifications": "all",
     }
     with launched(parameters={"ModelType": model_type}, settings=settings) as stack:
         yield stack
@@ -45,10 +47,39 @@ def _import(stack: Stack, name: str, lines: Iterable[Mapping[str, Any]]) -> None
 
 
 def _upload(stack: Stack, key: str, image: Any) -> str:
+    stack.upload(key, _jpeg(image))
+    return f"s3://{stack.bucket}/{key}"
+
+
+def _jpeg(image: Any) -> bytes:
     file = io.BytesIO()
     image.save(file, "JPEG")
-    stack.upload(key, file.getvalue())
-    return f"s3://{stack.bucket}/{key}"
+    return file.getvalue()
+
+
+def _look(stack: Stack, name: str, image: Any) -> tuple[Record, Record]:
+    """The record of an image that came in for detection, and what programs are told of it."""
+    upload = stack.upload(f"images_for_detection/{name}.jpg", _jpeg(image))
+    record = stack.wait_for_record(upload)
+    (mail,) = wait_for(lambda: stack.consumer_mails(upload), f"the e-mail about {name}")
+    return record, mail
+
+
+def _check_decision(stack: Stack, record: Record, mail: Record) -> None:
+    """The least sure of what reached its own threshold has decided, and all of it was told."""
+    report = stack.read_json(f"evaluation/{record['version']}/report.json")
+    thresholds = {label["label"]: label["assumed_threshold"] for label in report["labels"]}
+    for label in record["labels"]:
+        assert label["confidence_pct"] >= thresholds[label["name"]] * 100 - 1e-5
+        assert f"{label['name']} ({label['confidence_pct']:.1f} %)" in mail["message"]
+    names = {label["name"] for label in record["labels"]}
+    assert set(json.loads(mail["attributes"]["label"])) == names
+    least_sure = record["labels"][-1]
+    assert least_sure == min(record["labels"], key=lambda label: label["confidence_pct"])
+    assert record["label"] == least_sure["name"]
+    assert record["confidence_pct"] == least_sure["confidence_pct"]
+    certain = record["confidence_pct"] >= record["minimum_confidence_pct"]
+    assert record["outcome"] == ("confident" if certain else "review")
 
 
 def _metadata(job: str, **values: Any) -> dict[str, Any]:
@@ -137,6 +168,12 @@ def test_a_model_of_several_labels_learns_from_ground_truths_own_lines(multi_lab
         for name, metadata in line.items()
         if name.endswith("-metadata")
     ), "rewritten to what Custom Labels trains on"
+    labels = list(drawing.LABELS[:3])
+    unseen = drawing.draw_several(labels, random.Random("unseen"))
+    record, mail = _look(multi_label, "unseen", unseen)
+    _check_decision(multi_label, record, mail)
+    assert len(record["labels"]) > 1
+    assert not any("box" in label for label in record["labels"])
 
 
 def test_a_model_that_gives_boxes_is_trained_judged_and_deployed(detection: Stack) -> None:
@@ -144,11 +181,9 @@ def test_a_model_that_gives_boxes_is_trained_judged_and_deployed(detection: Stac
     assert report["promote"], report["reasons"]
     assert 0 < report["f1"] <= 1
     image, _ = drawing.draw_scene(random.Random("unseen"))
-    file = io.BytesIO()
-    image.save(file, "JPEG")
-    arn = detection.item("ModelVersionsTable", kind="state", name="deployed")["version_arn"]
-    answer = detection.client("rekognition").detect_custom_labels(
-        ProjectVersionArn=arn, Image={"Bytes": file.getvalue()}, MinConfidence=0
+    record, mail = _look(detection, "unseen", image)
+    _check_decision(detection, record, mail)
+    assert all(
+        set(label["box"]) == {"left", "top", "width", "height"} for label in record["labels"]
     )
-    assert all("BoundingBox" in label["Geometry"] for label in answer["CustomLabels"])
-    assert answer["CustomLabels"]
+    assert record["labels"]

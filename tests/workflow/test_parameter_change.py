@@ -171,7 +171,12 @@ def test_what_a_schedule_cannot_start_is_kept_for_a_person_to_look_at(empty_stac
     scheduler, sqs = empty_stack.client("scheduler"), empty_stack.client("sqs")
     names = [
         empty_stack.physical_id(name)
-        for name in ("ParameterCheckSchedule", "SamplingSchedule", "TrainingSchedule")
+        for name in (
+            "HostingSchedule",
+            "ParameterCheckSchedule",
+            "SamplingSchedule",
+            "TrainingSchedule",
+        )
     ]
     before = {name: scheduler.get_schedule(Name=name) for name in names}
     found: set[str] = set()
@@ -189,8 +194,11 @@ def test_what_a_schedule_cannot_start_is_kept_for_a_person_to_look_at(empty_stac
                 found.add(attributes["SCHEDULE_ARN"]["StringValue"].split("/")[-1])
         return found == set(names)
 
-    forbidden = {"service": "states", "operation": "StartExecution", "times": -1}
-    with empty_stack.faults({**forbidden, "error": "AccessDeniedException", "status": 400}):
+    forbidden = {"error": "AccessDeniedException", "status": 400, "times": -1}
+    with empty_stack.faults(
+        {"service": "states", "operation": "StartExecution", **forbidden},
+        {"service": "lambda", "operation": "Invoke", **forbidden},
+    ):
         for name in names:
             set_schedule(empty_stack, before[name], "rate(1 minute)", "ENABLED")
         wait_for(all_found, "the undelivered", 20)

@@ -8,6 +8,7 @@ import inspect
 import json
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Literal, TypeVar
 
@@ -35,12 +36,32 @@ _Input = TypeVar("_Input", bound=BaseModel)
 _Output = TypeVar("_Output", bound=BaseModel)
 
 
-def task(handler: Callable[[_Input], _Output]) -> Callable[[Any, Any], dict[str, Any]]:
+@dataclass(frozen=True)
+class Invocation:
+    """The run of a function that is under way."""
+
+    request_id: str
+    """Lambda's: by it the run is found in the logs."""
+    trace_id: str | None
+    """X-Ray's, where it goes with the run."""
+
+    @classmethod
+    def of(cls, context: Any) -> "Invocation":
+        """What Lambda's context and process say of the run."""
+        header = os.environ.get("_X_AMZN_TRACE_ID", "")
+        parts = dict(part.split("=", 1) for part in header.split(";") if "=" in part)
+        return cls(context.aws_request_id, parts.get("Root"))
+
+
+def task(
+    handler: Callable[[_Input], _Output] | Callable[[_Input, Invocation], _Output],
+) -> Callable[[Any, Any], dict[str, Any]]:
     """A Lambda handler from a function of one model to another.
 
-    Raises InvalidRequestError for an event that the model does not take.
+    The function gets the invocation too if it takes two parameters. Raises InvalidRequestError for
+    an event that the model does not take.
     """
-    (parameter,) = inspect.signature(handler).parameters.values()
+    parameter, *further = inspect.signature(handler).parameters.values()
     model: type[_Input] = parameter.annotation
 
     @wraps(handler)
@@ -52,7 +73,8 @@ def task(handler: Callable[[_Input], _Output]) -> Callable[[Any, Any], dict[str,
             raise InvalidRequestError(
                 f"The event is not what this function takes: {error}"
             ) from error
-        output = handler(data)
+        given = (data, Invocation.of(context)) if further else (data,)
+        output: _Output = handler(*given)
         return output.model_dump(mode="json")
 
     return lambda_handler

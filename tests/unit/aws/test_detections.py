@@ -6,7 +6,7 @@ import pytest
 
 from labelloop import clock
 from labelloop.aws import detections
-from labelloop.domain.detections import Outcome
+from labelloop.domain.detections import Label, LabelBox, Outcome
 from labelloop.errors import NotFoundError
 from tests.unit.account import Account
 
@@ -54,6 +54,20 @@ def test_facts_are_added_also_those_whose_names_dynamodb_reserves(account: Accou
     detections.note(_id(1), {"key": "b.jpg", "status": "x", "confidence_pct": 1.5})
     record = detections.get(_id(1))
     assert (record["key"], record["status"], record["confidence_pct"]) == ("b.jpg", "x", 1.5)
+
+
+def test_numbers_that_dynamodb_would_refuse_are_recorded_as_what_they_come_to(
+    account: Account,
+) -> None:
+    labels = [
+        Label("cat", 5e-324, LabelBox(-1e-200, 1 / 3, 1e-7, 1.0)),
+        Label("dog", 97.10000610351562),
+    ]
+    facts = {"labels": [label.as_json() for label in labels]}
+    detections.record_once(_id(1), Outcome.REVIEW, facts, clock.now())
+    cat, dog = (Label.from_json(entry) for entry in detections.get(_id(1))["labels"])
+    assert cat == Label("cat", 0.0, LabelBox(0.0, 0.333333, 0.0, 1.0))
+    assert dog == Label("dog", 97.100006)
 
 
 def test_records_come_in_the_order_of_time_over_days_partitions_and_pages(

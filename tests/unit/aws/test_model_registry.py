@@ -1,10 +1,12 @@
 """labelloop.aws.model_registry: conditional writes, one winner each."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from labelloop.aws import model_registry
+from labelloop.aws.model_registry import Hosting, Lock
 from labelloop.domain.manifests import Changes
 from labelloop.domain.sampling import START, Position
 from labelloop.errors import ChangedMeanwhileError, TrainingInProgressError
@@ -45,14 +47,32 @@ def test_work_that_cannot_ask_every_time_hears_of_a_switch_after_half_a_minute(
 
 def test_the_lock_is_one_executions_until_it_is_known_to_be_dead(account: Account) -> None:
     assert model_registry.lock() is None
-    model_registry.take_lock("one")
-    model_registry.take_lock("one")
+    one, two = Lock("one", None, in_place=False), Lock("two", "one", in_place=True)
+    model_registry.take_lock(one)
+    model_registry.take_lock(one)
     with pytest.raises(TrainingInProgressError):
-        model_registry.take_lock("two")
-    model_registry.take_lock("two", "one", "one")
-    assert model_registry.lock() == model_registry.Lock("two", "one")
+        model_registry.take_lock(two)
+    model_registry.take_lock(two, from_owner="one")
+    assert model_registry.lock() == two
     with pytest.raises(TrainingInProgressError):
-        model_registry.take_lock("one")
+        model_registry.take_lock(one)
+
+
+def test_hosting_is_known_for_the_version_that_is_hosted(account: Account) -> None:
+    assert model_registry.hosting("v1") == Hosting("v1")
+    now = Hosting("v1", "2026-11-21T09:00:00.000Z", "2026-11-21T09:15:00.000Z")
+    model_registry.note_hosting(now)
+    assert model_registry.hosting("v1") == now
+    assert model_registry.hosting("v2") == Hosting("v2")
+    model_registry.note_hosting(Hosting("v1"))
+    assert model_registry.hosting("v1") == Hosting("v1")
+
+
+def test_one_looks_at_a_time(account: Account) -> None:
+    assert model_registry.begin_to_look(timedelta(seconds=60))
+    assert not model_registry.begin_to_look(timedelta(seconds=60))
+    account.clock.advance(61)
+    assert model_registry.begin_to_look(timedelta(seconds=60))
 
 
 def test_a_version_is_added_once_and_learns_facts(account: Account) -> None:

@@ -5,7 +5,8 @@ import pytest
 from labelloop.aws import rekognition
 from labelloop.aws.rekognition import S3Location, VersionStatus
 from labelloop.domain import manifests
-from labelloop.domain.annotations import Annotation
+from labelloop.domain.annotations import Annotation, ModelType
+from labelloop.domain.detections import Label, LabelBox
 from labelloop.domain.images import ImageObject
 from labelloop.domain.manifests import SplitImage
 from labelloop.domain.splits import Split
@@ -80,7 +81,7 @@ def test_a_model_in_training_neither_starts_nor_detects_nor_needs_stopping(
     arn = rekognition.create_version("v1", prepared.bucket, "evaluation/v1")
     image = ImageObject(prepared.bucket, f"{manifests.LABELLED_FOLDER}circle/0.jpg", None, "e", 1)
     with pytest.raises(ModelNotReadyError):
-        rekognition.detect(arn, image)
+        rekognition.detect(arn, image, ModelType.CLASSIFICATION)
     with pytest.raises(BusyError):
         rekognition.start_version(arn, 1, 1)
     rekognition.stop_version(arn)
@@ -91,11 +92,52 @@ def test_what_does_not_exist_is_not_found(account: Account) -> None:
     with pytest.raises(NotFoundError):
         rekognition.version("v9")
     with pytest.raises(NotFoundError):
-        rekognition.detect(version_arn("v9", account.project_arn), image)
+        rekognition.detect(version_arn("v9", account.project_arn), image, ModelType.CLASSIFICATION)
     with pytest.raises(NotFoundError):
         rekognition.start_version(version_arn("v9", account.project_arn), 1, 1)
     rekognition.stop_version(version_arn("v9", account.project_arn))
     assert rekognition.versions() == []
+
+
+@pytest.mark.parametrize(
+    ("model_type", "minimum"),
+    [
+        (ModelType.CLASSIFICATION, {"MinConfidence": 0}),
+        (ModelType.MULTI_LABEL, {}),
+        (ModelType.DETECTION, {}),
+    ],
+)
+def test_all_labels_are_asked_for_where_one_counts_and_else_those_over_their_thresholds(
+    account: Account, model_type: ModelType, minimum: dict[str, int]
+) -> None:
+    """A minimum in the request takes the place of the labels' assumed thresholds."""
+    account.rekognition.answers["DetectCustomLabels"] = lambda _: {"CustomLabels": []}
+    image = ImageObject(account.bucket, "a.jpg", "v7", "e", 1)
+    assert rekognition.detect(version_arn("v1"), image, model_type) == []
+    assert rekognition.detect_everything(version_arn("v1"), image) == []
+    s3_object = {"Bucket": account.bucket, "Name": "a.jpg", "Version": "v7"}
+    asked = {"ProjectVersionArn": version_arn("v1"), "Image": {"S3Object": s3_object}}
+    assert account.rekognition.asked("DetectCustomLabels") == [
+        {**asked, **minimum},
+        {**asked, "MinConfidence": 0},
+    ]
+
+
+def test_a_label_has_the_box_that_the_service_gives_it_and_else_none(account: Account) -> None:
+    box = {"Left": -0.1, "Top": 0.2, "Width": 1.3, "Height": 0.4}
+    account.rekognition.answers["DetectCustomLabels"] = lambda _: {
+        "CustomLabels": [
+            {"Name": "gear", "Confidence": 97.5, "Geometry": {"BoundingBox": box}},
+            {"Name": "bolt", "Confidence": 50.0, "Geometry": {}},
+            {"Name": "nut", "Confidence": 5.0},
+        ]
+    }
+    image = ImageObject(account.bucket, "a.jpg", None, "e", 1)
+    assert rekognition.detect(version_arn("v1"), image, ModelType.DETECTION) == [
+        Label("gear", 97.5, LabelBox(left=-0.1, top=0.2, width=1.3, height=0.4)),
+        Label("bolt", 50.0),
+        Label("nut", 5.0),
+    ]
 
 
 def test_every_page_of_versions_is_read(account: Account) -> None:

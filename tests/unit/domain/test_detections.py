@@ -1,16 +1,22 @@
 """labelloop.domain.detections: identity, doubt, and who hears of it."""
 
+import json
 import re
 from decimal import Decimal
+from itertools import permutations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelloop.domain import detections
-from labelloop.domain.detections import Label, Outcome
+from labelloop.domain import detections, imports
+from labelloop.domain.annotations import ModelType
+from labelloop.domain.detections import Label, LabelBox, Outcome
 from labelloop.domain.images import ImageObject
 
+CLASSIFICATION = ModelType.CLASSIFICATION
+MULTI_LABEL = ModelType.MULTI_LABEL
+DETECTION = ModelType.DETECTION
 IMAGE = ImageObject("bucket", "images_for_detection/a.jpg", "v1", "etag", 1000)
 keys = st.text(min_size=1, max_size=40)
 
@@ -51,42 +57,142 @@ def test_a_loop_of_another_kind_is_about_no_detection(name: str) -> None:
     assert detections.detection_of_loop(name) is None
 
 
-def test_the_label_with_the_most_confidence_counts_in_whatever_order_they_come() -> None:
+# --- Doubt ----------------------------------------------------------------------------------------
+
+
+def _box(confidence_pct: float) -> Label:
+    return Label("gear", confidence_pct, LabelBox(0.1, 0.2, 0.3, 0.4))
+
+
+@pytest.mark.parametrize(
+    ("model_type", "outcome", "deciding"),
+    [
+        (CLASSIFICATION, Outcome.CONFIDENT, Label("dog", 90.0)),
+        (MULTI_LABEL, Outcome.REVIEW, Label("cat", 20.0)),
+        (DETECTION, Outcome.REVIEW, Label("cat", 20.0)),
+    ],
+)
+def test_the_surest_label_decides_or_the_least_sure_in_whatever_order_they_come(
+    model_type: ModelType, outcome: Outcome, deciding: Label
+) -> None:
     labels = [Label("cat", 20.0), Label("dog", 90.0), Label("cow", 50.0)]
-    decision = detections.decide(labels, Decimal(70), review_enabled=True)
-    assert decision == detections.Decision(Outcome.CONFIDENT, Label("dog", 90.0))
+    for ordered in permutations(labels):
+        decision = detections.decide(ordered, model_type, Decimal(70), review_enabled=True)
+        assert decision == detections.Decision(outcome, deciding)
 
 
+@pytest.mark.parametrize("model_type", ModelType)
 @pytest.mark.parametrize(
     ("confidence_pct", "outcome"),
     [(70.0, Outcome.CONFIDENT), (69.999, Outcome.REVIEW), (0.0, Outcome.REVIEW)],
 )
 def test_a_confidence_equal_to_the_minimum_is_certain(
-    confidence_pct: float, outcome: Outcome
+    model_type: ModelType, confidence_pct: float, outcome: Outcome
 ) -> None:
     labels = [Label("cat", confidence_pct)]
-    assert detections.decide(labels, Decimal("70.0"), review_enabled=True).outcome is outcome
+    decision = detections.decide(labels, model_type, Decimal("70.0"), review_enabled=True)
+    assert decision.outcome is outcome
 
 
-def test_nothing_found_is_a_result_that_goes_to_a_person() -> None:
-    decision = detections.decide([], Decimal(0), review_enabled=True)
+@pytest.mark.parametrize("model_type", ModelType)
+def test_nothing_found_is_a_result_that_goes_to_a_person(model_type: ModelType) -> None:
+    decision = detections.decide([], model_type, Decimal(0), review_enabled=True)
     assert decision == detections.Decision(Outcome.REVIEW, None)
 
 
-def test_without_review_a_doubtful_detection_is_deferred() -> None:
-    decision = detections.decide([Label("cat", 10.0)], Decimal(70), review_enabled=False)
+@pytest.mark.parametrize("model_type", ModelType)
+def test_without_review_a_doubtful_detection_is_deferred(model_type: ModelType) -> None:
+    labels = [Label("cat", 10.0)]
+    decision = detections.decide(labels, model_type, Decimal(70), review_enabled=False)
     assert decision == detections.Decision(Outcome.DEFERRED, Label("cat", 10.0))
 
 
-@given(st.lists(st.floats(0, 100)), st.decimals(0, 100, places=3), st.booleans())
-def test_a_decision_is_confident_exactly_when_some_label_reaches_the_minimum(
-    confidences: list[float], minimum: Decimal, review: bool
+@pytest.mark.parametrize(("count", "outcome"), [(49, Outcome.CONFIDENT), (50, Outcome.REVIEW)])
+def test_as_many_boxes_as_can_be_trained_are_doubtful_however_sure(
+    count: int, outcome: Outcome
 ) -> None:
-    labels = [Label(f"label {i}", pct) for i, pct in enumerate(confidences)]
-    decision = detections.decide(labels, minimum, review)
-    certain = any(Decimal(str(pct)) >= minimum for pct in confidences)
+    decision = detections.decide([_box(99.0)] * count, DETECTION, Decimal(70), review_enabled=True)
+    assert decision == detections.Decision(outcome, _box(99.0))
+
+
+def test_many_labels_of_a_whole_image_are_not_doubtful() -> None:
+    labels = [Label(f"label {number}", 99.0) for number in range(50)]
+    decision = detections.decide(labels, MULTI_LABEL, Decimal(70), review_enabled=True)
+    assert decision.outcome is Outcome.CONFIDENT
+
+
+def test_boxes_are_many_where_training_takes_no_more() -> None:
+    assert detections.MOST_BOXES == imports.MOST_BOXES
+
+
+confidences = st.lists(st.floats(0, 100), max_size=60)
+minima = st.decimals(0, 100, places=3)
+
+
+@given(confidences, minima, st.booleans())
+def test_a_classification_is_confident_exactly_when_some_label_reaches_the_minimum(
+    given_pct: list[float], minimum: Decimal, review: bool
+) -> None:
+    labels = [Label(f"label {i}", pct) for i, pct in enumerate(given_pct)]
+    decision = detections.decide(labels, CLASSIFICATION, minimum, review)
+    certain = any(Decimal(str(pct)) >= minimum for pct in given_pct)
     assert (decision.outcome is Outcome.CONFIDENT) == certain
     assert (decision.label is None) == (not labels)
+
+
+@given(confidences, minima, st.booleans(), st.booleans())
+def test_several_labels_or_boxes_are_confident_exactly_when_each_reaches_the_minimum(
+    given_pct: list[float], minimum: Decimal, boxes: bool, review: bool
+) -> None:
+    labels = [_box(pct) if boxes else Label("gear", pct) for pct in given_pct]
+    decision = detections.decide(labels, DETECTION if boxes else MULTI_LABEL, minimum, review)
+    certain = bool(labels) and all(Decimal(str(pct)) >= minimum for pct in given_pct)
+    assert (decision.outcome is Outcome.CONFIDENT) == (certain and not (boxes and len(labels) > 49))
+    if labels:
+        assert decision.label
+        assert decision.label.confidence_pct == min(given_pct)
+
+
+# --- In records and messages ----------------------------------------------------------------------
+
+
+ratios = st.floats(-1, 2)
+boxes = st.builds(LabelBox, ratios, ratios, ratios, ratios)
+any_labels = st.builds(Label, st.text(), st.floats(0, 100), st.none() | boxes)
+
+
+@given(any_labels)
+def test_what_is_told_of_a_label_is_read_again(label: Label) -> None:
+    told = label.as_json()
+    again = Label.from_json(json.loads(json.dumps(told)))
+    assert (again.name, again.as_json()) == (label.name, told)
+    assert abs(again.confidence_pct - label.confidence_pct) < 1e-6
+    assert (again.box is None) == (label.box is None)
+    if again.box and label.box:
+        assert abs(again.box.left - label.box.left) < 1e-6
+        assert abs(again.box.height - label.box.height) < 1e-6
+
+
+def test_confidences_that_the_service_tells_apart_stay_apart() -> None:
+    """It has single precision: the next number below 70 is 69.99999237."""
+    assert Label("cat", 69.99999237060547).as_json() == {"name": "cat", "confidence_pct": 69.999992}
+
+
+@given(st.lists(any_labels, max_size=30), st.integers(0, 3000))
+def test_the_surest_labels_are_kept_and_as_many_as_fit(labels: list[Label], most: int) -> None:
+    def taken(kept: list[Label]) -> int:
+        texts = [json.dumps(label.as_json(), ensure_ascii=False) for label in kept]
+        in_messages = [json.dumps(text, ensure_ascii=False) for text in texts]
+        return sum(len(json.dumps(text, ensure_ascii=False).encode()) for text in in_messages)
+
+    ordered = detections.surest_first(labels)
+    kept = detections.surest_that_fit(labels, most)
+    assert kept == ordered[: len(kept)]
+    assert taken(kept) <= most
+    assert len(kept) == len(labels) or taken(ordered[: len(kept) + 1]) > most
+
+
+# --- Who hears of it, and where it is found -------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -801,7 +801,7 @@ def test_the_report_of_a_first_model_compares_nothing() -> None:
 
 def test_a_large_test_set_is_judged_without_holding_it() -> None:
     """A quarter of a million test images have to fit into a function of 1,024 MB, twice."""
-    count = 50_000
+    count = 10_000
     keys = [f"images_labeled_by_folder/cat/{number:08}.jpg" for number in range(count)]
     line = _line("s3://bucket/KEY", ["cat"], [("dog", 0.95)])
 

@@ -8,14 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelloop.domain import messages
-from labelloop.domain.detections import Label, Outcome
+from labelloop.domain import detections, messages
+from labelloop.domain.annotations import ModelType
+from labelloop.domain.detections import Label, LabelBox, Outcome
 from labelloop.domain.images import ImageObject
-from labelloop.domain.messages import Message
+from labelloop.domain.messages import DetectionResult, Message
 
 CAUSE = json.dumps(
     {"errorMessage": "The service was busy.", "errorType": "BusyError", "stackTrace": ["..."]}
 )
+HOSTED = {
+    "version": "v2",
+    "hours": 2.25,
+    "usd": 18.0,
+    "usd_per_hour": 8.0,
+    "idle_minutes": 30,
+}
 FACTS: dict[str, dict[str, Any]] = {
     "training_started": {"version": "v2", "new_images": 12, "train_images": 90, "test_images": 1},
     "model_deployed": {
@@ -42,6 +50,10 @@ FACTS: dict[str, dict[str, Any]] = {
         "serves": True,
         "proven": "v3",
     },
+    "model_starting": {"version": "v2", "images_wait": True, "status": "STOPPED"},
+    "model_not_started": {"version": "v2", "status": "FAILED", "cause": CAUSE},
+    "model_stopped": HOSTED,
+    "model_idle": HOSTED,
     "workflow_failed": {
         "workflow": "human_sampling",
         "execution": "arn:aws:states:eu-west-1:123456789012:execution:x:y",
@@ -101,6 +113,10 @@ def test_a_message_to_the_operator_reads_as_if_somebody_had_written_it(
         ("run_unfinished", {"stopped": []}, "No model is in service yet.\n"),
         ("run_unfinished", {"proven": None}, "by a later run.\n\nIts steps"),
         ("run_unfinished", {}, "labelloop deploy v3"),
+        ("model_starting", {}, "Images have come in, and by Model-Hosting"),
+        ("model_starting", {"images_wait": False}, "It was STOPPED, and by Model-Hosting"),
+        ("model_stopped", {}, "It has run for 2.2 hours, which cost about US$18.00"),
+        ("model_idle", {}, "params set Model-Hosting on-demand"),
         ("images_waiting", {"version": "v1"}, "The deployed model, v1, is not running."),
         ("images_waiting", {}, "No model has been deployed yet."),
     ],
@@ -133,6 +149,25 @@ def test_a_cause_is_said_in_the_words_of_the_error(facts: dict[str, Any], words:
     assert messages.cause_in_words(facts) == words
 
 
+# --- To the consumer ------------------------------------------------------------------------------
+
+
+def _result(**changes: Any) -> DetectionResult:
+    given = {
+        "image": IMAGE,
+        "detection_id": "d1",
+        "outcome": Outcome.CONFIDENT,
+        "model_type": ModelType.CLASSIFICATION,
+        "version": "v1",
+        "label": None,
+        "labels": [],
+        "labels_left_out": 0,
+        "reason": None,
+        "human_loop": None,
+    }
+    return DetectionResult(**{**given, **changes})
+
+
 @pytest.mark.parametrize(
     ("outcome", "label", "subject", "sentence"),
     [
@@ -146,18 +181,73 @@ def test_a_cause_is_said_in_the_words_of_the_error(facts: dict[str, Any], words:
 def test_a_message_to_the_consumer_says_what_became_of_the_image(
     outcome: Outcome, label: Label | None, subject: str, sentence: str
 ) -> None:
+    labels = [label, Label("dog", 1.0)] if label else []
     message = messages.detection_result(
-        IMAGE, "d1", outcome, label=label, reason="Too big.", human_loop="detection-d1"
+        _result(outcome=outcome, label=label, labels=labels, reason="Too big.")
     )
     _check(message)
     assert message.subject == subject
     assert sentence in message.text
+    assert "dog" not in message.text, "a classification model finds one label"
+
+
+@pytest.mark.parametrize("model_type", [ModelType.MULTI_LABEL, ModelType.DETECTION])
+def test_several_labels_or_boxes_are_said_in_words_and_programs_get_all(
+    model_type: ModelType,
+) -> None:
+    box = LabelBox(-0.01, 0.2, 0.3, 0.4) if model_type is ModelType.DETECTION else None
+    labels = [Label("gear", 95.0, box), Label("bolt", 92.0, box), Label("gear", 61.04, box)]
+    message = messages.detection_result(
+        _result(
+            outcome=Outcome.REVIEW, model_type=model_type, labels=labels[::-1], label=labels[-1]
+        )
+    )
+    _check(message)
+    assert message.subject == "?nder.jpg: gear and bolt"
+    assert (
+        "found gear (95.0 %), bolt (92.0 %) and gear (61.0 %). The least sure is gear (61.0 %)"
+        in (message.text)
+    )
+    assert message.data["labels"] == [label.as_json() for label in labels]
+    assert ("box" in message.data["labels"][0]) == (model_type is ModelType.DETECTION)
+
+
+@pytest.mark.parametrize(
+    ("count", "left_out", "end"),
+    [
+        (10, 0, "label 8 (90.0 %) and label 9 (90.0 %)."),
+        (11, 0, "label 9 (90.0 %) and 1 more."),
+        (10, 3, "label 9 (90.0 %) and 3 more."),
+        (12, 3, "label 9 (90.0 %) and 5 more."),
+    ],
+)
+def test_up_to_ten_are_said_and_how_many_more_there_are(
+    count: int, left_out: int, end: str
+) -> None:
+    labels = [Label(f"label {number}", 90.0) for number in range(count)]
+    message = messages.detection_result(
+        _result(
+            model_type=ModelType.MULTI_LABEL,
+            labels=labels,
+            label=labels[-1],
+            labels_left_out=left_out,
+        )
+    )
+    assert end in message.text
+    assert message.data["labels_left_out"] == left_out
+
+
+def test_of_as_many_boxes_as_can_be_trained_it_is_said_that_some_may_be_missing() -> None:
+    labels = [Label("gear", 99.0, LabelBox(0.1, 0.2, 0.3, 0.4))] * 50
+    facts = {"model_type": ModelType.DETECTION, "labels": labels, "label": labels[0]}
+    message = messages.detection_result(_result(outcome=Outcome.REVIEW, **facts))
+    _check(message)
+    assert "50 boxes or more, some may be missing, so a person is being asked." in message.text
 
 
 def test_programs_get_the_same_facts_as_json_and_people_get_the_text() -> None:
-    message = messages.detection_result(
-        IMAGE, "d1", Outcome.CONFIDENT, label=Label("cat", 91.5), reason=None, human_loop=None
-    )
+    label = Label("cat", 91.5)
+    message = messages.detection_result(_result(label=label, labels=[label]))
     by_protocol = json.loads(message.sns_message())
     assert by_protocol["email"] == message.text
     assert json.loads(by_protocol["default"]) == {
@@ -166,11 +256,76 @@ def test_programs_get_the_same_facts_as_json_and_people_get_the_text() -> None:
         "key": "images_for_detection/ünder.jpg",
         "version_id": "v1",
         "outcome": "confident",
+        "version": "v1",
         "label": "cat",
         "confidence_pct": 91.5,
+        "labels": [{"name": "cat", "confidence_pct": 91.5}],
+        "labels_left_out": 0,
         "reason": None,
         "human_loop": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("changes", "values"),
+    [
+        (
+            {"label": Label("cat", 91.26), "labels": [Label("cat", 91.26), Label("dog", 1.0)]},
+            ('["cat"]', "91.26000", "v1"),
+        ),
+        (
+            {
+                "model_type": ModelType.MULTI_LABEL,
+                "label": Label("dög", 1e-9),
+                "labels": [Label("dög", 1e-9), Label("cat", 2.0), Label("cat", 1.0)],
+            },
+            ('["cat", "dög"]', "0.00000", "v1"),
+        ),
+        ({"outcome": Outcome.REVIEW}, ("[null]", "0.00000", "v1")),
+        ({"outcome": Outcome.REJECTED, "version": None}, ("[null]", "0.00000", "none")),
+    ],
+)
+def test_messages_can_be_filtered_by_label_confidence_and_version_whatever_became_of_the_image(
+    changes: dict[str, Any], values: tuple[str, str, str]
+) -> None:
+    result = _result(**changes)
+    assert values == (
+        messages.filter_label(result),
+        messages.filter_confidence(result),
+        messages.filter_version(result),
+    )
+
+
+@pytest.mark.parametrize("sign", ["g", "ü", "日", '"', "\\"])
+@pytest.mark.parametrize("model_type", ModelType)
+def test_however_much_is_found_sns_and_the_state_machine_take_it(
+    model_type: ModelType, sign: str
+) -> None:
+    box = LabelBox(-0.123456, 0.123456, 0.123456, 0.123456)
+    names = [f"{number:03}{sign * 252}" for number in range(250)]
+    labels = [
+        Label(
+            names[number % 250], 90.123456, None if model_type is not ModelType.DETECTION else box
+        )
+        for number in range(5000 if model_type is ModelType.DETECTION else 250)
+    ]
+    result = _result(
+        image=ImageObject("b" * 63, "k" * 1024, "v" * 1024, "etag", 10),
+        outcome=Outcome.REVIEW,
+        model_type=model_type,
+        label=labels[-1],
+        labels=labels,
+        reason="r" * 1024,
+    )
+    message = messages.detection_result(result)
+    sent = [message.subject, message.sns_message(), messages.filter_label(result)]
+    assert sum(len(text.encode()) for text in sent) < 256 * 1024
+    assert len(json.dumps(sent, ensure_ascii=False).encode()) < 256 * 1024
+    told = len(message.data["labels"])
+    assert told + message.data["labels_left_out"] == len(labels)
+    assert told >= detections.MOST_BOXES
+    if sign == "g":
+        assert told >= 250
 
 
 @given(st.text(min_size=1))

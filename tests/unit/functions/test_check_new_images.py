@@ -50,7 +50,7 @@ def test_what_was_trained_on_is_not_new(trained: Account) -> None:
 
 def test_it_says_whether_somebody_trains_or_has_died(trained: Account) -> None:
     assert not _check()["locked"]
-    model_registry.take_lock("arn:of:somebody")
+    model_registry.take_lock(model_registry.Lock("arn:of:somebody", None, in_place=False))
     assert _check()["locked"]
 
 

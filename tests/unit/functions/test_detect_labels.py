@@ -5,8 +5,10 @@ import json
 import pytest
 
 from functions.detect_labels.app import lambda_handler
+from labelloop import clock
 from labelloop.aws import detections, model_registry
 from labelloop.errors import InvalidRequestError, ServiceFailedError, ThrottledError
+from labelloop.settings import Variable
 from tests.unit.account import Account, Context, Json, event, refuses, version_arn
 
 IMAGE = event("detect_labels.image")
@@ -14,6 +16,15 @@ IMAGE = event("detect_labels.image")
 
 def _labels(*labels: tuple[str, float]) -> Json:
     return {"CustomLabels": [{"Name": name, "Confidence": pct} for name, pct in labels]}
+
+
+def _boxes(*labels: tuple[str, float]) -> Json:
+    """Boxes that reach over the image's left edge."""
+    box = {"Left": -0.0625, "Top": 0.0, "Width": 0.25, "Height": 1 / 3}
+    answer = _labels(*labels)
+    for label in answer["CustomLabels"]:
+        label["Geometry"] = {"BoundingBox": box}
+    return answer
 
 
 @pytest.fixture
@@ -38,8 +49,8 @@ def test_a_certain_detection_is_logged_with_all_that_the_model_said(serving: Acc
     assert record["label"] == "scratch"
     assert record["confidence_pct"] == 96.5
     assert record["labels"] == [
-        {"name": "dent", "confidence_pct": 3.5},
         {"name": "scratch", "confidence_pct": 96.5},
+        {"name": "dent", "confidence_pct": 3.5},
     ]
     assert "outcome_shard" not in record
     assert "human_loop" not in record
@@ -52,6 +63,114 @@ def test_the_very_version_of_the_object_is_looked_at_with_all_its_labels(serving
     assert request["Image"]["S3Object"]["Version"] == image["version-id"]
     assert request["Image"]["S3Object"]["Name"] == image["key"]
     assert request["MinConfidence"] == 0
+
+
+def test_the_record_says_all_that_is_known_from_the_beginning(
+    serving: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace_id = "1-692030cf-0c1f5a8d7e218f5e0a1c6d2b"
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={trace_id};Parent=53995c3f42cd8ad8;Sampled=0")
+    image = IMAGE["detail"]["object"]
+    record = dict(detections.get(_detect()["detection_id"]))
+    indexed = {record.pop(name) for name in ("date_id", "day_shard")}
+    assert len(indexed) == 2
+    assert record == {
+        "detection_id": record["detection_id"],
+        "request_id": Context().aws_request_id,
+        "trace_id": trace_id,
+        "date": clock.iso(clock.now()),
+        "bucket": IMAGE["detail"]["bucket"]["name"],
+        "key": image["key"],
+        "version_id": image["version-id"],
+        "etag": image["etag"],
+        "size_bytes": image["size"],
+        "outcome": "confident",
+        "version": "v1",
+        "label": "scratch",
+        "confidence_pct": 96.5,
+        "labels": [
+            {"name": "scratch", "confidence_pct": 96.5},
+            {"name": "dent", "confidence_pct": 3.5},
+        ],
+        "minimum_confidence_pct": 70,
+        "review_enabled": True,
+        "sampled": False,
+    }
+
+
+@pytest.mark.parametrize("model_type", ["multi-label", "detection"])
+@pytest.mark.parametrize(("least_pct", "outcome"), [(70.0, "confident"), (69.9, "review")])
+def test_the_least_sure_of_several_labels_or_boxes_decides(
+    serving: Account,
+    monkeypatch: pytest.MonkeyPatch,
+    model_type: str,
+    least_pct: float,
+    outcome: str,
+) -> None:
+    monkeypatch.setenv(Variable.MODEL_TYPE, model_type)
+    answer = _boxes if model_type == "detection" else _labels
+    labels = [("gear", 99.5), ("gear", 80.0), ("bolt", least_pct)]
+    serving.rekognition.answers["DetectCustomLabels"] = lambda _: answer(*labels)
+    output = _detect()
+    assert output == _detect()
+    assert output["outcome"] == outcome
+    (first, _) = serving.rekognition.asked("DetectCustomLabels")
+    assert "MinConfidence" not in first, "each label has to reach its own assumed threshold"
+    record = detections.get(output["detection_id"])
+    assert (record["label"], record["confidence_pct"]) == ("bolt", least_pct)
+    box = {"left": -0.0625, "top": 0, "width": 0.25, "height": 0.333333}
+    of_detection = {"box": box} if model_type == "detection" else {}
+    assert record["labels"] == [
+        {"name": name, "confidence_pct": pct, **of_detection} for name, pct in labels
+    ]
+    data = json.loads(json.loads(output["message"])["default"])
+    assert (data["label"], data["labels"]) == ("bolt", record["labels"])
+
+
+def test_what_messages_can_be_filtered_by_goes_with_each_of_them(
+    serving: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(Variable.MODEL_TYPE, "multi-label")
+    serving.rekognition.answers["DetectCustomLabels"] = lambda _: _labels(
+        ("gear", 99.5), ("bolt", 71.25)
+    )
+    output = _detect()
+    assert json.loads(output["filter_label"]) == ["gear", "bolt"]
+    assert float(output["filter_confidence"]) == 71.25
+    assert output["filter_version"] == "v1"
+    for name in ("without_version", "no_image"):
+        serving.rekognition.answers["DetectCustomLabels"] = lambda _: _labels()
+        output = _detect(event(f"detect_labels.{name}"))
+        assert json.loads(output["filter_label"]) == [None]
+        assert float(output["filter_confidence"]) == 0
+        assert output["filter_version"] in {"v1", "none"}
+
+
+@pytest.mark.parametrize(
+    ("model_type", "count", "kept"),
+    [("classification", 250, 250), ("multi-label", 250, 250), ("detection", 5000, 250)],
+)
+def test_however_much_is_found_it_is_recorded_and_told(
+    serving: Account,
+    monkeypatch: pytest.MonkeyPatch,
+    model_type: str,
+    count: int,
+    kept: int,
+) -> None:
+    """DynamoDB takes 400 KB, and so many labels as a model can have must fit in there."""
+    monkeypatch.setenv(Variable.MODEL_TYPE, model_type)
+    labels = [(f"{number % 250:03}" + 252 * "日", 99 - number / 100) for number in range(count)]
+    answer = _boxes(*labels) if model_type == "detection" else _labels(*labels)
+    serving.rekognition.answers["DetectCustomLabels"] = lambda _: answer
+    output = _detect()
+    record = detections.get(output["detection_id"])
+    assert len(record["labels"]) >= kept
+    assert len(record["labels"]) + record.get("labels_left_out", 0) == count
+    assert record["labels"][0]["confidence_pct"] == 99
+    assert output == _detect()
+    data = json.loads(json.loads(output["message"])["default"])
+    assert data["labels"] == record["labels"][: len(data["labels"])]
+    assert len(data["labels"]) + data["labels_left_out"] == count
 
 
 def test_twice_comes_to_the_same_as_once_even_when_the_model_says_otherwise(
@@ -145,7 +264,12 @@ def test_what_is_no_image_is_rejected_without_asking_the_model(serving: Account)
 
 @pytest.mark.parametrize(
     "code",
-    ["InvalidImageFormatException", "ImageTooLargeException", "InvalidS3ObjectException"],
+    [
+        "InvalidImageFormatException",
+        "ImageTooLargeException",
+        "InvalidParameterException",
+        "InvalidS3ObjectException",
+    ],
 )
 def test_what_the_service_refuses_for_good_is_rejected_with_the_reason(
     serving: Account, code: str

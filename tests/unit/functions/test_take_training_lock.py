@@ -11,6 +11,7 @@ from tests.unit.account import Account, Context, Json, event, refuses
 EXECUTION = event("take_training_lock.execution")
 ME = EXECUTION["execution_arn"]
 OTHER = ME[:-1] + "f"
+HELD = Lock(OTHER, None, in_place=False)
 
 
 def _other_is(account: Account, status: str) -> None:
@@ -24,39 +25,40 @@ def _other_is(account: Account, status: str) -> None:
 def test_a_free_lock_is_taken_and_may_be_taken_again_by_its_holder(account: Account) -> None:
     for _ in range(2):
         assert lambda_handler(EXECUTION, Context()) == {"unfinished": None}
-        assert model_registry.lock() == Lock(ME, None)
+        assert model_registry.lock() == Lock(ME, None, in_place=False)
 
 
 def test_a_second_training_is_refused_while_one_is_running(account: Account) -> None:
-    model_registry.take_lock(OTHER)
+    model_registry.take_lock(HELD)
     _other_is(account, "RUNNING")
     with pytest.raises(TrainingInProgressError):
         lambda_handler(EXECUTION, Context())
-    assert model_registry.lock() == Lock(OTHER, None)
+    assert model_registry.lock() == HELD
 
 
 @pytest.mark.parametrize("status", ["FAILED", "TIMED_OUT", "ABORTED"])
 def test_a_lock_whose_holder_has_died_is_taken_from_it(account: Account, status: str) -> None:
-    model_registry.take_lock(OTHER)
+    model_registry.take_lock(HELD)
     _other_is(account, status)
     for _ in range(2):
         assert lambda_handler(EXECUTION, Context()) == {"unfinished": OTHER}, "asked again, too"
 
 
 def test_a_holder_that_succeeded_has_left_nothing_undone(account: Account) -> None:
-    model_registry.take_lock(OTHER)
+    model_registry.take_lock(HELD)
     _other_is(account, "SUCCEEDED")
     assert lambda_handler(EXECUTION, Context()) == {"unfinished": None}
 
 
 def test_a_holder_that_nobody_remembers_holds_nothing(account: Account) -> None:
-    model_registry.take_lock(OTHER)
+    model_registry.take_lock(HELD)
     account.stepfunctions.answers["DescribeExecution"] = refuses("ExecutionDoesNotExist")
     assert lambda_handler(EXECUTION, Context()) == {"unfinished": OTHER}
 
 
 def test_of_two_that_find_the_same_dead_holder_one_gets_the_lock(account: Account) -> None:
-    model_registry.take_lock(OTHER)
-    model_registry.take_lock(ME, OTHER, OTHER)
+    model_registry.take_lock(HELD)
+    model_registry.take_lock(Lock(ME, OTHER, in_place=True), from_owner=OTHER)
+    assert model_registry.lock() == Lock(ME, OTHER, in_place=True)
     with pytest.raises(TrainingInProgressError):
-        model_registry.take_lock("a third one", OTHER, OTHER)
+        model_registry.take_lock(Lock("a third one", OTHER, in_place=False), from_owner=OTHER)

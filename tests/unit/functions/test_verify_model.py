@@ -172,6 +172,8 @@ def test_sets_of_labels_are_compared_at_their_assumed_thresholds(
     _says(account, lambda _: {"cat": 60.0, "dog": 10.0, "cow": 20.0})
     with pytest.raises(InconsistentError, match="on 6 of 6"):
         _verify()
+    asked = account.rekognition.asked("DetectCustomLabels")
+    assert {request["MinConfidence"] for request in asked} == {0}
 
 
 def _evaluated_boxes(account: Account, found: Mapping[str, list[str]]) -> None:

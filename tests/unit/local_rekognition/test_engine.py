@@ -1,8 +1,11 @@
 """The engine's parts on their own: drawing, weights, backbone, calibration, thresholds, tokens."""
 
 import io
+import os
 import pickle
 import random
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from local.rekognition.classifier import train
 from local.rekognition.evaluation import evaluate
 from local.rekognition.throttle import TokenBucket
 from local.rekognition.weights import read_torch_weights
+from tests.contract.files import ROOT
 from tests.unit.local_rekognition.support import ManualClock
 
 
@@ -110,3 +114,16 @@ def test_a_token_bucket_is_one_second_deep() -> None:
     assert [bucket.take() for _ in range(4)] == [True, True, True, False]
     clock.advance(0.34)
     assert [bucket.take() for _ in range(2)] == [True, False]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted on Linux")
+def test_matrices_are_multiplied_in_one_thread() -> None:
+    program = (
+        "import local, os, numpy; numpy.ones((400, 400)) @ numpy.ones((400, 400)); "
+        "print(len(os.listdir('/proc/self/task')))"
+    )
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, check=True
+    )
+    assert int(done.stdout) == 1

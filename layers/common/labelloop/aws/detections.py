@@ -1,8 +1,17 @@
 """The inference log: one record for each object version that came in for detection.
 
+What a record has, and when it is written; what does not apply is not there:
+
+    with the detection    detection_id, date, request_id, trace_id; bucket, key, version_id, etag,
+                          size_bytes; outcome, reason; version, label, confidence_pct, labels,
+                          labels_left_out; minimum_confidence_pct, review_enabled, sampled;
+                          human_loop where a person is asked; expires
+    with its sampling     sampled, human_loop
+    with people's answer  agreement, human_label, copied_key, completed, or review_problem
+
 Two indexes serve every question asked of it. ``by_time`` has all records, spread over sixteen
-partitions a day; a label's records lie in four of those, so a question about a label reads a
-quarter. ``by_outcome`` has only what was not confident, which is little.
+partitions a day; the records of a label, the one that decided, lie in four of those, so a question
+about a label reads a quarter. ``by_outcome`` has only what was not confident, which is little.
 """
 
 import hashlib
@@ -13,6 +22,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from labelloop import clock
 from labelloop.aws.clients import client
 from labelloop.aws.failures import code_of, translated
 from labelloop.aws.items import from_item, to_item, to_value
@@ -114,22 +124,40 @@ def in_time_order(after: str, until: datetime, since: datetime) -> Iterator[Reco
     if after > last:
         return  # Counted by a run whose clock was ahead; DynamoDB refuses such a range.
     while f"{day:%Y-%m-%d}" <= f"{until:%Y-%m-%d}":
-        shards = (
-            f"{day:%Y-%m-%d}#{group}{shard}"
-            for group in range(LABEL_GROUPS)
-            for shard in range(SHARDS_PER_GROUP)
-        )
         streams = [
-            _partition(TIME_INDEX, "day_shard", shard, after or " ", last) for shard in shards
+            _partition(TIME_INDEX, "day_shard", shard, after or " ", last)
+            for shard in _day_shards(day)
         ]
         yield from heapq.merge(*streams, key=lambda record: record["date_id"])
         day += timedelta(days=1)
 
 
-def waiting() -> Iterator[Record]:
-    """Every record that waits for a model."""
-    for shard in outcome_shards(Outcome.WAITING):
-        yield from _partition(OUTCOME_INDEX, "outcome_shard", shard, " ", "~")
+def any_since(moment: datetime) -> bool:
+    """Whether anything was recorded since that moment, of the last two days."""
+    for day in (clock.now(), moment):
+        for shard in _day_shards(day):
+            records = _partition(TIME_INDEX, "day_shard", shard, iso(moment), "~")
+            if next(records, None) is not None:
+                return True
+    return False
+
+
+def waiting(after: str = "") -> Iterator[Record]:
+    """The records that wait for a model by (date, id), those after a ``date_id``."""
+    streams = [
+        _partition(OUTCOME_INDEX, "outcome_shard", shard, after or " ", "~")
+        for shard in outcome_shards(Outcome.WAITING)
+    ]
+    yield from heapq.merge(*streams, key=lambda record: record["date_id"])
+
+
+def _day_shards(day: datetime) -> list[str]:
+    """All partitions of ``by_time`` that hold a day's records."""
+    return [
+        f"{day:%Y-%m-%d}#{group}{shard}"
+        for group in range(LABEL_GROUPS)
+        for shard in range(SHARDS_PER_GROUP)
+    ]
 
 
 def _partition(

@@ -6,6 +6,10 @@ One table, by ``kind`` and ``name``:
     state    training          the lock: one training or deployment at a time
     state    sampling          how far the detections have been sampled
     state    look              what the last look at the labelled images came to
+    state    hosting           since when the deployed version runs, and when it was last started
+    state    hosting_pause     there while the operator wants no model to run
+    state    hosting_look      there while somebody has just looked whether a model should run
+    state    waiting_images    how far images that wait for a model have been sent round
     version  <version>         what became of a version, from its manifests to its verdict
     message  <once>            that the operator has been told something
 """
@@ -76,6 +80,13 @@ def _put(kind: str, name: str, values: Mapping[str, Any], condition: str, **part
         )
 
 
+def _overwrite(name: str, values: Mapping[str, Any]) -> None:
+    with translated():
+        client("dynamodb").put_item(
+            TableName=_table(), Item=to_item({**values, "kind": "state", "name": name})
+        )
+
+
 # --- The deployed version -------------------------------------------------------------------------
 
 
@@ -136,16 +147,20 @@ class Lock:
     """The execution that does now, or did when it died."""
     unfinished: str | None
     """The one that it was taken from, which had died; the owner is to clear up behind it."""
+    in_place: bool
+    """Whether it stops the model that serves before it starts another one."""
 
 
 def lock() -> Lock | None:
     """The lock; None where nobody has it."""
     values = _get("state", "training")
-    return Lock(values["owner"], values.get("unfinished")) if values else None
+    if values is None:
+        return None
+    return Lock(values["owner"], values.get("unfinished"), values.get("in_place", False))
 
 
-def take_lock(owner: str, unfinished: str | None = None, from_owner: str | None = None) -> None:
-    """Take the lock for this execution, from an owner that is known to have ended or from nobody.
+def take_lock(lock: Lock, from_owner: str | None = None) -> None:
+    """Take the lock from an owner that is known to have ended, or from nobody.
 
     Raises TrainingInProgressError when another was faster.
     """
@@ -153,10 +168,10 @@ def take_lock(owner: str, unfinished: str | None = None, from_owner: str | None 
         _put(
             "state",
             "training",
-            {"owner": owner, "unfinished": unfinished, "since": iso(clock.now())},
+            {**asdict(lock), "since": iso(clock.now())},
             "attribute_not_exists(#owner) OR #owner = :ended",
             ExpressionAttributeNames={"#owner": "owner"},
-            ExpressionAttributeValues={":ended": {"S": from_owner or owner}},
+            ExpressionAttributeValues={":ended": {"S": from_owner or lock.owner}},
         )
     except ChangedMeanwhileError as error:
         raise TrainingInProgressError("Another training or deployment is going on.") from error
@@ -247,11 +262,7 @@ def last_look() -> Look | None:
 def note_look(look: Look) -> None:
     """Remember a look in the place of the last one."""
     values = {**asdict(look.changes), "digest": look.digest, "since": look.since}
-    with translated():
-        client("dynamodb").put_item(
-            TableName=_table(),
-            Item=to_item({**values, "images": look.images, "kind": "state", "name": "look"}),
-        )
+    _overwrite("look", {**values, "images": look.images})
 
 
 def settle_look(digest: str) -> None:
@@ -267,6 +278,66 @@ def settle_look(digest: str) -> None:
             )
     except ChangedMeanwhileError:
         return
+
+
+# --- Hosting --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Hosting:
+    """What has become of the deployed version's hosting."""
+
+    version: str
+    asked: str | None = None
+    """When it was last asked to start, to host the images that come in."""
+    running_since: str | None = None
+    """When it was first seen to run; None where it was last seen not to."""
+
+
+def hosting(version: str) -> Hosting:
+    """What is known of the hosting of this version; nothing where another one was hosted."""
+    values = _get("state", "hosting")
+    if values is None or values["version"] != version:
+        return Hosting(version)
+    return Hosting(version, values.get("asked"), values.get("running_since"))
+
+
+def note_hosting(now: Hosting) -> None:
+    """Remember it in the place of what was known."""
+    _overwrite("hosting", asdict(now))
+
+
+def hosting_is_paused() -> bool:
+    """Whether the operator wants no model to run."""
+    return _get("state", "hosting_pause") is not None
+
+
+def begin_to_look(lasts: timedelta) -> bool:
+    """Whether the caller should look whether a model should run: nobody did so long."""
+    now = clock.now()
+    try:
+        _put(
+            "state",
+            "hosting_look",
+            {"until": iso(now + lasts)},
+            "attribute_not_exists(kind) OR #until < :now",
+            ExpressionAttributeNames={"#until": "until"},
+            ExpressionAttributeValues={":now": {"S": iso(now)}},
+        )
+    except ChangedMeanwhileError:
+        return False
+    return True
+
+
+def waiting_images_sent_to() -> str:
+    """Up to which ``date_id`` of the log the waiting images have been sent; empty for none."""
+    values = _get("state", "waiting_images")
+    return values["sent_to"] if values else ""
+
+
+def note_waiting_images_sent(to: str) -> None:
+    """Note up to which ``date_id`` of the log the waiting images have been sent round."""
+    _overwrite("waiting_images", {"sent_to": to})
 
 
 # --- Sampling -------------------------------------------------------------------------------------

@@ -8,9 +8,16 @@ from typing import Any, Literal
 from labelloop.aws.clients import client, client_without_retries
 from labelloop.aws.failures import translated
 from labelloop.aws.wiring import wiring
-from labelloop.domain.detections import Label
+from labelloop.domain.annotations import ModelType
+from labelloop.domain.detections import Label, LabelBox
 from labelloop.domain.images import ImageObject
-from labelloop.errors import BusyError, NotFoundError, UnknownStatusError
+from labelloop.errors import (
+    BusyError,
+    InvalidImageError,
+    InvalidRequestError,
+    NotFoundError,
+    UnknownStatusError,
+)
 from labelloop.settings import Variable
 
 DatasetType = Literal["TRAIN", "TEST"]
@@ -71,21 +78,52 @@ class Dataset:
     status_message: str
 
 
-def detect(version_arn: str, image: ImageObject) -> list[Label]:
-    """Every label that the model knows, with its confidence in this object version.
+def detect(version_arn: str, image: ImageObject, model_type: ModelType) -> list[Label]:
+    """The labels that a model gives this object version.
+
+    Of a classification model they are all that it knows, each with its confidence. Of the others
+    they are those that reach their own assumed thresholds, which the service applies where the
+    request names no minimum; a detection model gives a label for each box.
 
     Raises ThrottledError over the model's capacity, ModelNotReadyError when it does not run,
     NotFoundError when it was deleted, InvalidImageError for an image the service will never take,
     ObjectUnreadableError when the object cannot be read. Tried once: the caller sets the pace.
     """
+    if model_type is ModelType.CLASSIFICATION:
+        return detect_everything(version_arn, image)
+    return _detect(version_arn, image)
+
+
+def detect_everything(version_arn: str, image: ImageObject) -> list[Label]:
+    """Every label that the model knows, and every box that it considers, however unsure.
+
+    Raises what ``detect`` raises.
+    """
+    return _detect(version_arn, image, MinConfidence=0)
+
+
+def _detect(version_arn: str, image: ImageObject, **limits: Any) -> list[Label]:
     s3_object = {"Bucket": image.bucket, "Name": image.key}
     if image.version_id:
         s3_object["Version"] = image.version_id
-    with translated():
-        answer = client_without_retries("rekognition").detect_custom_labels(
-            ProjectVersionArn=version_arn, Image={"S3Object": s3_object}, MinConfidence=0
-        )
-    return [Label(entry["Name"], entry["Confidence"]) for entry in answer["CustomLabels"]]
+    try:
+        with translated():
+            answer = client_without_retries("rekognition").detect_custom_labels(
+                ProjectVersionArn=version_arn, Image={"S3Object": s3_object}, **limits
+            )
+    except InvalidRequestError as error:
+        # Pictures of too few pixels are refused so; all else in the request never changes.
+        raise InvalidImageError(str(error)) from error
+    return [_label(entry) for entry in answer["CustomLabels"]]
+
+
+def _label(entry: Mapping[str, Any]) -> Label:
+    box = entry.get("Geometry", {}).get("BoundingBox")
+    return Label(
+        entry["Name"],
+        entry["Confidence"],
+        LabelBox(box["Left"], box["Top"], box["Width"], box["Height"]) if box else None,
+    )
 
 
 # --- Project --------------------------------------------------------------------------------------

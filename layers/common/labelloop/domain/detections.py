@@ -1,13 +1,18 @@
 """What a detection is, and which detections are doubtful."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
+from labelloop.domain.annotations import ModelType
 from labelloop.domain.images import ImageObject
+
+MOST_BOXES = 50
+"""As many as one image may have in training. A model that finds so many may not find them all."""
 
 
 class Outcome(StrEnum):
@@ -25,11 +30,47 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
+class LabelBox:
+    """Where in an image a label is, in ratios of the image's width and height.
+
+    As the service gives it: it may begin before 0 and end behind 1.
+    """
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
 class Label:
-    """One label that the model found in an image."""
+    """One label that the model gave an image, or a part of it."""
 
     name: str
     confidence_pct: float
+    box: LabelBox | None = None
+    """The part, where the model is one that gives boxes."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The form in records and messages.
+
+        Six decimals tell the service's numbers apart, which have single precision, and leave no
+        tiny ones, which DynamoDB refuses.
+        """
+        told: dict[str, Any] = {"name": self.name, "confidence_pct": round(self.confidence_pct, 6)}
+        if self.box is not None:
+            told["box"] = {side: round(ratio, 6) for side, ratio in asdict(self.box).items()}
+        return told
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> "Label":
+        """The label that ``as_json`` told, whole numbers among it or not."""
+        box = entry.get("box")
+        return cls(
+            entry["name"],
+            float(entry["confidence_pct"]),
+            LabelBox(**{side: float(ratio) for side, ratio in box.items()}) if box else None,
+        )
 
 
 @dataclass(frozen=True)
@@ -38,7 +79,7 @@ class Decision:
 
     outcome: Outcome
     label: Label | None
-    """The label with the most confidence; None where the model found nothing."""
+    """The one that decided; None where the model found nothing."""
 
 
 OUTCOME_SHARDS = 8
@@ -78,18 +119,65 @@ def detection_of_loop(human_loop: str) -> str | None:
     return detection if prefix == "detection" and len(detection) == 32 else None
 
 
-def decide(
-    labels: Sequence[Label], minimum_confidence_pct: Decimal, review_enabled: bool
-) -> Decision:
-    """Whether an image's labels are certain enough.
+def surest_first(labels: Sequence[Label]) -> list[Label]:
+    """The labels by falling confidence; equal ones stay as they were."""
+    return sorted(labels, key=lambda label: -label.confidence_pct)
 
-    The label with the most confidence counts; nothing found is as doubtful as a low confidence.
-    A confidence equal to the minimum is certain.
+
+def found(labels: Sequence[Label], model_type: ModelType) -> list[Label]:
+    """What a model found in an image, by the labels that it gave; the surest first.
+
+    A classification model weighs all its labels and finds one, the surest. The others give only
+    what has reached its label's assumed threshold, and find all of it.
     """
-    top = max(labels, key=lambda label: label.confidence_pct, default=None)
-    if top is not None and Decimal(str(top.confidence_pct)) >= minimum_confidence_pct:
-        return Decision(Outcome.CONFIDENT, top)
-    return Decision(Outcome.REVIEW if review_enabled else Outcome.DEFERRED, top)
+    ordered = surest_first(labels)
+    return ordered[:1] if model_type is ModelType.CLASSIFICATION else ordered
+
+
+def may_lack_boxes(labels: Sequence[Label]) -> bool:
+    """Whether there are so many boxes that others may not have been found."""
+    return sum(label.box is not None for label in labels) >= MOST_BOXES
+
+
+def decide(
+    labels: Sequence[Label],
+    model_type: ModelType,
+    minimum_confidence_pct: Decimal,
+    review_enabled: bool,
+) -> Decision:
+    """Whether what a model found in an image is certain enough.
+
+    All that it found must be certain, so the least sure label or box decides; of a classification
+    model, which finds one label, that is the surest of all. A confidence equal to the minimum is
+    certain. Nothing found is doubtful, and so are 50 boxes or more.
+    """
+    what = found(labels, model_type)
+    deciding = what[-1] if what else None
+    if (
+        deciding is not None
+        and Decimal(str(deciding.confidence_pct)) >= minimum_confidence_pct
+        and not may_lack_boxes(labels)
+    ):
+        return Decision(Outcome.CONFIDENT, deciding)
+    return Decision(Outcome.REVIEW if review_enabled else Outcome.DEFERRED, deciding)
+
+
+def surest_that_fit(labels: Sequence[Label], most_bytes: int) -> list[Label]:
+    """The surest labels, as many as take no more than that many bytes together.
+
+    A label takes what it takes in the data of a state machine, where a message to SNS is JSON in
+    JSON in JSON; everywhere else it takes less.
+    """
+    kept, bytes_taken = [], 0
+    for label in surest_first(labels):
+        text: Any = label.as_json()
+        for _ in range(3):
+            text = json.dumps(text, ensure_ascii=False)
+        bytes_taken += len(text.encode())
+        if bytes_taken > most_bytes:
+            break
+        kept.append(label)
+    return kept
 
 
 def wants_message(outcome: Outcome, notifications: Literal["all", "low-confidence", "off"]) -> bool:

@@ -4,11 +4,19 @@ Programs that subscribe to the same topics get the same facts as JSON.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labelloop.domain.detections import Label, Outcome
+from labelloop.domain.annotations import ModelType
+from labelloop.domain.detections import (
+    MOST_BOXES,
+    Label,
+    Outcome,
+    found,
+    may_lack_boxes,
+    surest_that_fit,
+)
 from labelloop.domain.images import ImageObject
 
 SUBJECT_CHARACTERS = 99
@@ -99,8 +107,8 @@ def _model_deployed(facts: Facts) -> Message:
         waited = _images(facts["resent"]).capitalize()
         paragraphs.append(f"{waited} had waited for a model and will be detected now.")
     paragraphs.append(
-        "A running model is billed for every minute, whether it has work or not. To stop it: "
-        "labelloop stop"
+        "A running model is billed for every minute, whether it has work or not. By Model-Hosting "
+        "it runs always or while there is work; to stop it until you start it: labelloop stop"
     )
     return _message(f"Model {facts['version']} is in service", paragraphs, facts)
 
@@ -263,6 +271,66 @@ def _images_waiting(facts: Facts) -> Message:
     )
 
 
+def _model_starting(facts: Facts) -> Message:
+    why = "Images have come in" if facts["images_wait"] else f"It was {facts['status']}"
+    by = "only while there is work (on-demand)" if facts["images_wait"] else "always (always-on)"
+    return _message(
+        f"Model {facts['version']} is being started",
+        [
+            f"{why}, and by Model-Hosting a model runs {by}. Starting usually takes ten to twenty "
+            "minutes; images that come in wait for it.",
+            "It is billed until it is stopped. To stop it, and start none: labelloop stop",
+        ],
+        facts,
+    )
+
+
+def _model_not_started(facts: Facts) -> Message:
+    return _message(
+        f"Model {facts['version']} cannot be started",
+        [
+            f"Version {facts['version']} should run, but its status is {facts['status']}, and it "
+            "could not be started. Images that come in wait for it.",
+            f"What happened: {cause_in_words(facts)}",
+            "It is tried again every few minutes, and this is said once a day. To put another "
+            "version into service: labelloop deploy VERSION",
+        ],
+        facts,
+    )
+
+
+def _model_stopped(facts: Facts) -> Message:
+    return _message(
+        f"Model {facts['version']} had no work and is being stopped",
+        [
+            f"Nothing has come in for {facts['idle_minutes']} minutes (Idle-Minutes-Before-Stop). "
+            f"{_ran(facts)}",
+            "It is started again when images come in; they wait for ten to twenty minutes then.",
+        ],
+        facts,
+    )
+
+
+def _model_idle(facts: Facts) -> Message:
+    return _message(
+        f"Model {facts['version']} runs without work",
+        [
+            f"Nothing has come in for an hour. {_ran(facts)}",
+            "By Model-Hosting it runs always (always-on). To let it run only while there is work: "
+            "labelloop params set Model-Hosting on-demand",
+            "This is said once a day.",
+        ],
+        facts,
+    )
+
+
+def _ran(facts: Facts) -> str:
+    return (
+        f"It has run for {facts['hours']:.1f} hours, which cost about US${facts['usd']:.2f} at "
+        f"US${facts['usd_per_hour']:.2f} an hour."
+    )
+
+
 def _answer_problem(facts: Facts) -> Message:
     return _message(
         "An answer from human review cannot be used",
@@ -288,6 +356,10 @@ OPERATOR_MESSAGES: Mapping[str, Callable[[Facts], Message]] = {
     "run_unfinished": _run_unfinished,
     "workflow_failed": _workflow_failed,
     "images_waiting": _images_waiting,
+    "model_starting": _model_starting,
+    "model_not_started": _model_not_started,
+    "model_stopped": _model_stopped,
+    "model_idle": _model_idle,
     "answer_problem": _answer_problem,
 }
 
@@ -312,36 +384,119 @@ def cause_in_words(facts: Facts) -> str:
 # --- To the consumer ------------------------------------------------------------------------------
 
 
-def detection_result(
-    image: ImageObject,
-    detection: str,
-    outcome: Outcome,
-    *,
-    label: Label | None,
-    reason: str | None,
-    human_loop: str | None,
-) -> Message:
+MOST_SAID = 10
+"""So many labels or boxes are said in words; programs get them all."""
+MOST_BYTES_OF_LABELS = 120_000
+"""A message and a state machine's data have up to 256 KB; labels are in both the message and what
+it may be filtered by."""
+
+
+@dataclass(frozen=True)
+class DetectionResult:
     """What became of an image."""
+
+    image: ImageObject
+    detection_id: str
+    outcome: Outcome
+    model_type: ModelType
+    version: str | None
+    label: Label | None
+    """The one that decided; None where nothing was found."""
+    labels: Sequence[Label]
+    """All that the model gave."""
+    labels_left_out: int
+    """How many more there were, less sure ones."""
+    reason: str | None
+    human_loop: str | None
+
+
+def detection_result(result: DetectionResult) -> Message:
+    """The message about what became of an image."""
+    image, label = result.image, result.label
+    labels = surest_that_fit(result.labels, MOST_BYTES_OF_LABELS)
     data = {
-        "detection_id": detection,
+        "detection_id": result.detection_id,
         "bucket": image.bucket,
         "key": image.key,
         "version_id": image.version_id,
-        "outcome": outcome.value,
+        "outcome": result.outcome.value,
+        "version": result.version,
         "label": label.name if label else None,
         "confidence_pct": label.confidence_pct if label else None,
-        "reason": reason,
-        "human_loop": human_loop,
+        "labels": [each.as_json() for each in labels],
+        "labels_left_out": result.labels_left_out + len(result.labels) - len(labels),
+        "reason": result.reason,
+        "human_loop": result.human_loop,
     }
-    found = f"{label.name} ({label.confidence_pct:.1f} %)" if label else "nothing that it knows"
     file_name = image.key.rsplit("/", 1)[-1]
-    if outcome is Outcome.REJECTED:
+    if result.outcome is Outcome.REJECTED:
         return _message(
-            f"{file_name}: not an image we can use", [f"{image.key} was refused. {reason}"], data
+            f"{file_name}: not an image we can use",
+            [f"{image.key} was refused. {result.reason}"],
+            data,
         )
-    sentences = f"In {image.key} the model found {found}."
-    if outcome is Outcome.REVIEW:
-        sentences += " That is not certain enough, so a person is being asked."
-    elif outcome is Outcome.DEFERRED:
-        sentences += " That is not certain, and human review is switched off."
-    return _message(f"{file_name}: {label.name if label else 'nothing found'}", [sentences], data)
+    names = list(dict.fromkeys(each.name for each in _found(result)))
+    return _message(
+        f"{file_name}: {_listed(names) or 'nothing found'}",
+        [" ".join([*_what_was_found(result), *_what_is_done(result)])],
+        data,
+    )
+
+
+def filter_label(result: DetectionResult) -> str:
+    """The names of the labels that were found, as a JSON array: SNS's type ``String.Array``.
+
+    Nothing found is the value null, since SNS takes no empty text.
+    """
+    labels = surest_that_fit(_found(result), MOST_BYTES_OF_LABELS)
+    names = list(dict.fromkeys(label.name for label in labels))
+    return json.dumps(names or [None], ensure_ascii=False)
+
+
+def filter_confidence(result: DetectionResult) -> str:
+    """The confidence that decided, in percent, to the five decimals that SNS compares; else 0."""
+    return f"{result.label.confidence_pct if result.label else 0:.5f}"
+
+
+def filter_version(result: DetectionResult) -> str:
+    """The version that looked at the image; ``none`` where none has."""
+    return result.version or "none"
+
+
+def _found(result: DetectionResult) -> list[Label]:
+    return found(result.labels, result.model_type)
+
+
+def _what_was_found(result: DetectionResult) -> list[str]:
+    said = [_with_confidence(label) for label in _found(result)]
+    # What a classification model gave beside its one label, it did not find.
+    more = 0 if result.model_type is ModelType.CLASSIFICATION else result.labels_left_out
+    found_here = _listed(said, more) or "nothing that it knows"
+    sentences = [f"In {result.image.key} the model found {found_here}."]
+    if result.label and len(said) > 1:
+        sentences.append(f"The least sure is {_with_confidence(result.label)}.")
+    return sentences
+
+
+def _what_is_done(result: DetectionResult) -> list[str]:
+    why = "That is not certain enough"
+    if may_lack_boxes(result.labels):
+        why = f"Where there are {MOST_BOXES} boxes or more, some may be missing"
+    if result.outcome is Outcome.REVIEW:
+        return [f"{why}, so a person is being asked."]
+    if result.outcome is Outcome.DEFERRED:
+        return [f"{why}, and human review is switched off."]
+    return []
+
+
+def _with_confidence(label: Label) -> str:
+    return f"{label.name} ({label.confidence_pct:.1f} %)"
+
+
+def _listed(words: Sequence[str], more: int = 0) -> str:
+    """The words as part of a sentence, up to ten of them, and how many more there are."""
+    said = list(words[:MOST_SAID])
+    more += len(words) - len(said)
+    if more:
+        said.append(f"{more} more")
+    return " and ".join(part for part in (", ".join(said[:-1]), *said[-1:]) if part)

@@ -190,14 +190,15 @@ CATALOGUE: tuple[Parameter, ...] = (
         "on-demand",
         "on-demand|always-on",
         "on-demand or always-on",
-        "Not in effect yet: whether the model runs only while there is work, or always.",
+        "Whether the model runs only while there is work, or always. Images that come while it "
+        "does not run wait for it: starting takes ten to twenty minutes.",
     ),
     _of(
         "Idle-Minutes-Before-Stop",
         "30",
         _whole_numbers(5, 1440),
         "a whole number of minutes from 5 to 1440",
-        "Not in effect yet: after how much idle time a model on demand is stopped.",
+        "After how much time without work a model on demand is stopped.",
     ),
     _of(
         "Detection-Notifications",
@@ -253,6 +254,8 @@ class OperatorSettings:
     notifications: Literal["all", "low-confidence", "off"]
     train_on_sampled_answers: bool
     maximum_model_versions: int
+    model_hosting: Literal["on-demand", "always-on"]
+    idle_minutes: int
 
 
 def parse(values: Mapping[str, str]) -> OperatorSettings:
@@ -285,4 +288,6 @@ def parse(values: Mapping[str, str]) -> OperatorSettings:
         notifications=value("Detection-Notifications"),  # type: ignore[arg-type]  # likewise
         train_on_sampled_answers=value("Train-On-Sampled-Answers") == "true",
         maximum_model_versions=int(value("Maximum-Model-Versions")),
+        model_hosting=value("Model-Hosting"),  # type: ignore[arg-type]  # likewise
+        idle_minutes=int(value("Idle-Minutes-Before-Stop")),
     )

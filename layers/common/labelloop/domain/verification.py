@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import Label
+from labelloop.domain.detections import Label, found
 from labelloop.domain.evaluation import UNKNOWN_THRESHOLD
 from labelloop.domain.manifests import SplitImage
 from labelloop.domain.splits import Split
@@ -62,14 +62,13 @@ def found_labels(
     """
     if thresholds is None:
         return frozenset(label.name for label in labels)
-    if model_type is ModelType.CLASSIFICATION:
-        best = max(labels, key=lambda label: label.confidence_pct, default=None)
-        return frozenset([best.name] if best else [])
-    return frozenset(
-        label.name
-        for label in labels
-        if label.confidence_pct / 100 >= thresholds.get(label.name, UNKNOWN_THRESHOLD)
-    )
+    if model_type is not ModelType.CLASSIFICATION:
+        labels = [
+            label
+            for label in labels
+            if label.confidence_pct / 100 >= thresholds.get(label.name, UNKNOWN_THRESHOLD)
+        ]
+    return frozenset(label.name for label in found(labels, model_type))
 
 
 def complaint(answers: Sequence[Answer]) -> str | None:

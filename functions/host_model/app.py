@@ -1,0 +1,200 @@
+"""HostModel: let the deployed model run while it should, and no longer.
+
+Invoked by  HostingSchedule, every two minutes, and statemachine/detection.asl.yaml, state
+            ``AskForModel``, when an image finds no model
+Raises      whatever fails it: the schedule comes again
+Idempotent  yes; it looks at what there is and does the next step
+
+Each call does one step and remembers little, so nothing is lost by one that dies. It may meet a
+deployment: what is deployed is read anew each time, and a version that is no longer the deployed
+one is stopped by the deployment that replaced it. One in place has stopped the model by intention.
+"""
+
+from datetime import timedelta
+
+from labelloop import clock
+from labelloop.aws import (
+    detections,
+    executions,
+    model_registry,
+    operator_news,
+    parameters,
+    rekognition,
+    waiting_images,
+)
+from labelloop.aws.model_registry import Hosting
+from labelloop.aws.rekognition import Version, VersionStatus
+from labelloop.aws.wiring import wiring
+from labelloop.clock import from_iso, iso
+from labelloop.domain import hosting as rules
+from labelloop.domain.hosting import Situation, Step
+from labelloop.domain.messages import IMAGES_WAITING_ONCE
+from labelloop.domain.parameters import OperatorSettings
+from labelloop.entrypoint import Strict, task
+from labelloop.errors import BusyError, NotFoundError, QuotaExceededError
+from labelloop.settings import Variable
+
+ONE_LOOK_FOR = timedelta(minutes=1)
+"""Of images that find no model in that time, one has the model looked at."""
+
+
+class Input(Strict):
+    """Whether an image has just found no model."""
+
+    images_wait: bool
+
+
+class Output(Strict):
+    """What was done."""
+
+    step: Step
+    resent: int
+    """How many waiting images were sent round again."""
+
+
+NOTHING = Output(step=Step.NOTHING, resent=0)
+
+
+@task
+def lambda_handler(request: Input) -> Output:
+    """Look at the deployed version, and do what brings it to where the operator wants it."""
+    if request.images_wait and not model_registry.begin_to_look(ONE_LOOK_FOR):
+        return NOTHING
+    version = _deployed()
+    if version is None or model_registry.hosting_is_paused():
+        if request.images_wait:
+            _tell_images_wait(version)
+        return NOTHING
+    if _is_deployed_in_place():
+        return NOTHING
+    settings, before = parameters.settings(), model_registry.hosting(version.name)
+    if version.status is VersionStatus.RUNNING:
+        # An image that has just found none is sent round by the schedule: that may take long.
+        return NOTHING if request.images_wait else _look_after_running(version, before, settings)
+    images_wait = request.images_wait or waiting_images.any_wait()
+    now = _note_stopped(version, before)
+    situation = Situation(
+        status=version.status,
+        images_wait=images_wait,
+        since_last_start=_since(now.asked),
+        idle_for=timedelta(),
+    )
+    step = rules.next_step(situation, settings)
+    if step is Step.START:
+        _start(version, now, settings, images_wait=images_wait)
+    return Output(step=step, resent=0)
+
+
+def _deployed() -> Version | None:
+    """The deployed version as the service knows it; None where there is none, or it was deleted."""
+    deployed = model_registry.deployed()
+    try:
+        return rekognition.version(deployed.version) if deployed else None
+    except NotFoundError:
+        return None
+
+
+def _is_deployed_in_place() -> bool:
+    """Whether a deployment goes on for which the model that serves was stopped."""
+    lock = model_registry.lock()
+    return lock is not None and lock.in_place and executions.status(lock.owner) == "RUNNING"
+
+
+# --- While it runs --------------------------------------------------------------------------------
+
+
+def _look_after_running(version: Version, before: Hosting, settings: OperatorSettings) -> Output:
+    now = before
+    if before.running_since is None:
+        now = Hosting(version.name, before.asked, iso(clock.now()))
+        model_registry.note_hosting(now)
+    resent = waiting_images.send_round() if waiting_images.any_wait() else 0
+    situation = Situation(
+        status=version.status,
+        images_wait=resent > 0,
+        since_last_start=_since(now.asked),
+        idle_for=_idle_for(now, settings),
+    )
+    step = rules.next_step(situation, settings)
+    if step is Step.STOP:
+        _stop(version, now, settings)
+    if step is Step.MENTION_IDLENESS:
+        _tell("model_idle", f"idle-{version.name}-{clock.now():%Y-%m-%d}", now, settings)
+    return Output(step=step, resent=resent)
+
+
+def _idle_for(now: Hosting, settings: OperatorSettings) -> timedelta:
+    """How long it has run without work, as far as it matters."""
+    limit = rules.idle_limit(settings)
+    runs = _since(now.running_since)
+    if runs < limit or detections.any_since(clock.now() - limit):
+        return timedelta()
+    return runs
+
+
+def _stop(version: Version, now: Hosting, settings: OperatorSettings) -> None:
+    # Told first: a message that is sent twice says less than one that is never sent.
+    _tell("model_stopped", f"stopped-{version.name}-{now.running_since}", now, settings)
+    rekognition.stop_version(version.arn)
+
+
+# --- While it does not ----------------------------------------------------------------------------
+
+
+def _note_stopped(version: Version, before: Hosting) -> Hosting:
+    if before.running_since is None:
+        return before
+    now = Hosting(version.name, before.asked)
+    model_registry.note_hosting(now)
+    return now
+
+
+def _start(version: Version, now: Hosting, settings: OperatorSettings, images_wait: bool) -> None:
+    try:
+        rekognition.start_version(
+            version.arn, settings.minimum_inference_units, settings.maximum_inference_units
+        )
+    except (QuotaExceededError, BusyError) as error:
+        cause = f"{error} {version.status_message}".strip()
+        operator_news.tell(
+            "model_not_started",
+            f"not-started-{version.name}-{clock.now():%Y-%m-%d}",
+            "HostModel",
+            {"version": version.name, "status": version.status, "cause": cause},
+        )
+        return
+    started = iso(clock.now())
+    operator_news.tell(
+        "model_starting",
+        f"starting-{version.name}-{now.asked}",
+        "HostModel",
+        {"version": version.name, "images_wait": images_wait, "status": version.status},
+    )
+    model_registry.note_hosting(Hosting(version.name, started))
+
+
+# --- Words ----------------------------------------------------------------------------------------
+
+
+def _tell_images_wait(version: Version | None) -> None:
+    facts = {"version": version.name if version else None}
+    operator_news.tell("images_waiting", IMAGES_WAITING_ONCE, "HostModel", facts)
+
+
+def _tell(kind: str, once: str, now: Hosting, settings: OperatorSettings) -> None:
+    """Tell of a model that runs, how long it has and what that has cost at least."""
+    price = float(wiring[Variable.USD_PER_INFERENCE_UNIT_HOUR])
+    ran_for = _since(now.running_since)
+    facts = {
+        "version": now.version,
+        "hours": ran_for / timedelta(hours=1),
+        "usd": rules.cost_usd(ran_for, settings.minimum_inference_units, price),
+        "usd_per_hour": price * settings.minimum_inference_units,
+        "idle_minutes": settings.idle_minutes,
+    }
+    operator_news.tell(kind, once, "HostModel", facts)
+
+
+def _since(moment: str | None) -> timedelta:
+    """How long ago that was; as long as can be where it never was."""
+    return clock.now() - from_iso(moment) if moment else timedelta.max

@@ -1,0 +1,34 @@
+"""News for the operator, each told once."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from labelloop.aws import model_registry, topics
+from labelloop.domain import messages
+from labelloop.errors import LabelLoopError
+
+log = logging.getLogger(__name__)
+
+
+def tell(kind: str, once: str, teller: str, facts: Mapping[str, Any]) -> bool:
+    """Send a message of this kind unless it was sent; whether it was sent now.
+
+    ``once`` is the name under which it is said once, ``teller`` who says it: one that died before
+    sending goes on. Raises KeyError for an unknown kind.
+    """
+    if not model_registry.begin_to_tell(once, teller):
+        return False
+    serving = model_registry.deployed()
+    known = {"serving": serving.version if serving else None, **facts}
+    try:
+        topics.tell_operator(messages.to_operator(kind, known), kind)
+    except Exception:
+        model_registry.forget_telling(once)
+        raise
+    try:
+        model_registry.told(once)
+    except LabelLoopError:
+        # It has been sent: trying all of this again would send it again.
+        log.exception("%s was sent, but that is not noted", once)
+    return True

@@ -1,0 +1,59 @@
+"""Images that came while no model served: sent round again, each about once.
+
+How far the waiting records have been sent is kept by their dates. An image that is looked at in
+vain once more gets a new date, and is sent again; one that was sent lies in the queue till then.
+"""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from itertools import islice
+
+from labelloop import clock
+from labelloop.aws import detections, model_registry, queues
+from labelloop.clock import iso
+from labelloop.domain.messages import IMAGES_WAITING_ONCE
+
+SETTLED_AFTER = timedelta(seconds=30)
+"""An index may lag, and clocks differ: younger records are looked at again."""
+_AT_ONCE = 1000
+_PARALLEL_SENDS = 8
+
+
+def any_wait() -> bool:
+    """Whether there are any that have not been sent round."""
+    sent_to = model_registry.waiting_images_sent_to()
+    return next(detections.waiting(sent_to), None) is not None
+
+
+def send_round() -> int:
+    """Give the images of waiting records back to the detection queue; how many there were."""
+    # Told again should it come to that again.
+    model_registry.forget_telling(IMAGES_WAITING_ONCE)
+    settled = iso(clock.now() - SETTLED_AFTER)
+    records = detections.waiting(model_registry.waiting_images_sent_to())
+    sent = 0
+    with ThreadPoolExecutor(_PARALLEL_SENDS) as threads:
+        while group := list(islice(records, _AT_ONCE)):
+            size = -(-len(group) // _PARALLEL_SENDS)
+            parts = [
+                [_event(record) for record in group[start : start + size]]
+                for start in range(0, len(group), size)
+            ]
+            list(threads.map(queues.send_for_detection, parts))
+            sent += len(group)
+            # A run that dies here goes on from here, not from the beginning.
+            model_registry.note_waiting_images_sent(min(str(group[-1]["date_id"]), settled))
+    return sent
+
+
+def _event(record: detections.Record) -> str:
+    """The event that brought the image, as far as detection reads it."""
+    image = {
+        "key": record["key"],
+        "size": record["size_bytes"],
+        "etag": record["etag"],
+        "version-id": record.get("version_id"),
+    }
+    detail = {"bucket": {"name": record["bucket"]}, "object": image}
+    return json.dumps({"source": "labelloop", "detail-type": "Image Waiting", "detail": detail})

@@ -1,0 +1,250 @@
+"""HostModel: the deployed model runs while it should, and no longer."""
+
+import json
+import os
+from datetime import timedelta
+
+import pytest
+
+from functions.host_model.app import lambda_handler
+from labelloop import clock
+from labelloop.aws import detections, model_registry
+from labelloop.clock import iso
+from labelloop.domain.detections import Outcome
+from labelloop.errors import ThrottledError
+from tests.unit.account import Account, Context, Json, event, refuses, version, version_arn
+
+SERVING = "v7-0a1b2c3d"
+MINUTE = 60
+
+
+def _look(name: str = "schedule") -> Json:
+    return lambda_handler(event(f"host_model.{name}"), Context())
+
+
+def _is(account: Account, status: str) -> None:
+    account.rekognition.answers["DescribeProjectVersions"] = lambda _: {
+        "ProjectVersionDescriptions": [version(SERVING, status)]
+    }
+
+
+def _waits(detection: str = "a" * 32, outcome: Outcome = Outcome.WAITING) -> None:
+    facts = {"bucket": "b", "key": f"{detection}.jpg", "etag": "e", "size_bytes": 1}
+    detections.record_once(detection, outcome, facts, clock.now())
+
+
+def _mails(account: Account) -> list[str]:
+    """What the operator was told since the last look."""
+    return [mail["MessageAttributes"]["kind"]["Value"] for mail in account.operator_mail()]
+
+
+def _pause(account: Account) -> None:
+    """Do what ``labelloop stop`` does."""
+    account.boto3("dynamodb").put_item(
+        TableName=os.environ["MODEL_VERSIONS_TABLE"],
+        Item={"kind": {"S": "state"}, "name": {"S": "hosting_pause"}},
+    )
+
+
+@pytest.fixture
+def deployed(account: Account) -> Account:
+    """A version that is deployed, and stopped."""
+    model_registry.switch(SERVING, version_arn(SERVING), None)
+    _is(account, "STOPPED")
+    account.rekognition.answers["StartProjectVersion"] = lambda _: {"Status": "STARTING"}
+    account.rekognition.answers["StopProjectVersion"] = lambda _: {"Status": "STOPPING"}
+    return account
+
+
+@pytest.fixture
+def running(deployed: Account) -> Account:
+    """A deployed version that was just seen to run."""
+    _is(deployed, "RUNNING")
+    assert _look() == {"step": "nothing", "resent": 0}
+    return deployed
+
+
+# --- Starting -------------------------------------------------------------------------------------
+
+
+def test_without_a_deployed_model_images_wait_and_the_operator_is_told_once(
+    account: Account,
+) -> None:
+    assert _look()["step"] == "nothing"
+    assert not _mails(account)
+    for _ in range(2):
+        assert _look("image")["step"] == "nothing"
+        account.clock.advance(2 * MINUTE)
+    assert _mails(account) == ["images_waiting"]
+
+
+def test_on_demand_nothing_runs_without_work(deployed: Account) -> None:
+    assert _look() == {"step": "nothing", "resent": 0}
+    assert not deployed.rekognition.asked("StartProjectVersion")
+
+
+@pytest.mark.parametrize("caller", ["image", "schedule"])
+def test_on_demand_an_image_that_waits_starts_the_model_once(
+    deployed: Account, caller: str
+) -> None:
+    if caller == "schedule":
+        _waits()
+    deployed.set_parameter("Maximum-Inference-Units", "2")
+    assert _look(caller)["step"] == "start"
+    assert deployed.rekognition.asked("StartProjectVersion") == [
+        {
+            "ProjectVersionArn": version_arn(SERVING),
+            "MinInferenceUnits": 1,
+            "MaxInferenceUnits": 2,
+        }
+    ]
+    _is(deployed, "STARTING")
+    _waits("b" * 32)
+    for _ in range(3):
+        deployed.clock.advance(2 * MINUTE)
+        assert _look("image")["step"] == _look()["step"] == "nothing"
+    assert _mails(deployed) == ["model_starting"]
+
+
+def test_of_many_images_at_once_one_has_the_model_looked_at(deployed: Account) -> None:
+    for _ in range(20):
+        _look("image")
+    assert len(deployed.rekognition.asked("DescribeProjectVersions")) == 1
+
+
+@pytest.mark.parametrize("status", ["STOPPED", "FAILED", "TRAINING_COMPLETED"])
+def test_always_on_a_model_that_does_not_run_is_started(deployed: Account, status: str) -> None:
+    deployed.set_parameter("Model-Hosting", "always-on")
+    _is(deployed, status)
+    assert _look()["step"] == "start"
+    assert _mails(deployed) == ["model_starting"]
+
+
+def test_a_start_that_comes_to_nothing_is_tried_again_after_a_while(deployed: Account) -> None:
+    deployed.set_parameter("Model-Hosting", "always-on")
+    assert _look()["step"] == "start"
+    _is(deployed, "FAILED")
+    deployed.clock.advance(10 * MINUTE)
+    assert _look()["step"] == "nothing"
+    deployed.clock.advance(6 * MINUTE)
+    assert _look()["step"] == "start"
+    assert _mails(deployed) == ["model_starting"] * 2
+
+
+@pytest.mark.parametrize("error", ["LimitExceededException", "ResourceInUseException"])
+def test_a_refused_start_is_tried_at_each_look_and_told_once_a_day(
+    deployed: Account, error: str
+) -> None:
+    deployed.rekognition.answers["StartProjectVersion"] = refuses(error)
+    for _ in range(3):
+        _look("image")
+        deployed.clock.advance(2 * MINUTE)
+    assert len(deployed.rekognition.asked("StartProjectVersion")) == 3
+    assert _mails(deployed) == ["model_not_started"]
+
+
+def test_what_the_operator_has_stopped_stays_so(deployed: Account) -> None:
+    deployed.set_parameter("Model-Hosting", "always-on")
+    _pause(deployed)
+    assert _look()["step"] == _look("image")["step"] == "nothing"
+    assert _mails(deployed) == ["images_waiting"]
+    assert not deployed.rekognition.asked("StartProjectVersion")
+
+
+@pytest.mark.parametrize(("status", "step"), [("RUNNING", "nothing"), ("ABORTED", "start")])
+def test_a_deployment_in_place_has_stopped_the_model_on_purpose(
+    deployed: Account, status: str, step: str
+) -> None:
+    owner = "arn:aws:states:eu-west-1:123456789012:execution:x:y"
+    model_registry.take_lock(model_registry.Lock(owner, None, in_place=True))
+    deployed.stepfunctions.answers["DescribeExecution"] = lambda _: {
+        "executionArn": owner,
+        "stateMachineArn": "arn:aws:states:eu-west-1:123456789012:stateMachine:x",
+        "status": status,
+        "startDate": 1,
+    }
+    assert _look("image")["step"] == step
+
+
+def test_a_version_that_somebody_deleted_cannot_be_started(deployed: Account) -> None:
+    deployed.rekognition.answers["DescribeProjectVersions"] = lambda _: {
+        "ProjectVersionDescriptions": []
+    }
+    assert _look("image")["step"] == "nothing"
+    assert _mails(deployed) == ["images_waiting"]
+
+
+# --- Running --------------------------------------------------------------------------------------
+
+
+def test_images_that_waited_are_sent_round_once(deployed: Account) -> None:
+    for number in range(25):
+        _waits(f"{number:032x}")
+    deployed.clock.advance(MINUTE)
+    _is(deployed, "RUNNING")
+    assert _look() == {"step": "nothing", "resent": 25}
+    assert _look() == {"step": "nothing", "resent": 0}
+    assert len(deployed.queued_for_detection()) == 25
+    # One of them came too early: the model did not answer, and it waits again.
+    _waits("0" * 32)
+    deployed.clock.advance(MINUTE)
+    assert _look()["resent"] == 1
+
+
+def test_a_model_without_work_is_stopped_and_what_it_cost_is_told(running: Account) -> None:
+    running.clock.advance(25 * MINUTE)
+    _waits(outcome=Outcome.CONFIDENT)
+    running.clock.advance(29 * MINUTE)
+    assert _look()["step"] == "nothing"
+    running.clock.advance(2 * MINUTE)
+    assert _look()["step"] == "stop"
+    assert running.rekognition.asked("StopProjectVersion") == [
+        {"ProjectVersionArn": version_arn(SERVING)}
+    ]
+    (mail,) = running.operator_mail()
+    assert mail["MessageAttributes"]["kind"]["Value"] == "model_stopped"
+    facts = json.loads(mail["Message"])
+    assert (round(facts["hours"], 2), round(facts["usd"], 2)) == (0.93, 3.73)
+    _is(running, "STOPPING")
+    assert _look()["step"] == "nothing"
+    assert not _mails(running)
+
+
+def test_a_stop_that_is_refused_is_tried_again_and_told_once(running: Account) -> None:
+    running.clock.advance(31 * MINUTE)
+    running.rekognition.answers["StopProjectVersion"] = refuses("ThrottlingException")
+    with pytest.raises(ThrottledError):
+        _look()
+    running.rekognition.answers["StopProjectVersion"] = lambda _: {"Status": "STOPPING"}
+    assert _look()["step"] == "stop"
+    assert _mails(running) == ["model_stopped"]
+
+
+def test_a_day_ends_at_midnight_and_work_before_it_counts(running: Account) -> None:
+    midnight = clock.now().replace(hour=23, minute=58, second=0)
+    running.clock.advance((midnight - clock.now()) / timedelta(seconds=1))
+    _waits(outcome=Outcome.CONFIDENT)
+    running.clock.advance(20 * MINUTE)
+    assert _look()["step"] == "nothing"
+
+
+def test_always_on_a_model_without_work_is_mentioned_once_a_day(running: Account) -> None:
+    running.set_parameter("Model-Hosting", "always-on")
+    running.clock.advance(61 * MINUTE)
+    assert _look()["step"] == _look()["step"] == "mention_idleness"
+    assert _mails(running) == ["model_idle"]
+    running.clock.advance(24 * 60 * MINUTE)
+    _look()
+    assert _mails(running) == ["model_idle"]
+    assert not running.rekognition.asked("StopProjectVersion")
+
+
+def test_another_version_begins_anew(running: Account) -> None:
+    before = model_registry.deployed()
+    model_registry.switch("v8", version_arn("v8"), before)
+    running.rekognition.answers["DescribeProjectVersions"] = lambda _: {
+        "ProjectVersionDescriptions": [version("v8", "RUNNING")]
+    }
+    running.clock.advance(45 * MINUTE)
+    assert _look()["step"] == "nothing"
+    assert model_registry.hosting("v8").running_since == iso(clock.now())

@@ -1,0 +1,80 @@
+"""The deployed model runs while there is work, or always: HostingSchedule and what it calls.
+
+The tests share a stack and build on each other: they run in the order in which they stand here.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.launch import wait_for
+from tests.stack import Stack, launched, train_first_model
+
+TIME_SCALE = 200
+
+
+@pytest.fixture(scope="module")
+def hosted() -> Iterator[Stack]:
+    """A stack that starts and stops its model by itself, which was trained just now."""
+    settings = {"Idle-Minutes-Before-Stop": "30"}
+    with launched(time_scale=TIME_SCALE, hosting=True, settings=settings) as stack:
+        train_first_model(stack, 12)
+        yield stack
+
+
+def _wait_for_status(stack: Stack, status: str) -> None:
+    version = str(stack.deployed())
+    wait_for(lambda: stack.model_statuses()[version] == status, f"the model to be {status}", 30)
+
+
+def _told(stack: Stack, since: int) -> list[str]:
+    return [mail["attributes"]["kind"] for mail in stack.operator_mails()[since:]]
+
+
+def test_without_work_the_model_is_stopped_and_what_it_cost_is_told(hosted: Stack) -> None:
+    _wait_for_status(hosted, "STOPPED")
+    (mail,) = hosted.wait_for_mail("model_stopped")
+    assert "Nothing has come in for 30 minutes" in mail["message"]
+    assert "which cost about US$" in mail["message"]
+
+
+def test_images_start_it_and_none_of_them_is_lost(hosted: Stack) -> None:
+    told = len(hosted.operator_mails())
+    uploads = [hosted.detect("circle") for _ in range(12)]
+    for upload in uploads:
+        assert hosted.wait_for_record(upload, "confident")["label"] == "circle"
+    assert _told(hosted, told) == ["model_starting"]
+    assert len(hosted.records("images_for_detection/")) == len(uploads)
+    _wait_for_status(hosted, "STOPPED")
+    assert _told(hosted, told) == ["model_starting", "model_stopped"]
+
+
+def test_what_somebody_stopped_stays_stopped(hosted: Stack) -> None:
+    pause = {"kind": {"S": "state"}, "name": {"S": "hosting_pause"}}
+    table = hosted.outputs["ModelVersionsTable"]
+    hosted.client("dynamodb").put_item(TableName=table, Item=pause)
+    told = len(hosted.operator_mails())
+    upload = hosted.detect("stripes")
+    hosted.wait_for_record(upload, "waiting")
+    hosted.sleep(600)
+    assert hosted.model_statuses()[str(hosted.deployed())] == "STOPPED"
+    assert _told(hosted, told) == ["images_waiting"]
+    hosted.client("dynamodb").delete_item(TableName=table, Key=pause)
+    assert hosted.wait_for_record(upload, "confident")["label"] == "stripes"
+
+
+def test_always_on_a_model_that_stopped_is_started_again(hosted: Stack) -> None:
+    """Even where a deployment in place has died, which had stopped it on purpose."""
+    lock = {"kind": "state", "name": "training", "owner": hosted.run("model_training").arn}
+    hosted.client("dynamodb").put_item(
+        TableName=hosted.outputs["ModelVersionsTable"],
+        Item={name: {"S": value} for name, value in lock.items()} | {"in_place": {"BOOL": True}},
+    )
+    with hosted.parameters({"Model-Hosting": "always-on"}):
+        _wait_for_status(hosted, "RUNNING")
+        arn = hosted.item("ModelVersionsTable", kind="state", name="deployed")["version_arn"]
+        hosted.sleep(900)
+        hosted.client("rekognition").stop_project_version(ProjectVersionArn=arn)
+        _wait_for_status(hosted, "STOPPED")
+        _wait_for_status(hosted, "RUNNING")
+    assert hosted.operator_mails()[-1]["attributes"]["kind"] in {"model_starting", "model_stopped"}
