@@ -43,10 +43,12 @@ def test_images_start_it_and_none_of_them_is_lost(hosted: Stack) -> None:
     uploads = [hosted.detect("circle") for _ in range(12)]
     for upload in uploads:
         assert hosted.wait_for_record(upload, "confident")["label"] == "circle"
-    assert _told(hosted, told) == ["model_starting"]
     assert len(hosted.records("images_for_detection/")) == len(uploads)
     _wait_for_status(hosted, "STOPPED")
-    assert _told(hosted, told) == ["model_starting", "model_stopped"]
+    # A slow machine may let it seem idle in between: then it was started once more.
+    times = len(_told(hosted, told)) // 2
+    assert _told(hosted, told) == ["model_starting", "model_stopped"] * times
+    assert times >= 1
 
 
 def test_what_somebody_stopped_stays_stopped(hosted: Stack) -> None:
