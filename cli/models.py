@@ -2,21 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
-
-from boto3.dynamodb.types import TypeDeserializer
 
 from cli.failures import CommandError
 from cli.stack import Stack
+from labelloop.aws.items import from_item
 
 RUNNING = "RUNNING"
 STARTING = "STARTING"
 STOPPING = "STOPPING"
 BILLED = {STARTING, RUNNING, STOPPING}
 STARTABLE = {"TRAINING_COMPLETED", "STOPPED", "COPYING_COMPLETED", "FAILED", *BILLED}
-
-_deserializer = TypeDeserializer()
 
 
 @dataclass(frozen=True)
@@ -91,7 +87,7 @@ def records(stack: Stack) -> list[dict[str, Any]]:
             ExpressionAttributeValues={":kind": {"S": "version"}},
         )
     )
-    found = [_plain(item) for page in pages for item in page["Items"]]
+    found = [from_item(item) for page in pages for item in page["Items"]]
     return sorted(found, key=lambda record: int(record["number"]), reverse=True)
 
 
@@ -137,19 +133,4 @@ def _state(stack: Stack, name: str) -> dict[str, Any] | None:
         Key={"kind": {"S": "state"}, "name": {"S": name}},
         ConsistentRead=True,
     )
-    return _plain(answer["Item"]) if "Item" in answer else None
-
-
-def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _as_json(_deserializer.deserialize(value)) for name, value in item.items()}
-
-
-def _as_json(value: Any) -> Any:
-    """The value with plain numbers in the place of decimals."""
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, list):
-        return [_as_json(entry) for entry in value]
-    if isinstance(value, dict):
-        return {name: _as_json(entry) for name, entry in value.items()}
-    return value
+    return from_item(answer["Item"]) if "Item" in answer else None

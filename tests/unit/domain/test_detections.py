@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelloop.domain import detections, imports
+from labelloop.domain import detections
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Label, LabelBox, Outcome
 from labelloop.domain.images import ImageObject
@@ -119,10 +119,6 @@ def test_many_labels_of_a_whole_image_are_not_doubtful() -> None:
     labels = [Label(f"label {number}", 99.0) for number in range(50)]
     decision = detections.decide(labels, MULTI_LABEL, Decimal(70), review_enabled=True)
     assert decision.outcome is Outcome.CONFIDENT
-
-
-def test_boxes_are_many_where_training_takes_no_more() -> None:
-    assert detections.MOST_BOXES == imports.MOST_BOXES
 
 
 confidences = st.lists(st.floats(0, 100), max_size=60)

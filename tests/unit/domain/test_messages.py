@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelloop.domain import detections, messages
-from labelloop.domain.annotations import ModelType
+from labelloop.domain import messages
+from labelloop.domain.annotations import MOST_BOXES, ModelType
 from labelloop.domain.detections import Label, LabelBox, Outcome
 from labelloop.domain.images import ImageObject
 from labelloop.domain.messages import DetectionResult, Message
@@ -323,7 +323,7 @@ def test_however_much_is_found_sns_and_the_state_machine_take_it(
     assert len(json.dumps(sent, ensure_ascii=False).encode()) < 256 * 1024
     told = len(message.data["labels"])
     assert told + message.data["labels_left_out"] == len(labels)
-    assert told >= detections.MOST_BOXES
+    assert told >= MOST_BOXES
     if sign == "g":
         assert told >= 250
 

@@ -17,7 +17,7 @@ about a label reads a quarter. ``by_outcome`` has only what was not confident, w
 import hashlib
 import heapq
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -134,7 +134,7 @@ def in_time_order(after: str, until: datetime, since: datetime) -> Iterator[Reco
 
 def any_since(moment: datetime) -> bool:
     """Whether anything was recorded since that moment, of the last two days."""
-    for day in (clock.now(), moment):
+    for day in sorted({clock.now().date(), moment.date()}, reverse=True):
         for shard in _day_shards(day):
             records = _partition(TIME_INDEX, "day_shard", shard, iso(moment), "~")
             if next(records, None) is not None:
@@ -151,7 +151,7 @@ def waiting(after: str = "") -> Iterator[Record]:
     yield from heapq.merge(*streams, key=lambda record: record["date_id"])
 
 
-def _day_shards(day: datetime) -> list[str]:
+def _day_shards(day: date) -> list[str]:
     """All partitions of ``by_time`` that hold a day's records."""
     return [
         f"{day:%Y-%m-%d}#{group}{shard}"

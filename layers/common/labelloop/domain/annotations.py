@@ -13,6 +13,9 @@ from typing import Any
 CLASSIFICATION_TYPE = "groundtruth/image-classification"
 DETECTION_TYPE = "groundtruth/object-detection"
 
+MOST_BOXES = 50
+"""As many as one image may have in training."""
+
 
 class ModelType(StrEnum):
     """What a model finds."""

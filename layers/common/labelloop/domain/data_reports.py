@@ -8,6 +8,7 @@ from typing import Any
 from labelloop.domain.imports import Collection
 from labelloop.domain.inventory import LabelLeftOut, LeftOut, Selection
 from labelloop.domain.manifests import Changes
+from labelloop.domain.messages import images_in_words
 from labelloop.domain.splits import Split
 
 EXAMPLES = 100
@@ -57,14 +58,14 @@ def in_words(
     examples = {one.reason: one.key for one in left_out}
     frequent = _reasons(left_out).most_common(_REASONS_IN_WORDS)
     sentences = [
-        f"{_images(count)} left out, such as {examples[reason]}: {reason}"
+        f"{images_in_words(count)} left out, such as {examples[reason]}: {reason}"
         for reason, count in frequent
     ]
     others = len(left_out) - sum(count for _, count in frequent)
     if others:
-        sentences.append(f"{_images(others)} left out for other reasons.")
+        sentences.append(f"{images_in_words(others)} left out for other reasons.")
     sentences += [
-        f"The label {entry.label} ({_images(entry.images)}) was left out: {entry.reason}"
+        f"The label {entry.label} ({images_in_words(entry.images)}) was left out: {entry.reason}"
         for entry in labels[:_REASONS_IN_WORDS]
     ]
     if len(labels) > _REASONS_IN_WORDS:
@@ -76,10 +77,6 @@ def in_words(
             f"bad, such as line {first.line} of {first.file}: {first.reason}"
         )
     return sentences
-
-
-def _images(count: int) -> str:
-    return "one image" if count == 1 else f"{count} images"
 
 
 def _reasons(left_out: Iterable[LeftOut]) -> Counter[str]:

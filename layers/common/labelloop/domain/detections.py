@@ -8,11 +8,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal
 
-from labelloop.domain.annotations import ModelType
+from labelloop.domain.annotations import MOST_BOXES, ModelType
 from labelloop.domain.images import ImageObject
-
-MOST_BOXES = 50
-"""As many as one image may have in training. A model that finds so many may not find them all."""
 
 
 class Outcome(StrEnum):

@@ -22,6 +22,7 @@ from labelloop.domain import labels as label_names
 from labelloop.domain.annotations import (
     CLASSIFICATION_TYPE,
     DETECTION_TYPE,
+    MOST_BOXES,
     Annotation,
     Box,
     ModelType,
@@ -39,7 +40,6 @@ BAD_LINES_KEPT = 100
 MOST_CHARACTERS = 100_000
 """The service drops longer lines in silence."""
 MOST_LABELS = 50
-MOST_BOXES = 50
 SCALED_SIDE_PX = 1280
 """Training scales larger images down to this side; a box must be over 1 px each way after that."""
 

@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labelloop.domain.annotations import ModelType
+from labelloop.domain.annotations import MOST_BOXES, ModelType
 from labelloop.domain.detections import (
-    MOST_BOXES,
     Label,
     Outcome,
     found,
@@ -58,7 +57,8 @@ def subject_line(text: str) -> str:
 # --- To the operator ------------------------------------------------------------------------------
 
 
-def _images(count: int) -> str:
+def images_in_words(count: int) -> str:
+    """The number of images as it stands in a sentence."""
     return "one image" if count == 1 else f"{count} images"
 
 
@@ -77,9 +77,9 @@ def _training_started(facts: Facts) -> Message:
         f"Training of {facts['version']} has started",
         [
             f"{why}: {facts['version']}.",
-            f"It learns from {_images(facts['train_images'])} and is tested on "
-            f"{_images(facts['test_images'])}. Training usually takes between half an hour and a "
-            "few hours. Until it is done and proven, nothing changes in detection.",
+            f"It learns from {images_in_words(facts['train_images'])} and is tested on "
+            f"{images_in_words(facts['test_images'])}. Training usually takes between half an hour "
+            "and a few hours. Until it is done and proven, nothing changes in detection.",
             *_what_was_left_out(facts),
         ],
         facts,
@@ -104,7 +104,7 @@ def _model_deployed(facts: Facts) -> Message:
     if facts.get("reasons"):
         paragraphs.append("Why:\n" + _bullets(facts["reasons"]))
     if facts.get("resent"):
-        waited = _images(facts["resent"]).capitalize()
+        waited = images_in_words(facts["resent"]).capitalize()
         paragraphs.append(f"{waited} had waited for a model and will be detected now.")
     paragraphs.append(
         "A running model is billed for every minute, whether it has work or not. By Model-Hosting "
