@@ -5,7 +5,7 @@ import Box from "@cloudscape-design/components/box";
 import Button from "@cloudscape-design/components/button";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import Spinner from "@cloudscape-design/components/spinner";
-import { useCallback, useEffect, useState } from "react";
+import { useEffect, useState } from "react";
 
 import { Api, Refused, SignedOut, type SessionInfo } from "./api";
 import { Header } from "./Header";
@@ -16,6 +16,7 @@ import { TEXTS } from "./texts";
 
 type State =
   | { at: "loading" }
+  | { at: "leaving" }
   | { at: "failed"; why: string }
   | { at: "signed-out"; signIn: SignIn; why: string | null }
   | { at: "review"; signIn: SignIn; api: Api; info: SessionInfo; queue: TaskQueue };
@@ -23,18 +24,9 @@ type State =
 export function App() {
   const [state, setState] = useState<State>({ at: "loading" });
 
-  const begin = useCallback(async () => {
-    setState({ at: "loading" });
-    try {
-      setState(await arrive());
-    } catch (error) {
-      setState({ at: "failed", why: error instanceof Error ? error.message : String(error) });
-    }
-  }, []);
-
   useEffect(() => {
-    void begin();
-  }, [begin]);
+    if (state.at === "loading") void arrive().then(setState);
+  }, [state.at]);
 
   if (state.at === "review") {
     const { signIn, api, info, queue } = state;
@@ -45,7 +37,7 @@ export function App() {
         queue={queue}
         onSignedOut={() => setState({ at: "signed-out", signIn, why: TEXTS.sessionEnded })}
         onSignOut={() => {
-          setState({ at: "loading" });
+          setState({ at: "leaving" });
           void queue.releaseAll().then(() => signIn.end());
         }}
       />
@@ -55,7 +47,7 @@ export function App() {
     <>
       <Header />
       <main className="door">
-        {state.at === "loading" && (
+        {(state.at === "loading" || state.at === "leaving") && (
           <Box textAlign="center" padding="xxl">
             <Spinner size="large" /> <span>{TEXTS.loading}</span>
           </Box>
@@ -63,7 +55,7 @@ export function App() {
         {state.at === "failed" && (
           <Alert
             type="error"
-            action={<Button onClick={() => void begin()}>{TEXTS.again}</Button>}
+            action={<Button onClick={() => setState({ at: "loading" })}>{TEXTS.again}</Button>}
           >
             {TEXTS.cannotStart(state.why)}
           </Alert>
@@ -84,6 +76,14 @@ export function App() {
 }
 
 async function arrive(): Promise<State> {
+  try {
+    return await signedIn();
+  } catch (error) {
+    return { at: "failed", why: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function signedIn(): Promise<State> {
   const base = pageBase();
   const signIn = new SignIn(await readConfig(base), base);
   try {

@@ -33,7 +33,7 @@ interface Props {
   ref: Ref<BoxHandle>;
 }
 
-export default function BoxEditor(props: Props) {
+export default function BoxEditor({ ref, ...props }: Props) {
   const { image, items, selected, draws } = props;
   const annotator = useRef<ImageAnnotator | null>(null);
   const latest = useRef(props);
@@ -77,7 +77,7 @@ export default function BoxEditor(props: Props) {
     annotator.current?.element.classList.toggle("pans", !draws);
   }, [draws, image]);
 
-  useImperativeHandle(props.ref, () => ({
+  useImperativeHandle(ref, () => ({
     setAll(boxes) {
       annotator.current?.setAnnotations(boxes.map((box) => toAnnotation({ ...box, id: crypto.randomUUID() })), true);
     },

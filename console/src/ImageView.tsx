@@ -13,11 +13,6 @@ import { TEXTS } from "./texts";
 const MOST_ZOOM = 12;
 const MOST_ENLARGED = 4;
 
-export interface Zoom {
-  in(): void;
-  out(): void;
-}
-
 interface Props {
   held: Held;
   pans: boolean;
@@ -38,17 +33,11 @@ export function ImageView({ held, pans, onReload, ref, tools, overlay }: Props) 
   useLayoutEffect(() => {
     const frame = room.current;
     if (image === null || picture.current === null || frame === null) return;
-    image.alt = TEXTS.image(held.task.file_name);
     const fit = () => {
-      const factor = Math.min(
-        frame.clientWidth / image.naturalWidth,
-        frame.clientHeight / image.naturalHeight,
-        MOST_ENLARGED,
-      );
-      image.width = Math.max(1, Math.floor(image.naturalWidth * factor));
-      image.height = Math.max(1, Math.floor(image.naturalHeight * factor));
+      enlarge(image, frame);
       measure(picture.current, image, zoom.current?.state.scale ?? 1);
     };
+    image.setAttribute("alt", TEXTS.image(held.task.file_name));
     picture.current.replaceChildren(image);
     fit();
     setPlaced(image);
@@ -113,6 +102,17 @@ export function ImageView({ held, pans, onReload, ref, tools, overlay }: Props) 
       </div>
     </section>
   );
+}
+
+/** Make the image as large as there is room. */
+function enlarge(image: HTMLImageElement, room: HTMLElement): void {
+  const factor = Math.min(
+    room.clientWidth / image.naturalWidth,
+    room.clientHeight / image.naturalHeight,
+    MOST_ENLARGED,
+  );
+  image.width = Math.max(1, Math.floor(image.naturalWidth * factor));
+  image.height = Math.max(1, Math.floor(image.naturalHeight * factor));
 }
 
 /** Tell the styles how many pixels of the image are one on the screen, and how far it is zoomed. */

@@ -2,6 +2,7 @@
 
 import Badge from "@cloudscape-design/components/badge";
 import Button from "@cloudscape-design/components/button";
+import Icon from "@cloudscape-design/components/icon";
 import Input, { type InputProps } from "@cloudscape-design/components/input";
 import ToggleButton from "@cloudscape-design/components/toggle-button";
 import { memo, useState, type Ref } from "react";
@@ -74,18 +75,23 @@ interface LabelButtonProps {
 const LabelButton = memo(function LabelButton({ label, number, pressed, percent, onChoose }: LabelButtonProps) {
   const content = (
     <span className="label-content">
+      {pressed !== null && <Icon name={pressed ? "check" : "add-plus"} />}
       {number !== null && <kbd aria-hidden="true">{number}</kbd>}
       <span className="label-name" dir="auto">{label}</span>
       {percent !== undefined && <Badge color="blue">{TEXTS.modelSays(Math.round(percent))}</Badge>}
     </span>
   );
-  const shared = { fullWidth: true, onClick: () => onChoose(label), className: "label-button" } as const;
-  return pressed === null ? (
-    <Button {...shared}>{content}</Button>
-  ) : (
-    <ToggleButton {...shared} pressed={pressed} iconName={pressed ? "check" : "add-plus"}>
-      {content}
-    </ToggleButton>
+  const shared = { fullWidth: true, onClick: () => onChoose(label) } as const;
+  return (
+    <div className="label-button">
+      {pressed === null ? (
+        <Button {...shared}>{content}</Button>
+      ) : (
+        <ToggleButton {...shared} pressed={pressed}>
+          {content}
+        </ToggleButton>
+      )}
+    </div>
   );
 });
 

@@ -3,7 +3,7 @@
 import Alert from "@cloudscape-design/components/alert";
 import Button from "@cloudscape-design/components/button";
 import type { InputProps } from "@cloudscape-design/components/input";
-import SegmentedControl from "@cloudscape-design/components/segmented-control";
+import ToggleButton from "@cloudscape-design/components/toggle-button";
 import {
   lazy,
   Suspense,
@@ -95,7 +95,7 @@ export function Review({ api, info, queue, onSignedOut, onSignOut }: Props) {
               key={notice.id}
               type={notice.kind}
               dismissible
-              dismissAriaLabel={TEXTS.dismiss}
+              i18nStrings={{ dismissAriaLabel: TEXTS.dismiss }}
               onDismiss={() => queue.dismiss(notice.id)}
             >
               <span className="words">{notice.text}</span>
@@ -379,15 +379,11 @@ function Question(props: QuestionProps) {
         onReload={queue.reloadImage}
         tools={
           kind === "detection" && (
-            <SegmentedControl
-              label={TEXTS.draw}
-              selectedId={draws ? "draw" : "move"}
-              onChange={({ detail }) => setDraws(detail.selectedId === "draw")}
-              options={[
-                { id: "draw", text: TEXTS.draw },
-                { id: "move", text: TEXTS.move },
-              ]}
-            />
+            <span className="pan-button">
+              <ToggleButton pressed={!draws} onChange={({ detail }) => setDraws(!detail.pressed)}>
+                {TEXTS.move}
+              </ToggleButton>
+            </span>
           )
         }
         overlay={
@@ -417,12 +413,17 @@ function Question(props: QuestionProps) {
         <h1>{TEXTS.question[kind]}</h1>
         <p className="file-name" title={task.file_name}>{task.file_name}</p>
         {kind === "detection" && (
-          <BoxList
-            items={items}
-            selected={selected}
-            onSelect={(id) => boxes.current?.select(id)}
-            onDelete={(id) => boxes.current?.remove(id)}
-          />
+          <>
+            <BoxList
+              items={items}
+              selected={selected}
+              onSelect={(id) => boxes.current?.select(id)}
+              onDelete={(id) => boxes.current?.remove(id)}
+            />
+            <Button fullWidth disabled={!mayAct} onClick={startFromModel}>
+              <span className="label-content"><kbd aria-hidden="true">m</kbd> {TEXTS.modelBoxes}</span>
+            </Button>
+          </>
         )}
         <Labels
           visible={visible}
@@ -445,19 +446,16 @@ function Question(props: QuestionProps) {
         />
         <p className="problem" role="alert">{problem}</p>
         <div className="actions">
-          <Button className="none-button" fullWidth disabled={!mayAct} onClick={none}>
-            <span className="label-content"><kbd aria-hidden="true">0</kbd> {TEXTS.none}</span>
-          </Button>
-          {kind === "detection" && (
-            <Button fullWidth disabled={!mayAct} onClick={startFromModel}>
-              <span className="label-content"><kbd aria-hidden="true">m</kbd> {TEXTS.modelBoxes}</span>
+          <div className="row">
+            <Button fullWidth disabled={!mayAct} onClick={none}>
+              <span className="label-content"><kbd aria-hidden="true">0</kbd> {TEXTS.none}</span>
             </Button>
-          )}
-          {kind !== "classification" && (
-            <Button fullWidth variant="primary" disabled={!mayAct} onClick={send}>
-              <span className="label-content"><kbd aria-hidden="true">{TEXTS.sendHint}</kbd> {TEXTS.send}</span>
-            </Button>
-          )}
+            {kind !== "classification" && (
+              <Button fullWidth variant="primary" disabled={!mayAct} onClick={send}>
+                <span className="label-content"><kbd aria-hidden="true">{TEXTS.sendHint}</kbd> {TEXTS.send}</span>
+              </Button>
+            )}
+          </div>
           <div className="row">
             <Button fullWidth disabled={blocked} onClick={() => void queue.undo()}>
               <span className="label-content"><kbd aria-hidden="true">u</kbd> {TEXTS.undo}</span>

@@ -51,7 +51,8 @@ export class SignIn implements Tokens {
   /** Who the tokens are about; changes with the person. */
   get subject(): string {
     const kept = read();
-    return kept === null ? "" : String(claims(kept.idToken).sub ?? "");
+    const subject = kept === null ? undefined : claims(kept.idToken).sub;
+    return typeof subject === "string" ? subject : "";
   }
 
   /** Go to the sign-in page; it comes back with a code. */

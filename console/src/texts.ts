@@ -32,13 +32,12 @@ export const TEXTS = {
   zoomIn: "Zoom in (+)",
   zoomOut: "Zoom out (-)",
   zoomWhole: "Whole image",
-  draw: "Draw",
   move: "Move the image",
 
   question: {
     classification: "What is in the image?",
-    "multi-label": "What is all in the image?",
-    detection: "Where is what in the image?",
+    "multi-label": "What is in the image? Choose all that fit.",
+    detection: "What is where in the image?",
   },
   none: "None of the above",
   skip: "Skip",
