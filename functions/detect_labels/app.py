@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import Field
 
 from labelloop import clock
-from labelloop.aws import detections, model_registry, parameters, rekognition
+from labelloop.aws import detections, parameters, serving_model
 from labelloop.aws.wiring import wiring
 from labelloop.domain import messages
 from labelloop.domain.annotations import ModelType
@@ -30,12 +30,7 @@ from labelloop.domain.images import ImageObject, refusal
 from labelloop.domain.messages import DetectionResult
 from labelloop.domain.parameters import OperatorSettings
 from labelloop.entrypoint import Invocation, Strict, Tolerant, task
-from labelloop.errors import (
-    InvalidImageError,
-    ModelNotReadyError,
-    NotFoundError,
-    ObjectUnreadableError,
-)
+from labelloop.errors import InvalidImageError, ObjectUnreadableError
 from labelloop.settings import Variable
 
 MOST_BYTES_OF_LABELS = 300_000
@@ -139,7 +134,7 @@ def _look_at(
     if reason:
         return Outcome.REJECTED, {"reason": reason}
     try:
-        version, labels = _detect(image, model_type)
+        version, labels = serving_model.ask(image, model_type)
     except InvalidImageError as error:
         return Outcome.REJECTED, {"reason": f"Rekognition does not take it: {error}"}
     except ObjectUnreadableError as error:
@@ -156,24 +151,6 @@ def _look_at(
         "labels": [label.as_json() for label in kept],
         "labels_left_out": (len(labels) - len(kept)) or None,
     }
-
-
-def _detect(image: ImageObject, model_type: ModelType) -> tuple[str | None, list[Label] | None]:
-    """The version that serves, and its labels; None for them where it does not answer."""
-    version: str | None = None
-    # What was read lately may have been replaced and stopped: then what serves now is asked.
-    for read_anew in (False, True):
-        if read_anew:
-            model_registry.forget_deployed()
-        deployed = model_registry.deployed_lately()
-        if deployed is None:
-            continue
-        version = deployed.version
-        try:
-            return version, rekognition.detect(deployed.version_arn, image, model_type)
-        except (ModelNotReadyError, NotFoundError):
-            continue
-    return version, None
 
 
 def _result(

@@ -11,6 +11,7 @@ from labelloop import clock
 from labelloop.aws import review_tasks
 from labelloop.domain import human_loops
 from labelloop.domain.review_tasks import LEASE, ReviewTask
+from tests.unit import api
 from tests.unit.account import Account, Context, Json, event
 
 ANN, BOB, CHO = "ann", "bob", "cho"
@@ -55,7 +56,9 @@ def _ask(case: str, person: str = ANN, task: str = "", **changes: Any) -> tuple[
         old = request["pathParameters"]["id"]
         request = json.loads(json.dumps(request).replace(old, task))
     answer = lambda_handler(request, Context())
-    return answer["statusCode"], json.loads(answer["body"]) if answer.get("body") else None
+    content = json.loads(answer["body"]) if answer.get("body") else None
+    api.check(request["routeKey"], answer["statusCode"], content)
+    return answer["statusCode"], content
 
 
 def _next(person: str = ANN) -> Json:
@@ -230,6 +233,14 @@ def test_what_was_not_claimed_or_answered_cannot_be_answered_or_taken_back(queue
     task = _next(ANN)["task_id"]
     assert _ask("answer", BOB, task)[0] == 400
     assert _ask("undo", BOB, task)[0] == 400
+
+
+def test_a_machines_token_opens_no_review(queue: Account) -> None:
+    machine = event("serve_detect_api.image")["requestContext"]["authorizer"]
+    for case in ("list", "summary", "next", "answer", "release", "undo"):
+        context = {**event(f"serve_review_api.{case}")["requestContext"], "authorizer": machine}
+        status, refusal = _ask(case, requestContext=context)
+        assert (status, refusal["error"]["code"]) == (403, "NotAllowed")
 
 
 def test_new_labels_are_taken_where_the_deployment_allows_them(
