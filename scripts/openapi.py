@@ -269,10 +269,10 @@ def _responses(route: Route, handler: Any, refs: dict[Any, Json]) -> Json:
         responses[str(status)] = answer
     responses["401"] = {"description": "The token is missing, wrong or too old: API Gateway's own."}
     for error in route.refusals:
-        status = str(http_api.STATUS[error])
+        told = str(http_api.STATUS[error])
         said = f"{error.__name__.removesuffix('Error')}: {(error.__doc__ or '').strip()}"
-        if status in responses:
-            responses[status]["description"] += f" {said}"
+        if told in responses:
+            responses[told]["description"] += f" {said}"
             continue
         refusal: Json = {"description": said}
         if error in http_api.RETRY_AFTER_S:
@@ -283,5 +283,5 @@ def _responses(route: Route, handler: Any, refs: dict[Any, Json]) -> Json:
                 }
             }
         refusal["content"] = {JSON_TYPE: {"schema": refs[http_api.Refused]}}
-        responses[status] = refusal
+        responses[told] = refusal
     return dict(sorted(responses.items()))

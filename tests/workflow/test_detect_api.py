@@ -1,10 +1,6 @@
 """Detection at once, over HTTP: with a machine's token and a person's, with the log and without."""
 
-import base64
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 import urllib3
@@ -12,57 +8,10 @@ import urllib3
 from labelloop.domain.detections import detection_id
 from labelloop.domain.images import ImageObject
 from local.launch import wait_for
-from tests.stack import Record, Stack, Uploaded, launched, train_first_model
+from tests.detect_api import machine_token, post
+from tests.stack import Record, Stack, Uploaded
 
 JSON = "application/json"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the API answered."""
-
-    status: int
-    content: Any
-    retry_after: str | None
-
-    @property
-    def code(self) -> str:
-        """The word for why it was refused."""
-        return str(self.content["error"]["code"])
-
-
-def post(
-    stack: Stack, token: str, body: bytes, kind: str = "image/jpeg", query: str = ""
-) -> Answer:
-    """Ask with a token."""
-    answer = urllib3.request(
-        "POST",
-        f"{stack.outputs['ApiUrl']}/detect{query}",
-        body=body,
-        headers={"Authorization": f"Bearer {token}", "Content-Type": kind},
-        timeout=60.0,
-        retries=False,
-    )
-    return Answer(answer.status, json.loads(answer.data), answer.headers.get("Retry-After"))
-
-
-def machine_token(stack: Stack, scope: str = "labelloop/detect") -> Any:
-    """What a program gets that knows the machine client's secret."""
-    client = stack.client("cognito-idp").describe_user_pool_client(
-        UserPoolId=stack.outputs["UserPoolId"], ClientId=stack.outputs["MachineClientId"]
-    )["UserPoolClient"]
-    known = f"{client['ClientId']}:{client['ClientSecret']}".encode()
-    answer = urllib3.request(
-        "POST",
-        stack.outputs["TokenUrl"],
-        body=f"grant_type=client_credentials&scope={scope}",
-        headers={
-            "Authorization": f"Basic {base64.b64encode(known).decode()}",
-            "Content-Type": "application/x-www-form-urlencoded",
-        },
-        timeout=60.0,
-    )
-    return answer.json()
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +27,8 @@ def by_key(upload: Uploaded) -> bytes:
 
 
 def model_calls(stack: Stack) -> int:
-    """How often the model has been asked."""
+    """How often the model has been asked, for other tests' images too."""
+    stack.wait_until_idle()
     count: int = stack.local.control("GET", "summary")["calls"].get(
         "rekognition.DetectCustomLabels", 0
     )
@@ -188,10 +138,9 @@ def test_an_image_that_is_logged_is_detected_once_however_often_it_is_sent(
     assert all(answer.content == first for answer in answers)
     upload = kept(serving_stack, first)
     assert serving_stack.read(upload.key) == image
-    serving_stack.wait_until_idle()
+    assert model_calls(serving_stack) == before + 1
     (record,) = serving_stack.records(upload.key)
     assert (record["outcome"], record["label"]) == ("confident", "circle")
-    assert model_calls(serving_stack) == before + 1
 
 
 def test_a_doubtful_image_goes_to_a_person_and_what_they_say_trains(
@@ -217,7 +166,6 @@ def test_an_object_that_is_logged_already_is_answered_from_the_log(
 ) -> None:
     upload = serving_stack.detect("stripes")
     record = serving_stack.wait_for_record(upload)
-    serving_stack.wait_until_idle()
     before = model_calls(serving_stack)
     answer = post(serving_stack, machine, by_key(upload), JSON, "?log=true")
     assert (answer.status, answer.content["detection_id"]) == (200, upload.detection_id)
@@ -273,31 +221,3 @@ def test_before_there_is_a_model_images_that_are_logged_wait_for_it(empty_stack:
     logged = post(empty_stack, token, image, query="?log=true")
     assert (logged.status, logged.content["outcome"]) == (202, "waiting")
     empty_stack.wait_for_record(kept(empty_stack, logged.content), "waiting")
-
-
-@pytest.fixture(scope="module")
-def hosted() -> Iterator[Stack]:
-    """A stack that starts and stops its model by itself, which was trained just now."""
-    with launched(hosting=True, settings={"Idle-Minutes-Before-Stop": "30"}) as stack:
-        train_first_model(stack)
-        yield stack
-
-
-def test_a_stopped_model_is_started_by_asking_and_asking_keeps_it_running(hosted: Stack) -> None:
-    token = machine_token(hosted)["access_token"]
-    version = str(hosted.deployed())
-    wait_for(lambda: hosted.model_statuses()[version] == "STOPPED", "the model to stop", 60)
-    image = hosted.new_image("circle")
-    answer = post(hosted, token, image)
-    assert (answer.status, answer.retry_after) == (503, "120")
-    assert "asked to start" in answer.content["error"]["message"]
-    waiting = post(hosted, token, hosted.new_image("stripes"), query="?log=true")
-    assert waiting.status == 202
-    wait_for(lambda: post(hosted, token, image).status == 200, "the model to answer", 60)
-    upload = kept(hosted, waiting.content)
-    assert hosted.wait_for_record(upload, "confident")["label"] == "stripes"
-    # Twice as long as the model may be idle, and nothing comes into the log.
-    for _ in range(30):
-        hosted.sleep(120)
-        assert post(hosted, token, image).status == 200
-    wait_for(lambda: hosted.model_statuses()[version] == "STOPPED", "the model to stop", 60)
