@@ -7,7 +7,6 @@ Idempotent  yes; what is logged is known by its content for a day, or by its obj
             asking again is answered from the log
 """
 
-import base64
 from datetime import timedelta
 from typing import Any, Literal, NotRequired
 
@@ -159,7 +158,7 @@ def _is_json() -> bool:
 def _key() -> str:
     """The key in the request's body."""
     try:
-        key = ObjectToDetect.model_validate_json(_body()).key
+        key = ObjectToDetect.model_validate_json(http_api.body(api)).key
     except ValidationError as error:
         raise InvalidRequestError(
             f'A body of the type application/json is {{"key": "{FOLDER}..."}}. Send an image '
@@ -178,7 +177,7 @@ def _check_object(image: ImageObject) -> None:
 
 def _content() -> bytes:
     """The image in the request's body."""
-    content = _body()
+    content = http_api.body(api)
     if not content:
         raise InvalidRequestError(f'The body is an image, or {{"key": "{FOLDER}..."}} as JSON.')
     if len(content) > MOST_BYTES:
@@ -190,11 +189,6 @@ def _content() -> bytes:
     if reason:
         raise InvalidImageError(reason)
     return content
-
-
-def _body() -> bytes:
-    text = api.current_event.body or ""
-    return base64.b64decode(text) if api.current_event.is_base64_encoded else text.encode()
 
 
 # --- Without the log ------------------------------------------------------------------------------

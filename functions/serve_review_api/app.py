@@ -192,7 +192,7 @@ def undo(task_id: str) -> ShownTask:
 def _label() -> str | None:
     """The label in the request's body; None for none of the above."""
     try:
-        body = AnswerBody.model_validate_json(api.current_event.body or "")
+        body = AnswerBody.model_validate_json(http_api.body(api))
     except ValidationError as error:
         raise InvalidRequestError('The body is {"label": "..."} or {"none": true}.') from error
     if body.none == (body.label is not None):

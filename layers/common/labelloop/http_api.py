@@ -1,5 +1,6 @@
 """What the functions behind the HTTP API share: who asks, and how a refusal is told."""
 
+import base64
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
@@ -92,6 +93,12 @@ def caller(api: APIGatewayHttpResolver) -> Caller:
         ),
         scopes=frozenset(str(claims.get("scope", "")).split()),
     )
+
+
+def body(api: APIGatewayHttpResolver) -> bytes:
+    """The request's body; API Gateway puts some types into base64, JSON under a wrong one too."""
+    text = api.current_event.body or ""
+    return base64.b64decode(text) if api.current_event.is_base64_encoded else text.encode()
 
 
 def answer_refusals(api: APIGatewayHttpResolver) -> None:

@@ -1,5 +1,6 @@
 """ServeReviewApi: people take tasks, answer them, think again; nobody gets in another's way."""
 
+import base64
 import json
 from datetime import timedelta
 from typing import Any
@@ -123,6 +124,13 @@ def test_the_same_answer_twice_is_one_answer(queue: Account) -> None:
     assert _ask("answer", task=task) == first
     assert queue.items("ReviewTasksTable") == before
     assert len(queue.keys(human_loops.FOLDER)) == 1
+
+
+def test_an_answer_under_another_type_than_json_is_taken_all_the_same(queue: Account) -> None:
+    """API Gateway puts what curl sends by itself into base64."""
+    task = _next()["task_id"]
+    body = base64.b64encode(b'{"label": "dent"}').decode()
+    assert _ask("answer", task=task, body=body, isBase64Encoded=True)[0] == 200
 
 
 def test_none_of_the_labels_is_an_answer(queue: Account) -> None:
