@@ -108,7 +108,7 @@ def lambda_handler(event: Input, invocation: Invocation) -> Output:
         version=result.version,
         notify=wants_message(result.outcome, settings.notifications),
         subject=message.subject,
-        message=message.sns_message(),
+        message=message.as_json(),
         filter_label=messages.filter_label(result),
         filter_confidence=messages.filter_confidence(result),
         filter_version=messages.filter_version(result),

@@ -208,6 +208,11 @@ class Account:
         """What was published to the operator's topic so far."""
         return self._messages("operator-inbox")
 
+    def operator_facts(self) -> list[Json]:
+        """What those messages tell programs, in their last lines."""
+        texts = [mail["Message"] for mail in self.operator_mail()]
+        return [json.loads(text.splitlines()[-1].removeprefix("For programs: ")) for text in texts]
+
     def _messages(self, queue: str) -> list[Json]:
         sqs = self.boto3("sqs")
         url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
