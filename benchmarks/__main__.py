@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from itertools import groupby
 from pathlib import Path
 
-from benchmarks import manifest_scale, runtime
+from benchmarks import detection_burst, manifest_scale, runtime
 
 BENCHMARKS: Mapping[str, Callable[[], list[dict[str, object]]]] = {
     "runtime": runtime.run,
     "manifest_scale": manifest_scale.run,
+    "detection_burst": detection_burst.run,
 }
 RESULTS = Path(__file__).parent / "results"
 

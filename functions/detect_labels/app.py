@@ -51,6 +51,8 @@ class _Object(Tolerant):
 class _Detail(Tolerant):
     bucket: _Bucket
     object: _Object
+    again: bool = False
+    """Whether the image may have been detected before."""
 
 
 class Input(Tolerant):
@@ -89,27 +91,9 @@ def lambda_handler(event: Input, invocation: Invocation) -> Output:
     detection = detection_id(image)
     settings = parameters.settings()
     model_type = ModelType(wiring[Variable.MODEL_TYPE])
-    outcome, facts = _look_at(image, model_type, settings)
-    if outcome is Outcome.REVIEW:
-        facts["human_loop"] = human_loop_name(detection)
-    record = detections.record_once(
-        detection,
-        outcome,
-        {
-            "bucket": image.bucket,
-            "key": image.key,
-            "version_id": image.version_id,
-            "etag": image.etag,
-            "size_bytes": image.size_bytes,
-            "minimum_confidence_pct": float(settings.minimum_confidence_pct),
-            "review_enabled": settings.review_enabled,
-            "sampled": False,
-            "request_id": invocation.request_id,
-            "trace_id": invocation.trace_id,
-            **facts,
-        },
-        clock.now(),
-    )
+    record = detections.result(detection) if event.detail.again else None
+    if record is None:
+        record = _record(image, model_type, settings, invocation)
     result = _result(image, model_type, record)
     message = messages.detection_result(result)
     return Output(
@@ -119,11 +103,33 @@ def lambda_handler(event: Input, invocation: Invocation) -> Output:
         version=result.version,
         notify=wants_message(result.outcome, settings.notifications),
         subject=message.subject,
-        message=message.sns_message(),
+        message=message.as_json(),
         filter_label=messages.filter_label(result),
         filter_confidence=messages.filter_confidence(result),
         filter_version=messages.filter_version(result),
     )
+
+
+def _record(
+    image: ImageObject, model_type: ModelType, settings: OperatorSettings, invocation: Invocation
+) -> detections.Record:
+    """Look at the image, and write what came of it; the record that was first."""
+    detection = detection_id(image)
+    outcome, facts = _look_at(image, model_type, settings)
+    context = {
+        "bucket": image.bucket,
+        "key": image.key,
+        "version_id": image.version_id,
+        "etag": image.etag,
+        "size_bytes": image.size_bytes,
+        "minimum_confidence_pct": float(settings.minimum_confidence_pct),
+        "review_enabled": settings.review_enabled,
+        "sampled": False,
+        "human_loop": human_loop_name(detection) if outcome is Outcome.REVIEW else None,
+        "request_id": invocation.request_id,
+        "trace_id": invocation.trace_id,
+    }
+    return detections.record_once(detection, outcome, {**context, **facts}, clock.now())
 
 
 def _look_at(

@@ -255,7 +255,7 @@ def _from_log(image: ImageObject, is_new: bool) -> Detected | Response[Waiting]:
     """What the log says of an image; where it says nothing yet, the workflow is run first."""
     detection = detection_id(image)
     until = clock.now() + (PATIENCE if is_new else timedelta())
-    while (record := _result(detection)) is None and clock.now() < until:
+    while (record := detections.result(detection)) is None and clock.now() < until:
         clock.sleep(LOOK_EVERY_S)
     if record is None:
         record = _detect_and_log(image, detection)
@@ -268,28 +268,21 @@ def _from_log(image: ImageObject, is_new: bool) -> Detected | Response[Waiting]:
     return _logged(record)
 
 
-def _result(detection: str) -> detections.Record | None:
-    """The record of an image that has been looked at; None where it was not."""
-    try:
-        record = detections.get(detection)
-    except NotFoundError:
-        return None
-    return None if record["outcome"] == Outcome.WAITING else record
-
-
 def _detect_and_log(image: ImageObject, detection: str) -> detections.Record:
     """The record that the workflow has written."""
-    event = image.event("Image Sent", again=True)
+    event = image.event("Image Sent")
     try:
         execution = executions.run(
             wiring[Variable.DETECTION_STATE_MACHINE_ARN], event, hurried=True
         )
         failure = None if execution.succeeded else (execution.error or execution.status)
+        if execution.output.get("told") is False:
+            failure = "consumer not told"
     except (ServiceFailedError, ThrottledError) as error:
         failure = type(error).__name__
     if failure:
         # By way of the queue it is done to its end, whatever was done of it.
-        queues.send_for_detection([event])
+        queues.send(Variable.DETECTION_QUEUE_URL, [event])
         logger.warning("left to the queue", extra={"error": failure, "detection_id": detection})
     try:
         return detections.get(detection)

@@ -208,6 +208,11 @@ class Account:
         """What was published to the operator's topic so far."""
         return self._messages("operator-inbox")
 
+    def operator_facts(self) -> list[Json]:
+        """What those messages tell programs, in their last lines."""
+        texts = [mail["Message"] for mail in self.operator_mail()]
+        return [json.loads(text.splitlines()[-1].removeprefix("For programs: ")) for text in texts]
+
     def _messages(self, queue: str) -> list[Json]:
         sqs = self.boto3("sqs")
         url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
@@ -267,15 +272,15 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
     sqs.create_queue(QueueName="operator-inbox")
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=inbox)
     detection_queue = sqs.create_queue(QueueName="detection")["QueueUrl"]
+    answers_queue = sqs.create_queue(QueueName="answers")["QueueUrl"]
 
     emulator = RekognitionService(_Bucket(s3), standing, tmp_path, REGION, ACCOUNT_ID)
     project_arn = str(emulator.handle("CreateProject", {"ProjectName": "label-loop"})["ProjectArn"])
     variables = {
         Variable.ALLOW_NEW_LABELS: "false",
-        Variable.ANSWERS_QUEUE_ARN: f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:answers",
+        Variable.ANSWERS_QUEUE_URL: answers_queue,
         Variable.BUCKET_NAME: bucket,
         Variable.DETECTIONS_TABLE: names["DetectionsTable"],
-        Variable.DETECTION_QUEUE_ARN: f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:detection",
         Variable.DETECTION_QUEUE_URL: detection_queue,
         Variable.DETECTION_RETENTION_DAYS: "0",
         Variable.DETECTION_STATE_MACHINE_ARN: _state_machine("detection"),

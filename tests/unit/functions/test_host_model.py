@@ -1,6 +1,5 @@
 """HostModel: the deployed model runs while it should, and no longer."""
 
-import json
 import os
 from datetime import timedelta
 
@@ -201,9 +200,7 @@ def test_a_model_without_work_is_stopped_and_what_it_cost_is_told(running: Accou
     assert running.rekognition.asked("StopProjectVersion") == [
         {"ProjectVersionArn": version_arn(SERVING)}
     ]
-    (mail,) = running.operator_mail()
-    assert mail["MessageAttributes"]["kind"]["Value"] == "model_stopped"
-    facts = json.loads(mail["Message"])
+    (facts,) = running.operator_facts()
     assert (round(facts["hours"], 2), round(facts["usd"], 2)) == (0.93, 3.73)
     _is(running, "STOPPING")
     assert _look()["step"] == "nothing"

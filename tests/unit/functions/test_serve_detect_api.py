@@ -458,12 +458,20 @@ def test_what_fails_is_left_to_the_queue_and_the_caller_may_ask_again(
     assert len(_detected(account)) == asked
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        {"status": "FAILED", "error": "States.TaskFailed"},
+        {"status": "TIMED_OUT"},
+        {"status": "SUCCEEDED", "output": '{"told": false}'},
+    ],
+)
 def test_a_record_is_answered_though_a_later_step_failed_which_the_queue_makes_good(
-    serving: Account,
+    serving: Account, end: Json
 ) -> None:
     def fails_later(request: Json) -> Json:
         _workflow(request)
-        return _ended("FAILED", error="States.TaskFailed")
+        return _ended(**end)
 
     serving.stepfunctions.answers["StartSyncExecution"] = fails_later
     status, found = _ask("image_to_log")

@@ -7,7 +7,6 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 API_FOLDER = "images_from_api/"
@@ -30,10 +29,10 @@ class ImageObject:
     etag: str
     size_bytes: int
 
-    def event(self, what: str, **more: Any) -> str:
-        """S3's event about it, as far as detection reads it: that is what brings an image there.
+    def event(self, what: str) -> str:
+        """S3's event about it, as far as detection reads it, which looks into the log first.
 
-        ``what`` has happened to it; ``more`` stands beside the object.
+        ``what`` has happened to it.
         """
         found = {
             "key": self.key,
@@ -41,7 +40,7 @@ class ImageObject:
             "etag": self.etag,
             "version-id": self.version_id,
         }
-        detail = {"bucket": {"name": self.bucket}, "object": found, **more}
+        detail = {"bucket": {"name": self.bucket}, "object": found, "again": True}
         return json.dumps({"source": "labelloop", "detail-type": what, "detail": detail})
 
 
