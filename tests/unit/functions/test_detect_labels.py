@@ -123,7 +123,7 @@ def test_the_least_sure_of_several_labels_or_boxes_decides(
     assert record["labels"] == [
         {"name": name, "confidence_pct": pct, **of_detection} for name, pct in labels
     ]
-    data = json.loads(json.loads(output["message"])["default"])
+    data = json.loads(output["message"])
     assert (data["label"], data["labels"]) == ("bolt", record["labels"])
 
 
@@ -168,7 +168,7 @@ def test_however_much_is_found_it_is_recorded_and_told(
     assert len(record["labels"]) + record.get("labels_left_out", 0) == count
     assert record["labels"][0]["confidence_pct"] == 99
     assert output == _detect()
-    data = json.loads(json.loads(output["message"])["default"])
+    data = json.loads(output["message"])
     assert data["labels"] == record["labels"][: len(data["labels"])]
     assert len(data["labels"]) + data["labels_left_out"] == count
 
@@ -192,7 +192,7 @@ def test_a_doubtful_detection_goes_to_a_person_and_the_consumer_hears_of_it(
     assert output["outcome"] == "review"
     assert output["human_loop"] == f"detection-{output['detection_id']}"
     assert output["notify"] is True
-    data = json.loads(json.loads(output["message"])["default"])
+    data = json.loads(output["message"])
     assert data["detection_id"] == output["detection_id"]
     assert detections.get(output["detection_id"])["human_loop"] == output["human_loop"]
 

@@ -1,6 +1,5 @@
 """HostModel: the deployed model runs while it should, and no longer."""
 
-import json
 import os
 from datetime import timedelta
 
@@ -201,13 +200,20 @@ def test_a_model_without_work_is_stopped_and_what_it_cost_is_told(running: Accou
     assert running.rekognition.asked("StopProjectVersion") == [
         {"ProjectVersionArn": version_arn(SERVING)}
     ]
-    (mail,) = running.operator_mail()
-    assert mail["MessageAttributes"]["kind"]["Value"] == "model_stopped"
-    facts = json.loads(mail["Message"])
+    (facts,) = running.operator_facts()
     assert (round(facts["hours"], 2), round(facts["usd"], 2)) == (0.93, 3.73)
     _is(running, "STOPPING")
     assert _look()["step"] == "nothing"
     assert not _mails(running)
+
+
+def test_asking_the_model_directly_is_work_too(running: Account) -> None:
+    running.clock.advance(25 * MINUTE)
+    model_registry.note_asked_directly()
+    running.clock.advance(29 * MINUTE)
+    assert _look()["step"] == "nothing"
+    running.clock.advance(3 * MINUTE)
+    assert _look()["step"] == "stop"
 
 
 def test_a_stop_that_is_refused_is_tried_again_and_told_once(running: Account) -> None:

@@ -1,6 +1,8 @@
 """What Label Loop writes to people: one message a subject, worded for somebody who reads e-mail.
 
-Programs that subscribe to the same topics get the same facts as JSON.
+Programs that subscribe to the same topics get the same body: SNS can send each protocol a body of
+its own, but then sends no message attributes, by which subscribers choose what they get.
+https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
 """
 
 import json
@@ -35,10 +37,20 @@ class Message:
     text: str
     data: Mapping[str, Any]
 
-    def sns_message(self) -> str:
-        """The message as SNS wants it with ``MessageStructure=json``: text by e-mail, else JSON."""
-        data = json.dumps(self.data, ensure_ascii=False, default=str)
-        return json.dumps({"default": data, "email": self.text}, ensure_ascii=False)
+    def as_text(self) -> str:
+        """The text, and in its last line the facts as JSON."""
+        return f"{self.text}\nFor programs: {_json(self.data)}\n"
+
+    def as_json(self) -> str:
+        """A JSON object that people can read, too: its first field says all in words, and each
+        field has a line."""
+        fields = {"summary": self.text.strip(), **self.data}
+        lines = (f"  {_json(name)}: {_json(value)}" for name, value in fields.items())
+        return "{\n" + ",\n".join(lines) + "\n}"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _message(subject: str, paragraphs: list[str], data: Mapping[str, Any]) -> Message:
