@@ -11,7 +11,7 @@ CODE := functions layers/common/labelloop cli local tests benchmarks scripts
 export AWS_EC2_METADATA_DISABLED := true
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo local test test-fast test-stack test-faults lint format validate bench docs lock clean
+.PHONY: help demo local test test-fast test-stack test-faults lint format validate bench docs console lock clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,9 +67,12 @@ bench: $(VENV)/ready ## Measure: all of benchmarks/, or one with BENCH=<name>
 docs: $(VENV)/ready ## Write the generated parts of the README, and openapi.json
 	@$(BIN)/python -m scripts.make_docs
 
+console: $(VENV)/ready ## Build the review page anew (needs Node.js 20.19 or newer)
+	@$(BIN)/python -m scripts.make_console
+
 lock: ## Resolve the locked requirements anew
 	@$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet --require-hashes --no-deps -r requirements/lock.txt
-	@for name in dev sam; do .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	@for name in dev sam console; do .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-header requirements/layer.in -c requirements/dev.txt -o layers/common/requirements.txt
 	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/lock.in -o requirements/lock.txt
 
