@@ -132,7 +132,8 @@ class Reviewer:
 
     def take(self) -> Record | None:
         """The next task; None when there is none."""
-        return self._ask("POST", "/review/tasks/next") or None
+        tasks = self._ask("POST", "/review/tasks/next").get("tasks", [])
+        return tasks[0] if tasks else None
 
     def look(self, task: Record) -> bytes:
         """The task's image, fetched from its address as a browser does."""
