@@ -141,7 +141,7 @@ class SignIn:
         client_id, secret = _credentials(request, form)
         client = pool.clients.get(client_id)
         try:
-            if client is None or (client.secret or None) != secret:
+            if client is None or secret != (client.secret if client.generate_secret else None):
                 raise _Refused("invalid_client")
             match form.get("grant_type"):
                 case "client_credentials":

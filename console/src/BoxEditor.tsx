@@ -12,6 +12,8 @@ import type { Box } from "./api";
 import { inside, type Item, type Size } from "./boxes";
 
 export interface BoxHandle {
+  /** The boxes as they are now: what is shown of them may be a moment old. */
+  items(): Item[];
   /** Put these boxes in the place of all that are there. */
   setAll(boxes: readonly Box[]): void;
   add(box: Box): void;
@@ -46,7 +48,7 @@ export default function BoxEditor({ ref, ...props }: Props) {
     const made = createImageAnnotator(image, { drawingMode: "drag", theme: "light" });
     annotator.current = made;
     const report = () => {
-      const found = made.getAnnotations().map((one) => toItem(one));
+      const found = made.getAnnotations().map(toItem);
       const chosen = made.getSelected()[0]?.id ?? null;
       latest.current.onChange(found, chosen);
     };
@@ -78,6 +80,9 @@ export default function BoxEditor({ ref, ...props }: Props) {
   }, [draws, image]);
 
   useImperativeHandle(ref, () => ({
+    items() {
+      return annotator.current?.getAnnotations().map(toItem) ?? [];
+    },
     setAll(boxes) {
       annotator.current?.setAnnotations(boxes.map((box) => toAnnotation({ ...box, id: crypto.randomUUID() })), true);
     },

@@ -70,9 +70,9 @@ export function ImageView({ held, pans, onReload, ref, tools, overlay }: Props) 
           minScale={1}
           maxScale={MOST_ZOOM}
           centerOnInit
-          wheel={{ step: 0.2 }}
           doubleClick={{ mode: "toggle", disabled: !pans }}
           panning={{ disabled: !pans, velocityDisabled: true }}
+          wheel={{ step: 0.005 }}
           pinch={{ allowPanning: true }}
           onTransform={(_, { scale }) => measure(picture.current, image, scale)}
         >

@@ -81,13 +81,15 @@ const LabelButton = memo(function LabelButton({ label, number, pressed, percent,
       {percent !== undefined && <Badge color="blue">{TEXTS.modelSays(Math.round(percent))}</Badge>}
     </span>
   );
-  const shared = { fullWidth: true, onClick: () => onChoose(label) } as const;
+  const choose = () => onChoose(label);
   return (
     <div className="label-button">
       {pressed === null ? (
-        <Button {...shared}>{content}</Button>
+        <Button fullWidth onClick={choose}>
+          {content}
+        </Button>
       ) : (
-        <ToggleButton {...shared} pressed={pressed}>
+        <ToggleButton pressed={pressed} onChange={choose}>
           {content}
         </ToggleButton>
       )}

@@ -9,6 +9,7 @@ import {
   Suspense,
   useCallback,
   useEffect,
+  useLayoutEffect,
   useMemo,
   useRef,
   useState,
@@ -220,7 +221,7 @@ function Question(props: QuestionProps) {
 
   const none = () => {
     if (!mayAct) return;
-    if (kind === "detection" && items.length > 0) setProblem(TEXTS.boxesInTheWay);
+    if (kind === "detection" && boxes.current?.items().length !== 0) setProblem(TEXTS.boxesInTheWay);
     else onAnswer({ none: true });
   };
 
@@ -230,14 +231,15 @@ function Question(props: QuestionProps) {
       if (chosen.size === 0) return setProblem(TEXTS.nothingChosen);
       return onAnswer({ labels: labels.filter((label) => chosen.has(label)) });
     }
-    const unlabelled = items.findIndex((item) => item.label === "");
-    if (items.length === 0) return setProblem(TEXTS.noBoxesToSend);
-    if (items.length > info.most_boxes) return setProblem(TEXTS.tooManyBoxes(info.most_boxes));
+    const drawn = boxes.current?.items() ?? [];
+    const unlabelled = drawn.findIndex((item) => item.label === "");
+    if (drawn.length === 0) return setProblem(TEXTS.noBoxesToSend);
+    if (drawn.length > info.most_boxes) return setProblem(TEXTS.tooManyBoxes(info.most_boxes));
     if (unlabelled >= 0) {
-      boxes.current?.select(items[unlabelled]?.id ?? null);
+      boxes.current?.select(drawn[unlabelled]?.id ?? null);
       return setProblem(TEXTS.boxWithoutLabel(unlabelled + 1));
     }
-    onAnswer({ boxes: items.map((item) => inside(item, size)), size });
+    onAnswer({ boxes: drawn.map((item) => inside(item, size)), size });
   };
 
   const choose = (label: string) => {
@@ -251,7 +253,7 @@ function Question(props: QuestionProps) {
         return after;
       });
     }
-    const item = items.find((one) => one.id === selected);
+    const item = boxes.current?.items().find((one) => one.id === selected);
     if (item === undefined) return setProblem(TEXTS.selectBoxFirst);
     lastLabel.current = label;
     boxes.current?.change(item.id, { ...item, label });
@@ -281,7 +283,7 @@ function Question(props: QuestionProps) {
       return;
     }
     if (blocked || event.altKey || event.metaKey) return;
-    const item = items.find((one) => one.id === selected);
+    const item = boxes.current?.items().find((one) => one.id === selected);
     const arrow = ARROWS[event.key];
     if (arrow !== undefined && kind === "detection") {
       if (item === undefined) return;
@@ -343,7 +345,7 @@ function Question(props: QuestionProps) {
   };
 
   const pressing = useRef(press);
-  useEffect(() => {
+  useLayoutEffect(() => {
     pressing.current = press;
   });
   useEffect(() => {
@@ -360,7 +362,7 @@ function Question(props: QuestionProps) {
   }, []);
 
   const choosing = useRef(choose);
-  useEffect(() => {
+  useLayoutEffect(() => {
     choosing.current = choose;
   });
   const chooseStably = useCallback((label: string) => choosing.current(label), []);
