@@ -5,7 +5,13 @@
 
 import "@annotorious/annotorious/annotorious.css";
 
-import { createImageAnnotator, ShapeType, type ImageAnnotation, type ImageAnnotator } from "@annotorious/annotorious";
+import {
+  createImageAnnotator,
+  ShapeType,
+  type ImageAnnotation,
+  type ImageAnnotator,
+  type RectangleGeometry,
+} from "@annotorious/annotorious";
 import { useEffect, useImperativeHandle, useRef, type Ref } from "react";
 
 import type { Box } from "./api";
@@ -160,9 +166,10 @@ function same(one: Box, other: Box): boolean {
 }
 
 function toItem(annotation: ImageAnnotation): Item {
-  const { minX, minY, maxX, maxY } = annotation.target.selector.geometry.bounds;
+  // Not its bounds: those are a step behind after a drag.
+  const { x, y, w, h } = annotation.target.selector.geometry as RectangleGeometry;
   const label = annotation.bodies.find((body) => body.purpose === "tagging")?.value ?? "";
-  return { id: annotation.id, label, left: minX, top: minY, width: maxX - minX, height: maxY - minY };
+  return { id: annotation.id, label, left: x, top: y, width: w, height: h };
 }
 
 function toAnnotation({ id, label, left, top, width, height }: Item): ImageAnnotation {
