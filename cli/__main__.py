@@ -12,6 +12,7 @@ from cli.imports import import_
 from cli.params import params
 from cli.redrive import redrive
 from cli.report import report
+from cli.reviewers import reviewers
 from cli.status import status
 from cli.versions import rollback, train, versions
 
@@ -57,6 +58,7 @@ for command in (
     rollback,
     redrive,
     params,
+    reviewers,
     doctor,
 ):
     main.add_command(command)

@@ -16,6 +16,7 @@ import { useEffect, useImperativeHandle, useRef, type Ref } from "react";
 
 import type { Box } from "./api";
 import { inside, type Item, type Size } from "./boxes";
+import { TEXTS } from "./texts";
 
 export interface BoxHandle {
   /** The boxes as they are now: what is shown of them may be a moment old. */
@@ -70,10 +71,12 @@ export default function BoxEditor({ ref, ...props }: Props) {
     made.state.store.observe(report);
     const unsubscribe = (made.state.selection.subscribe as (told: () => void) => () => void)(report);
     const stopGuarding = guard(made);
+    const stopNaming = nameHandles(made);
     made.setAnnotations(latest.current.initial.map((box) => toAnnotation({ ...box, id: crypto.randomUUID() })));
     report();
     return () => {
       stopGuarding();
+      stopNaming();
       unsubscribe();
       annotator.current = null;
       made.destroy();
@@ -153,6 +156,21 @@ function guard(annotator: ImageAnnotator): () => void {
     window.removeEventListener("pointerup", up, { capture: true });
     window.removeEventListener("pointercancel", up, { capture: true });
   };
+}
+
+/** Give names to what Annotorious calls buttons; keys do what they do, so that none is a stop. */
+function nameHandles(annotator: ImageAnnotator): () => void {
+  const { element } = annotator;
+  element.querySelector("svg")?.setAttribute("aria-label", TEXTS.boxes);
+  const name = () => {
+    for (const handle of element.querySelectorAll(".a9s-handle-buffer:not([aria-label])")) {
+      handle.setAttribute("aria-label", TEXTS.handle);
+      handle.setAttribute("tabindex", "-1");
+    }
+  };
+  const watch = new MutationObserver(name);
+  watch.observe(element, { childList: true, subtree: true });
+  return () => watch.disconnect();
 }
 
 function sizeOf(image: HTMLImageElement): Size {

@@ -47,6 +47,7 @@ export function Review({ api, info, queue, onSignedOut, onSignOut }: Props) {
   const [keysShown, setKeysShown] = useState(false);
   const [said, setSaid] = useState("");
   const [added, setAdded] = useState<string[]>([]);
+  const showKeys = useCallback(() => setKeysShown(true), []);
   const { current, phase } = view;
   const labels = useMemo(
     () => [...info.labels, ...added.filter((label) => !info.labels.includes(label))],
@@ -83,7 +84,7 @@ export function Review({ api, info, queue, onSignedOut, onSignOut }: Props) {
 
   return (
     <>
-      <Header name={info.name} onKeys={() => setKeysShown(true)} onSignOut={onSignOut} />
+      <Header name={info.name} onKeys={showKeys} onSignOut={onSignOut} />
       <main className="review">
         <div className="messages">
           {!view.connected && (
@@ -118,10 +119,10 @@ export function Review({ api, info, queue, onSignedOut, onSignOut }: Props) {
               queue.skip();
             }}
             onNewLabel={(label) => setAdded((before) => [...before, label])}
-            onKeys={() => setKeysShown(true)}
+            onKeys={showKeys}
           />
         ) : (
-          <Nothing phase={phase} connected={view.connected} queue={queue} />
+          <Nothing phase={phase} connected={view.connected} queue={queue} onKeys={showKeys} />
         )}
         <Pace api={api} view={view} />
       </main>
@@ -141,16 +142,19 @@ interface NothingProps {
   phase: string;
   connected: boolean;
   queue: TaskQueue;
+  onKeys: () => void;
 }
 
-function Nothing({ phase, connected, queue }: NothingProps) {
+function Nothing({ phase, connected, queue, onKeys }: NothingProps) {
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
-      if (event.key === "u" && !isField(event.target) && !event.ctrlKey && !event.metaKey) void queue.undo();
+      if (event.ctrlKey || event.metaKey) return;
+      if (event.key === "u") void queue.undo();
+      if (event.key === "?") onKeys();
     };
     window.addEventListener("keydown", press);
     return () => window.removeEventListener("keydown", press);
-  }, [queue]);
+  }, [queue, onKeys]);
 
   return (
     <section className="nothing">

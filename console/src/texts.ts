@@ -58,6 +58,7 @@ export const TEXTS = {
   noBoxes: "Draw a box around each thing: drag over the image, or press b.",
   unlabelled: "no label yet",
   box: (number: number, label: string) => `Box ${number}: ${label}`,
+  handle: "Handle of the selected box",
   deleteBox: (number: number) => `Delete box ${number}`,
   modelBoxes: "Start from the model's boxes",
   noModelBoxes: "The model found nothing here.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import secrets
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,7 @@ class Desk:
 
     def ask_about(self, count: int, *, distinct: int = 40) -> list[str]:
         """So many new tasks, the oldest first; beyond ``distinct`` images are asked about again."""
+        function = self.stack.physical_id("RequestReviewFunction")
         for number in range(len(self._images), min(count, distinct)):
             key = f"images_from_api/{number:04d}.jpg"
             self._images.append((key, self.stack.upload(key, draw(number)).version_id))
@@ -60,8 +62,9 @@ class Desk:
             }
             table = self.stack.outputs["DetectionsTable"]
             self.stack.client("dynamodb").put_item(TableName=table, Item=to_item(record))
-            loop: str = self.stack.call("RequestReviewFunction", {"detection_id": name})["human_loop"]
-            return loop
+            payload = json.dumps({"detection_id": name}).encode()
+            answer = self.stack.client("lambda").invoke(FunctionName=function, Payload=payload)
+            return str(json.load(answer["Payload"])["human_loop"])
 
         if count <= distinct:
             return [ask(number) for number in range(count)]  # in this order
