@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from itertools import groupby
 from pathlib import Path
 
-from benchmarks import detection_burst, manifest_scale, runtime
+from benchmarks import detection_burst, manifest_scale, review_pace, runtime
 
 BENCHMARKS: Mapping[str, Callable[[], list[dict[str, object]]]] = {
     "runtime": runtime.run,
     "manifest_scale": manifest_scale.run,
     "detection_burst": detection_burst.run,
+    "review_pace": review_pace.run,
 }
 RESULTS = Path(__file__).parent / "results"
 

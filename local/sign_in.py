@@ -14,7 +14,7 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -69,7 +69,8 @@ class _Code:
 class SignIn:
     """Every user pool's domain."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self._now = now
         self.styled: set[str] = set()
         """The clients with a sign-in page: those that have a managed login branding."""
         self._codes: dict[str, _Code] = {}
@@ -130,9 +131,9 @@ class SignIn:
             return _new_password_form(name, form["session"], "The password is too simple.")
         if "AuthenticationResult" not in answer:
             return _new_password_form(name, answer["Session"])
-        code = str(secrets.token_urlsafe(24))
+        code = secrets.token_urlsafe(24)
         with self._lock:
-            self._codes[code] = _Code(asked, answer["AuthenticationResult"], time.time())
+            self._codes[code] = _Code(asked, answer["AuthenticationResult"], self._now())
         return asked.back(code=code)
 
     # --- Tokens -----------------------------------------------------------------------------------
@@ -157,7 +158,7 @@ class SignIn:
     def _for_code(self, client: Any, form: Mapping[str, str]) -> dict[str, Any]:
         with self._lock:
             code = self._codes.pop(form.get("code", ""), None)
-        if code is None or time.time() - code.issued > CODE_LIFETIME_S:
+        if code is None or self._now() - code.issued > CODE_LIFETIME_S:
             raise _Refused("invalid_grant")
         same = code.asked.client is client and code.asked.redirect_uri == form.get("redirect_uri")
         verifier = form.get("code_verifier", "")

@@ -7,8 +7,10 @@
 import { Refused, SignedOut, Unavailable, type Answer, type ReviewApi, type Task } from "./api";
 import { TEXTS } from "./texts";
 
-/** So many images are ready behind the one that is shown. */
+/** So many images are ready behind the one that is shown, at least and at most. */
 export const AHEAD = 4;
+const MOST_AHEAD = 9;
+const AHEAD_S = 5; // as much as somebody answers in that time: a slow answer of the service
 const REMEMBERED = 50;
 const IMAGES_REMEMBERED = 3;
 const LOOK_AGAIN_MS = 15_000;
@@ -231,7 +233,7 @@ export class TaskQueue {
   }
 
   private async fill(): Promise<void> {
-    const count = AHEAD + 1 - this.held.length;
+    const count = this.ahead() + 1 - this.held.length;
     const rests = this.phase === "away" || this.phase === "signed-out" || this.phase === "not-allowed";
     if (this.filling || rests || count <= 0) return;
     this.filling = true;
@@ -258,6 +260,12 @@ export class TaskQueue {
     }
     this.changed();
     if (found.length > 0) void this.fill();
+  }
+
+  private ahead(): number {
+    const { paceS } = this.view;
+    if (paceS === null) return AHEAD;
+    return Math.min(MOST_AHEAD, Math.max(AHEAD, Math.ceil(AHEAD_S / paceS)));
   }
 
   private add(task: Task): void {
@@ -407,7 +415,7 @@ export class TaskQueue {
       this.retryTimer = setTimeout(() => {
         this.pump();
         void this.fill();
-        if (this.outgoing.length === 0 && this.held.length > AHEAD) this.succeeded();
+        if (this.outgoing.length === 0 && this.held.length > this.ahead()) this.succeeded();
         this.changed();
       }, wait);
     } else if (error instanceof Refused && error.status === 403) {
