@@ -1,4 +1,4 @@
-"""The user pools' domains under /_cognito/<domain>/: a sign-in page, and the endpoints of OAuth 2.0.
+"""The user pools' domains under /_cognito/<domain>/: a sign-in page, and OAuth 2.0's endpoints.
 
 People sign in by the code flow with PKCE, machines by their credentials. moto has the users and
 makes the tokens; what it lacks is here, and refuses as Cognito does (RFC 6749, 5.2). Unlike
@@ -76,7 +76,7 @@ class SignIn:
         self._codes: dict[str, _Code] = {}
         self._lock = threading.Lock()
 
-    def __call__(self, request: Request) -> Response:
+    def __call__(self, request: Request) -> Response:  # noqa: PLR0911 - a case each
         domain, _, path = request.path.removeprefix(SIGN_IN_PREFIX).partition("/")
         pool = _pool_of_domain(domain)
         form = dict(parse_qsl(request.body.decode(), keep_blank_values=True))

@@ -1,6 +1,7 @@
 """Cognito's tokens: checking them as API Gateway does, and making those of machine clients.
 
-moto signs its tokens with one key pair of its own and makes people's; local/sign_in.py gives both out.
+moto signs its tokens with one key pair of its own and makes people's; local/sign_in.py gives both
+out.
 """
 
 from __future__ import annotations

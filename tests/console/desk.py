@@ -71,10 +71,9 @@ class Desk:
         with ThreadPoolExecutor(4) as threads:
             return list(threads.map(ask, range(count)))
 
-    def _found(self) -> list[Mapping[str, Any]]:
-        if self.kind == "detection":
-            return list(FOUND)
-        return [{name: found[name] for name in ("name", "confidence_pct")} for found in FOUND]
+    def _found(self) -> list[dict[str, Any]]:
+        kept = ("name", "confidence_pct", "box") if self.kind == "detection" else _IMAGE_LEVEL
+        return [{name: found[name] for name in kept} for found in FOUND]
 
     def task(self, task_id: str) -> Record:
         """What is stored of a task."""
@@ -115,6 +114,7 @@ class Desk:
         return seat
 
 
+_IMAGE_LEVEL = ("name", "confidence_pct")
 _WHEN = {"accepted", "submitted"}
 
 

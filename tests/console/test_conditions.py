@@ -5,8 +5,9 @@ from typing import Any
 
 from playwright.sync_api import Page, Request, expect
 
+from local.launch import wait_for
 from tests.console.desk import Desk, Seat
-from tests.stack import launched, wait_for
+from tests.stack import launched
 
 SECOND_MS = 1000
 
