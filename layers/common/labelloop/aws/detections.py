@@ -14,10 +14,9 @@ partitions a day; the records of a label, the one that decided, lie in four of t
 about a label reads a quarter. ``by_outcome`` has only what was not confident, which is little.
 """
 
-import hashlib
 import heapq
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -28,26 +27,23 @@ from labelloop.aws.failures import code_of, translated
 from labelloop.aws.items import from_item, to_item, to_value
 from labelloop.aws.wiring import wiring
 from labelloop.clock import epoch_s, iso
-from labelloop.domain.detections import Outcome, outcome_shard, outcome_shards
+from labelloop.domain.detections import (
+    OUTCOME_INDEX,
+    TIME_INDEX,
+    Outcome,
+    day_shard,
+    day_shards,
+    outcome_shard,
+    outcome_shards,
+)
 from labelloop.errors import NotFoundError
 from labelloop.settings import Variable
-
-TIME_INDEX = "by_time"
-OUTCOME_INDEX = "by_outcome"
-LABEL_GROUPS = 4
-SHARDS_PER_GROUP = 4
 
 Record = Mapping[str, Any]
 
 
 def _table() -> str:
     return wiring[Variable.DETECTIONS_TABLE]
-
-
-def day_shard(day: str, label: str | None, detection: str) -> str:
-    """The partition of ``by_time`` for a day (2026-11-21), a label and a detection."""
-    group = hashlib.sha256((label or "").encode()).digest()[0] % LABEL_GROUPS
-    return f"{day}#{group}{int(detection[-4:], 16) % SHARDS_PER_GROUP}"
 
 
 def record_once(detection: str, outcome: Outcome, facts: Record, now: datetime) -> Record:
@@ -126,7 +122,7 @@ def in_time_order(after: str, until: datetime, since: datetime) -> Iterator[Reco
     while f"{day:%Y-%m-%d}" <= f"{until:%Y-%m-%d}":
         streams = [
             _partition(TIME_INDEX, "day_shard", shard, after or " ", last)
-            for shard in _day_shards(day)
+            for shard in day_shards(f"{day:%Y-%m-%d}")
         ]
         yield from heapq.merge(*streams, key=lambda record: record["date_id"])
         day += timedelta(days=1)
@@ -135,7 +131,7 @@ def in_time_order(after: str, until: datetime, since: datetime) -> Iterator[Reco
 def any_since(moment: datetime) -> bool:
     """Whether anything was recorded since that moment, of the last two days."""
     for day in sorted({clock.now().date(), moment.date()}, reverse=True):
-        for shard in _day_shards(day):
+        for shard in day_shards(f"{day:%Y-%m-%d}"):
             records = _partition(TIME_INDEX, "day_shard", shard, iso(moment), "~")
             if next(records, None) is not None:
                 return True
@@ -149,15 +145,6 @@ def waiting(after: str = "") -> Iterator[Record]:
         for shard in outcome_shards(Outcome.WAITING)
     ]
     yield from heapq.merge(*streams, key=lambda record: record["date_id"])
-
-
-def _day_shards(day: date) -> list[str]:
-    """All partitions of ``by_time`` that hold a day's records."""
-    return [
-        f"{day:%Y-%m-%d}#{group}{shard}"
-        for group in range(LABEL_GROUPS)
-        for shard in range(SHARDS_PER_GROUP)
-    ]
 
 
 def _partition(
