@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import Field
 
 from labelloop import clock
-from labelloop.aws import detections, model_registry, parameters, rekognition
+from labelloop.aws import detections, metrics, model_registry, parameters, rekognition
 from labelloop.aws.wiring import wiring
 from labelloop.domain import messages
 from labelloop.domain.annotations import ModelType
@@ -28,6 +28,7 @@ from labelloop.domain.detections import (
 )
 from labelloop.domain.images import ImageObject, refusal
 from labelloop.domain.messages import DetectionResult
+from labelloop.domain.metrics import CONFIDENCE, DETECTIONS, Metric
 from labelloop.domain.parameters import OperatorSettings
 from labelloop.entrypoint import Invocation, Strict, Tolerant, task
 from labelloop.errors import (
@@ -97,7 +98,7 @@ def lambda_handler(event: Input, invocation: Invocation) -> Output:
     outcome, facts = _look_at(image, model_type, settings)
     if outcome is Outcome.REVIEW:
         facts["human_loop"] = human_loop_name(detection)
-    record = detections.record_once(
+    record, is_news = detections.record_once(
         detection,
         outcome,
         {
@@ -115,6 +116,8 @@ def lambda_handler(event: Input, invocation: Invocation) -> Output:
         },
         clock.now(),
     )
+    if is_news:
+        _count(outcome, record)
     result = _result(image, model_type, record)
     message = messages.detection_result(result)
     return Output(
@@ -129,6 +132,13 @@ def lambda_handler(event: Input, invocation: Invocation) -> Output:
         filter_confidence=messages.filter_confidence(result),
         filter_version=messages.filter_version(result),
     )
+
+
+def _count(outcome: Outcome, record: detections.Record) -> None:
+    measured: dict[Metric, float] = {DETECTIONS: 1}
+    if "confidence_pct" in record:
+        measured[CONFIDENCE] = record["confidence_pct"]
+    metrics.publish(measured, Outcome=outcome)
 
 
 def _look_at(
