@@ -210,3 +210,34 @@ def test_a_message_that_cannot_be_sent_is_sent_later_and_the_record_stays(
         wait_for(lambda: serving_stack.consumer_mails(upload), "the message")
     assert serving_stack.record(upload) == record
     assert len(serving_stack.consumer_mails(upload)) == 1
+
+
+def test_detections_are_counted_by_their_outcome_with_their_confidence(
+    serving_stack: Stack,
+) -> None:
+    def counted() -> dict[str, float]:
+        return {
+            outcome: serving_stack.measured("Detections", Outcome=outcome)
+            for outcome in ("confident", "review", "rejected")
+        }
+
+    before = counted()
+    sampled = serving_stack.measured("Confidence", "SampleCount")
+    uploads = [serving_stack.detect("circle") for _ in range(3)]
+    uploads += [
+        serving_stack.upload("images_for_detection/uncounted.txt", b"no image"),
+        serving_stack.detect(),
+    ]
+    for upload in uploads:
+        serving_stack.wait_for_record(upload)
+    # Delivered again, an image is no other one.
+    assert serving_stack.run_express("detection", serving_stack.event(uploads[0]))
+    serving_stack.wait_until_idle()
+    wanted = {"confident": 3, "review": 1, "rejected": 1}
+    wait_for(
+        lambda: counted() == {name: before[name] + wanted[name] for name in wanted},
+        "the detections to be counted",
+        10,
+    )
+    assert serving_stack.measured("Confidence", "SampleCount") == sampled + 4
+    assert 0 < serving_stack.measured("Confidence", "Maximum") <= 100

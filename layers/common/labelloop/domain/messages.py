@@ -98,11 +98,11 @@ def _model_deployed(facts: Facts) -> Message:
         news = f"Version {facts['version']} runs again and detects images from now on."
     elif before:
         news = f"Version {facts['version']} has taken the place of {before}, which was stopped."
+        if facts.get("previous_run"):
+            news += f" That one {_ran(facts['previous_run'], 'ran')}"
     else:
         news = f"Version {facts['version']} is the first model, and detects images from now on."
     paragraphs = [news]
-    if facts.get("previous_run"):
-        paragraphs.append(f"{before} {_ran(facts['previous_run'], 'ran')}")
     if facts.get("reasons"):
         paragraphs.append("Why:\n" + _bullets(facts["reasons"]))
     if facts.get("resent"):
