@@ -35,7 +35,7 @@ def _look(stack: Stack) -> dict[str, Any]:
         "deployed": serving and serving["version"],
         "deployed_status": serving and statuses.get(serving["version"], "GONE"),
         "hosting_is_paused": models.hosting_is_paused(stack),
-        "running": _running(stack, serving and serving["version"], versions),
+        "running": _running(stack, serving["version"] if serving else None, versions),
         "billed": [name for name, status in statuses.items() if status in models.BILLED],
         "in_progress": models.running_deployment(stack),
         "waiting_images": sum(

@@ -134,6 +134,13 @@ def test_an_alarm_looks_back_no_further_than_cloudwatch_does(alarm: str) -> None
     assert period_s * properties["EvaluationPeriods"] <= 86400
 
 
+def test_the_readme_tells_what_the_alarms_cost() -> None:
+    """10 cents a month for each metric that an alarm watches."""
+    watched = sum(len(_watched_by(alarm)) for alarm in ALARMS)
+    readme = (files.ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"US${watched / 10:.2f} a month for the alarms" in readme
+
+
 @pytest.mark.parametrize("workflow", files.WORKFLOWS)
 def test_every_state_machine_is_watched_for_executions_that_do_not_succeed(workflow: str) -> None:
     machine = f"{files.camel(workflow)}StateMachine"
