@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import Field
 
 from labelloop import clock
-from labelloop.aws import detections, model_registry, parameters, rekognition
+from labelloop.aws import detections, metrics, model_registry, parameters, rekognition
 from labelloop.aws.wiring import wiring
 from labelloop.domain import messages
 from labelloop.domain.annotations import ModelType
@@ -28,6 +28,7 @@ from labelloop.domain.detections import (
 )
 from labelloop.domain.images import ImageObject, refusal
 from labelloop.domain.messages import DetectionResult
+from labelloop.domain.metrics import CONFIDENCE, DETECTIONS, Metric
 from labelloop.domain.parameters import OperatorSettings
 from labelloop.entrypoint import Invocation, Strict, Tolerant, task
 from labelloop.errors import (
@@ -143,7 +144,17 @@ def _record(
         "request_id": invocation.request_id,
         "trace_id": invocation.trace_id,
     }
-    return detections.record_once(detection, outcome, {**context, **facts}, clock.now())
+    record, is_news = detections.record_once(detection, outcome, {**context, **facts}, clock.now())
+    if is_news:
+        _count(outcome, record)
+    return record
+
+
+def _count(outcome: Outcome, record: detections.Record) -> None:
+    measured: dict[Metric, float] = {DETECTIONS: 1}
+    if "confidence_pct" in record:
+        measured[CONFIDENCE] = record["confidence_pct"]
+    metrics.publish(measured, Outcome=outcome)
 
 
 def _look_at(

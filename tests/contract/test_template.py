@@ -119,7 +119,7 @@ def test_every_dead_letter_queue_has_an_alarm() -> None:
     }
     watched = set().union(
         *(
-            files.references(alarm["Properties"]["Dimensions"])
+            files.references(alarm["Properties"].get("Dimensions", []))
             for alarm in files.resources("AWS::CloudWatch::Alarm").values()
         )
     )

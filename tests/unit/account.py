@@ -294,6 +294,7 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
         Variable.REVIEW_LABELS: "",
         Variable.REVIEW_TASKS_TABLE: names["ReviewTasksTable"],
         Variable.SAMPLING_SCHEDULE: "label-loop-sampling",
+        Variable.STACK_NAME: "label-loop",
         Variable.TEST_SET_PERCENTAGE: "20",
         Variable.USD_PER_INFERENCE_UNIT_HOUR: "4.00",
         Variable.TRAINING_SCHEDULE: "label-loop-training",
@@ -336,3 +337,9 @@ def refuses(code: str, message: str = "No.", status: int = 400) -> Answer:
         raise ServiceError(code, message, status)
 
     return answer
+
+
+def measured(written: str) -> list[Json]:
+    """What a function gave CloudWatch to know, out of all that it wrote: values and dimensions."""
+    lines = [json.loads(line) for line in written.splitlines() if '"_aws"' in line]
+    return [{name: line[name] for name in line if name not in {"_aws", "Stack"}} for line in lines]

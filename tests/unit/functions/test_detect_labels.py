@@ -9,7 +9,7 @@ from labelloop import clock
 from labelloop.aws import detections, model_registry
 from labelloop.errors import InvalidRequestError, ServiceFailedError, ThrottledError
 from labelloop.settings import Variable
-from tests.unit.account import Account, Context, Json, event, refuses, version_arn
+from tests.unit.account import Account, Context, Json, event, measured, refuses, version_arn
 
 IMAGE = event("detect_labels.image")
 
@@ -301,3 +301,31 @@ def test_what_may_pass_is_raised_after_one_try_and_leaves_no_record(
 def test_an_event_about_nothing_is_refused(account: Account) -> None:
     with pytest.raises(InvalidRequestError):
         _detect({"detail": {"bucket": {}}})
+
+
+# --- What is counted ------------------------------------------------------------------------------
+
+
+def test_a_detection_is_counted_once_with_the_confidence_that_decided(
+    serving: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        _detect()
+    assert measured(capsys.readouterr().out) == [
+        {"Outcome": "confident", "Detections": 1, "Confidence": 96.5}
+    ]
+
+
+def test_an_image_that_waits_is_counted_as_waiting_once_and_then_as_what_it_became(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        _detect()
+    model_registry.switch("v1", version_arn("v1"), None)
+    model_registry.forget_deployed()
+    account.rekognition.answers["DetectCustomLabels"] = lambda _: _labels()
+    _detect()
+    assert measured(capsys.readouterr().out) == [
+        {"Outcome": "waiting", "Detections": 1},
+        {"Outcome": "review", "Detections": 1},
+    ]

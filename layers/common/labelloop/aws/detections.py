@@ -17,7 +17,7 @@ about a label reads a quarter. ``by_outcome`` has only what was not confident, w
 import heapq
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -42,14 +42,22 @@ from labelloop.settings import Variable
 Record = Mapping[str, Any]
 
 
+class Recorded(NamedTuple):
+    """The record of a detection that counts, and whether its outcome is news."""
+
+    record: Record
+    is_news: bool
+
+
 def _table() -> str:
     return wiring[Variable.DETECTIONS_TABLE]
 
 
-def record_once(detection: str, outcome: Outcome, facts: Record, now: datetime) -> Record:
+def record_once(detection: str, outcome: Outcome, facts: Record, now: datetime) -> Recorded:
     """The record of this detection: the given one, or the one that was written before.
 
-    A record that only waits for a model gives way to what the model said.
+    A record that only waits for a model gives way to what the model said; one that goes on waiting
+    is no news.
     """
     label = facts.get("label")
     retention_days = wiring.whole_number(Variable.DETECTION_RETENTION_DAYS)
@@ -64,19 +72,22 @@ def record_once(detection: str, outcome: Outcome, facts: Record, now: datetime) 
         "expires": epoch_s(now, timedelta(days=retention_days)) if retention_days else None,
     }
     try:
-        client("dynamodb").put_item(
+        answer = client("dynamodb").put_item(
             TableName=_table(),
             Item=to_item(record),
             ConditionExpression="attribute_not_exists(detection_id) OR outcome = :waiting",
             ExpressionAttributeValues={":waiting": {"S": Outcome.WAITING.value}},
+            ReturnValues="ALL_OLD",
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
     except ClientError as error:
         if code_of(error) == "ConditionalCheckFailedException":
-            return from_item(error.response["Item"])  # type: ignore[typeddict-item]
+            before = from_item(error.response["Item"])  # type: ignore[typeddict-item]
+            return Recorded(before, is_news=False)
         with translated():
             raise
-    return {name: value for name, value in record.items() if value is not None}
+    written = {name: value for name, value in record.items() if value is not None}
+    return Recorded(written, is_news=outcome is not Outcome.WAITING or "Attributes" not in answer)
 
 
 def get(detection: str) -> Record:

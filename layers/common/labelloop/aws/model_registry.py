@@ -291,7 +291,16 @@ class Hosting:
     asked: str | None = None
     """When it was last asked to start, to host the images that come in."""
     running_since: str | None = None
-    """When it was first seen to run; None where it was last seen not to."""
+    """When its last run was first seen; None where it never was seen to run."""
+    stopped: str | None = None
+    """When that run was first seen to be over; None where it goes on."""
+    inference_units: int = 1
+    """With how many it ran then."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether it was last seen to run."""
+        return self.running_since is not None and self.stopped is None
 
 
 def hosting(version: str) -> Hosting:
@@ -299,7 +308,13 @@ def hosting(version: str) -> Hosting:
     values = _get("state", "hosting")
     if values is None or values["version"] != version:
         return Hosting(version)
-    return Hosting(version, values.get("asked"), values.get("running_since"))
+    return Hosting(
+        version,
+        values.get("asked"),
+        values.get("running_since"),
+        values.get("stopped"),
+        int(values.get("inference_units", 1)),
+    )
 
 
 def note_hosting(now: Hosting) -> None:

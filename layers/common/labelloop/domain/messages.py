@@ -110,6 +110,8 @@ def _model_deployed(facts: Facts) -> Message:
         news = f"Version {facts['version']} runs again and detects images from now on."
     elif before:
         news = f"Version {facts['version']} has taken the place of {before}, which was stopped."
+        if facts.get("previous_run"):
+            news += f" That one {_ran(facts['previous_run'], 'ran')}"
     else:
         news = f"Version {facts['version']} is the first model, and detects images from now on."
     paragraphs = [news]
@@ -316,7 +318,7 @@ def _model_stopped(facts: Facts) -> Message:
         f"Model {facts['version']} had no work and is being stopped",
         [
             f"Nothing has come in for {facts['idle_minutes']} minutes (Idle-Minutes-Before-Stop). "
-            f"{_ran(facts)}",
+            f"It {_ran(facts)}",
             "It is started again when images come in; they wait for ten to twenty minutes then.",
         ],
         facts,
@@ -327,7 +329,7 @@ def _model_idle(facts: Facts) -> Message:
     return _message(
         f"Model {facts['version']} runs without work",
         [
-            f"Nothing has come in for an hour. {_ran(facts)}",
+            f"Nothing has come in for an hour. It {_ran(facts)}",
             "By Model-Hosting it runs always (always-on). To let it run only while there is work: "
             "labelloop params set Model-Hosting on-demand",
             "This is said once a day.",
@@ -336,9 +338,9 @@ def _model_idle(facts: Facts) -> Message:
     )
 
 
-def _ran(facts: Facts) -> str:
+def _ran(facts: Facts, verb: str = "has run") -> str:
     return (
-        f"It has run for {facts['hours']:.1f} hours, which cost about US${facts['usd']:.2f} at "
+        f"{verb} for {facts['hours']:.1f} hours, which cost about US${facts['usd']:.2f} at "
         f"US${facts['usd_per_hour']:.2f} an hour."
     )
 
