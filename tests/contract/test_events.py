@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.parser.models import (
 )
 from pydantic import BaseModel, ValidationError
 
-from labelloop.entrypoint import ResourceRequest
+from labelloop.custom_resource import ResourceRequest
 from tests.contract import files
 from tests.contract.files import ROOT
 
