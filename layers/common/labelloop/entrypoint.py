@@ -1,85 +1,38 @@
-"""What every handler wears: it reads the input, sets up the log, and writes the output.
+"""What handlers are written with: the models that they take and give, and what they wear."""
 
-It catches nothing. A handler's exceptions reach the state machine with their class names, and
-those are the contract.
-"""
-
-import gc
-import inspect
-import os
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from labelloop.errors import InvalidRequestError
-from labelloop.log import Log
+from labelloop.task import Invocation, logger, task
 
-logger = Log(
-    os.environ.get("POWERTOOLS_SERVICE_NAME", "labelloop"),
-    os.environ.get("POWERTOOLS_LOG_LEVEL", "INFO"),
-)
+__all__ = ["Invocation", "Strict", "Tolerant", "logger", "task"]
 
 
-class Strict(BaseModel):
+class _Model(BaseModel):
+    @classmethod
+    def from_event(cls, event: Any) -> Self:
+        """The event as this model. Raises InvalidRequestError where it is none."""
+        try:
+            return cls.model_validate(event)
+        except ValidationError as error:
+            raise InvalidRequestError(
+                f"The event is not what this function takes: {error}"
+            ) from error
+
+    def as_json(self) -> dict[str, Any]:
+        """The model as JSON's plain values."""
+        return self.model_dump(mode="json")
+
+
+class Strict(_Model):
     """What our own state machines pass: a field that nobody knows is a mistake."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Tolerant(BaseModel):
+class Tolerant(_Model):
     """What others send us: new fields come without warning."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-_Input = TypeVar("_Input", bound=BaseModel)
-_Output = TypeVar("_Output", bound=BaseModel)
-
-
-@dataclass(frozen=True)
-class Invocation:
-    """The run of a function that is under way."""
-
-    request_id: str
-    """Lambda's: by it the run is found in the logs."""
-    trace_id: str | None
-    """X-Ray's, where it goes with the run."""
-
-    @classmethod
-    def of(cls, context: Any) -> "Invocation":
-        """What Lambda's context and process say of the run."""
-        header = os.environ.get("_X_AMZN_TRACE_ID", "")
-        parts = dict(part.split("=", 1) for part in header.split(";") if "=" in part)
-        return cls(context.aws_request_id, parts.get("Root"))
-
-
-def task(
-    handler: Callable[[_Input], _Output] | Callable[[_Input, Invocation], _Output],
-) -> Callable[[Any, Any], dict[str, Any]]:
-    """A Lambda handler from a function of one model to another.
-
-    The function gets the invocation too if it takes two parameters. Raises InvalidRequestError for
-    an event that the model does not take.
-    """
-    parameter, *further = inspect.signature(handler).parameters.values()
-    model: type[_Input] = parameter.annotation
-
-    @wraps(handler)
-    def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
-        logger.append_keys(request_id=context.aws_request_id)
-        try:
-            data = model.model_validate(event)
-        except ValidationError as error:
-            raise InvalidRequestError(
-                f"The event is not what this function takes: {error}"
-            ) from error
-        given = (data, Invocation.of(context)) if further else (data,)
-        output: _Output = handler(*given)
-        return output.model_dump(mode="json")
-
-    # All that is imported by now stays: no garbage is looked for in it while clients are made.
-    gc.freeze()
-    return lambda_handler
