@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from itertools import groupby
 from pathlib import Path
 
-from benchmarks import manifest_scale, runtime
+from benchmarks import cold_start, manifest_scale, runtime
 
 BENCHMARKS: Mapping[str, Callable[[], list[dict[str, object]]]] = {
+    "cold_start": cold_start.run,
     "runtime": runtime.run,
     "manifest_scale": manifest_scale.run,
 }
