@@ -45,6 +45,8 @@ MOST_BYTES_OF_LABELS = 300_000
 @dataclass(frozen=True)
 class _Detail:
     image: ImageObject
+    again: bool
+    """Whether the image may have been detected before."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Input:
             )
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise InvalidRequestError(f"The event is not about an object: {error!r}") from error
-        return cls(_Detail(image))
+        return cls(_Detail(image, detail.get("again") is True))
 
     def image(self) -> ImageObject:
         """The object version that the event is about."""
@@ -109,27 +111,9 @@ def lambda_handler(event: Input, invocation: Invocation) -> Output:
     detection = detection_id(image)
     settings = parameters.settings()
     model_type = ModelType(wiring[Variable.MODEL_TYPE])
-    outcome, facts = _look_at(image, model_type, settings)
-    if outcome is Outcome.REVIEW:
-        facts["human_loop"] = human_loop_name(detection)
-    record = detections.record_once(
-        detection,
-        outcome,
-        {
-            "bucket": image.bucket,
-            "key": image.key,
-            "version_id": image.version_id,
-            "etag": image.etag,
-            "size_bytes": image.size_bytes,
-            "minimum_confidence_pct": float(settings.minimum_confidence_pct),
-            "review_enabled": settings.review_enabled,
-            "sampled": False,
-            "request_id": invocation.request_id,
-            "trace_id": invocation.trace_id,
-            **facts,
-        },
-        clock.now(),
-    )
+    record = _recorded(detection) if event.detail.again else None
+    if record is None:
+        record = _record(image, model_type, settings, invocation)
     result = _result(image, model_type, record)
     message = messages.detection_result(result)
     return Output(
@@ -144,6 +128,37 @@ def lambda_handler(event: Input, invocation: Invocation) -> Output:
         filter_confidence=messages.filter_confidence(result),
         filter_version=messages.filter_version(result),
     )
+
+
+def _recorded(detection: str) -> detections.Record | None:
+    """What is in the log of an image that has its result; nothing, and it is looked at."""
+    try:
+        record = detections.get(detection)
+    except NotFoundError:
+        return None
+    return None if record["outcome"] == Outcome.WAITING else record
+
+
+def _record(
+    image: ImageObject, model_type: ModelType, settings: OperatorSettings, invocation: Invocation
+) -> detections.Record:
+    """Look at the image, and write what came of it; the record that was first."""
+    detection = detection_id(image)
+    outcome, facts = _look_at(image, model_type, settings)
+    context = {
+        "bucket": image.bucket,
+        "key": image.key,
+        "version_id": image.version_id,
+        "etag": image.etag,
+        "size_bytes": image.size_bytes,
+        "minimum_confidence_pct": float(settings.minimum_confidence_pct),
+        "review_enabled": settings.review_enabled,
+        "sampled": False,
+        "human_loop": human_loop_name(detection) if outcome is Outcome.REVIEW else None,
+        "request_id": invocation.request_id,
+        "trace_id": invocation.trace_id,
+    }
+    return detections.record_once(detection, outcome, {**context, **facts}, clock.now())
 
 
 def _look_at(

@@ -5,39 +5,49 @@ Raises      nothing for a message that fails: it alone goes back to its queue
 Idempotent  yes, as far as the workflows are: a message may start its execution again
 
 How fast the model takes images, nobody publishes. Each container finds it out: a throttled
-execution slows the next ones down and is tried again, while there is time.
+execution slows the next ones down. Its message goes to the end of the queue as a new one, since
+the queue counts how often it hands a message out, and being throttled is no failure to be counted.
 """
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
+import json
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from enum import Enum, auto
+from typing import Any
 
 from pydantic import Field, ValidationError
 
 from labelloop import clock
-from labelloop.aws import executions
+from labelloop.aws import executions, queues
 from labelloop.aws.wiring import wiring
 from labelloop.domain.images import is_folder_marker
 from labelloop.domain.pacing import Pace
 from labelloop.entrypoint import Strict, Tolerant, logger, task
+from labelloop.errors import ThrottledError
 from labelloop.settings import Variable
 
 LAST_START_S = 45.0
 """No execution begins later in a batch than this: what has begun must have time to end."""
 
 _STATE_MACHINES = {
-    Variable.DETECTION_QUEUE_ARN: Variable.DETECTION_STATE_MACHINE_ARN,
-    Variable.ANSWERS_QUEUE_ARN: Variable.HUMAN_REVIEW_STATE_MACHINE_ARN,
+    Variable.DETECTION_QUEUE_URL: Variable.DETECTION_STATE_MACHINE_ARN,
+    Variable.ANSWERS_QUEUE_URL: Variable.HUMAN_REVIEW_STATE_MACHINE_ARN,
 }
 _paces = {queue: Pace() for queue in _STATE_MACHINES}
-_paces_lock = threading.Lock()
 
 
 class Message(Tolerant):
     """One message of a queue."""
 
+    class Attributes(Tolerant):
+        """What the queue says of it."""
+
+        receive_count: int = Field(alias="ApproximateReceiveCount")
+
     message_id: str = Field(alias="messageId")
     body: str
     queue_arn: str = Field(alias="eventSourceARN")
+    attributes: Attributes
 
 
 class Input(Tolerant):
@@ -58,6 +68,101 @@ class Output(Strict):
     batchItemFailures: list[Failure]  # noqa: N815
 
 
+class _End(Enum):
+    """What becomes of a message."""
+
+    DONE = auto()
+    BACK = auto()
+    """It stays in its queue, which counts that."""
+    ANEW = auto()
+    """It goes to the end of its queue as a new message."""
+
+
+@task
+def lambda_handler(batch: Input) -> Output:
+    """Run the executions side by side; give back what did not succeed."""
+    queue = _queue(batch.messages[0].queue_arn)
+    # A folder that somebody made in the console: no image, no work.
+    messages = [message for message in batch.messages if not _is_about_folder_marker(message.body)]
+    ends = _dispatch(queue, messages)
+    queues.send(
+        queue,
+        [
+            _execution_input(message)
+            for message in messages
+            if ends[message.message_id] is _End.ANEW
+        ],
+    )
+    return Output(
+        batchItemFailures=[
+            Failure(itemIdentifier=message) for message, end in ends.items() if end is _End.BACK
+        ]
+    )
+
+
+def _queue(arn: str) -> Variable:
+    """The variable with the address of the queue that has this ARN."""
+    name = arn.rsplit(":", 1)[-1]
+    return next(queue for queue in _STATE_MACHINES if wiring[queue].rsplit("/", 1)[-1] == name)
+
+
+def _dispatch(queue: Variable, messages: list[Message]) -> dict[str, _End]:
+    """What became of each message, by its id."""
+    pace, begun_s = _paces[queue], clock.stopwatch_s()
+    ends = {message.message_id: _End.ANEW for message in messages}
+    to_begin = deque(messages)
+    running: dict[Future[_End], tuple[Message, float]] = {}
+    with ThreadPoolExecutor(max(1, len(messages))) as threads:
+        while to_begin or running:
+            now_s = clock.stopwatch_s()
+            if now_s - begun_s > LAST_START_S:
+                to_begin.clear()
+            wait_s = pace.wait_s(now_s)
+            if to_begin and not wait_s:
+                pace.begun(now_s)
+                message = to_begin.popleft()
+                running[threads.submit(_run, queue, message)] = message, now_s
+            elif not running:
+                clock.pause(wait_s)
+            else:
+                wait(running, wait_s if to_begin else None, FIRST_COMPLETED)
+            for future in [future for future in running if future.done()]:
+                message, message_begun_s = running.pop(future)
+                ends[message.message_id] = end = future.result()
+                if end is _End.ANEW:
+                    pace.throttled(message_begun_s, clock.stopwatch_s())
+                elif end is _End.DONE:
+                    pace.succeeded()
+    return ends
+
+
+def _run(queue: Variable, message: Message) -> _End:
+    """Run a message's execution to its end."""
+    facts: dict[str, Any] = {"message_id": message.message_id}
+    try:
+        execution = executions.run(wiring[_STATE_MACHINES[queue]], _execution_input(message))
+    except ThrottledError:
+        return _End.ANEW
+    except Exception as error:
+        # Whatever it is, as for a body that is no JSON: it fails this message and no other.
+        logger.warning("execution not started", extra={"error": repr(error), **facts})
+        return _End.BACK
+    if execution.succeeded:
+        if execution.output.get("told") is False:
+            logger.warning("consumer not told, tried again later", extra=facts)
+            return _End.BACK
+        return _End.DONE
+    if execution.error == "ThrottledError":
+        return _End.ANEW
+    facts |= {
+        "status": execution.status,
+        "error": execution.error,
+        "cause": execution.cause,
+    }
+    logger.error("execution failed", extra=facts)
+    return _End.BACK
+
+
 class _Object(Tolerant):
     key: str
 
@@ -70,71 +175,20 @@ class _S3Event(Tolerant):
     detail: _Detail
 
 
-@task
-def lambda_handler(batch: Input) -> Output:
-    """Run the executions side by side; give back what did not succeed."""
-    begun_s = clock.stopwatch_s()
-    with ThreadPoolExecutor(max(1, len(batch.messages))) as threads:
-        done = list(threads.map(lambda message: _dispatch(message, begun_s), batch.messages))
-    return Output(
-        batchItemFailures=[
-            Failure(itemIdentifier=message.message_id)
-            for message, succeeded in zip(batch.messages, done, strict=True)
-            if not succeeded
-        ]
-    )
-
-
-def _dispatch(message: Message, begun_s: float) -> bool:
-    """Whether the message is dealt with."""
-    if _is_about_folder_marker(message.body):
-        return True
-    queue = next(queue for queue in _STATE_MACHINES if wiring[queue] == message.queue_arn)
-    pace = _paces[queue]
-    while _wait_for_turn(pace, begun_s):
-        try:
-            execution = executions.run(wiring[_STATE_MACHINES[queue]], message.body)
-        except Exception as error:
-            # Whatever it is, as for a body that is no JSON: it fails this message and no other.
-            logger.warning(
-                "execution not started",
-                extra={"error": repr(error), "message_id": message.message_id},
-            )
-            return False
-        if execution.succeeded:
-            with _paces_lock:
-                pace.succeeded()
-            return True
-        if execution.error != "ThrottledError":
-            logger.error(
-                "execution failed",
-                extra={
-                    "status": execution.status,
-                    "error": execution.error,
-                    "cause": execution.cause,
-                    "message_id": message.message_id,
-                },
-            )
-            return False
-        with _paces_lock:
-            pace.throttled(clock.stopwatch_s())
-    return False
-
-
-def _wait_for_turn(pace: Pace, begun_s: float) -> bool:
-    """Wait until the pace allows the next execution; False when it is too late for one."""
-    with _paces_lock:
-        now_s = clock.stopwatch_s()
-        wait_s = pace.reserve(now_s)
-    if now_s + wait_s - begun_s > LAST_START_S:
-        return False
-    clock.pause(wait_s)
-    return True
-
-
 def _is_about_folder_marker(body: str) -> bool:
-    """Whether the event tells of a folder that somebody made in the console: no image, no work."""
     try:
         return is_folder_marker(_S3Event.model_validate_json(body).detail.object.key)
     except ValidationError:
         return False
+
+
+def _execution_input(message: Message) -> str:
+    """The message's body, marked where an execution of it may have begun before."""
+    if message.attributes.receive_count == 1:
+        return message.body
+    try:
+        event = json.loads(message.body)
+        event["detail"]["again"] = True
+    except (KeyError, TypeError, ValueError):
+        return message.body
+    return json.dumps(event)

@@ -106,12 +106,14 @@ def _answer(
 def _detect(version_arn: str, image: ImageObject, pace: Pace) -> list[Label]:
     """The labels of an image, asked for no faster than the model answers."""
     for _ in range(MOST_TRIES):
-        clock.pause(pace.reserve(clock.stopwatch_s()))
+        clock.pause(pace.wait_s(clock.stopwatch_s()))
+        begun_s = clock.stopwatch_s()
+        pace.begun(begun_s)
         try:
             # The thresholds are applied here, to what the evaluation was judged by.
             labels = rekognition.detect_everything(version_arn, image)
         except ThrottledError:
-            pace.throttled(clock.stopwatch_s())
+            pace.throttled(begun_s, clock.stopwatch_s())
         else:
             pace.succeeded()
             return labels

@@ -266,15 +266,15 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
     sqs.create_queue(QueueName="operator-inbox")
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=inbox)
     detection_queue = sqs.create_queue(QueueName="detection")["QueueUrl"]
+    answers_queue = sqs.create_queue(QueueName="answers")["QueueUrl"]
 
     emulator = RekognitionService(_Bucket(s3), standing, tmp_path, REGION, ACCOUNT_ID)
     project_arn = str(emulator.handle("CreateProject", {"ProjectName": "label-loop"})["ProjectArn"])
     variables = {
         Variable.ALLOW_NEW_LABELS: "false",
-        Variable.ANSWERS_QUEUE_ARN: f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:answers",
+        Variable.ANSWERS_QUEUE_URL: answers_queue,
         Variable.BUCKET_NAME: bucket,
         Variable.DETECTIONS_TABLE: names["DetectionsTable"],
-        Variable.DETECTION_QUEUE_ARN: f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:detection",
         Variable.DETECTION_QUEUE_URL: detection_queue,
         Variable.DETECTION_RETENTION_DAYS: "0",
         Variable.DETECTION_STATE_MACHINE_ARN: _state_machine("detection"),

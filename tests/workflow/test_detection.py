@@ -210,3 +210,47 @@ def test_a_message_that_cannot_be_sent_is_sent_later_and_the_record_stays(
         wait_for(lambda: serving_stack.consumer_mails(upload), "the message")
     assert serving_stack.record(upload) == record
     assert len(serving_stack.consumer_mails(upload)) == 1
+
+
+def test_a_message_that_comes_again_is_sent_without_detecting_again(serving_stack: Stack) -> None:
+    publish = {"service": "sns", "operation": "Publish", "error": "InternalError", "status": 500}
+    upload = serving_stack.upload("elsewhere/told later.jpg", serving_stack.new_image())
+    event = serving_stack.event(upload)
+    before = _detected(serving_stack)
+    with serving_stack.faults({**publish, "times": 3}):
+        answer = serving_stack.run_express("detection", event)
+    assert answer["status"] == "SUCCEEDED"
+    assert json.loads(answer["output"])["told"] is False
+    event["detail"]["again"] = True
+    answer = serving_stack.run_express("detection", event)
+    assert json.loads(answer["output"])["told"]
+    assert _detected(serving_stack) == before + 1
+
+
+def test_an_image_that_is_throttled_longer_than_the_queue_counts_is_detected_in_the_end(
+    serving_stack: Stack,
+) -> None:
+    throttled = {
+        "service": "rekognition",
+        "operation": "DetectCustomLabels",
+        "error": "ProvisionedThroughputExceededException",
+        "status": 400,
+    }
+    queue = serving_stack.client("sqs").get_queue_attributes(
+        QueueUrl=serving_stack.outputs["DetectionQueueUrl"], AttributeNames=["RedrivePolicy"]
+    )
+    receives = json.loads(queue["Attributes"]["RedrivePolicy"])["maxReceiveCount"]
+    with serving_stack.faults({**throttled, "times": receives + 2}):
+        upload = serving_stack.detect("circle")
+        serving_stack.wait_for_record(upload, "confident", timeout_s=60.0)
+    dead = serving_stack.client("sqs").get_queue_attributes(
+        QueueUrl=serving_stack.outputs["DetectionDeadLetterQueueUrl"],
+        AttributeNames=["ApproximateNumberOfMessages"],
+    )
+    assert dead["Attributes"]["ApproximateNumberOfMessages"] == "0"
+
+
+def _detected(stack: Stack) -> int:
+    """How often the model has been asked."""
+    calls: int = stack.local.control("GET", "summary")["calls"]["rekognition.DetectCustomLabels"]
+    return calls

@@ -7,6 +7,7 @@ import pytest
 
 from labelloop.aws import clients, objects, queues, review_labels
 from labelloop.errors import MalformedAnswerError, NotFoundError
+from labelloop.settings import Variable
 from tests.unit.account import Account
 
 
@@ -101,6 +102,6 @@ def test_labels_are_the_deployments_or_else_the_folders(
 
 
 def test_any_number_of_images_is_sent_round(account: Account) -> None:
-    queues.send_for_detection([f'{{"n": {number}}}' for number in range(25)])
+    queues.send(Variable.DETECTION_QUEUE_URL, [f'{{"n": {number}}}' for number in range(25)])
     assert sorted(body["n"] for body in account.queued_for_detection()) == list(range(25))
-    queues.send_for_detection([])
+    queues.send(Variable.DETECTION_QUEUE_URL, [])

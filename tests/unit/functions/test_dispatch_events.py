@@ -2,11 +2,15 @@
 
 import json
 
+import boto3
 import pytest
 
 from functions.dispatch_events import app
 from functions.dispatch_events.app import lambda_handler
+from labelloop import clock
+from labelloop.aws.wiring import wiring
 from labelloop.domain.pacing import Pace
+from labelloop.settings import Variable
 from tests.unit.account import Account, Context, Json, event, refuses
 
 IMAGES = event("dispatch_events.images")
@@ -37,6 +41,13 @@ def _run(account: Account, case: str = "images") -> list[str]:
     """The messages that go back."""
     output = lambda_handler(_batch(account, case), Context())
     return [failure["itemIdentifier"] for failure in output["batchItemFailures"]]
+
+
+def _sent(account: Account, queue: Variable = Variable.DETECTION_QUEUE_URL) -> list[Json]:
+    """What was put into the queue."""
+    sqs = boto3.client("sqs")
+    answer = sqs.receive_message(QueueUrl=wiring[queue], MaxNumberOfMessages=10)
+    return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
 
 
 def _inputs(account: Account) -> list[Json]:
@@ -72,25 +83,68 @@ def test_an_execution_that_failed_sends_its_message_back_alone(
     assert _run(account) == [IMAGES["Records"][1]["messageId"]]
 
 
-def test_a_throttled_execution_is_tried_again_and_slows_the_next_ones(account: Account) -> None:
-    throttled = [_ended("FAILED", error="ThrottledError")] * 2
-    account.stepfunctions.answers["StartSyncExecution"] = lambda _: (
-        throttled.pop() if throttled else _ended("SUCCEEDED")
+@pytest.mark.parametrize(
+    ("case", "queue"),
+    [("images", Variable.DETECTION_QUEUE_URL), ("answers", Variable.ANSWERS_QUEUE_URL)],
+)
+def test_a_throttled_message_goes_to_the_end_of_its_queue_and_slows_the_next_ones(
+    account: Account, case: str, queue: Variable
+) -> None:
+    account.stepfunctions.answers["StartSyncExecution"] = lambda _: _ended(
+        "FAILED", error="ThrottledError"
     )
+    assert _run(account, case) == []
+    bodies = [json.loads(record["body"]) for record in event(f"dispatch_events.{case}")["Records"]]
+    assert sorted(_sent(account, queue), key=str) == sorted(bodies, key=str)
+    assert app._paces[queue].rate_per_s < 1000.0
+
+
+def test_an_execution_that_cannot_even_start_for_throttling_is_begun_later(
+    account: Account,
+) -> None:
+    account.stepfunctions.answers["StartSyncExecution"] = refuses("ThrottlingException")
     assert _run(account) == []
-    assert len(_inputs(account)) == 4
-    (pace,) = (pace for queue, pace in app._paces.items() if queue == "DETECTION_QUEUE_ARN")
-    assert pace.rate_per_s < 1000.0
+    assert len(_sent(account)) == 2
 
 
-def test_no_execution_begins_when_it_could_not_end_in_time(
+def test_what_cannot_be_put_into_the_queue_anew_stays_in_it(account: Account) -> None:
+    account.stepfunctions.answers["StartSyncExecution"] = lambda _: _ended(
+        "FAILED", error="ThrottledError"
+    )
+    boto3.client("sqs").delete_queue(QueueUrl=wiring[Variable.DETECTION_QUEUE_URL])
+    with pytest.raises(Exception, match="exist"):
+        _run(account)
+
+
+def test_what_could_not_begin_in_time_goes_to_the_end_of_the_queue(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account.stepfunctions.answers["StartSyncExecution"] = lambda _: _ended("SUCCEEDED")
-    for queue in app._paces:
-        monkeypatch.setitem(app._paces, queue, Pace(rate_per_s=1 / (app.LAST_START_S + 1)))
-    assert len(_run(account)) == 1
-    assert len(_inputs(account)) == 1
+    pace = Pace(rate_per_s=1 / (app.LAST_START_S + 1))
+    monkeypatch.setitem(app._paces, Variable.DETECTION_QUEUE_URL, pace)
+    monkeypatch.setattr(clock, "pause", lambda _: None)
+    times = iter(range(0, 1000, 20))
+    monkeypatch.setattr(clock, "stopwatch_s", lambda: float(next(times)))
+    assert _run(account) == []
+    assert len(_inputs(account)) == len(_sent(account)) == 1
+
+
+def test_a_message_that_came_before_is_marked(account: Account) -> None:
+    account.stepfunctions.answers["StartSyncExecution"] = lambda _: _ended("SUCCEEDED")
+    batch = _batch(account)
+    batch["Records"][0]["attributes"]["ApproximateReceiveCount"] = "2"
+    lambda_handler(batch, Context())
+    assert sorted(given["detail"].get("again", False) for given in _inputs(account)) == [
+        False,
+        True,
+    ]
+
+
+def test_a_detection_that_nobody_was_told_of_comes_again(account: Account) -> None:
+    account.stepfunctions.answers["StartSyncExecution"] = lambda _: _ended(
+        "SUCCEEDED", output=json.dumps({"told": False})
+    )
+    assert len(_run(account)) == 2
 
 
 def test_a_call_that_is_refused_sends_the_message_back_and_is_not_repeated(

@@ -36,7 +36,7 @@ def _client(service: str, attempts: int, read_timeout_s: int) -> Any:
         retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=5,
         read_timeout=read_timeout_s,
-        max_pool_connections=20,
+        max_pool_connections=30,
         # Else the SDK signs links the old way, which S3 does not take for buckets of today.
         signature_version="s3v4" if service == "s3" else None,
     )

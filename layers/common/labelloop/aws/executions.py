@@ -1,6 +1,9 @@
 """Executions of state machines."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from labelloop.aws.clients import client, patient_client
 from labelloop.aws.failures import translated
@@ -15,6 +18,8 @@ class Execution:
     """SUCCEEDED, FAILED or TIMED_OUT; the call itself answers 200 for all of them."""
     error: str | None
     cause: str | None
+    output: Mapping[str, Any]
+    """Empty where it did not succeed."""
 
     @property
     def succeeded(self) -> bool:
@@ -31,7 +36,8 @@ def run(state_machine_arn: str, execution_input: str) -> Execution:
         answer = patient_client("stepfunctions").start_sync_execution(
             stateMachineArn=state_machine_arn, input=execution_input
         )
-    return Execution(answer["status"], answer.get("error"), answer.get("cause"))
+    output = json.loads(answer.get("output") or "{}")
+    return Execution(answer["status"], answer.get("error"), answer.get("cause"), output)
 
 
 def status(execution_arn: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The detection queue, for sending images round again."""
+"""The queues before the workflows, for sending messages round again."""
 
 from collections.abc import Sequence
 
@@ -11,8 +11,8 @@ from labelloop.settings import Variable
 _MOST_AT_ONCE = 10
 
 
-def send_for_detection(bodies: Sequence[str]) -> None:
-    """Put messages into the detection queue.
+def send(queue: Variable, bodies: Sequence[str]) -> None:
+    """Put messages into the queue whose address that variable has.
 
     Raises ServiceFailedError when the queue took only some: sending all again does no harm.
     """
@@ -20,7 +20,7 @@ def send_for_detection(bodies: Sequence[str]) -> None:
         part = bodies[start : start + _MOST_AT_ONCE]
         with translated():
             answer = client("sqs").send_message_batch(
-                QueueUrl=wiring[Variable.DETECTION_QUEUE_URL],
+                QueueUrl=wiring[queue],
                 Entries=[{"Id": str(i), "MessageBody": body} for i, body in enumerate(part)],
             )
         if answer.get("Failed"):

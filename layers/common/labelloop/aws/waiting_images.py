@@ -7,12 +7,14 @@ vain once more gets a new date, and is sent again; one that was sent lies in the
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 
 from labelloop import clock
 from labelloop.aws import detections, model_registry, queues
 from labelloop.clock import iso
 from labelloop.domain.messages import IMAGES_WAITING_ONCE
+from labelloop.settings import Variable
 
 SETTLED_AFTER = timedelta(seconds=30)
 """An index may lag, and clocks differ: younger records are looked at again."""
@@ -40,7 +42,7 @@ def send_round() -> int:
                 [_event(record) for record in group[start : start + size]]
                 for start in range(0, len(group), size)
             ]
-            list(threads.map(queues.send_for_detection, parts))
+            list(threads.map(partial(queues.send, Variable.DETECTION_QUEUE_URL), parts))
             sent += len(group)
             # A run that dies here goes on from here, not from the beginning.
             model_registry.note_waiting_images_sent(min(str(group[-1]["date_id"]), settled))
@@ -55,5 +57,5 @@ def _event(record: detections.Record) -> str:
         "etag": record["etag"],
         "version-id": record.get("version_id"),
     }
-    detail = {"bucket": {"name": record["bucket"]}, "object": image}
+    detail = {"bucket": {"name": record["bucket"]}, "object": image, "again": True}
     return json.dumps({"source": "labelloop", "detail-type": "Image Waiting", "detail": detail})
