@@ -8,9 +8,8 @@ Idempotent  yes; the record's key is the object version, and a second call goes 
             record
 """
 
+from dataclasses import asdict, dataclass
 from typing import Any
-
-from pydantic import Field
 
 from labelloop import clock
 from labelloop.aws import detections, metrics, model_registry, parameters, rekognition
@@ -30,51 +29,63 @@ from labelloop.domain.images import ImageObject, refusal
 from labelloop.domain.messages import DetectionResult
 from labelloop.domain.metrics import CONFIDENCE, DETECTIONS, Metric
 from labelloop.domain.parameters import OperatorSettings
-from labelloop.entrypoint import Invocation, Strict, Tolerant, task
 from labelloop.errors import (
     InvalidImageError,
+    InvalidRequestError,
     ModelNotReadyError,
     NotFoundError,
     ObjectUnreadableError,
 )
 from labelloop.settings import Variable
+from labelloop.task import Invocation, task
 
 MOST_BYTES_OF_LABELS = 300_000
 """Of the 400 KB that DynamoDB's items may have."""
 
 
-class _Bucket(Tolerant):
-    name: str
-
-
-class _Object(Tolerant):
-    key: str
-    size: int = 0
-    etag: str = ""
-    version_id: str | None = Field(None, alias="version-id")
-
-
-class _Detail(Tolerant):
-    bucket: _Bucket
-    object: _Object
-    again: bool = False
+@dataclass(frozen=True)
+class _Detail:
+    image: ImageObject
+    again: bool
     """Whether the image may have been detected before."""
 
 
-class Input(Tolerant):
+@dataclass(frozen=True)
+class Input:
     """The part of S3's "Object Created" event that detection reads. The key is not URL-encoded."""
 
     detail: _Detail
 
+    @classmethod
+    def from_event(cls, event: Any) -> "Input":
+        """The event, whatever else is in it. Raises InvalidRequestError."""
+        try:
+            detail = event["detail"]
+            found = detail["object"]
+            image = ImageObject(
+                bucket=_text(detail["bucket"]["name"]),
+                key=_text(found["key"]),
+                version_id=_text(found["version-id"]) if found.get("version-id") else None,
+                etag=_text(found.get("etag", "")),
+                size_bytes=int(found.get("size", 0)),
+            )
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise InvalidRequestError(f"The event is not about an object: {error!r}") from error
+        return cls(_Detail(image, detail.get("again") is True))
+
     def image(self) -> ImageObject:
         """The object version that the event is about."""
-        found = self.detail.object
-        return ImageObject(
-            self.detail.bucket.name, found.key, found.version_id, found.etag, found.size
-        )
+        return self.detail.image
 
 
-class Output(Strict):
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+@dataclass(frozen=True)
+class Output:
     """What became of the image, and the message about it if there shall be one."""
 
     detection_id: str
@@ -88,6 +99,10 @@ class Output(Strict):
     """This and the next two are what subscribers may filter messages by; never empty."""
     filter_confidence: str
     filter_version: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The answer to the state machine."""
+        return asdict(self)
 
 
 @task

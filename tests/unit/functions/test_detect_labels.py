@@ -1,6 +1,7 @@
 """DetectLabels: one record for each object version, whatever happens twice."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -298,9 +299,21 @@ def test_what_may_pass_is_raised_after_one_try_and_leaves_no_record(
     assert len(serving.rekognition.asked("DetectCustomLabels")) == 1
 
 
-def test_an_event_about_nothing_is_refused(account: Account) -> None:
-    with pytest.raises(InvalidRequestError):
-        _detect({"detail": {"bucket": {}}})
+@pytest.mark.parametrize(
+    "broken",
+    [
+        None,
+        [],
+        {"detail": {"bucket": {}}},
+        {"detail": {"bucket": {"name": "b"}, "object": {}}},
+        {"detail": {"bucket": {"name": "b"}, "object": {"key": 1}}},
+        {"detail": {"bucket": {"name": "b"}, "object": {"key": "k.jpg", "size": "big"}}},
+        {"detail": {"bucket": {"name": "b"}, "object": "k.jpg"}},
+    ],
+)
+def test_an_event_about_nothing_is_refused(account: Account, broken: Any) -> None:
+    with pytest.raises(InvalidRequestError, match="not about an object"):
+        _detect(broken)
 
 
 # --- What is counted ------------------------------------------------------------------------------
