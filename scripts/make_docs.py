@@ -1,8 +1,9 @@
-"""``make docs``: writes the README's generated parts, each between its markers.
+"""``make docs``: writes the README's generated parts, each between its markers, and openapi.json.
 
-``--check`` writes nothing and fails when the README is not up to date; ``make lint`` calls it so.
+``--check`` writes nothing and fails when they are not up to date; ``make lint`` calls it so.
 """
 
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -16,8 +17,10 @@ sys.path.append(str(ROOT / "layers" / "common"))
 
 from labelloop.domain import metrics  # noqa: E402
 from labelloop.domain.parameters import CATALOGUE  # noqa: E402
+from scripts import openapi  # noqa: E402
 
 README = ROOT / "README.md"
+OPENAPI = ROOT / "openapi.json"
 
 
 class DocsError(Exception):
@@ -31,11 +34,13 @@ def main(arguments: list[str]) -> None:
         wanted = with_parts(text, parts(yaml_parse((ROOT / "template.yaml").read_text())))
     except DocsError as error:
         sys.exit(str(error))
-    if wanted == text:
-        return
-    if "--check" in arguments:
-        sys.exit("README.md is not up to date with the parameters or the template: run make docs.")
-    README.write_text(wanted, encoding="utf-8")
+    described = json.dumps(openapi.document(), indent=2, ensure_ascii=False) + "\n"
+    for path, content in ((README, wanted), (OPENAPI, described)):
+        if path.exists() and path.read_text(encoding="utf-8") == content:
+            continue
+        if "--check" in arguments:
+            sys.exit(f"{path.name} is not up to date with template or code: run make docs.")
+        path.write_text(content, encoding="utf-8")
 
 
 def parts(template: dict[str, Any]) -> dict[str, str]:

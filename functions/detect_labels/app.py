@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from labelloop import clock
-from labelloop.aws import detections, metrics, model_registry, parameters, rekognition
+from labelloop.aws import detections, metrics, parameters, serving_model
 from labelloop.aws.wiring import wiring
 from labelloop.domain import messages
 from labelloop.domain.annotations import ModelType
@@ -32,8 +32,6 @@ from labelloop.domain.parameters import OperatorSettings
 from labelloop.errors import (
     InvalidImageError,
     InvalidRequestError,
-    ModelNotReadyError,
-    NotFoundError,
     ObjectUnreadableError,
 )
 from labelloop.settings import Variable
@@ -112,7 +110,7 @@ def lambda_handler(event: Input, invocation: Invocation) -> Output:
     detection = detection_id(image)
     settings = parameters.settings()
     model_type = ModelType(wiring[Variable.MODEL_TYPE])
-    record = _recorded(detection) if event.detail.again else None
+    record = detections.result(detection) if event.detail.again else None
     if record is None:
         record = _record(image, model_type, settings, invocation)
     result = _result(image, model_type, record)
@@ -129,15 +127,6 @@ def lambda_handler(event: Input, invocation: Invocation) -> Output:
         filter_confidence=messages.filter_confidence(result),
         filter_version=messages.filter_version(result),
     )
-
-
-def _recorded(detection: str) -> detections.Record | None:
-    """What is in the log of an image that has its result; nothing, and it is looked at."""
-    try:
-        record = detections.get(detection)
-    except NotFoundError:
-        return None
-    return None if record["outcome"] == Outcome.WAITING else record
 
 
 def _record(
@@ -180,7 +169,7 @@ def _look_at(
     if reason:
         return Outcome.REJECTED, {"reason": reason}
     try:
-        version, labels = _detect(image, model_type)
+        version, labels = serving_model.ask(image, model_type)
     except InvalidImageError as error:
         return Outcome.REJECTED, {"reason": f"Rekognition does not take it: {error}"}
     except ObjectUnreadableError as error:
@@ -197,24 +186,6 @@ def _look_at(
         "labels": [label.as_json() for label in kept],
         "labels_left_out": (len(labels) - len(kept)) or None,
     }
-
-
-def _detect(image: ImageObject, model_type: ModelType) -> tuple[str | None, list[Label] | None]:
-    """The version that serves, and its labels; None for them where it does not answer."""
-    version: str | None = None
-    # What was read lately may have been replaced and stopped: then what serves now is asked.
-    for read_anew in (False, True):
-        if read_anew:
-            model_registry.forget_deployed()
-        deployed = model_registry.deployed_lately()
-        if deployed is None:
-            continue
-        version = deployed.version
-        try:
-            return version, rekognition.detect(deployed.version_arn, image, model_type)
-        except (ModelNotReadyError, NotFoundError):
-            continue
-    return version, None
 
 
 def _result(

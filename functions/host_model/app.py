@@ -161,7 +161,8 @@ def _idle_for(now: Hosting, settings: OperatorSettings) -> timedelta:
     """How long it has run without work, as far as it matters."""
     limit = rules.idle_limit(settings)
     runs = _since(now.running_since)
-    if runs < limit or detections.any_since(clock.now() - limit):
+    since = clock.now() - limit
+    if runs < limit or model_registry.asked_directly_since(since) or detections.any_since(since):
         return timedelta()
     return runs
 

@@ -252,6 +252,7 @@ def _forget() -> None:
     """A process that has just begun has read nothing yet."""
     parameters._cache.clear()
     model_registry._cache.clear()
+    model_registry._noted.clear()
 
 
 def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> Iterator[Account]:
@@ -283,6 +284,7 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
         Variable.DETECTION_QUEUE_URL: detection_queue,
         Variable.DETECTION_RETENTION_DAYS: "0",
         Variable.DETECTION_STATE_MACHINE_ARN: _state_machine("detection"),
+        Variable.HOST_MODEL_FUNCTION: "label-loop-HostModelFunction",
         Variable.HUMAN_REVIEW_STATE_MACHINE_ARN: _state_machine("human-review"),
         Variable.IMPORT_BUCKETS: "camera-archive",
         Variable.MODEL_TYPE: "classification",

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from local.launch import wait_for
+from tests.detect_api import machine_token, post
 from tests.stack import Stack, launched, train_first_model
 
 TIME_SCALE = 200
@@ -61,6 +62,20 @@ def test_images_start_it_and_none_of_them_is_lost(hosted: Stack) -> None:
     times = len(_told(hosted, told)) // 2
     assert _told(hosted, told) == ["model_starting", "model_stopped"] * times
     assert times >= 1
+
+
+def test_who_asks_it_directly_starts_it_and_keeps_it_running(hosted: Stack) -> None:
+    token, image = machine_token(hosted)["access_token"], hosted.new_image("circle")
+    answer = post(hosted, token, image)
+    assert (answer.status, answer.retry_after) == (503, "120")
+    assert "asked to start" in answer.content["error"]["message"]
+    wait_for(lambda: post(hosted, token, image).status == 200, "the model to answer", 30)
+    # Longer than it may be idle, and nothing comes into the log.
+    for _ in range(20):
+        hosted.sleep(120)
+        assert post(hosted, token, image).status == 200
+    _wait_for_status(hosted, "STOPPED")
+    assert not hosted.keys("images_from_api/")
 
 
 def test_what_somebody_stopped_stays_stopped(hosted: Stack) -> None:

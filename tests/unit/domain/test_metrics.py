@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 
-import jsonschema  # type: ignore[import-untyped]
+import jsonschema
 import pytest
 from botocore.session import Session
 

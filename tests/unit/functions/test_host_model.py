@@ -218,6 +218,15 @@ def test_a_model_without_work_is_stopped_and_what_it_cost_is_told(running: Accou
     assert not _mails(running)
 
 
+def test_asking_the_model_directly_is_work_too(running: Account) -> None:
+    running.clock.advance(25 * MINUTE)
+    model_registry.note_asked_directly()
+    running.clock.advance(29 * MINUTE)
+    assert _look()["step"] == "nothing"
+    running.clock.advance(3 * MINUTE)
+    assert _look()["step"] == "stop"
+
+
 def test_a_stop_that_is_refused_is_tried_again_and_told_once(running: Account) -> None:
     running.clock.advance(31 * MINUTE)
     running.rekognition.answers["StopProjectVersion"] = refuses("ThrottlingException")

@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+READ_TIMEOUT_S = 20
 EXECUTION_READ_TIMEOUT_S = 40
 """Longer than an Express execution may take, shorter than the function that waits for it."""
 
@@ -16,13 +17,13 @@ EXECUTION_READ_TIMEOUT_S = 40
 @cache
 def client(service: str) -> Any:
     """The service's client, with a few quick retries."""
-    return _client(service, attempts=4, read_timeout_s=20)
+    return _client(service, attempts=4, read_timeout_s=READ_TIMEOUT_S)
 
 
 @cache
 def client_without_retries(service: str) -> Any:
     """The service's client for calls whose refusals the caller wants to see at once."""
-    return _client(service, attempts=1, read_timeout_s=20)
+    return _client(service, attempts=1, read_timeout_s=READ_TIMEOUT_S)
 
 
 @cache

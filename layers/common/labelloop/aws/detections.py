@@ -101,6 +101,15 @@ def get(detection: str) -> Record:
     return from_item(answer["Item"])
 
 
+def result(detection: str) -> Record | None:
+    """The record of an image that has its result; None where it was not looked at yet."""
+    try:
+        record = get(detection)
+    except NotFoundError:
+        return None
+    return None if record["outcome"] == Outcome.WAITING else record
+
+
 def note(detection: str, facts: Record) -> None:
     """Add facts to a record. Raises NotFoundError where there is none."""
     names = {f"#{i}": name for i, name in enumerate(facts)}
