@@ -214,7 +214,7 @@ def test_a_message_that_cannot_be_sent_is_sent_later_and_the_record_stays(
 
 def test_a_message_that_comes_again_is_sent_without_detecting_again(serving_stack: Stack) -> None:
     publish = {"service": "sns", "operation": "Publish", "error": "InternalError", "status": 500}
-    upload = serving_stack.upload("elsewhere/told later.jpg", serving_stack.new_image())
+    upload = serving_stack.upload("images_from_api/told later.jpg", serving_stack.new_image())
     event = serving_stack.event(upload)
     before = _detected(serving_stack)
     with serving_stack.faults({**publish, "times": 3}):
