@@ -16,7 +16,8 @@ MOST_OTHERS = 0.1
 def unhurried() -> Iterator[Stack]:
     """A stack on a real clock: what is cached is asked as rarely as on AWS."""
     speed = {"LABELLOOP_REKOGNITION_SPEED": "1000"}
-    with launched(time_scale=1, environment=speed) as stack:
+    settings = {"Minimum-Label-Detection-Confidence": "0.00"}
+    with launched(time_scale=1, environment=speed, settings=settings) as stack:
         serve_at_once(stack.local)
         yield stack
 
