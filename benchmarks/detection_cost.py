@@ -414,7 +414,8 @@ def _billed_ms(done: Round, function: str, memory: Mapping[str, int]) -> float:
 
 
 def _takes_ms(call: Json) -> float:
-    if call["operation"] == "DetectCustomLabels":
+    # What is refused is answered at once.
+    if call["operation"] == "DetectCustomLabels" and not call["error"]:
         return ASSUMED["detect_custom_labels_ms"]
     if call["service"] in {"dynamodb", "s3"}:
         return ASSUMED[f"{call['service']}_ms"]
