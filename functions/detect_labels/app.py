@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from labelloop import clock
-from labelloop.aws import detections, model_registry, parameters, rekognition
+from labelloop.aws import detections, metrics, parameters, serving_model
 from labelloop.aws.wiring import wiring
 from labelloop.domain import messages
 from labelloop.domain.annotations import ModelType
@@ -27,12 +27,11 @@ from labelloop.domain.detections import (
 )
 from labelloop.domain.images import ImageObject, refusal
 from labelloop.domain.messages import DetectionResult
+from labelloop.domain.metrics import CONFIDENCE, DETECTIONS, Metric
 from labelloop.domain.parameters import OperatorSettings
 from labelloop.errors import (
     InvalidImageError,
     InvalidRequestError,
-    ModelNotReadyError,
-    NotFoundError,
     ObjectUnreadableError,
 )
 from labelloop.settings import Variable
@@ -111,7 +110,7 @@ def lambda_handler(event: Input, invocation: Invocation) -> Output:
     detection = detection_id(image)
     settings = parameters.settings()
     model_type = ModelType(wiring[Variable.MODEL_TYPE])
-    record = _recorded(detection) if event.detail.again else None
+    record = detections.result(detection) if event.detail.again else None
     if record is None:
         record = _record(image, model_type, settings, invocation)
     result = _result(image, model_type, record)
@@ -123,20 +122,11 @@ def lambda_handler(event: Input, invocation: Invocation) -> Output:
         version=result.version,
         notify=wants_message(result.outcome, settings.notifications),
         subject=message.subject,
-        message=message.sns_message(),
+        message=message.as_json(),
         filter_label=messages.filter_label(result),
         filter_confidence=messages.filter_confidence(result),
         filter_version=messages.filter_version(result),
     )
-
-
-def _recorded(detection: str) -> detections.Record | None:
-    """What is in the log of an image that has its result; nothing, and it is looked at."""
-    try:
-        record = detections.get(detection)
-    except NotFoundError:
-        return None
-    return None if record["outcome"] == Outcome.WAITING else record
 
 
 def _record(
@@ -158,7 +148,17 @@ def _record(
         "request_id": invocation.request_id,
         "trace_id": invocation.trace_id,
     }
-    return detections.record_once(detection, outcome, {**context, **facts}, clock.now())
+    record, is_news = detections.record_once(detection, outcome, {**context, **facts}, clock.now())
+    if is_news:
+        _count(outcome, record)
+    return record
+
+
+def _count(outcome: Outcome, record: detections.Record) -> None:
+    measured: dict[Metric, float] = {DETECTIONS: 1}
+    if "confidence_pct" in record:
+        measured[CONFIDENCE] = record["confidence_pct"]
+    metrics.publish(measured, Outcome=outcome)
 
 
 def _look_at(
@@ -169,7 +169,7 @@ def _look_at(
     if reason:
         return Outcome.REJECTED, {"reason": reason}
     try:
-        version, labels = _detect(image, model_type)
+        version, labels = serving_model.ask(image, model_type)
     except InvalidImageError as error:
         return Outcome.REJECTED, {"reason": f"Rekognition does not take it: {error}"}
     except ObjectUnreadableError as error:
@@ -186,24 +186,6 @@ def _look_at(
         "labels": [label.as_json() for label in kept],
         "labels_left_out": (len(labels) - len(kept)) or None,
     }
-
-
-def _detect(image: ImageObject, model_type: ModelType) -> tuple[str | None, list[Label] | None]:
-    """The version that serves, and its labels; None for them where it does not answer."""
-    version: str | None = None
-    # What was read lately may have been replaced and stopped: then what serves now is asked.
-    for read_anew in (False, True):
-        if read_anew:
-            model_registry.forget_deployed()
-        deployed = model_registry.deployed_lately()
-        if deployed is None:
-            continue
-        version = deployed.version
-        try:
-            return version, rekognition.detect(deployed.version_arn, image, model_type)
-        except (ModelNotReadyError, NotFoundError):
-            continue
-    return version, None
 
 
 def _result(

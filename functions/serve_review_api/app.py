@@ -10,24 +10,19 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from pydantic import ValidationError
+from typing_extensions import TypedDict
 
-from labelloop import clock
+from labelloop import clock, http_api
 from labelloop.aws import objects, review_labels, review_tasks
 from labelloop.domain import human_loops
 from labelloop.domain.human_loops import NONE_OF_THE_ABOVE, Answer, TimedAnswer
 from labelloop.domain.review_tasks import ReviewTask
 from labelloop.entrypoint import Strict, logger
-from labelloop.errors import (
-    ChangedMeanwhileError,
-    InvalidRequestError,
-    MalformedAnswerError,
-    NotAllowedError,
-    NotFoundError,
-)
+from labelloop.errors import ChangedMeanwhileError, InvalidRequestError, NotAllowedError
+from labelloop.http_api import Caller
 
-GROUPS = {"reviewers", "operators"}
 LINK_S = 600
 """How long an image's address works: longer than a lease."""
 LISTED = 25
@@ -38,6 +33,7 @@ image, the oldest are those that this person has answered and others have not.""
 TRIES = 5
 
 api = APIGatewayHttpResolver()
+http_api.answer_refusals(api)
 
 
 class AnswerBody(Strict):
@@ -47,28 +43,71 @@ class AnswerBody(Strict):
     none: bool = False
 
 
-class Person(Strict):
-    """Who is asking."""
+class ListedTask(TypedDict):
+    """A task that somebody may take now."""
 
-    sub: str
-    issuer: str
+    task_id: str
+    created: str
+    answers: int
+    """How many people have answered."""
+    wanted: int
+    """How many shall."""
 
 
-def _person() -> Person:
-    """The signed-in person. Raises NotAllowedError for one who may not review."""
-    claims: dict[str, Any] = api.current_event.request_context.authorizer.jwt_claim
-    # API Gateway hands a list over as "[reviewers operators]".
-    groups = set(str(claims.get("cognito:groups", "")).strip("[]").replace(",", " ").split())
-    if not groups & GROUPS:
+class Listed(TypedDict):
+    """The oldest tasks that somebody may take now."""
+
+    tasks: list[ListedTask]
+
+
+class Summary(TypedDict):
+    """How much is to do."""
+
+    open: int
+
+
+class ShownTask(TypedDict):
+    """A task as the person sees it who has claimed it."""
+
+    task_id: str
+    image_url: str
+    """Works without signing in, for ten minutes."""
+    file_name: str
+    labels: list[str]
+    """What can be answered."""
+    none: str
+    """What to call the answer that it is none of them."""
+    lease_until: str
+    """Until then nobody else gets it."""
+
+
+class Answered(TypedDict):
+    """How far a task has come."""
+
+    task_id: str
+    answers: int
+    complete: bool
+
+
+class Released(TypedDict):
+    """A task that was given back."""
+
+    task_id: str
+
+
+def _person() -> Caller:
+    """The signed-in person. Raises NotAllowedError for one who may not review, and for machines."""
+    caller = http_api.caller(api)
+    if not caller.may_review:
         raise NotAllowedError("You are in neither of the groups reviewers and operators.")
-    return Person(sub=claims["sub"], issuer=claims["iss"])
+    return caller
 
 
 # --- Routes ---------------------------------------------------------------------------------------
 
 
 @api.get("/review/tasks")
-def list_tasks() -> dict[str, Any]:
+def list_tasks() -> Listed:
     """The tasks that somebody may take now, the oldest first."""
     _person()
     status = api.current_event.get_query_string_value("status", "open")
@@ -90,14 +129,14 @@ def list_tasks() -> dict[str, Any]:
 
 
 @api.get("/review/summary")
-def summary() -> dict[str, Any]:
+def summary() -> Summary:
     """How much is to do."""
     _person()
     return {"open": review_tasks.count_open()}
 
 
 @api.post("/review/tasks/next")
-def take_next() -> Response[Any] | dict[str, Any]:
+def take_next() -> Response[None] | ShownTask:
     """The oldest task that this person may have, claimed for some minutes; 204 when none is."""
     person = _person()
     now = clock.now()
@@ -114,7 +153,7 @@ def take_next() -> Response[Any] | dict[str, Any]:
 
 
 @api.post("/review/tasks/<task_id>/answer")
-def answer(task_id: str) -> dict[str, Any]:
+def answer(task_id: str) -> Answered:
     """Take this person's answer, and hand the task on when it was the last one."""
     person = _person()
     label = _label()
@@ -132,7 +171,7 @@ def answer(task_id: str) -> dict[str, Any]:
 
 
 @api.post("/review/tasks/<task_id>/release")
-def release(task_id: str) -> dict[str, Any]:
+def release(task_id: str) -> Released:
     """Give the task back."""
     person = _person()
     _change(task_id, lambda task: task.released(person.sub, clock.now()))
@@ -140,7 +179,7 @@ def release(task_id: str) -> dict[str, Any]:
 
 
 @api.post("/review/tasks/<task_id>/undo")
-def undo(task_id: str) -> dict[str, Any]:
+def undo(task_id: str) -> ShownTask:
     """Take this person's answer back, and let the same person answer again."""
     person = _person()
     task = _change(task_id, lambda task: task.undone(person.sub, clock.now()))
@@ -153,7 +192,7 @@ def undo(task_id: str) -> dict[str, Any]:
 def _label() -> str | None:
     """The label in the request's body; None for none of the above."""
     try:
-        body = AnswerBody.model_validate_json(api.current_event.body or "")
+        body = AnswerBody.model_validate_json(http_api.body(api))
     except ValidationError as error:
         raise InvalidRequestError('The body is {"label": "..."} or {"none": true}.') from error
     if body.none == (body.label is not None):
@@ -178,7 +217,7 @@ def _change(task_id: str, change: Callable[[ReviewTask], ReviewTask]) -> ReviewT
     raise AssertionError("unreachable")
 
 
-def _hand_on(task: ReviewTask, person: Person) -> ReviewTask:
+def _hand_on(task: ReviewTask, person: Caller) -> ReviewTask:
     """Write the task's answers where the workflow reads them, then close the task.
 
     In this order: a task whose answers were not written stays in the queue, and whoever comes
@@ -201,7 +240,7 @@ def _hand_on(task: ReviewTask, person: Person) -> ReviewTask:
         return task  # Undone or handed on by another request: that one has the say.
 
 
-def _shown(task: ReviewTask, person: Person) -> dict[str, Any]:
+def _shown(task: ReviewTask, person: Caller) -> ShownTask:
     """What this person sees of a task: neither other people's answers nor the model's."""
     return {
         "task_id": task.task_id,
@@ -211,31 +250,6 @@ def _shown(task: ReviewTask, person: Person) -> dict[str, Any]:
         "none": NONE_OF_THE_ABOVE,
         "lease_until": clock.iso(task.claims[person.sub].until),
     }
-
-
-# --- Errors ---------------------------------------------------------------------------------------
-
-
-def _refusal(status: int, error: Exception) -> Response[Any]:
-    code = type(error).__name__.removesuffix("Error")
-    body = {"error": {"code": code, "message": str(error)}}
-    return Response(status, content_types.APPLICATION_JSON, body)
-
-
-STATUS = {
-    InvalidRequestError: 400,
-    MalformedAnswerError: 400,
-    NotAllowedError: 403,
-    NotFoundError: 404,
-    ChangedMeanwhileError: 409,
-}
-
-
-def _refused(error: Exception) -> Response[Any]:
-    return _refusal(STATUS[type(error)], error)  # type: ignore[index]
-
-
-api.exception_handler(list(STATUS))(_refused)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

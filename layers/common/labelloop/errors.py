@@ -11,6 +11,7 @@
       |   + ConfigurationError         the deployment or a parameter is wrong
       |   + InvalidRequestError        the request breaks a rule of the service or of ours
       |   + InvalidImageError          the service will never take this image
+      |   + TooLargeError              it is more than may come this way
       |   + NotAllowedError            the person who asks may not do this
       |   + NotFoundError              what was asked for does not exist
       |   + ObjectUnreadableError      the service cannot read an object: gone or not permitted
@@ -69,6 +70,10 @@ class InvalidRequestError(RefusedError):
 
 class InvalidImageError(RefusedError):
     """The service will never take this image."""
+
+
+class TooLargeError(RefusedError):
+    """It is more than may come this way."""
 
 
 class NotAllowedError(RefusedError):

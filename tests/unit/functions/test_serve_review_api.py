@@ -1,5 +1,6 @@
 """ServeReviewApi: people take tasks, answer them, think again; nobody gets in another's way."""
 
+import base64
 import json
 from datetime import timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from labelloop import clock
 from labelloop.aws import review_tasks
 from labelloop.domain import human_loops
 from labelloop.domain.review_tasks import LEASE, ReviewTask
+from tests.unit import api
 from tests.unit.account import Account, Context, Json, event
 
 ANN, BOB, CHO = "ann", "bob", "cho"
@@ -55,7 +57,9 @@ def _ask(case: str, person: str = ANN, task: str = "", **changes: Any) -> tuple[
         old = request["pathParameters"]["id"]
         request = json.loads(json.dumps(request).replace(old, task))
     answer = lambda_handler(request, Context())
-    return answer["statusCode"], json.loads(answer["body"]) if answer.get("body") else None
+    content = json.loads(answer["body"]) if answer.get("body") else None
+    api.check(request["routeKey"], answer["statusCode"], content)
+    return answer["statusCode"], content
 
 
 def _next(person: str = ANN) -> Json:
@@ -120,6 +124,13 @@ def test_the_same_answer_twice_is_one_answer(queue: Account) -> None:
     assert _ask("answer", task=task) == first
     assert queue.items("ReviewTasksTable") == before
     assert len(queue.keys(human_loops.FOLDER)) == 1
+
+
+def test_an_answer_under_another_type_than_json_is_taken_all_the_same(queue: Account) -> None:
+    """API Gateway puts what curl sends by itself into base64."""
+    task = _next()["task_id"]
+    body = base64.b64encode(b'{"label": "dent"}').decode()
+    assert _ask("answer", task=task, body=body, isBase64Encoded=True)[0] == 200
 
 
 def test_none_of_the_labels_is_an_answer(queue: Account) -> None:
@@ -230,6 +241,14 @@ def test_what_was_not_claimed_or_answered_cannot_be_answered_or_taken_back(queue
     task = _next(ANN)["task_id"]
     assert _ask("answer", BOB, task)[0] == 400
     assert _ask("undo", BOB, task)[0] == 400
+
+
+def test_a_machines_token_opens_no_review(queue: Account) -> None:
+    machine = event("serve_detect_api.image")["requestContext"]["authorizer"]
+    for case in ("list", "summary", "next", "answer", "release", "undo"):
+        context = {**event(f"serve_review_api.{case}")["requestContext"], "authorizer": machine}
+        status, refusal = _ask(case, requestContext=context)
+        assert (status, refusal["error"]["code"]) == (403, "NotAllowed")
 
 
 def test_new_labels_are_taken_where_the_deployment_allows_them(

@@ -85,8 +85,8 @@ def available(now: datetime) -> Iterator[ReviewTask]:
                 yield _read(from_item(item))
 
 
-def count_open() -> int:
-    """How many tasks wait for answers, claimed ones included."""
+def count_open(most: int | None = None) -> int:
+    """How many tasks wait for answers, claimed ones included; counted no further than that many."""
     pages = (
         client("dynamodb")
         .get_paginator("query")
@@ -98,8 +98,13 @@ def count_open() -> int:
             Select="COUNT",
         )
     )
+    count = 0
     with translated():
-        return sum(page["Count"] for page in pages)
+        for page in pages:
+            count += page["Count"]
+            if most is not None and count >= most:
+                return most
+    return count
 
 
 def _stored(task: ReviewTask, now: datetime) -> dict[str, Any]:
