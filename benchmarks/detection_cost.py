@@ -18,10 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from samtranslator.yaml_helper import yaml_parse
+
 from benchmarks.first_model import pictures, serve_at_once
 from local.drawing import LABELS
 from local.launch import ROOT, LocalStack, launch, wait_for
-from local.template import load
 from tests.stack import Reviewer, Stack
 
 IMAGES = {0.0: 300, 0.1: 300, 1.0: 40}
@@ -443,8 +444,9 @@ def _functions(done: Round, memory: Mapping[str, int]) -> float:
 
 
 def _detecting_containers() -> int:
-    mapping = load(ROOT / "template.yaml", {}).resources["DetectionQueueMapping"]
-    return int(mapping["Properties"]["ScalingConfig"]["MaximumConcurrency"])
+    template = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+    mapping = template["Resources"]["DetectionQueueMapping"]["Properties"]
+    return int(mapping["ScalingConfig"]["MaximumConcurrency"])
 
 
 def _write_units(done: Round) -> tuple[float, float, float]:
