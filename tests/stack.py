@@ -219,9 +219,16 @@ class Stack:
         (project,) = answer["ProjectDescriptions"]
         return {dataset["DatasetArn"] for dataset in project["Datasets"]}
 
+    def raw_items(self, table: str) -> list[dict[str, Any]]:
+        """Every item of the table with that output name, as DynamoDB has it."""
+        return self._raw_items("scan", TableName=self.outputs[table])
+
     def _items(self, operation: str, **request: Any) -> list[Record]:
+        return [_plain_item(item) for item in self._raw_items(operation, **request)]
+
+    def _raw_items(self, operation: str, **request: Any) -> list[dict[str, Any]]:
         pages = self.client("dynamodb").get_paginator(operation).paginate(**request)
-        return [_plain_item(item) for page in pages for item in page["Items"]]
+        return [item for page in pages for item in page["Items"]]
 
     # --- Messages ---------------------------------------------------------------------------------
 
