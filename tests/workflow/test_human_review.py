@@ -187,6 +187,25 @@ def test_a_task_is_with_one_person_until_the_lease_runs_out(
     wait_for_answer(serving_stack, doubtful, "stripes")
 
 
+def test_what_is_too_large_or_somebody_elses_or_no_task_is_refused(
+    serving_stack: Stack, reviewer: Reviewer, doubtful: Uploaded
+) -> None:
+    reviewer.take_task(doubtful)
+    path, other = f"/review/tasks/{doubtful.task_id}/answer", serving_stack.add_reviewer()
+    before = serving_stack.task(doubtful)
+    for megabytes in (2, 50):
+        assert reviewer.ask("POST", path, {"label": "x" * megabytes * 2**20})[0] == 413
+    assert reviewer.ask("POST", path, {"label": "<img src=x onerror=alert(1)>"})[0] == 400
+    for step in ("answer", "extend", "undo"):
+        body = {"label": "circle"} if step == "answer" else None
+        asked = other.ask("POST", f"/review/tasks/{doubtful.task_id}/{step}", body)
+        assert asked[0] == 409, asked
+    for task in ("..%2f..%2fevaluation", "reviewer%23x", "%2e%2e", "' OR 1=1"):
+        asked = reviewer.ask("POST", f"/review/tasks/{task}/answer", {"label": "circle"})
+        assert asked[0] == 404, asked
+    assert serving_stack.task(doubtful) == before
+
+
 def test_of_three_people_two_decide_and_where_they_do_not_agree_a_fourth_is_asked(
     serving_stack: Stack,
 ) -> None:
