@@ -211,7 +211,7 @@ class TestStatus:
             world.put("detections", detection_id=str(number), outcome_shard=shard)
         world.put("detections", detection_id="x", outcome_shard="review#1")
         world.put("tasks", task_id="1", queue="open")
-        world.put("tasks", task_id="2", queue="held")
+        world.put("tasks", task_id="3", queue="held")
         world.put("tasks", task_id="2")
         url = world.stack.output("AnswersDeadLetterQueueUrl")
         world.queues.send_message(QueueUrl=url, MessageBody="{}")

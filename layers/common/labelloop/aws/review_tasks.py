@@ -155,17 +155,17 @@ def _day_key(sub: str, day: datetime) -> str:
 
 
 def _write_all(writes: list[dict[str, Any]]) -> None:
-    try:
-        client("dynamodb").transact_write_items(TransactItems=writes)
-    except ClientError as error:
-        if code_of(error) == "TransactionCanceledException":
+    with translated():
+        try:
+            client("dynamodb").transact_write_items(TransactItems=writes)
+        except ClientError as error:
+            if code_of(error) != "TransactionCanceledException":
+                raise
             reasons = error.response.get("CancellationReasons", [])
             codes = {reason.get("Code") for reason in reasons}
             if "ConditionalCheckFailed" in codes:
                 raise ChangedMeanwhileError("Somebody else changed the task.") from error
-            raise BusyError(f"The figures are being changed: {sorted(map(str, codes))}") from error
-        with translated():
-            raise
+            raise BusyError("Figures of the same people are being changed.") from error
 
 
 # --- Figures --------------------------------------------------------------------------------------
