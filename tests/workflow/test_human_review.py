@@ -159,6 +159,35 @@ def test_an_answer_changed_by_undo_moves_the_copy(
     assert before not in labelled
 
 
+def test_a_run_that_read_the_answers_before_another_one_leaves_what_that_one_has_done(
+    serving_stack: Stack, doubtful: Uploaded
+) -> None:
+    """It fails, so that its message comes again and reads what the answers are by then."""
+    events, rule = serving_stack.client("events"), serving_stack.physical_id("AnswersRule")
+    events.disable_rule(Name=rule)
+    try:
+        answers = serving_stack.upload(answers_key(doubtful.task_id), a2i_output(["circle"]))
+    finally:
+        events.enable_rule(Name=rule)
+    note = {
+        "TableName": serving_stack.outputs["DetectionsTable"],
+        "Key": {"detection_id": {"S": doubtful.detection_id}},
+    }
+    serving_stack.client("dynamodb").update_item(
+        **note,
+        UpdateExpression="SET answers_read = :later",
+        ExpressionAttributeValues={":later": {"S": "2999-01-01T00:00:00.000Z"}},
+    )
+    run = serving_stack.run_express("human_review", serving_stack.event(answers))
+    assert (run["status"], run["error"]) == ("FAILED", "ConflictError")
+    assert "agreement" not in serving_stack.record(doubtful)
+    assert doubtful.detection_id not in "".join(serving_stack.keys("images_labeled_by_folder/"))
+    serving_stack.client("dynamodb").update_item(**note, UpdateExpression="REMOVE answers_read")
+    run = serving_stack.run_express("human_review", serving_stack.event(answers))
+    assert run["status"] == "SUCCEEDED"
+    assert serving_stack.record(doubtful)["human_label"] == "circle"
+
+
 def test_an_answer_given_twice_is_one_answer(
     serving_stack: Stack, reviewer: Reviewer, doubtful: Uploaded
 ) -> None:
