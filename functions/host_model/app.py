@@ -212,7 +212,7 @@ def _measure(hosting: Hosting | None) -> None:
         MODEL_COST: rules.cost_usd(
             LOOKS_EVERY, sum(one.inference_units for one in running), _usd_per_unit_hour()
         ),
-        REVIEWS_WAITING: review_tasks.count_open(MOST_REVIEWS_COUNTED),
+        REVIEWS_WAITING: review_tasks.count_waiting(MOST_REVIEWS_COUNTED),
     }
     if hosting and hosting.runs and parameters.settings().model_hosting == "on-demand":
         measured[MODEL_RUNNING_HOURS] = _since(hosting.running_since) / timedelta(hours=1)

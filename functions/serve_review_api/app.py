@@ -7,44 +7,148 @@ Idempotent  yes; the same answer given twice is one answer, and a task is handed
 """
 
 from collections.abc import Callable
+from dataclasses import asdict
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any, NotRequired, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, StrictInt, ValidationError
 from typing_extensions import TypedDict
 
 from labelloop import clock, http_api
-from labelloop.aws import objects, review_labels, review_tasks
+from labelloop.aws import objects, parameters, review_labels, review_tasks
+from labelloop.aws.review_tasks import Person
+from labelloop.aws.wiring import wiring
 from labelloop.domain import human_loops
-from labelloop.domain.human_loops import NONE_OF_THE_ABOVE, Answer, TimedAnswer
-from labelloop.domain.review_tasks import ReviewTask
+from labelloop.domain.annotations import MOST_BOXES, MOST_LABELS, Annotation, Box, ModelType
+from labelloop.domain.detections import Label
+from labelloop.domain.human_loops import NONE_OF_THE_ABOVE, TimedAnswer
+from labelloop.domain.review_tasks import LEASE, ReviewTask
 from labelloop.entrypoint import Strict, logger
-from labelloop.errors import ChangedMeanwhileError, InvalidRequestError, NotAllowedError
-from labelloop.http_api import Caller
+from labelloop.errors import (
+    BusyError,
+    ChangedMeanwhileError,
+    InvalidRequestError,
+    NotAllowedError,
+    TooLargeError,
+)
+from labelloop.settings import Variable
 
 LINK_S = 600
 """How long an image's address works: longer than a lease."""
 LISTED = 25
 """How many available tasks are shown at once."""
+MOST_AT_ONCE = 10
+"""How many tasks one person may take in a request."""
+MOST_BODY_BYTES = 1024 * 1024
 LOOKED_AT = 1000
 """How many available tasks are tried for one that this person may have: with several reviewers an
 image, the oldest are those that this person has answered and others have not."""
-TRIES = 5
+TRIES = 8
+BETWEEN_TRIES_S = 0.05
 
 api = APIGatewayHttpResolver()
 http_api.answer_refusals(api)
 
 
+class NextBody(Strict):
+    """How many tasks, and which ones this person has in hand already."""
+
+    count: Annotated[StrictInt, Field(ge=1, le=MOST_AT_ONCE)] = 1
+    but_not: Annotated[tuple[str, ...], Field(alias="except", max_length=100)] = ()
+
+
+class ReleaseBody(Strict):
+    """Whether this person does not want to see the task again soon."""
+
+    skip: bool = False
+
+
+class BoxBody(Strict):
+    """A labelled box in pixels of the image as it is shown."""
+
+    label: str
+    left: StrictInt
+    top: StrictInt
+    width: StrictInt
+    height: StrictInt
+
+
+class SizeBody(Strict):
+    """The image as it is shown, in pixels."""
+
+    width: Annotated[StrictInt, Field(ge=1, le=100_000)]
+    height: Annotated[StrictInt, Field(ge=1, le=100_000)]
+
+
 class AnswerBody(Strict):
-    """One label, or none of them."""
+    """One of these, as the model's type wants it; boxes come with the image's size."""
 
     label: str | None = None
+    labels: Annotated[list[str], Field(max_length=MOST_LABELS)] | None = None
+    boxes: Annotated[list[BoxBody], Field(max_length=MOST_BOXES)] | None = None
+    size: SizeBody | None = None
     none: bool = False
 
 
+_ANSWERED_BY = {
+    ModelType.CLASSIFICATION: "label",
+    ModelType.MULTI_LABEL: "labels",
+    ModelType.DETECTION: "boxes",
+}
+_Body = TypeVar("_Body", bound=BaseModel)
+
+
+# --- Answers --------------------------------------------------------------------------------------
+
+
+class Session(TypedDict):
+    """What the page needs to know once."""
+
+    model_type: ModelType
+    labels: list[str]
+    """What can be answered."""
+    none: str
+    """What to call the answer that it is none of them."""
+    allow_new_labels: bool
+    """Whether other labels are taken, too."""
+    show_model_answer: bool
+    """Whether people see what the model found before they answer."""
+    lease_s: int
+    """How long a task is somebody's."""
+    most_boxes: int
+    """How many boxes an answer may have."""
+    name: str
+    """Who is signed in."""
+
+
+class ToldFigures(TypedDict):
+    """How somebody's answers were."""
+
+    answers: int
+    agreed: int
+    """How many agreed with what several people decided."""
+    compared: int
+    """Of how many that can be said."""
+
+
+class ReviewerFigures(ToldFigures):
+    """The same of one reviewer of several."""
+
+    name: str
+
+
+class Summary(ToldFigures):
+    """How much is to do, and how this person's answers were."""
+
+    open: int
+    answered_today: int
+    reviewers: NotRequired[list[ReviewerFigures]]
+    """Everybody's figures, for operators."""
+
+
 class ListedTask(TypedDict):
-    """A task that somebody may take now."""
+    """A task that this person may take now."""
 
     task_id: str
     created: str
@@ -55,15 +159,32 @@ class ListedTask(TypedDict):
 
 
 class Listed(TypedDict):
-    """The oldest tasks that somebody may take now."""
+    """The oldest tasks that this person may take now."""
 
     tasks: list[ListedTask]
 
 
-class Summary(TypedDict):
-    """How much is to do."""
+class ShownBox(TypedDict):
+    """Where in the image a label is, in ratios of the image's width and height."""
 
-    open: int
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+class ShownLabel(TypedDict):
+    """One label that the model gave the image, or a part of it."""
+
+    name: str
+    confidence_pct: float
+    box: NotRequired[ShownBox]
+
+
+class Suggestion(TypedDict):
+    """What the model found."""
+
+    labels: list[ShownLabel]
 
 
 class ShownTask(TypedDict):
@@ -73,12 +194,25 @@ class ShownTask(TypedDict):
     image_url: str
     """Works without signing in, for ten minutes."""
     file_name: str
-    labels: list[str]
-    """What can be answered."""
-    none: str
-    """What to call the answer that it is none of them."""
     lease_until: str
     """Until then nobody else gets it."""
+    suggestion: Suggestion | None
+    """The model's answer, where people may see it."""
+    answer: dict[str, Any] | None
+    """What this person answered before taking it back, as it was sent."""
+
+
+class Taken(TypedDict):
+    """Tasks that this person has now; never none."""
+
+    tasks: list[ShownTask]
+
+
+class Extended(TypedDict):
+    """A task that this person has for longer."""
+
+    task_id: str
+    lease_until: str
 
 
 class Answered(TypedDict):
@@ -95,25 +229,69 @@ class Released(TypedDict):
     task_id: str
 
 
-def _person() -> Caller:
+def _person() -> Person:
     """The signed-in person. Raises NotAllowedError for one who may not review, and for machines."""
     caller = http_api.caller(api)
     if not caller.may_review:
         raise NotAllowedError("You are in neither of the groups reviewers and operators.")
-    return caller
+    return Person(caller.sub, caller.name)
 
 
 # --- Routes ---------------------------------------------------------------------------------------
 
 
+@api.get("/review/session")
+def session() -> Session:
+    """What the page needs to know once."""
+    person = _person()
+    return {
+        "model_type": ModelType(wiring[Variable.MODEL_TYPE]),
+        "labels": review_labels.choices(),
+        "none": NONE_OF_THE_ABOVE,
+        "allow_new_labels": review_labels.may_be_new(),
+        "show_model_answer": parameters.settings().show_model_answer,
+        "lease_s": int(LEASE.total_seconds()),
+        "most_boxes": MOST_BOXES,
+        "name": person.name,
+    }
+
+
+@api.get("/review/summary")
+def summary() -> Summary:
+    """How much is to do, and how this person's answers were; operators see everybody's."""
+    person = _person()
+    own = review_tasks.figures_of(person.sub)
+    seen: Summary = {
+        "open": review_tasks.count_waiting(),
+        "answered_today": review_tasks.answers_on(person.sub, clock.now()),
+        "answers": own.answers,
+        "agreed": own.agreed,
+        "compared": own.compared,
+    }
+    if http_api.caller(api).is_operator:
+        figures = review_tasks.everybodys_figures()
+        seen["reviewers"] = [
+            {
+                "name": name,
+                "answers": each.answers,
+                "agreed": each.agreed,
+                "compared": each.compared,
+            }
+            for name, each in sorted(figures.items())
+        ]
+    return seen
+
+
 @api.get("/review/tasks")
 def list_tasks() -> Listed:
-    """The tasks that somebody may take now, the oldest first."""
-    _person()
+    """The tasks that this person may take now, the oldest first."""
+    person = _person()
     status = api.current_event.get_query_string_value("status", "open")
     if status != "open":
         raise InvalidRequestError("status can be open.")
-    tasks = islice(review_tasks.available(clock.now()), LISTED)
+    now = clock.now()
+    available = islice(review_tasks.available(person.sub, now), LOOKED_AT)
+    tasks = islice((task for task in available if task.claimable_by(person.sub, now)), LISTED)
     return {
         "tasks": [
             {
@@ -123,48 +301,56 @@ def list_tasks() -> Listed:
                 "wanted": task.wanted,
             }
             for task in tasks
-            if not task.complete
         ]
     }
 
 
-@api.get("/review/summary")
-def summary() -> Summary:
-    """How much is to do."""
-    _person()
-    return {"open": review_tasks.count_open()}
-
-
 @api.post("/review/tasks/next")
-def take_next() -> Response[None] | ShownTask:
-    """The oldest task that this person may have, claimed for some minutes; 204 when none is."""
-    person = _person()
+def take_next() -> Response[None] | Taken:
+    """Tasks that this person may have, claimed for some minutes; 204 when there is none.
+
+    Those that the person has already come first, then the oldest.
+    """
+    person, body = _person(), _body(NextBody)
     now = clock.now()
-    for task in islice(review_tasks.available(now), LOOKED_AT):
+    taken: list[ReviewTask] = []
+    for task in islice(review_tasks.available(person.sub, now), LOOKED_AT):
+        if len(taken) == body.count:
+            break
         if task.complete:
             _hand_on(task, person)
-        elif task.claimable_by(person.sub, now):
+        elif task.task_id not in body.but_not and task.claimable_by(person.sub, now):
+            claimed = task.claimed(person.sub, now)
             try:
-                claimed = review_tasks.replace_with(task.claimed(person.sub, now), now)
+                taken.append(review_tasks.change(task, claimed, person, now))
             except ChangedMeanwhileError:
                 continue  # Somebody else was faster: the next one, then.
-            return _shown(claimed, person)
-    return Response(204)
+    if not taken:
+        return Response(204)
+    return {"tasks": [_shown(task, person) for task in taken]}
+
+
+@api.post("/review/tasks/<task_id>/extend")
+def extend(task_id: str) -> Extended:
+    """Let this person have the task for longer."""
+    person = _person()
+    task = _change(task_id, person, lambda task: task.extended(person.sub, clock.now()))
+    return {"task_id": task_id, "lease_until": clock.iso(task.claims[person.sub].until)}
 
 
 @api.post("/review/tasks/<task_id>/answer")
 def answer(task_id: str) -> Answered:
     """Take this person's answer, and hand the task on when it was the last one."""
-    person = _person()
-    label = _label()
+    person, body = _person(), _body(AnswerBody)
 
     def with_answer(task: ReviewTask) -> ReviewTask:
+        said = _said(body, task.model_type)
         given = task.answers.get(person.sub)
-        if given is not None and given.label == label:
+        if given is not None and given.said == said:
             return task  # The same answer again: its first delivery was taken.
-        return task.answered(person.sub, label, clock.now())
+        return task.answered(person.sub, said, clock.now())
 
-    task = _change(task_id, with_answer)
+    task = _change(task_id, person, with_answer)
     if task.complete and not task.finished:
         task = _hand_on(task, person)
     return {"task_id": task_id, "answers": len(task.answers), "complete": task.complete}
@@ -172,9 +358,9 @@ def answer(task_id: str) -> Answered:
 
 @api.post("/review/tasks/<task_id>/release")
 def release(task_id: str) -> Released:
-    """Give the task back."""
-    person = _person()
-    _change(task_id, lambda task: task.released(person.sub, clock.now()))
+    """Give the task back; who skips it is not asked about it for an hour."""
+    person, body = _person(), _body(ReleaseBody)
+    _change(task_id, person, lambda task: task.released(person.sub, clock.now(), body.skip))
     return {"task_id": task_id}
 
 
@@ -182,27 +368,68 @@ def release(task_id: str) -> Released:
 def undo(task_id: str) -> ShownTask:
     """Take this person's answer back, and let the same person answer again."""
     person = _person()
-    task = _change(task_id, lambda task: task.undone(person.sub, clock.now()))
-    return _shown(task, person)
+    taken_back: list[Annotation] = []
+
+    def without_answer(task: ReviewTask) -> ReviewTask:
+        given = task.answers.get(person.sub)
+        if given is None and task.held_by(person.sub, clock.now()):
+            return task  # Taken back already.
+        undone = task.undone(person.sub, clock.now())
+        taken_back[:] = [task.answers[person.sub].said]
+        return undone
+
+    task = _change(task_id, person, without_answer)
+    return _shown(task, person, taken_back[0] if taken_back else None)
 
 
 # --- Steps ----------------------------------------------------------------------------------------
 
 
-def _label() -> str | None:
-    """The label in the request's body; None for none of the above."""
+def _body(model: type[_Body]) -> _Body:
+    """The request's body; without one, what the model is by itself."""
     try:
-        body = AnswerBody.model_validate_json(http_api.body(api))
+        content = http_api.body(api)
+        if len(content) > MOST_BODY_BYTES:
+            raise TooLargeError("The body has more than a megabyte.")
+        return model.model_validate_json(content or b"{}")
     except ValidationError as error:
-        raise InvalidRequestError('The body is {"label": "..."} or {"none": true}.') from error
-    if body.none == (body.label is not None):
-        raise InvalidRequestError("An answer is either one label or none of them.")
-    if body.label is not None:
-        review_labels.check(body.label)
-    return body.label
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        reason = f"The body is wrong at {where or 'its start'}: {first['msg']}"
+        raise InvalidRequestError(reason) from error
+    except ValueError as error:
+        raise InvalidRequestError("The body is no text.") from error
 
 
-def _change(task_id: str, change: Callable[[ReviewTask], ReviewTask]) -> ReviewTask:
+def _said(body: AnswerBody, model_type: ModelType) -> Annotation:
+    """What the answer says of the image; no labels for none of them."""
+    wanted = _ANSWERED_BY[model_type]
+    given = [name for name in _ANSWERED_BY.values() if getattr(body, name) is not None]
+    given += ["none"] if body.none else []
+    if given not in ([wanted], ["none"]):
+        raise InvalidRequestError(
+            f"An answer for a {model_type} model is either {wanted} or none; this one has "
+            f"{' and '.join(given) or 'neither'}."
+        )
+    said = _annotation(body)
+    review_labels.check(said.labels)
+    return said
+
+
+def _annotation(body: AnswerBody) -> Annotation:
+    if body.boxes is None:
+        return Annotation.of_labels([body.label] if body.label is not None else body.labels or ())
+    if body.size is None:
+        raise InvalidRequestError("Boxes come with the size of the image that they are drawn in.")
+    size_px = (body.size.width, body.size.height)
+    boxes = [Box(**box.model_dump()) for box in body.boxes]
+    problems = [problem for box in boxes if (problem := box.problem(size_px))]
+    if problems:
+        raise InvalidRequestError(problems[0])
+    return Annotation.of_boxes(boxes, size_px)
+
+
+def _change(task_id: str, person: Person, change: Callable[[ReviewTask], ReviewTask]) -> ReviewTask:
     """Store what becomes of a task, again where somebody else changed it meanwhile."""
     for attempt in range(1, TRIES + 1):
         task = review_tasks.get(task_id)
@@ -210,22 +437,24 @@ def _change(task_id: str, change: Callable[[ReviewTask], ReviewTask]) -> ReviewT
         if changed == task:
             return task
         try:
-            return review_tasks.replace_with(changed, clock.now())
-        except ChangedMeanwhileError:
+            return review_tasks.change(task, changed, person, clock.now())
+        except (ChangedMeanwhileError, BusyError):
             if attempt == TRIES:
                 raise
+            clock.pause(BETWEEN_TRIES_S * attempt)
     raise AssertionError("unreachable")
 
 
-def _hand_on(task: ReviewTask, person: Caller) -> ReviewTask:
+def _hand_on(task: ReviewTask, person: Person) -> ReviewTask:
     """Write the task's answers where the workflow reads them, then close the task.
 
     In this order: a task whose answers were not written stays in the queue, and whoever comes
     across it hands it on.
     """
+    issuer = http_api.caller(api).issuer
     answers = [
-        TimedAnswer(Answer(worker, given.label), given.accepted, given.submitted, person.issuer)
-        for worker, given in task.answers.items()
+        TimedAnswer(one, given.accepted, given.submitted, issuer)
+        for one, given in zip(task.said(), task.answers.values(), strict=True)
     ]
     content = {
         "detection_id": task.detection_id,
@@ -233,23 +462,54 @@ def _hand_on(task: ReviewTask, person: Caller) -> ReviewTask:
         "version_id": task.version_id,
     }
     key = human_loops.output_key(task.task_id, task.created)
-    objects.write_json(key, human_loops.write(task.task_id, content, answers))
-    try:
-        return review_tasks.replace_with(task.handed_on(), clock.now())
-    except ChangedMeanwhileError:
-        return task  # Undone or handed on by another request: that one has the say.
+    output = human_loops.write(task.task_id, content, answers, task.model_type)
+    objects.write_json(key, output)
+    for attempt in range(1, TRIES + 1):
+        try:
+            return review_tasks.change(task, task.handed_on(), person, clock.now())
+        except BusyError:
+            clock.pause(BETWEEN_TRIES_S * attempt)
+        except ChangedMeanwhileError:
+            break  # Undone or handed on by another request: that one has the say.
+    return task
 
 
-def _shown(task: ReviewTask, person: Caller) -> ShownTask:
-    """What this person sees of a task: neither other people's answers nor the model's."""
+def _shown(task: ReviewTask, person: Person, answer: Annotation | None = None) -> ShownTask:
+    """What this person sees of a task: never other people's answers."""
     return {
         "task_id": task.task_id,
         "image_url": objects.link(task.key, task.version_id, LINK_S),
         "file_name": task.key.rsplit("/", 1)[-1],
-        "labels": review_labels.choices(),
-        "none": NONE_OF_THE_ABOVE,
         "lease_until": clock.iso(task.claims[person.sub].until),
+        "suggestion": _suggestion(task),
+        "answer": None if answer is None else _as_body(answer, task.model_type),
     }
+
+
+def _suggestion(task: ReviewTask) -> Suggestion | None:
+    """The model's answer, where people may see it: boxes always, since they are drawn from it."""
+    if task.model_type is ModelType.DETECTION or parameters.settings().show_model_answer:
+        labels: Any = [_inside(label).as_json() for label in task.suggestion]
+        return {"labels": labels}
+    return None
+
+
+def _inside(label: Label) -> Label:
+    return (
+        label if label.box is None else Label(label.name, label.confidence_pct, label.box.inside())
+    )
+
+
+def _as_body(said: Annotation, model_type: ModelType) -> dict[str, Any]:
+    """An answer in the form in which it is given."""
+    if not said.labels:
+        return {"none": True}
+    if model_type is ModelType.CLASSIFICATION:
+        return {"label": said.labels[0]}
+    if said.size_px is None:
+        return {"labels": list(said.labels)}
+    size = {"width": said.size_px[0], "height": said.size_px[1]}
+    return {"boxes": [asdict(box) for box in said.boxes], "size": size}
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

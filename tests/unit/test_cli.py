@@ -212,6 +212,7 @@ class TestStatus:
             world.put("detections", detection_id=str(number), outcome_shard=shard)
         world.put("detections", detection_id="x", outcome_shard="review#1")
         world.put("tasks", task_id="1", queue="open")
+        world.put("tasks", task_id="3", queue="held")
         world.put("tasks", task_id="2")
         url = world.stack.output("AnswersDeadLetterQueueUrl")
         world.queues.send_message(QueueUrl=url, MessageBody="{}")
@@ -219,7 +220,7 @@ class TestStatus:
         found = json.loads(world.run("status", "--json").stdout)
         text = world.run("status").stdout
 
-        assert (found["waiting_images"], found["open_reviews"]) == (3, 1)
+        assert (found["waiting_images"], found["open_reviews"]) == (3, 2)
         assert found["dead_letters"] == {"detection": 0, "answers": 1, "events": 0}
         assert "1 answers" in text and "labelloop start" in text
 

@@ -9,6 +9,7 @@
       |   + ChangedMeanwhileError      another writer was first: read again
       + RefusedError               it cannot succeed as asked
       |   + ConfigurationError         the deployment or a parameter is wrong
+      |   + ConflictError              something else was done meanwhile, and it stands
       |   + InvalidRequestError        the request breaks a rule of the service or of ours
       |   + InvalidImageError          the service will never take this image
       |   + TooLargeError              it is more than may come this way
@@ -64,16 +65,16 @@ class ConfigurationError(RefusedError):
     """The deployment or a parameter is wrong."""
 
 
+class ConflictError(RefusedError):
+    """Something else was done meanwhile, and it stands."""
+
+
 class InvalidRequestError(RefusedError):
     """The request breaks a rule of the service or of ours."""
 
 
 class InvalidImageError(RefusedError):
     """The service will never take this image."""
-
-
-class TooLargeError(RefusedError):
-    """It is more than may come this way."""
 
 
 class NotAllowedError(RefusedError):
@@ -90,6 +91,10 @@ class ObjectUnreadableError(RefusedError):
 
 class PermissionMissingError(RefusedError):
     """A role lacks a permission."""
+
+
+class TooLargeError(RefusedError):
+    """It is larger than it may be."""
 
 
 class TookTooLongError(RefusedError):

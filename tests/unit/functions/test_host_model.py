@@ -9,6 +9,7 @@ from functions.host_model.app import LOOKS_EVERY, lambda_handler
 from labelloop import clock
 from labelloop.aws import detections, model_registry, review_tasks
 from labelloop.clock import iso
+from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Outcome
 from labelloop.domain.review_tasks import ReviewTask
 from labelloop.errors import ThrottledError
@@ -297,12 +298,10 @@ def _ask_people(number: int) -> None:
         bucket="b",
         key="a.jpg",
         version_id=None,
-        suggested_label=None,
-        suggested_confidence_pct=None,
+        model_type=ModelType.CLASSIFICATION,
+        suggestion=(),
         wanted=1,
         created=clock.now(),
-        answers={},
-        claims={},
     )
     review_tasks.create_once(task, clock.now())
 
@@ -344,7 +343,7 @@ def test_reviews_that_wait_are_counted(
     for number in range(3):
         _ask_people(number)
     assert _measured(capsys) == [{"ModelRunning": 0, "ReviewsWaiting": 3}]
-    assert review_tasks.count_open(most=2) == 2
+    assert review_tasks.count_waiting(most=2) == 2
 
 
 def test_an_image_has_nothing_measured(
