@@ -62,7 +62,7 @@ def lambda_handler(event: Input) -> Output:
     answers = human_loops.read(objects.read(key))
     human_loops.check(answers, model_type)
     together = consensus.of(answers, model_type)
-    review_labels.check(together.said.labels)
+    review_labels.check(*together.said.labels)
     record = detections.get(detection)
     trains = not record.get("sampled") or parameters.settings().train_on_sampled_answers
     return Output(

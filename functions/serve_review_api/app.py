@@ -412,7 +412,7 @@ def _said(body: AnswerBody, model_type: ModelType) -> Annotation:
             f"{' and '.join(given) or 'neither'}."
         )
     said = _annotation(body)
-    review_labels.check(said.labels)
+    review_labels.check(*said.labels)
     return said
 
 
