@@ -164,6 +164,7 @@ def _result(**changes: Any) -> DetectionResult:
         "labels_left_out": 0,
         "reason": None,
         "human_loop": None,
+        "review_enabled": False,
     }
     return DetectionResult(**{**given, **changes})
 
@@ -189,6 +190,13 @@ def test_a_message_to_the_consumer_says_what_became_of_the_image(
     assert message.subject == subject
     assert sentence in message.text
     assert "dog" not in message.text, "a classification model finds one label"
+
+
+def test_the_consumer_hears_that_a_doubtful_image_waits_where_a_day_has_a_budget() -> None:
+    result = _result(outcome=Outcome.DEFERRED, label=Label("cat", 2.0), review_enabled=True)
+    message = messages.detection_result(result)
+    assert "It waits: a person is asked if it is among the most useful" in message.text
+    assert "switched off" not in message.text
 
 
 @pytest.mark.parametrize("model_type", [ModelType.MULTI_LABEL, ModelType.DETECTION])

@@ -7,6 +7,7 @@ What a record has, and when it is written; what does not apply is not there:
                           labels_left_out; minimum_confidence_pct, review_enabled, sampled;
                           human_loop where a person is asked; expires
     with its sampling     sampled, human_loop
+    with its selection    outcome, human_loop
     with people's answer  agreement, human_label, copied_key, completed, or review_problem
 
 Two indexes serve every question asked of it. ``by_time`` has all records, spread over sixteen
@@ -33,6 +34,7 @@ from labelloop.domain.detections import (
     Outcome,
     day_shard,
     day_shards,
+    human_loop_name,
     outcome_shard,
     outcome_shards,
 )
@@ -110,6 +112,36 @@ def note(detection: str, facts: Record) -> None:
             raise
 
 
+def turn_to_review(detection: str) -> Record:
+    """Let people be asked about a deferred detection; its record.
+
+    One about which they have been asked, sampled perhaps, stays as it is. Raises NotFoundError.
+    """
+    try:
+        answer = client("dynamodb").update_item(
+            TableName=_table(),
+            Key={"detection_id": {"S": detection}},
+            UpdateExpression="SET outcome = :review, outcome_shard = :shard, human_loop = :loop",
+            ConditionExpression="outcome = :deferred AND attribute_not_exists(human_loop)",
+            ExpressionAttributeValues={
+                ":deferred": {"S": Outcome.DEFERRED.value},
+                ":review": {"S": Outcome.REVIEW.value},
+                ":shard": to_value(outcome_shard(Outcome.REVIEW, detection)),
+                ":loop": {"S": human_loop_name(detection)},
+            },
+            ReturnValues="ALL_NEW",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except ClientError as error:
+        if code_of(error) == "ConditionalCheckFailedException":
+            if "Item" in error.response:
+                return from_item(error.response["Item"])
+            raise NotFoundError(f"The inference log has no detection {detection}.") from error
+        with translated():
+            raise
+    return from_item(answer["Attributes"])
+
+
 def in_time_order(after: str, until: datetime, since: datetime) -> Iterator[Record]:
     """Records by (date, id), after a ``date_id`` and up to a moment.
 
@@ -147,8 +179,23 @@ def waiting(after: str = "") -> Iterator[Record]:
     yield from heapq.merge(*streams, key=lambda record: record["date_id"])
 
 
+def deferred(since: datetime) -> Iterator[Record]:
+    """The deferred records from that moment on, the newest first. An index may lag."""
+    streams = [
+        _partition(OUTCOME_INDEX, "outcome_shard", shard, iso(since), "~", newest_first=True)
+        for shard in outcome_shards(Outcome.DEFERRED)
+    ]
+    yield from heapq.merge(*streams, key=lambda record: record["date_id"], reverse=True)
+
+
 def _partition(
-    index: str, partition_key: str, partition: str, after: str, until: str
+    index: str,
+    partition_key: str,
+    partition: str,
+    after: str,
+    until: str,
+    *,
+    newest_first: bool = False,
 ) -> Iterator[Record]:
     condition = f"{partition_key} = :partition AND date_id BETWEEN :after AND :until"
     pages = (
@@ -158,6 +205,7 @@ def _partition(
             TableName=_table(),
             IndexName=index,
             KeyConditionExpression=condition,
+            ScanIndexForward=not newest_first,
             ExpressionAttributeValues={
                 ":partition": {"S": partition},
                 ":after": {"S": after},

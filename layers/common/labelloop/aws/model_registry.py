@@ -5,6 +5,7 @@ One table, by ``kind`` and ``name``:
     state    deployed          the version that serves, and the one before it
     state    training          the lock: one training or deployment at a time
     state    sampling          how far the detections have been sampled
+    state    review_day        how many doubtful detections people have been asked about today
     state    look              what the last look at the labelled images came to
     state    hosting           since when the deployed version runs, and when it was last started
     state    hosting_pause     there while the operator wants no model to run
@@ -27,6 +28,7 @@ from labelloop.aws.wiring import wiring
 from labelloop.clock import epoch_s, iso
 from labelloop.domain.manifests import Changes
 from labelloop.domain.sampling import START, Position
+from labelloop.domain.selection import Day
 from labelloop.errors import ChangedMeanwhileError, TrainingInProgressError
 from labelloop.settings import Variable
 
@@ -364,6 +366,34 @@ def move_sampling_position(before: Position, after: Position) -> None:
             ":after": {"S": before.after},
             ":since_last": {"N": str(before.since_last)},
         },
+    )
+
+
+# --- The day's selection for review ---------------------------------------------------------------
+
+
+def review_day() -> Day:
+    """What was chosen for review on the last day on which anything was."""
+    values = _get("state", "review_day")
+    if values is None:
+        return Day("")
+    asked = {entry["label"]: int(entry["count"]) for entry in values["asked"]}
+    return Day(values["date"], asked, tuple(values["chosen"]), int(values["revision"]))
+
+
+def keep_review_day(before: Day, after: Day) -> None:
+    """Note what has been chosen by now.
+
+    Raises ChangedMeanwhileError when another run has chosen since ``before`` was read.
+    """
+    # Not a map: its keys must not be empty, and a label that was not found is.
+    asked = [{"label": label, "count": count} for label, count in after.asked.items()]
+    _put(
+        "state",
+        "review_day",
+        {"date": after.date, "asked": asked, "chosen": after.chosen, "revision": after.revision},
+        "attribute_not_exists(kind) OR revision = :seen",
+        ExpressionAttributeValues={":seen": {"N": str(before.revision)}},
     )
 
 

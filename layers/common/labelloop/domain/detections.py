@@ -19,7 +19,7 @@ class Outcome(StrEnum):
     REVIEW = "review"
     """Doubtful: a person is asked."""
     DEFERRED = "deferred"
-    """Doubtful, and nobody is asked."""
+    """Doubtful, and nobody is asked, or not yet."""
     REJECTED = "rejected"
     """The service will never take it."""
     WAITING = "waiting"
@@ -160,7 +160,7 @@ def decide(
     labels: Sequence[Label],
     model_type: ModelType,
     minimum_confidence_pct: Decimal,
-    review_enabled: bool,
+    asked_at_once: bool,
 ) -> Decision:
     """Whether what a model found in an image is certain enough.
 
@@ -176,7 +176,7 @@ def decide(
         and not may_lack_boxes(labels)
     ):
         return Decision(Outcome.CONFIDENT, deciding)
-    return Decision(Outcome.REVIEW if review_enabled else Outcome.DEFERRED, deciding)
+    return Decision(Outcome.REVIEW if asked_at_once else Outcome.DEFERRED, deciding)
 
 
 def surest_that_fit(labels: Sequence[Label], most_bytes: int) -> list[Label]:

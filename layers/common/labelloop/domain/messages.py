@@ -420,6 +420,8 @@ class DetectionResult:
     """How many more there were, less sure ones."""
     reason: str | None
     human_loop: str | None
+    review_enabled: bool
+    """Whether people are asked about what is doubtful, be it later."""
 
 
 def detection_result(result: DetectionResult) -> Message:
@@ -496,6 +498,8 @@ def _what_is_done(result: DetectionResult) -> list[str]:
         why = f"Where there are {MOST_BOXES} boxes or more, some may be missing"
     if result.outcome is Outcome.REVIEW:
         return [f"{why}, so a person is being asked."]
+    if result.outcome is Outcome.DEFERRED and result.review_enabled:
+        return [f"{why}. It waits: a person is asked if it is among the most useful images."]
     if result.outcome is Outcome.DEFERRED:
         return [f"{why}, and human review is switched off."]
     return []
