@@ -4,16 +4,15 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from itertools import groupby
-from pathlib import Path
 
-from benchmarks import detection_burst, manifest_scale, runtime
+from benchmarks import RESULTS, detection_burst, manifest_scale, review_selection, runtime
 
 BENCHMARKS: Mapping[str, Callable[[], list[dict[str, object]]]] = {
     "runtime": runtime.run,
     "manifest_scale": manifest_scale.run,
     "detection_burst": detection_burst.run,
+    "review_selection": review_selection.run,
 }
-RESULTS = Path(__file__).parent / "results"
 
 
 def main(arguments: list[str]) -> None:

@@ -135,7 +135,7 @@ def turn_to_review(detection: str) -> Record:
     except ClientError as error:
         if code_of(error) == "ConditionalCheckFailedException":
             if "Item" in error.response:
-                return from_item(error.response["Item"])
+                return from_item(error.response["Item"])  # type: ignore[typeddict-item]
             raise NotFoundError(f"The inference log has no detection {detection}.") from error
         with translated():
             raise
