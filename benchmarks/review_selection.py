@@ -12,7 +12,7 @@ which is a photograph; each seed divides them anew into held back, first labelle
 Also tried, with the same sets: the least sure image first, and the greatest entropy (both worse:
 images like no label come first); the ratio of the two surest labels in place of their difference,
 no turns of the labels, and images left out whose confidences are like those of one already chosen,
-also with five shots of each scene (none better beyond what the seed decides). So the simplest stayed.
+also with five shots of each scene (none better beyond what the seed decides).
 """
 
 import math

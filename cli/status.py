@@ -7,7 +7,7 @@ import click
 from cli import models
 from cli.stack import Stack, on_stack, show
 from labelloop.domain.detections import Outcome, outcome_shards
-from labelloop.domain.review_tasks import OPEN_QUEUE
+from labelloop.domain.review_tasks import HELD_QUEUE, OPEN_QUEUE
 
 DEAD_LETTERS = {
     "detection": "DetectionDeadLetterQueueUrl",
@@ -38,7 +38,10 @@ def _look(stack: Stack) -> dict[str, Any]:
             _count(stack, "DetectionsTable", "by_outcome", "outcome_shard", shard)
             for shard in outcome_shards(Outcome.WAITING)
         ),
-        "open_reviews": _count(stack, "ReviewTasksTable", "by_queue", "queue", OPEN_QUEUE),
+        "open_reviews": sum(
+            _count(stack, "ReviewTasksTable", "by_queue", "queue", queue)
+            for queue in (OPEN_QUEUE, HELD_QUEUE)
+        ),
         "dead_letters": {kind: messages_in(stack, url) for kind, url in DEAD_LETTERS.items()},
         "versions": [
             {**record, "status": statuses.get(record["name"], "not in the service")}

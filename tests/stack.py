@@ -176,7 +176,9 @@ class Stack:
 
     def tasks(self) -> list[Record]:
         """Every review task."""
-        return self._items("scan", TableName=self.outputs["ReviewTasksTable"])
+        found = self._items("scan", TableName=self.outputs["ReviewTasksTable"])
+        # The table has the reviewers' figures, too.
+        return [item for item in found if "detection_id" in item]
 
     def forget_tasks(self) -> None:
         """Remove every review task, so that nobody has to look through them for a new one."""
@@ -494,19 +496,19 @@ class Reviewer:
         )
         return answer.status, json.loads(answer.data) if answer.data else None
 
-    def take(self) -> Record | None:
-        """The next task; None when there is none."""
-        status, task = self.ask("POST", "/review/tasks/next")
-        assert status in {200, 204}, task
-        return dict(task) if task else None
+    def take(self, *but_not: str) -> Record | None:
+        """The next task that is none of these; None when there is none."""
+        status, answer = self.ask("POST", "/review/tasks/next", {"except": but_not})
+        assert status in {200, 204}, answer
+        return dict(answer["tasks"][0]) if answer else None
 
     def take_task(self, upload: Uploaded, timeout_s: float = 30.0) -> Record:
         """Claim tasks until it is the one about this image; the others are given back."""
-        others = []
+        others: list[str] = []
 
         def taken() -> Record:
             # Quickly: the leases of those that are in the way end in seconds.
-            while (task := self.take()) and task["task_id"] != upload.task_id:
+            while (task := self.take(*others[-100:])) and task["task_id"] != upload.task_id:
                 if task["task_id"] in others:
                     return {}
                 others.append(task["task_id"])
@@ -518,17 +520,19 @@ class Reviewer:
             for task_id in others:
                 self.ask("POST", f"/review/tasks/{task_id}/release")
 
-    def answer(self, upload: Uploaded, label: str | None) -> Record:
-        """Say what is in a claimed task's image; None for none of the labels."""
-        body = {"none": True} if label is None else {"label": label}
+    def answer(self, upload: Uploaded, said: str | Mapping[str, Any] | None) -> Record:
+        """Say what is in a claimed task's image: a label, None for none of them, or a body."""
+        body = (
+            {"none": True} if said is None else {"label": said} if isinstance(said, str) else said
+        )
         status, answer = self.ask("POST", f"/review/tasks/{upload.task_id}/answer", body)
         assert status == 200, answer
         return dict(answer)
 
-    def review(self, upload: Uploaded, label: str | None) -> Record:
+    def review(self, upload: Uploaded, said: str | Mapping[str, Any] | None) -> Record:
         """Take the task about an image and answer it."""
         self.take_task(upload)
-        return self.answer(upload, label)
+        return self.answer(upload, said)
 
     def undo(self, upload: Uploaded) -> None:
         """Take an answer back, which claims the task again."""

@@ -1,22 +1,29 @@
-"""AddToTraining: copy an image that people agreed on into the folder of its label.
+"""AddToTraining: put an image that people agreed on among those that train.
 
 Invoked by  statemachine/human_review.asl.yaml, state ``AddToTraining``
 Raises      NotFoundError   caught: the image's version is gone for good, the operator is told
+            MalformedAnswerError   caught: the boxes are not for this image, the operator is told
+            ConflictError   caught: the answers were read again meanwhile; the execution fails, and
+                            the message's next delivery reads what they are then
             ThrottledError, ServiceFailedError   retried by the state machine
-Idempotent  yes; the copy's key comes from the detection, and a changed answer takes the former
-            copy's place
+Idempotent  yes; the keys come from the detection, where the image goes is noted before it does, and
+            a changed answer takes the former one's place
 """
 
-from labelloop.aws import detections, objects
-from labelloop.domain.manifests import labelled_key
+from typing import Any
+
+from labelloop.aws import detections, reviewed_images
+from labelloop.domain.annotations import Annotation
 from labelloop.entrypoint import Strict, task
 
 
 class Input(Strict):
-    """The detection, and the label that people gave it; an empty one removes a former copy."""
+    """The detection, and what people said of it that trains; no labels take it out again."""
 
     detection_id: str
-    label: str
+    said: dict[str, Any]
+    read: str
+    """When the answers were read."""
 
 
 class Output(Strict):
@@ -27,13 +34,16 @@ class Output(Strict):
 
 @task
 def lambda_handler(request: Input) -> Output:
-    """Copy the version that was detected, then remove what a former answer had copied."""
-    record = detections.get(request.detection_id)
-    key = ""
-    if request.label:
-        key = labelled_key(request.label, request.detection_id, record["key"])
-        objects.copy(record["key"], record.get("version_id"), key)
-    former = record.get("copied_key")
-    if former and former != key:
-        objects.delete(former)
+    """Remove what a former answer had put there, then add what this one says."""
+    detection, said = request.detection_id, Annotation.from_json(request.said)
+    record = detections.get(detection)
+    key = reviewed_images.key_of(record, said)
+    known = {str(record.get(name, "")) for name in ("copied_key", "copying_to")}
+    for former in known - {key, ""}:
+        reviewed_images.remove(detection, former)
+    before = detections.begin_to_copy(detection, key, request.read)
+    if before not in {key, "", *known}:
+        reviewed_images.remove(detection, before)
+    if key:
+        reviewed_images.add(record, said, key, request.read.removesuffix("Z"))
     return Output(copied_key=key)

@@ -8,13 +8,19 @@ Idempotent  yes; it only reads, and always what the object holds now, so that ev
             late or twice lead to the same end
 """
 
+from typing import Any
+
 from labelloop import clock
 from labelloop.aws import detections, objects, parameters, review_labels
+from labelloop.aws.items import to_value
+from labelloop.aws.wiring import wiring
 from labelloop.domain import consensus, human_loops
+from labelloop.domain.annotations import ModelType
 from labelloop.domain.consensus import Agreement
-from labelloop.domain.detections import detection_of_loop
+from labelloop.domain.detections import as_labels, detection_of_loop
 from labelloop.entrypoint import Strict, Tolerant, task
 from labelloop.errors import MalformedAnswerError
+from labelloop.settings import Variable
 
 
 class _Object(Tolerant):
@@ -37,9 +43,11 @@ class Output(Strict):
     detection_id: str
     agreement: Agreement
     label: str
-    """Empty where no label was agreed on."""
-    training_label: str
-    """The label that the image trains under; empty where it does not train."""
+    """The labels in short; empty where none was agreed on."""
+    labels: list[dict[str, Any]]
+    """Each of them, with its box where there is one, as DynamoDB wants them."""
+    training: dict[str, Any]
+    """What the image teaches; without labels where it does not."""
     completed: str
 
 
@@ -50,16 +58,18 @@ def lambda_handler(event: Input) -> Output:
     detection = detection_of_loop(human_loops.loop_of_key(key))
     if detection is None:
         raise MalformedAnswerError(f"{key} names no loop that Label Loop has begun.")
+    model_type = ModelType(wiring[Variable.MODEL_TYPE])
     answers = human_loops.read(objects.read(key))
-    said = consensus.of(answers)
-    if said.label is not None:
-        review_labels.check(said.label)
+    human_loops.check(answers, model_type)
+    together = consensus.of(answers, model_type)
+    review_labels.check(together.said.labels)
     record = detections.get(detection)
     trains = not record.get("sampled") or parameters.settings().train_on_sampled_answers
     return Output(
         detection_id=detection,
-        agreement=said.agreement,
-        label=said.label or "",
-        training_label=(said.label or "") if trains else "",
+        agreement=together.agreement,
+        label=together.said.in_short(),
+        labels=to_value(as_labels(together.said))["L"],
+        training=(together.said if trains else consensus.NOTHING).as_json(),
         completed=clock.iso(clock.now()),
     )

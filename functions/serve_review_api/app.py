@@ -7,74 +7,163 @@ Idempotent  yes; the same answer given twice is one answer, and a task is handed
 """
 
 from collections.abc import Callable
+from dataclasses import asdict
 from itertools import islice
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, StrictInt, ValidationError
 
 from labelloop import clock
-from labelloop.aws import objects, review_labels, review_tasks
+from labelloop.aws import objects, parameters, review_labels, review_tasks
+from labelloop.aws.review_tasks import Person
+from labelloop.aws.wiring import wiring
 from labelloop.domain import human_loops
-from labelloop.domain.human_loops import NONE_OF_THE_ABOVE, Answer, TimedAnswer
-from labelloop.domain.review_tasks import ReviewTask
+from labelloop.domain.annotations import MOST_BOXES, MOST_LABELS, Annotation, Box, ModelType
+from labelloop.domain.detections import Label
+from labelloop.domain.human_loops import NONE_OF_THE_ABOVE, TimedAnswer
+from labelloop.domain.review_tasks import LEASE, ReviewTask
 from labelloop.entrypoint import Strict, logger
 from labelloop.errors import (
+    BusyError,
     ChangedMeanwhileError,
+    ConflictError,
     InvalidRequestError,
     MalformedAnswerError,
     NotAllowedError,
     NotFoundError,
+    TooLargeError,
 )
+from labelloop.settings import Variable
 
-GROUPS = {"reviewers", "operators"}
+REVIEWERS, OPERATORS = "reviewers", "operators"
 LINK_S = 600
 """How long an image's address works: longer than a lease."""
 LISTED = 25
 """How many available tasks are shown at once."""
+MOST_AT_ONCE = 10
+"""How many tasks one person may take in a request."""
+MOST_BODY_CHARACTERS = 1024 * 1024
 LOOKED_AT = 1000
 """How many available tasks are tried for one that this person may have: with several reviewers an
 image, the oldest are those that this person has answered and others have not."""
-TRIES = 5
+TRIES = 8
+BETWEEN_TRIES_S = 0.05
 
 api = APIGatewayHttpResolver()
 
 
+class NextBody(Strict):
+    """How many tasks, and which ones this person has in hand already."""
+
+    count: Annotated[StrictInt, Field(ge=1, le=MOST_AT_ONCE)] = 1
+    but_not: Annotated[tuple[str, ...], Field(alias="except", max_length=100)] = ()
+
+
+class ReleaseBody(Strict):
+    """Whether this person does not want to see the task again soon."""
+
+    skip: bool = False
+
+
+class BoxBody(Strict):
+    """A labelled box in pixels of the image as it is shown."""
+
+    label: str
+    left: StrictInt
+    top: StrictInt
+    width: StrictInt
+    height: StrictInt
+
+
+class SizeBody(Strict):
+    """The image as it is shown, in pixels."""
+
+    width: Annotated[StrictInt, Field(ge=1, le=100_000)]
+    height: Annotated[StrictInt, Field(ge=1, le=100_000)]
+
+
 class AnswerBody(Strict):
-    """One label, or none of them."""
+    """One of these, as the model's type wants it; boxes come with the image's size."""
 
     label: str | None = None
+    labels: Annotated[list[str], Field(max_length=MOST_LABELS)] | None = None
+    boxes: Annotated[list[BoxBody], Field(max_length=MOST_BOXES)] | None = None
+    size: SizeBody | None = None
     none: bool = False
 
 
-class Person(Strict):
-    """Who is asking."""
+_ANSWERED_BY = {
+    ModelType.CLASSIFICATION: "label",
+    ModelType.MULTI_LABEL: "labels",
+    ModelType.DETECTION: "boxes",
+}
+_Body = TypeVar("_Body", bound=BaseModel)
 
-    sub: str
-    issuer: str
+
+def _claims() -> dict[str, Any]:
+    """What the token says of who is asking."""
+    claims: dict[str, Any] = api.current_event.request_context.authorizer.jwt_claim
+    return claims
+
+
+def _groups() -> set[str]:
+    # API Gateway hands a list over as "[reviewers operators]".
+    return set(str(_claims().get("cognito:groups", "")).strip("[]").replace(",", " ").split())
 
 
 def _person() -> Person:
     """The signed-in person. Raises NotAllowedError for one who may not review."""
-    claims: dict[str, Any] = api.current_event.request_context.authorizer.jwt_claim
-    # API Gateway hands a list over as "[reviewers operators]".
-    groups = set(str(claims.get("cognito:groups", "")).strip("[]").replace(",", " ").split())
-    if not groups & GROUPS:
+    if not _groups() & {REVIEWERS, OPERATORS}:
         raise NotAllowedError("You are in neither of the groups reviewers and operators.")
-    return Person(sub=claims["sub"], issuer=claims["iss"])
+    claims = _claims()
+    return Person(claims["sub"], claims.get("email") or claims["sub"])
 
 
 # --- Routes ---------------------------------------------------------------------------------------
 
 
+@api.get("/review/session")
+def session() -> dict[str, Any]:
+    """What the page needs to know once."""
+    person = _person()
+    return {
+        "model_type": wiring[Variable.MODEL_TYPE],
+        "labels": review_labels.choices(),
+        "none": NONE_OF_THE_ABOVE,
+        "allow_new_labels": review_labels.may_be_new(),
+        "show_model_answer": parameters.settings().show_model_answer,
+        "lease_s": int(LEASE.total_seconds()),
+        "most_boxes": MOST_BOXES,
+        "name": person.name,
+    }
+
+
+@api.get("/review/summary")
+def summary() -> dict[str, Any]:
+    """How much is to do, and how this person's answers were; operators see everybody's."""
+    person = _person()
+    seen: dict[str, Any] = {
+        "open": review_tasks.count_waiting(),
+        "answered_today": review_tasks.answers_on(person.sub, clock.now()),
+        **asdict(review_tasks.figures_of(person.sub)),
+    }
+    if OPERATORS in _groups():
+        figures = review_tasks.everybodys_figures()
+        seen["reviewers"] = [{"name": name, **asdict(figures[name])} for name in sorted(figures)]
+    return seen
+
+
 @api.get("/review/tasks")
 def list_tasks() -> dict[str, Any]:
-    """The tasks that somebody may take now, the oldest first."""
-    _person()
+    """The tasks that this person may take now, the oldest first."""
+    person = _person()
     status = api.current_event.get_query_string_value("status", "open")
     if status != "open":
         raise InvalidRequestError("status can be open.")
-    tasks = islice(review_tasks.available(clock.now()), LISTED)
+    now = clock.now()
+    available = islice(review_tasks.available(person.sub, now), LOOKED_AT)
+    tasks = islice((task for task in available if task.claimable_by(person.sub, now)), LISTED)
     return {
         "tasks": [
             {
@@ -84,48 +173,56 @@ def list_tasks() -> dict[str, Any]:
                 "wanted": task.wanted,
             }
             for task in tasks
-            if not task.complete
         ]
     }
 
 
-@api.get("/review/summary")
-def summary() -> dict[str, Any]:
-    """How much is to do."""
-    _person()
-    return {"open": review_tasks.count_open()}
-
-
 @api.post("/review/tasks/next")
 def take_next() -> Response[Any] | dict[str, Any]:
-    """The oldest task that this person may have, claimed for some minutes; 204 when none is."""
-    person = _person()
+    """Tasks that this person may have, claimed for some minutes; 204 when there is none.
+
+    Those that the person has already come first, then the oldest.
+    """
+    person, body = _person(), _body(NextBody)
     now = clock.now()
-    for task in islice(review_tasks.available(now), LOOKED_AT):
+    taken: list[ReviewTask] = []
+    for task in islice(review_tasks.available(person.sub, now), LOOKED_AT):
+        if len(taken) == body.count:
+            break
         if task.complete:
             _hand_on(task, person)
-        elif task.claimable_by(person.sub, now):
+        elif task.task_id not in body.but_not and task.claimable_by(person.sub, now):
+            claimed = task.claimed(person.sub, now)
             try:
-                claimed = review_tasks.replace_with(task.claimed(person.sub, now), now)
+                taken.append(review_tasks.change(task, claimed, person, now))
             except ChangedMeanwhileError:
                 continue  # Somebody else was faster: the next one, then.
-            return _shown(claimed, person)
-    return Response(204)
+    if not taken:
+        return Response(204)
+    return {"tasks": [_shown(task, person) for task in taken]}
+
+
+@api.post("/review/tasks/<task_id>/extend")
+def extend(task_id: str) -> dict[str, Any]:
+    """Let this person have the task for longer."""
+    person = _person()
+    task = _change(task_id, person, lambda task: task.extended(person.sub, clock.now()))
+    return {"task_id": task_id, "lease_until": clock.iso(task.claims[person.sub].until)}
 
 
 @api.post("/review/tasks/<task_id>/answer")
 def answer(task_id: str) -> dict[str, Any]:
     """Take this person's answer, and hand the task on when it was the last one."""
-    person = _person()
-    label = _label()
+    person, body = _person(), _body(AnswerBody)
 
     def with_answer(task: ReviewTask) -> ReviewTask:
+        said = _said(body, task.model_type)
         given = task.answers.get(person.sub)
-        if given is not None and given.label == label:
+        if given is not None and given.said == said:
             return task  # The same answer again: its first delivery was taken.
-        return task.answered(person.sub, label, clock.now())
+        return task.answered(person.sub, said, clock.now())
 
-    task = _change(task_id, with_answer)
+    task = _change(task_id, person, with_answer)
     if task.complete and not task.finished:
         task = _hand_on(task, person)
     return {"task_id": task_id, "answers": len(task.answers), "complete": task.complete}
@@ -133,9 +230,9 @@ def answer(task_id: str) -> dict[str, Any]:
 
 @api.post("/review/tasks/<task_id>/release")
 def release(task_id: str) -> dict[str, Any]:
-    """Give the task back."""
-    person = _person()
-    _change(task_id, lambda task: task.released(person.sub, clock.now()))
+    """Give the task back; who skips it is not asked about it for an hour."""
+    person, body = _person(), _body(ReleaseBody)
+    _change(task_id, person, lambda task: task.released(person.sub, clock.now(), body.skip))
     return {"task_id": task_id}
 
 
@@ -143,27 +240,68 @@ def release(task_id: str) -> dict[str, Any]:
 def undo(task_id: str) -> dict[str, Any]:
     """Take this person's answer back, and let the same person answer again."""
     person = _person()
-    task = _change(task_id, lambda task: task.undone(person.sub, clock.now()))
-    return _shown(task, person)
+    taken_back: list[Annotation] = []
+
+    def without_answer(task: ReviewTask) -> ReviewTask:
+        given = task.answers.get(person.sub)
+        if given is None and task.held_by(person.sub, clock.now()):
+            return task  # Taken back already.
+        undone = task.undone(person.sub, clock.now())
+        taken_back[:] = [task.answers[person.sub].said]
+        return undone
+
+    task = _change(task_id, person, without_answer)
+    return _shown(task, person, taken_back[0] if taken_back else None)
 
 
 # --- Steps ----------------------------------------------------------------------------------------
 
 
-def _label() -> str | None:
-    """The label in the request's body; None for none of the above."""
+def _body(model: type[_Body]) -> _Body:
+    """The request's body; without one, what the model is by itself."""
+    event = api.current_event
+    if len(event.body or "") > MOST_BODY_CHARACTERS:
+        raise TooLargeError("The body has more than a megabyte.")
     try:
-        body = AnswerBody.model_validate_json(api.current_event.body or "")
+        return model.model_validate_json(event.decoded_body or "{}")
     except ValidationError as error:
-        raise InvalidRequestError('The body is {"label": "..."} or {"none": true}.') from error
-    if body.none == (body.label is not None):
-        raise InvalidRequestError("An answer is either one label or none of them.")
-    if body.label is not None:
-        review_labels.check(body.label)
-    return body.label
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        reason = f"The body is wrong at {where or 'its start'}: {first['msg']}"
+        raise InvalidRequestError(reason) from error
+    except ValueError as error:
+        raise InvalidRequestError("The body is no text.") from error
 
 
-def _change(task_id: str, change: Callable[[ReviewTask], ReviewTask]) -> ReviewTask:
+def _said(body: AnswerBody, model_type: ModelType) -> Annotation:
+    """What the answer says of the image; no labels for none of them."""
+    wanted = _ANSWERED_BY[model_type]
+    given = [name for name in _ANSWERED_BY.values() if getattr(body, name) is not None]
+    given += ["none"] if body.none else []
+    if given not in ([wanted], ["none"]):
+        raise InvalidRequestError(
+            f"An answer for a {model_type} model is either {wanted} or none; this one has "
+            f"{' and '.join(given) or 'neither'}."
+        )
+    said = _annotation(body)
+    review_labels.check(said.labels)
+    return said
+
+
+def _annotation(body: AnswerBody) -> Annotation:
+    if body.boxes is None:
+        return Annotation.of_labels([body.label] if body.label is not None else body.labels or ())
+    if body.size is None:
+        raise InvalidRequestError("Boxes come with the size of the image that they are drawn in.")
+    size_px = (body.size.width, body.size.height)
+    boxes = [Box(**box.model_dump()) for box in body.boxes]
+    problems = [problem for box in boxes if (problem := box.problem(size_px))]
+    if problems:
+        raise InvalidRequestError(problems[0])
+    return Annotation.of_boxes(boxes, size_px)
+
+
+def _change(task_id: str, person: Person, change: Callable[[ReviewTask], ReviewTask]) -> ReviewTask:
     """Store what becomes of a task, again where somebody else changed it meanwhile."""
     for attempt in range(1, TRIES + 1):
         task = review_tasks.get(task_id)
@@ -171,10 +309,11 @@ def _change(task_id: str, change: Callable[[ReviewTask], ReviewTask]) -> ReviewT
         if changed == task:
             return task
         try:
-            return review_tasks.replace_with(changed, clock.now())
-        except ChangedMeanwhileError:
+            return review_tasks.change(task, changed, person, clock.now())
+        except (ChangedMeanwhileError, BusyError):
             if attempt == TRIES:
                 raise
+            clock.pause(BETWEEN_TRIES_S * attempt)
     raise AssertionError("unreachable")
 
 
@@ -184,9 +323,10 @@ def _hand_on(task: ReviewTask, person: Person) -> ReviewTask:
     In this order: a task whose answers were not written stays in the queue, and whoever comes
     across it hands it on.
     """
+    issuer = str(_claims()["iss"])
     answers = [
-        TimedAnswer(Answer(worker, given.label), given.accepted, given.submitted, person.issuer)
-        for worker, given in task.answers.items()
+        TimedAnswer(one, given.accepted, given.submitted, issuer)
+        for one, given in zip(task.said(), task.answers.values(), strict=True)
     ]
     content = {
         "detection_id": task.detection_id,
@@ -194,23 +334,53 @@ def _hand_on(task: ReviewTask, person: Person) -> ReviewTask:
         "version_id": task.version_id,
     }
     key = human_loops.output_key(task.task_id, task.created)
-    objects.write_json(key, human_loops.write(task.task_id, content, answers))
-    try:
-        return review_tasks.replace_with(task.handed_on(), clock.now())
-    except ChangedMeanwhileError:
-        return task  # Undone or handed on by another request: that one has the say.
+    output = human_loops.write(task.task_id, content, answers, task.model_type)
+    objects.write_json(key, output)
+    for attempt in range(1, TRIES + 1):
+        try:
+            return review_tasks.change(task, task.handed_on(), person, clock.now())
+        except BusyError:
+            clock.pause(BETWEEN_TRIES_S * attempt)
+        except ChangedMeanwhileError:
+            break  # Undone or handed on by another request: that one has the say.
+    return task
 
 
-def _shown(task: ReviewTask, person: Person) -> dict[str, Any]:
-    """What this person sees of a task: neither other people's answers nor the model's."""
+def _shown(task: ReviewTask, person: Person, answer: Annotation | None = None) -> dict[str, Any]:
+    """What this person sees of a task: never other people's answers."""
     return {
         "task_id": task.task_id,
         "image_url": objects.link(task.key, task.version_id, LINK_S),
         "file_name": task.key.rsplit("/", 1)[-1],
-        "labels": review_labels.choices(),
-        "none": NONE_OF_THE_ABOVE,
         "lease_until": clock.iso(task.claims[person.sub].until),
+        "suggestion": _suggestion(task),
+        "answer": None if answer is None else _as_body(answer, task.model_type),
     }
+
+
+def _suggestion(task: ReviewTask) -> dict[str, Any] | None:
+    """The model's answer, where people may see it: boxes always, since they are drawn from it."""
+    if task.model_type is ModelType.DETECTION or parameters.settings().show_model_answer:
+        return {"labels": [_inside(label).as_json() for label in task.suggestion]}
+    return None
+
+
+def _inside(label: Label) -> Label:
+    return (
+        label if label.box is None else Label(label.name, label.confidence_pct, label.box.inside())
+    )
+
+
+def _as_body(said: Annotation, model_type: ModelType) -> dict[str, Any]:
+    """An answer in the form in which it is given."""
+    if not said.labels:
+        return {"none": True}
+    if model_type is ModelType.CLASSIFICATION:
+        return {"label": said.labels[0]}
+    if said.size_px is None:
+        return {"labels": list(said.labels)}
+    size = {"width": said.size_px[0], "height": said.size_px[1]}
+    return {"boxes": [asdict(box) for box in said.boxes], "size": size}
 
 
 # --- Errors ---------------------------------------------------------------------------------------
@@ -227,7 +397,10 @@ STATUS = {
     MalformedAnswerError: 400,
     NotAllowedError: 403,
     NotFoundError: 404,
+    BusyError: 409,
     ChangedMeanwhileError: 409,
+    ConflictError: 409,
+    TooLargeError: 413,
 }
 
 
@@ -236,6 +409,12 @@ def _refused(error: Exception) -> Response[Any]:
 
 
 api.exception_handler(list(STATUS))(_refused)
+
+
+@api.not_found
+def no_such_route(_: Exception) -> Response[Any]:
+    """What a path is answered that leads to none of the routes."""
+    return _refusal(404, NotFoundError("There is nothing at this path."))
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

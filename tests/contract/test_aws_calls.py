@@ -80,6 +80,7 @@ PASSES_THROUGH = {
     "RuntimeAliasDeletedException",
     "ResourceConflictException",
     "DurableExecutionAlreadyStartedException",
+    "IdempotentParameterMismatchException",
     "BatchEntryIdsNotDistinct",
     "BatchRequestTooLong",
     "EmptyBatchRequest",

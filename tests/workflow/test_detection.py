@@ -37,7 +37,7 @@ def test_a_doubtful_image_goes_to_a_person_and_the_consumer_hears_of_it(
     task = serving_stack.wait_for_task(upload)
     record = serving_stack.wait_for_record(upload, "review")
     assert record["human_loop"] == task["task_id"] == upload.task_id
-    assert task["suggested_label"] == record["label"]
+    assert task["suggestion"][0]["name"] == record["label"]
     serving_stack.wait_until_idle()
     (mail,) = serving_stack.consumer_mails(upload)
     assert upload.key in mail["message"]

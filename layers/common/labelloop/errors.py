@@ -9,12 +9,14 @@
       |   + ChangedMeanwhileError      another writer was first: read again
       + RefusedError               it cannot succeed as asked
       |   + ConfigurationError         the deployment or a parameter is wrong
+      |   + ConflictError              something else was done meanwhile, and it stands
       |   + InvalidRequestError        the request breaks a rule of the service or of ours
       |   + InvalidImageError          the service will never take this image
       |   + NotAllowedError            the person who asks may not do this
       |   + NotFoundError              what was asked for does not exist
       |   + ObjectUnreadableError      the service cannot read an object: gone or not permitted
       |   + PermissionMissingError     a role lacks a permission
+      |   + TooLargeError              it is larger than it may be
       |   + TookTooLongError           the service was given more time than it ever needs
       |   + QuotaExceededError         an account's limit is reached
       |   + TrainingInProgressError    one training at a time
@@ -63,6 +65,10 @@ class ConfigurationError(RefusedError):
     """The deployment or a parameter is wrong."""
 
 
+class ConflictError(RefusedError):
+    """Something else was done meanwhile, and it stands."""
+
+
 class InvalidRequestError(RefusedError):
     """The request breaks a rule of the service or of ours."""
 
@@ -85,6 +91,10 @@ class ObjectUnreadableError(RefusedError):
 
 class PermissionMissingError(RefusedError):
     """A role lacks a permission."""
+
+
+class TooLargeError(RefusedError):
+    """It is larger than it may be."""
 
 
 class TookTooLongError(RefusedError):

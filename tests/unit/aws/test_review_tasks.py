@@ -1,14 +1,24 @@
-"""labelloop.aws.review_tasks: nobody overwrites what somebody else has stored."""
+"""labelloop.aws.review_tasks: nobody overwrites what somebody else has stored, all is counted."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 
 from labelloop import clock
 from labelloop.aws import review_tasks
-from labelloop.domain.review_tasks import LEASE, ReviewTask
-from labelloop.errors import ChangedMeanwhileError, NotFoundError
+from labelloop.aws.review_tasks import Person
+from labelloop.domain.annotations import Annotation, Box, ModelType
+from labelloop.domain.detections import Label, LabelBox
+from labelloop.domain.review_tasks import LEASE, NO_FIGURES, Figures, ReviewTask
+from labelloop.errors import BusyError, ChangedMeanwhileError, NotFoundError
 from tests.unit.account import Account
+
+ANN, BOB = Person("ann", "ann@example.com"), Person("bob", "bob@example.com")
+CAT, NONE = Annotation.of_labels(["cat"]), Annotation.of_labels([])
 
 
 def _task(number: int = 1, wanted: int = 2) -> ReviewTask:
@@ -18,13 +28,15 @@ def _task(number: int = 1, wanted: int = 2) -> ReviewTask:
         bucket="b",
         key="a.jpg",
         version_id=None,
-        suggested_label="cat",
-        suggested_confidence_pct=12.5,
+        model_type=ModelType.CLASSIFICATION,
+        suggestion=(Label("cat", 12.5),),
         wanted=wanted,
         created=clock.now() + timedelta(seconds=number - 100),
-        answers={},
-        claims={},
     )
+
+
+def _store(before: ReviewTask, after: ReviewTask, person: Person = ANN) -> ReviewTask:
+    return review_tasks.change(before, after, person, clock.now())
 
 
 def test_a_task_is_read_as_it_was_stored(account: Account) -> None:
@@ -32,11 +44,23 @@ def test_a_task_is_read_as_it_was_stored(account: Account) -> None:
     now = clock.now()
     assert review_tasks.create_once(task, now)
     assert review_tasks.get(task.task_id) == task
-    changed = task.claimed("ann", now).answered("ann", None, now).claimed("bob", now)
-    stored = review_tasks.replace_with(changed, now)
+    changed = task.claimed("ann", now).answered("ann", NONE, now).claimed("bob", now)
+    stored = _store(task, changed.released("cho", now, skip=True))
     assert review_tasks.get(task.task_id) == stored
-    assert stored.answers["ann"].label is None
-    assert stored.revision == task.revision + 1
+    assert (stored.answers["ann"].said, stored.revision) == (NONE, task.revision + 1)
+
+
+def test_boxes_are_read_as_they_were_stored(account: Account) -> None:
+    task = replace(
+        _task(),
+        model_type=ModelType.DETECTION,
+        suggestion=(Label("cat", 50.0, LabelBox(-0.01, 0, 0.5, 1)),),
+    )
+    now = clock.now()
+    review_tasks.create_once(task, now)
+    said = Annotation.of_boxes([Box("cat", 1, 2, 30, 40), Box("dog", 5, 6, 7, 8)], (100, 80))
+    stored = _store(task, task.claimed("ann", now).answered("ann", said, now))
+    assert review_tasks.get(task.task_id) == stored
 
 
 def test_a_task_is_created_once(account: Account) -> None:
@@ -48,9 +72,9 @@ def test_a_task_is_created_once(account: Account) -> None:
 def test_of_two_who_change_the_same_task_one_is_told_to_read_again(account: Account) -> None:
     review_tasks.create_once(_task(), clock.now())
     task = review_tasks.get("detection-1")
-    review_tasks.replace_with(task.claimed("ann", clock.now()), clock.now())
+    _store(task, task.claimed("ann", clock.now()))
     with pytest.raises(ChangedMeanwhileError):
-        review_tasks.replace_with(task.claimed("bob", clock.now()), clock.now())
+        _store(task, task.claimed("bob", clock.now()), BOB)
     assert set(review_tasks.get("detection-1").claims) == {"ann"}
 
 
@@ -58,11 +82,11 @@ def test_a_task_that_is_gone_is_neither_found_nor_made_again(account: Account) -
     with pytest.raises(NotFoundError):
         review_tasks.get("detection-1")
     with pytest.raises(ChangedMeanwhileError):
-        review_tasks.replace_with(_task(), clock.now())
+        _store(_task(), _task().claimed("ann", clock.now()))
 
 
-def _available() -> list[str]:
-    return [task.task_id for task in review_tasks.available(clock.now())]
+def _available(sub: str = "zoe") -> list[str]:
+    return [task.task_id for task in review_tasks.available(sub, clock.now())]
 
 
 def test_tasks_are_available_the_oldest_first_over_all_pages(account: Account) -> None:
@@ -74,19 +98,101 @@ def test_tasks_are_available_the_oldest_first_over_all_pages(account: Account) -
     for number in (3, 1, 5, 2, 4):
         review_tasks.create_once(_task(number), clock.now())
     assert _available() == [f"detection-{number}" for number in range(1, 6)]
-    assert review_tasks.count_open() == 5
+    assert review_tasks.count_waiting() == 5
 
 
 def test_a_claimed_task_is_away_for_a_lease_and_a_finished_one_for_good(account: Account) -> None:
     now = clock.now()
     review_tasks.create_once(_task(wanted=1), now)
-    task = review_tasks.replace_with(review_tasks.get("detection-1").claimed("ann", now), now)
+    task = _store(_task(wanted=1), _task(wanted=1).claimed("ann", now))
     assert _available() == []
-    assert review_tasks.count_open() == 1
+    assert _available("ann") == ["detection-1"]
+    assert review_tasks.count_waiting() == 1
     account.clock.advance(LEASE.total_seconds())
     assert _available() == ["detection-1"]
-    answered = review_tasks.replace_with(task.answered("ann", "cat", clock.now()), clock.now())
-    review_tasks.replace_with(answered.handed_on(), clock.now())
+    answered = _store(task, task.answered("ann", CAT, clock.now()))
+    _store(answered, answered.handed_on())
     account.clock.advance(86_400)
     assert _available() == []
-    assert review_tasks.count_open() == 0
+    assert review_tasks.count_waiting() == 0
+
+
+def test_a_task_whose_lease_ran_out_is_again_before_those_that_are_younger(
+    account: Account,
+) -> None:
+    for number in (1, 2, 3):
+        review_tasks.create_once(_task(number, wanted=1), clock.now())
+    second = review_tasks.get("detection-2")
+    _store(second, second.claimed("ann", clock.now()))
+    assert _available() == ["detection-1", "detection-3"]
+    assert _available("ann") == ["detection-2", "detection-1", "detection-3"]
+    account.clock.advance(LEASE.total_seconds())
+    assert _available() == ["detection-1", "detection-2", "detection-3"]
+
+
+def _finished(number: int, bob: Annotation) -> tuple[ReviewTask, ReviewTask]:
+    """A task that Ann and Bob have answered, before and after it was handed on."""
+    task = _task(number)
+    review_tasks.create_once(task, clock.now())
+    for person, said in ((ANN, CAT), (BOB, bob)):
+        claimed = _store(task, task.claimed(person.sub, clock.now()), person)
+        task = _store(claimed, claimed.answered(person.sub, said, clock.now()), person)
+    return task, _store(task, task.handed_on(), BOB)
+
+
+def test_answers_and_what_they_were_compared_to_are_counted_once(account: Account) -> None:
+    assert review_tasks.figures_of("ann") == NO_FIGURES
+    task, _ = _finished(1, CAT)
+    _finished(2, NONE)
+    with pytest.raises(ChangedMeanwhileError):
+        _store(task, task.handed_on(), BOB)
+    assert review_tasks.figures_of("ann") == Figures(2, 1, 1)
+    assert review_tasks.answers_on("ann", clock.now()) == 2
+    assert review_tasks.everybodys_figures() == {
+        ANN.name: Figures(2, 1, 1),
+        BOB.name: Figures(2, 1, 1),
+    }
+
+
+def test_an_answer_that_is_taken_back_is_taken_off_the_day_on_which_it_was_given(
+    account: Account,
+) -> None:
+    _, done = _finished(1, CAT)
+    given = clock.now()
+    account.clock.advance(86_400)
+    _store(done, done.undone("bob", clock.now()), BOB)
+    assert review_tasks.figures_of("bob") == NO_FIGURES
+    assert review_tasks.figures_of("ann") == Figures(1, 0, 0)
+    assert review_tasks.answers_on("bob", given) == 0
+    assert review_tasks.answers_on("bob", clock.now()) == 0
+
+
+def test_what_else_is_in_the_table_is_no_task(account: Account) -> None:
+    _finished(1, CAT)
+    keys = [item["task_id"]["S"] for item in account.items("ReviewTasksTable")]
+    others = [key for key in keys if key != "detection-1"]
+    assert len(others) == 4
+    for key in others:
+        with pytest.raises(NotFoundError):
+            review_tasks.get(key)
+
+
+def test_figures_that_somebody_else_is_changing_are_said_to_be_busy(account: Account) -> None:
+    task = _task()
+    review_tasks.create_once(task, clock.now())
+
+    def conflict(**_: Any) -> tuple[AWSResponse, Any]:
+        response = AWSResponse("", 400, HTTPHeaders(), None)
+        error = {"Code": "TransactionCanceledException", "Message": "…"}
+        reasons = [{"Code": "None"}, {"Code": "TransactionConflict"}]
+        return response, {
+            "Error": error,
+            "CancellationReasons": reasons,
+            "ResponseMetadata": {"HTTPStatusCode": 400},
+        }
+
+    account.hook("dynamodb", "before-call.dynamodb.TransactWriteItems", conflict)
+    claimed = task.claimed("ann", clock.now())
+    with pytest.raises(BusyError):
+        _store(task, claimed.answered("ann", CAT, clock.now()))
+    assert review_tasks.get(task.task_id) == task

@@ -31,6 +31,7 @@ CHOICES = {
     "Enable-Automatic-Training": {"true", "false"},
     "Enable-A2I-Workflow": {"true", "false"},
     "Enable-Automatic-Human-Sampling": {"true", "false"},
+    "Show-Model-Answer": {"true", "false"},
     "Train-On-Sampled-Answers": {"true", "false"},
     "Evaluation-Metric": {"f1", "precision", "recall"},
     "Model-Hosting": {"on-demand", "always-on"},
@@ -40,7 +41,7 @@ CHOICES = {
 
 def test_every_parameter_is_tested_here() -> None:
     assert set(BY_NAME) == WHOLE_NUMBERS.keys() | FRACTIONS.keys() | CHOICES.keys()
-    assert len(CATALOGUE) == len(BY_NAME) == 19
+    assert len(CATALOGUE) == len(BY_NAME) == 20
 
 
 @pytest.mark.parametrize("name", BY_NAME)

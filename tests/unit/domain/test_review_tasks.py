@@ -8,33 +8,46 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from labelloop.domain.review_tasks import LEASE, ReviewTask
-from labelloop.errors import InvalidRequestError
+from labelloop.domain.annotations import Annotation, Box, ModelType
+from labelloop.domain.detections import Label, LabelBox
+from labelloop.domain.review_tasks import (
+    LEASE,
+    NO_FIGURES,
+    SKIPPED_FOR,
+    Figures,
+    ReviewTask,
+    changed_figures,
+    figures,
+    suggestion,
+)
+from labelloop.errors import ConflictError
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 PEOPLE = ["ann", "bob", "cho", "dee", "eve"]
 
 
-def _task(wanted: int = 1) -> ReviewTask:
+def _task(wanted: int = 1, model_type: ModelType = ModelType.CLASSIFICATION) -> ReviewTask:
     return ReviewTask(
         task_id="detection-1",
         detection_id="1",
         bucket="bucket",
         key="a.jpg",
         version_id="v1",
-        suggested_label="cat",
-        suggested_confidence_pct=12.0,
+        model_type=model_type,
+        suggestion=(Label("cat", 12.0),),
         wanted=wanted,
         created=NOW - timedelta(hours=1),
-        answers={},
-        claims={},
     )
+
+
+def _says(label: str | None) -> Annotation:
+    return Annotation.of_labels([label] if label else [])
 
 
 def _answered(task: ReviewTask, *given: tuple[str, str | None]) -> ReviewTask:
     for person, label in given:
-        task = task.claimed(person, NOW).answered(person, label, NOW + SECOND)
+        task = task.claimed(person, NOW).answered(person, _says(label), NOW + SECOND)
     return task
 
 
@@ -42,7 +55,7 @@ def test_a_claimed_task_is_nobody_elses_until_the_lease_ends() -> None:
     task = _task().claimed("ann", NOW)
     assert not task.claimable_by("bob", NOW + LEASE - SECOND)
     assert task.claimable_by("bob", NOW + LEASE)
-    assert task.available_from(NOW) == NOW + LEASE
+    assert task.held_until(NOW) == NOW + LEASE
 
 
 def test_who_has_claimed_it_may_claim_it_again_and_keeps_the_time_it_took() -> None:
@@ -56,18 +69,18 @@ def test_an_answer_notes_when_it_was_begun_and_when_it_was_given() -> None:
     task = _answered(_task(), ("ann", "dog"))
     assert task.complete
     given = task.answers["ann"]
-    assert (given.label, given.accepted, given.submitted) == ("dog", NOW, NOW + SECOND)
+    assert (given.said.labels, given.accepted, given.submitted) == (("dog",), NOW, NOW + SECOND)
     assert not task.claims
 
 
 def test_a_task_that_was_not_claimed_cannot_be_answered() -> None:
-    with pytest.raises(InvalidRequestError, match="not claimed"):
-        _task().answered("ann", "cat", NOW)
+    with pytest.raises(ConflictError, match="not claimed"):
+        _task().answered("ann", _says("cat"), NOW)
 
 
 def test_a_late_answer_counts_while_nobody_else_has_the_task() -> None:
     task = _task().claimed("ann", NOW)
-    assert task.answered("ann", "cat", NOW + 2 * LEASE).complete
+    assert task.answered("ann", _says("cat"), NOW + 2 * LEASE).complete
 
 
 def test_a_late_answer_does_not_push_away_somebody_elses_claim() -> None:
@@ -76,14 +89,14 @@ def test_a_late_answer_does_not_push_away_somebody_elses_claim() -> None:
     taken = replace(
         task.claimed("bob", later), claims={**task.claims, **task.claimed("bob", later).claims}
     )
-    with pytest.raises(InvalidRequestError, match="ran out"):
-        taken.answered("ann", "cat", later)
+    with pytest.raises(ConflictError, match="ran out"):
+        taken.answered("ann", _says("cat"), later)
 
 
 def test_a_released_task_is_available_at_once() -> None:
     task = _task().claimed("ann", NOW).released("ann", NOW + SECOND)
     assert task.claimable_by("bob", NOW + SECOND)
-    assert task.available_from(NOW + SECOND) == task.created
+    assert task.held_until(NOW + SECOND) is None
 
 
 def test_two_people_may_look_at_once_when_two_are_wanted() -> None:
@@ -110,7 +123,7 @@ def test_a_tie_asks_one_more_and_then_no_more() -> None:
 
 
 def test_a_complete_task_comes_back_after_a_lease_should_nobody_hand_it_on() -> None:
-    assert _answered(_task(), ("ann", "cat")).available_from(NOW) == NOW + LEASE
+    assert _answered(_task(), ("ann", "cat")).held_until(NOW) == NOW + LEASE
 
 
 def test_an_answer_taken_back_is_asked_again_of_the_same_person() -> None:
@@ -118,14 +131,87 @@ def test_an_answer_taken_back_is_asked_again_of_the_same_person() -> None:
     undone = task.undone("ann", NOW + SECOND)
     assert not undone.finished
     assert not undone.complete
-    again = undone.answered("ann", "dog", NOW + 2 * SECOND)
-    assert again.answers["ann"].label == "dog"
+    again = undone.answered("ann", _says("dog"), NOW + 2 * SECOND)
+    assert again.answers["ann"].said == _says("dog")
     assert again.complete
 
 
 def test_only_who_has_answered_can_take_an_answer_back() -> None:
-    with pytest.raises(InvalidRequestError, match="not answered"):
+    with pytest.raises(ConflictError, match="not answered"):
         _answered(_task(2), ("ann", "cat")).undone("bob", NOW)
+
+
+def test_who_needs_longer_gets_a_new_lease_and_keeps_the_time_it_took() -> None:
+    later = NOW + timedelta(minutes=4)
+    task = _task().claimed("ann", NOW).extended("ann", later)
+    assert (task.claims["ann"].since, task.claims["ann"].until) == (NOW, later + LEASE)
+
+
+def test_a_lease_that_ran_out_is_renewed_only_while_nobody_else_has_the_task() -> None:
+    task = _task().claimed("ann", NOW)
+    later = NOW + 2 * LEASE
+    assert task.extended("ann", later).held_by("ann", later)
+    with pytest.raises(ConflictError):
+        task.claimed("bob", later).extended("ann", later)
+    with pytest.raises(ConflictError):
+        task.extended("bob", later)
+
+
+def test_who_passes_a_task_by_is_not_asked_about_it_for_an_hour_and_others_are() -> None:
+    task = _task().claimed("ann", NOW).released("ann", NOW, skip=True)
+    assert not task.claimable_by("ann", NOW + SKIPPED_FOR - SECOND)
+    assert task.claimable_by("bob", NOW)
+    assert task.claimable_by("ann", NOW + SKIPPED_FOR)
+    assert not task.released("bob", NOW + SKIPPED_FOR).skipped
+
+
+def test_reviewers_begin_with_what_the_model_found() -> None:
+    labels = [Label("cat", 5.0), Label("dog", 90.0), Label("eel", 5.0)]
+    assert suggestion(labels, ModelType.CLASSIFICATION) == (Label("dog", 90.0),)
+    boxes = [Label("cat", float(n), LabelBox(0, 0, 1, 1)) for n in range(60)]
+    assert suggestion(boxes, ModelType.DETECTION)[0] == boxes[59]
+    assert len(suggestion(boxes, ModelType.DETECTION)) == 50
+
+
+def test_an_answer_counts_at_once_and_is_compared_when_the_task_is_finished() -> None:
+    task = _answered(_task(3), ("ann", "cat"), ("bob", "cat"), ("cho", "dog"))
+    assert figures(task) == dict.fromkeys(("ann", "bob", "cho"), Figures(1, 0, 0))
+    done = task.handed_on()
+    assert figures(done) == {
+        "ann": Figures(1, 1, 1),
+        "bob": Figures(1, 1, 1),
+        "cho": Figures(1, 1, 0),
+    }
+    assert changed_figures(task, done)["cho"] == Figures(0, 1, 0)
+
+
+@pytest.mark.parametrize("labels", [("cat",), ("cat", "dog", None)])
+def test_an_answer_is_compared_with_nothing_where_nothing_was_decided_or_nobody_else_asked(
+    labels: tuple[str | None, ...],
+) -> None:
+    task = _answered(_task(len(labels)), *zip(PEOPLE, labels, strict=False)).handed_on()
+    assert set(figures(task).values()) == {Figures(1, 0, 0)}
+
+
+def test_an_answer_that_is_taken_back_is_taken_off_with_what_it_was_compared_to() -> None:
+    task = _answered(_task(2), ("ann", "cat"), ("bob", "cat")).handed_on()
+    undone = task.undone("ann", NOW + SECOND)
+    assert changed_figures(task, undone) == {
+        "ann": Figures(-1, -1, -1),
+        "bob": Figures(0, -1, -1),
+    }
+
+
+def test_boxes_around_the_same_things_complete_a_task_and_a_missed_thing_asks_one_more() -> None:
+    def drawn(*lefts: int) -> Annotation:
+        return Annotation.of_boxes([Box("cat", left, 0, 40, 40) for left in lefts], (200, 100))
+
+    task = _task(2, ModelType.DETECTION).claimed("ann", NOW).claimed("bob", NOW)
+    task = task.answered("ann", drawn(0, 100), NOW)
+    assert task.answered("bob", drawn(2, 98), NOW).complete
+    missed = task.answered("bob", drawn(2), NOW)
+    assert not missed.complete
+    assert missed.claimed("cho", NOW).answered("cho", drawn(1, 99), NOW).complete
 
 
 class Review(RuleBasedStateMachine):
@@ -133,8 +219,9 @@ class Review(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.task = _task()
+        self.task = self.counted = _task()
         self.now = NOW
+        self.figures: dict[str, Figures] = {}
 
     @initialize(wanted=st.integers(1, 3))
     def begin(self, wanted: int) -> None:
@@ -148,13 +235,21 @@ class Review(RuleBasedStateMachine):
     @rule(person=st.sampled_from(PEOPLE), label=st.sampled_from(["cat", "dog", None]))
     def answer(self, person: str, label: str | None) -> None:
         try:
-            self.task = self.task.answered(person, label, self.now)
-        except InvalidRequestError:
+            self.task = self.task.answered(person, _says(label), self.now)
+        except ConflictError:
             return
 
     @rule(person=st.sampled_from(PEOPLE))
     def release(self, person: str) -> None:
         self.task = self.task.released(person, self.now)
+
+    @rule(person=st.sampled_from(PEOPLE))
+    def extend(self, person: str) -> None:
+        held = self.task.held_by(person, self.now)
+        try:
+            self.task = self.task.extended(person, self.now)
+        except ConflictError:
+            assert not held
 
     @rule(person=st.sampled_from(PEOPLE))
     def undo(self, person: str) -> None:
@@ -175,6 +270,20 @@ class Review(RuleBasedStateMachine):
         assert len(self.task.answers) <= self.task.wanted + 1
 
     @invariant()
+    def figures_that_are_added_up_change_by_change_are_those_of_the_task(self) -> None:
+        changes = changed_figures(self.counted, self.task)
+        for person, change in changes.items():
+            before = self.figures.get(person, NO_FIGURES)
+            self.figures[person] = Figures(
+                before.answers + change.answers,
+                before.compared + change.compared,
+                before.agreed + change.agreed,
+            )
+        self.counted = self.task
+        counted = {person: one for person, one in self.figures.items() if one != NO_FIGURES}
+        assert counted == figures(self.task)
+
+    @invariant()
     def nobody_both_has_answered_and_looks_at_it(self) -> None:
         assert not self.task.answers.keys() & self.task.claims.keys()
 
@@ -183,7 +292,7 @@ class Review(RuleBasedStateMachine):
         later = self.now + LEASE
         if not self.task.complete:
             assert any(self.task.claimable_by(person, later) for person in PEOPLE)
-            assert self.task.available_from(self.now) <= later
+            assert (self.task.held_until(self.now) or self.now) <= later
 
 
 TestReview = Review.TestCase

@@ -1,59 +1,196 @@
-"""AddToTraining: the version that was detected becomes a labelled image, and no other."""
+"""AddToTraining: the version that was detected becomes an image that trains, and no other."""
+
+import io
+from collections.abc import Callable
 
 import pytest
+from PIL import Image
 
 from functions.add_to_training.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import detections
+from labelloop.aws import detections, training_data
+from labelloop.domain.annotations import Annotation, Box
 from labelloop.domain.detections import Outcome
-from labelloop.errors import NotFoundError
-from tests.unit.account import Account, Context, event
+from labelloop.domain.imports import ImportedLine
+from labelloop.errors import ConflictError, MalformedAnswerError, NotFoundError
+from tests.unit.account import Account, Context, Json, event
 
 AGREED = event("add_to_training.agreed")
+TAKEN_BACK = event("add_to_training.taken_back")
+BOXES = event("add_to_training.boxes")
+SEVERAL = {**AGREED, "said": {"labels": ["dent", "scratch"]}}
 DETECTION = AGREED["detection_id"]
 KEY = "images_for_detection/gear.jpg"
+FOLDERS = ("images_imported/", "images_labeled_by_folder/", "manifests/")
 COPY = f"images_labeled_by_folder/scratch/{DETECTION}-gear.jpg"
+REVIEWED = f"images_imported/reviewed/{DETECTION}-gear.jpg"
+MANIFEST = f"manifests/imported/reviewed/{DETECTION}.manifest"
+TAG = 0x0112
+
+
+def _jpeg(turned: int = 1) -> bytes:
+    """An image that is shown with 100 x 80 pixels."""
+    exif = Image.Exif()
+    exif[TAG] = turned
+    file = io.BytesIO()
+    size_px = (80, 100) if turned >= 5 else (100, 80)
+    Image.new("RGB", size_px, "gray").save(file, "JPEG", exif=exif)
+    return file.getvalue()
 
 
 @pytest.fixture
-def detected(account: Account) -> Account:
-    """A detection whose image was overwritten afterwards."""
-    version_id = account.put(KEY, b"\xff\xd8\xff as it was detected")
-    account.put(KEY, b"\xff\xd8\xff something else")
-    facts = {"bucket": account.bucket, "key": KEY, "version_id": version_id}
-    detections.record_once(DETECTION, Outcome.REVIEW, facts, clock.now())
-    return account
+def detect(account: Account, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Account]:
+    """Makes a detection whose image was overwritten and deleted afterwards."""
+
+    def make(model_type: str = "classification", content: bytes | None = None) -> Account:
+        monkeypatch.setenv("MODEL_TYPE", model_type)
+        version_id = account.put(KEY, content or _jpeg())
+        account.put(KEY, b"\xff\xd8\xff something else")
+        account.boto3("s3").delete_object(Bucket=account.bucket, Key=KEY)
+        facts = {"bucket": account.bucket, "key": KEY, "version_id": version_id}
+        detections.record_once(DETECTION, Outcome.REVIEW, facts, clock.now())
+        return account
+
+    return make
 
 
-def test_the_version_that_people_saw_is_copied_and_twice_is_once(detected: Account) -> None:
+def _add(request: Json) -> str:
+    key: str = lambda_handler(request, Context())["copied_key"]
+    return key
+
+
+def _keys(account: Account) -> list[str]:
+    return [key for folder in FOLDERS for key in account.keys(folder)]
+
+
+def _lines() -> dict[str, ImportedLine]:
+    """What a training reads in the imported lines, none of which is bad."""
+    lines, collection = training_data.imported_lines(training_data.imported_manifests())
+    assert not collection.bad
+    return lines
+
+
+def test_the_version_that_people_saw_is_copied_and_twice_is_once(
+    detect: Callable[..., Account],
+) -> None:
+    detected = detect()
     for _ in range(2):
-        assert lambda_handler(AGREED, Context()) == {"copied_key": COPY}
-        assert detected.read(COPY) == b"\xff\xd8\xff as it was detected"
-        assert detected.keys("images_labeled_by_folder/") == [COPY]
+        assert _add(AGREED) == COPY
+        assert detected.read(COPY) == _jpeg()
+        assert _keys(detected) == [COPY]
 
 
-def test_a_changed_answer_moves_the_image(detected: Account) -> None:
-    lambda_handler(AGREED, Context())
-    detections.note(DETECTION, {"copied_key": COPY})
+@pytest.mark.parametrize(
+    ("model_type", "request_"), [("multi-label", SEVERAL), ("detection", BOXES)]
+)
+def test_what_has_several_labels_or_boxes_trains_by_one_line_and_twice_is_once(
+    detect: Callable[..., Account], model_type: str, request_: Json
+) -> None:
+    detected = detect(model_type)
     for _ in range(2):
-        copied = lambda_handler({**AGREED, "label": "dent"}, Context())["copied_key"]
-        assert detected.keys("images_labeled_by_folder/") == [copied]
+        assert _add(request_) == REVIEWED
+        assert _keys(detected) == [REVIEWED, MANIFEST]
+        assert detected.read(REVIEWED) == _jpeg()
+        (line,) = _lines().values()
+        assert line == ImportedLine(
+            detected.bucket,
+            REVIEWED,
+            Annotation.from_json(request_["said"]),
+            "2026-11-21T09:15:30.000000",
+        )
+
+
+@pytest.mark.parametrize("turned", [3, 6, 8])
+def test_boxes_in_an_image_of_a_turned_camera_are_where_they_are_in_the_file(
+    detect: Callable[..., Account], turned: int
+) -> None:
+    detected = detect("detection", _jpeg(turned))
+    _add(BOXES)
+    (line,) = _lines().values()
+    with Image.open(io.BytesIO(detected.read(REVIEWED))) as copy:
+        assert copy.getexif()[TAG] == 1
+        assert line.annotation.size_px == copy.size
+    box = {
+        3: Box("gear", 48, 42, 40, 30),
+        6: Box("gear", 8, 48, 30, 40),
+        8: Box("gear", 42, 12, 30, 40),
+    }
+    assert line.annotation.boxes == (box[turned],)
+
+
+def test_boxes_that_were_drawn_in_another_image_are_refused(detect: Callable[..., Account]) -> None:
+    detected = detect("detection", _jpeg(6))
+    other = {**BOXES["said"], "size_px": [80, 100]}
+    with pytest.raises(MalformedAnswerError, match="100"):
+        _add({**BOXES, "said": other})
+    assert _keys(detected) == []
+
+
+def _note(key: str) -> None:
+    """Do what the workflow does in the end."""
+    detections.note(DETECTION, {"copied_key": key})
+
+
+def test_a_changed_answer_moves_the_image(detect: Callable[..., Account]) -> None:
+    detected = detect()
+    _note(_add(AGREED))
+    for _ in range(2):
+        copied = _add({**AGREED, "said": {"labels": ["dent"]}})
+        assert _keys(detected) == [copied]
         assert copied.startswith("images_labeled_by_folder/dent/")
 
 
-def test_an_answer_taken_back_takes_the_image_out_again(detected: Account) -> None:
-    lambda_handler(AGREED, Context())
-    detections.note(DETECTION, {"copied_key": COPY})
+def test_a_changed_answer_changes_the_line(detect: Callable[..., Account]) -> None:
+    detected = detect("multi-label")
+    _note(_add(SEVERAL))
+    _note(_add({**AGREED, "read": "2026-11-21T09:20:00.000Z"}))
+    assert _keys(detected) == [REVIEWED, MANIFEST]
+    assert _lines()[REVIEWED].annotation.labels == ("scratch",)
+
+
+@pytest.mark.parametrize(
+    ("model_type", "request_"),
+    [("classification", AGREED), ("multi-label", SEVERAL), ("detection", BOXES)],
+)
+@pytest.mark.parametrize("recorded", [True, False])
+def test_an_answer_taken_back_takes_the_image_out_again_even_if_the_workflow_had_died(
+    detect: Callable[..., Account], model_type: str, request_: Json, recorded: bool
+) -> None:
+    detected = detect(model_type)
+    key = _add(request_)
+    if recorded:
+        _note(key)
     for _ in range(2):
-        taken_back = lambda_handler(event("add_to_training.taken_back"), Context())
-        assert taken_back == {"copied_key": ""}
-        assert detected.keys("images_labeled_by_folder/") == []
+        assert _add(TAKEN_BACK) == ""
+        assert _keys(detected) == []
 
 
-def test_an_image_version_that_is_gone_is_said_to_be_gone(account: Account) -> None:
+def test_answers_that_were_read_again_meanwhile_are_not_put_back(
+    detect: Callable[..., Account],
+) -> None:
+    detected = detect()
+    later = {**AGREED, "said": {"labels": ["dent"]}, "read": "2026-11-21T09:15:31.000Z"}
+    copied = _add(later)
+    with pytest.raises(ConflictError):
+        _add(AGREED)
+    assert _add({**later, "read": "2026-11-21T09:15:32.000Z"}) == copied
+    assert _keys(detected) == [copied]
+
+
+def test_an_image_version_that_is_gone_is_said_to_be_gone(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
     version_id = account.put(KEY, b"x")
     account.boto3("s3").delete_object(Bucket=account.bucket, Key=KEY, VersionId=version_id)
     facts = {"bucket": account.bucket, "key": KEY, "version_id": version_id}
     detections.record_once(DETECTION, Outcome.REVIEW, facts, clock.now())
+    for model_type, request in (("classification", AGREED), ("detection", BOXES)):
+        monkeypatch.setenv("MODEL_TYPE", model_type)
+        with pytest.raises(NotFoundError):
+            _add(request)
+    assert _keys(account) == []
+
+
+def test_a_detection_that_is_not_in_the_log_is_not_found(account: Account) -> None:
     with pytest.raises(NotFoundError):
-        lambda_handler(AGREED, Context())
+        _add(AGREED)

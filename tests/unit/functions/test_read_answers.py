@@ -7,6 +7,7 @@ import pytest
 from functions.read_answers.app import lambda_handler
 from labelloop import clock
 from labelloop.aws import detections
+from labelloop.aws.items import from_item
 from labelloop.domain.detections import Outcome, detection_of_loop
 from labelloop.domain.human_loops import loop_of_key
 from labelloop.errors import MalformedAnswerError, NotFoundError
@@ -28,9 +29,13 @@ def asked(account: Account) -> Account:
 
 
 def _say(account: Account, *labels: str) -> Json:
+    return _fill_in(account, *({"crowd-image-classifier": {"label": label}} for label in labels))
+
+
+def _fill_in(account: Account, *contents: Json) -> Json:
+    """What is read when people have filled in their tasks so."""
     answers = [
-        {"workerId": f"worker {i}", "answerContent": {"crowd-image-classifier": {"label": label}}}
-        for i, label in enumerate(labels)
+        {"workerId": f"worker {i}", "answerContent": content} for i, content in enumerate(contents)
     ]
     account.put(KEY, json.dumps({"humanAnswers": answers}).encode())
     return lambda_handler(ANSWERS, Context())
@@ -42,7 +47,8 @@ def test_a_label_that_people_agree_on_trains(asked: Account) -> None:
         "detection_id": DETECTION,
         "agreement": "decided",
         "label": "scratch",
-        "training_label": "scratch",
+        "labels": [{"M": {"name": {"S": "scratch"}}}],
+        "training": {"labels": ["scratch"]},
         "completed": "2026-11-21T09:15:27.000Z",
     }
     assert lambda_handler(ANSWERS, Context()) == said
@@ -56,7 +62,8 @@ def test_what_is_undecided_or_none_trains_nothing(
     asked: Account, labels: list[str], agreement: str
 ) -> None:
     said = _say(asked, *labels)
-    assert (said["agreement"], said["label"], said["training_label"]) == (agreement, "", "")
+    assert (said["agreement"], said["label"], said["labels"]) == (agreement, "", [])
+    assert said["training"] == {"labels": []}
 
 
 def test_what_the_object_holds_now_counts_however_late_its_event_comes(asked: Account) -> None:
@@ -64,14 +71,67 @@ def test_what_the_object_holds_now_counts_however_late_its_event_comes(asked: Ac
     assert _say(asked, "dent")["label"] == "dent"
 
 
-@pytest.mark.parametrize(("trains", "label"), [("false", ""), ("true", "scratch")])
+@pytest.mark.parametrize(("trains", "labels"), [("false", []), ("true", ["scratch"])])
 def test_a_sampled_answer_trains_where_the_operator_wants_it(
-    asked: Account, trains: str, label: str
+    asked: Account, trains: str, labels: list[str]
 ) -> None:
     asked.set_parameter("Train-On-Sampled-Answers", trains)
     detections.note(DETECTION, {"sampled": True})
     said = _say(asked, "scratch")
-    assert (said["label"], said["training_label"]) == ("scratch", label)
+    assert (said["label"], said["training"]) == ("scratch", {"labels": labels})
+
+
+def test_each_label_is_weighed_by_itself_where_the_model_gives_several(
+    asked: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODEL_TYPE", "multi-label")
+    choices = (["scratch", "dent"], ["dent", "scratch"], ["dent"])
+    said = _fill_in(asked, *({"w": {"labels": chosen}} for chosen in choices))
+    assert (said["agreement"], said["label"]) == ("decided", "dent, scratch")
+    assert said["training"] == {"labels": ["dent", "scratch"]}
+
+
+def _drawn(left: int, label: str = "dent") -> Json:
+    box = {"label": label, "left": left, "top": 10, "width": 40, "height": 20}
+    size = {"width": 200, "height": 100}
+    return {"annotatedResult": {"boundingBoxes": [box], "inputImageProperties": size}}
+
+
+def test_boxes_are_brought_together_where_the_model_gives_boxes(
+    asked: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODEL_TYPE", "detection")
+    said = _fill_in(asked, _drawn(10), _drawn(12), _drawn(20))
+    assert (said["agreement"], said["label"]) == ("decided", "dent")
+    (label,) = [from_item({"it": entry})["it"] for entry in said["labels"]]
+    assert label == {
+        "name": "dent",
+        "box": {"left": 0.06, "top": 0.1, "width": 0.2, "height": 0.2},
+    }
+    assert said["training"] == {
+        "labels": ["dent"],
+        "boxes": [{"label": "dent", "left": 12, "top": 10, "width": 40, "height": 20}],
+        "size_px": [200, 100],
+    }
+
+
+@pytest.mark.parametrize(
+    ("model_type", "content"),
+    [
+        ("classification", {"w": {"labels": ["dent", "scratch"]}}),
+        ("classification", _drawn(10)),
+        ("multi-label", _drawn(10)),
+        ("detection", {"w": {"label": "dent"}}),
+        ("detection", _drawn(170)),
+        ("detection", _drawn(10, "rust")),
+    ],
+)
+def test_answers_from_which_this_model_cannot_learn_are_refused(
+    asked: Account, monkeypatch: pytest.MonkeyPatch, model_type: str, content: Json
+) -> None:
+    monkeypatch.setenv("MODEL_TYPE", model_type)
+    with pytest.raises(MalformedAnswerError):
+        _fill_in(asked, content)
 
 
 def test_a_label_that_nobody_may_choose_is_refused_with_a_way_out(asked: Account) -> None:

@@ -8,12 +8,24 @@ import pytest
 
 from functions.serve_review_api.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import review_tasks
+from labelloop.aws import model_registry, review_tasks
+from labelloop.aws.review_tasks import Person
 from labelloop.domain import human_loops
-from labelloop.domain.review_tasks import LEASE, ReviewTask
+from labelloop.domain.annotations import Annotation, Box, ModelType
+from labelloop.domain.detections import Label, LabelBox
+from labelloop.domain.review_tasks import LEASE, SKIPPED_FOR, ReviewTask
 from tests.unit.account import Account, Context, Json, event
 
 ANN, BOB, CHO = "ann", "bob", "cho"
+SUGGESTIONS = {
+    ModelType.CLASSIFICATION: (Label("dent", 42.0),),
+    ModelType.MULTI_LABEL: (Label("dent", 42.0), Label("scratch", 41.0)),
+    ModelType.DETECTION: (Label("dent", 42.0, LabelBox(-0.1, 0.5, 0.4, 0.6)),),
+}
+BOXES: Json = {
+    "boxes": [{"label": "scratch", "left": 12, "top": 8, "width": 40, "height": 30}],
+    "size": {"width": 640, "height": 480},
+}
 
 
 @pytest.fixture
@@ -26,7 +38,31 @@ def queue(account: Account) -> Account:
     return account
 
 
-def _add(account: Account, number: int, wanted: int = 1, minutes_ago: int = 60) -> str:
+@pytest.fixture
+def boxes(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
+    """An account whose model gives boxes, with a label and a task."""
+    monkeypatch.setenv("MODEL_TYPE", "detection")
+    monkeypatch.setenv("REVIEW_LABELS", "scratch,dent")
+    _add(account, 1, model_type=ModelType.DETECTION)
+    return account
+
+
+@pytest.fixture
+def several(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
+    """An account whose model gives several labels, with two labels and a task."""
+    monkeypatch.setenv("MODEL_TYPE", "multi-label")
+    monkeypatch.setenv("REVIEW_LABELS", "scratch,dent")
+    _add(account, 1, model_type=ModelType.MULTI_LABEL)
+    return account
+
+
+def _add(
+    account: Account,
+    number: int,
+    wanted: int = 1,
+    minutes_ago: int = 60,
+    model_type: ModelType = ModelType.CLASSIFICATION,
+) -> str:
     key = f"images_for_detection/{number}.jpg"
     version_id = account.put(key, b"\xff\xd8\xff")
     now = clock.now()
@@ -36,12 +72,10 @@ def _add(account: Account, number: int, wanted: int = 1, minutes_ago: int = 60) 
         bucket=account.bucket,
         key=key,
         version_id=version_id,
-        suggested_label="dent",
-        suggested_confidence_pct=42.0,
+        model_type=model_type,
+        suggestion=SUGGESTIONS[model_type],
         wanted=wanted,
         created=now - timedelta(minutes=minutes_ago, seconds=-number),
-        answers={},
-        claims={},
     )
     review_tasks.create_once(task, now)
     return task.task_id
@@ -50,7 +84,12 @@ def _add(account: Account, number: int, wanted: int = 1, minutes_ago: int = 60) 
 def _ask(case: str, person: str = ANN, task: str = "", **changes: Any) -> tuple[int, Any]:
     """(status, content) of the answer to a sample request, made by a person about a task."""
     request = event(f"serve_review_api.{case}") | changes
-    request["requestContext"]["authorizer"]["jwt"]["claims"]["sub"] = person
+    claims = request["requestContext"]["authorizer"]["jwt"]["claims"]
+    claims |= {"sub": person, "email": f"{person}@example.com"}
+    for change, value in list(changes.items()):
+        if change == "groups":
+            claims["cognito:groups"] = value
+            del request["groups"]
     if task:
         old = request["pathParameters"]["id"]
         request = json.loads(json.dumps(request).replace(old, task))
@@ -61,30 +100,115 @@ def _ask(case: str, person: str = ANN, task: str = "", **changes: Any) -> tuple[
 def _next(person: str = ANN) -> Json:
     status, shown = _ask("next", person)
     assert status == 200
-    return dict(shown)
+    (task,) = shown["tasks"]
+    return dict(task)
+
+
+def _next_but(person: str, *but_not: str, count: int = 1) -> list[str]:
+    """The names of the tasks that a person gets who has these in hand."""
+    body = json.dumps({"count": count, "except": but_not})
+    status, shown = _ask("next_some", person, body=body)
+    assert status in {200, 204}
+    return [task["task_id"] for task in shown["tasks"]] if shown else []
+
+
+def _said(account: Account) -> list[Annotation]:
+    """What the only answers that were handed on say."""
+    (output,) = _outputs(account)
+    return [answer.said for answer in human_loops.read(json.dumps(output).encode())]
 
 
 def _outputs(account: Account) -> list[Json]:
     return [json.loads(account.read(key)) for key in account.keys(human_loops.FOLDER)]
 
 
-def test_a_person_is_given_the_oldest_task_with_the_picture_and_the_labels(queue: Account) -> None:
+def test_a_person_is_given_the_oldest_task_with_the_picture(queue: Account) -> None:
     shown = _next()
     assert shown["task_id"].endswith("1")
-    assert shown["labels"] == ["dent", "scratch"]
     assert shown["file_name"] == "1.jpg"
     assert "versionId=" in shown["image_url"]
 
 
 def test_nobody_sees_what_the_model_or_others_said(queue: Account) -> None:
-    assert set(_next()) == {
+    shown = _next()
+    assert set(shown) == {
         "task_id",
         "image_url",
         "file_name",
-        "labels",
-        "none",
         "lease_until",
+        "suggestion",
+        "answer",
     }
+    assert (shown["suggestion"], shown["answer"]) == (None, None)
+
+
+def test_people_see_what_the_model_said_where_the_operator_wants_it(queue: Account) -> None:
+    queue.set_parameter("Show-Model-Answer", "true")
+    assert _next()["suggestion"] == {"labels": [{"name": "dent", "confidence_pct": 42.0}]}
+
+
+def test_boxes_are_drawn_from_those_of_the_model_as_far_as_they_are_in_the_image(
+    boxes: Account,
+) -> None:
+    (label,) = _next()["suggestion"]["labels"]
+    assert label["box"] == {"left": 0.0, "top": 0.5, "width": 0.3, "height": 0.5}
+
+
+def test_the_page_is_told_once_what_it_needs_to_know(queue: Account) -> None:
+    assert _ask("session") == (
+        200,
+        {
+            "model_type": "classification",
+            "labels": ["dent", "scratch"],
+            "none": "None of the Above",
+            "allow_new_labels": False,
+            "show_model_answer": False,
+            "lease_s": 300,
+            "most_boxes": 50,
+            "name": "ann@example.com",
+        },
+    )
+
+
+def test_the_labels_of_the_model_that_serves_can_be_chosen_too(queue: Account) -> None:
+    model_registry.switch("v1", "arn:v1", None)
+    report = {"labels": [{"label": "rust"}, {"label": "dent"}]}
+    queue.put("evaluation/v1/report.json", json.dumps(report).encode())
+    assert _ask("session")[1]["labels"] == ["dent", "rust", "scratch"]
+    task = _next()["task_id"]
+    assert _ask("answer", task=task, body='{"label": "rust"}')[0] == 200
+
+
+def test_some_tasks_are_claimed_at_once_and_a_reloaded_page_gets_its_own_again(
+    queue: Account,
+) -> None:
+    first, second = _next_but(ANN, count=3)
+    assert _next_but(BOB, count=3) == []
+    assert _next_but(ANN, first, second) == []
+    assert _next_but(ANN, first) == [second]
+    assert _next_but(ANN, count=3) == [first, second]
+
+
+def test_who_needs_longer_says_so_before_somebody_else_has_the_task(queue: Account) -> None:
+    task = _next(ANN)["task_id"]
+    queue.clock.advance(240)
+    status, extended = _ask("extend", ANN, task)
+    assert (status, extended["task_id"]) == (200, task)
+    assert extended["lease_until"] == clock.iso(clock.now() + LEASE)
+    queue.clock.advance(LEASE.total_seconds() + 1)
+    assert _next(BOB)["task_id"] == task
+    assert _ask("extend", ANN, task)[0] == 409
+
+
+def test_a_skipped_task_is_others_for_an_hour(queue: Account) -> None:
+    task = _next(ANN)["task_id"]
+    assert _ask("skip", ANN, task)[0] == 200
+    assert _next_but(ANN, count=2) != [task]
+    assert task not in _next_but(ANN, count=2)
+    assert _next(BOB)["task_id"] == task
+    assert _ask("release", BOB, task)[0] == 200
+    queue.clock.advance(SKIPPED_FOR.total_seconds())
+    assert task in _next_but(ANN, count=2)
 
 
 def test_two_people_get_two_tasks_and_a_third_gets_none(queue: Account) -> None:
@@ -108,9 +232,12 @@ def test_an_answer_is_handed_on_in_a2is_format_and_the_task_leaves_the_queue(
     )
     (output,) = _outputs(queue)
     (read,) = human_loops.read(json.dumps(output).encode())
-    assert (read.worker, read.label) == (ANN, "scratch")
+    assert (read.worker, read.said) == (ANN, Annotation.of_labels(["scratch"]))
     assert output["humanLoopName"] == task
-    assert _ask("summary") == (200, {"open": 1})
+    assert _ask("summary") == (
+        200,
+        {"open": 1, "answered_today": 1, "answers": 1, "compared": 0, "agreed": 0},
+    )
 
 
 def test_the_same_answer_twice_is_one_answer(queue: Account) -> None:
@@ -125,9 +252,7 @@ def test_the_same_answer_twice_is_one_answer(queue: Account) -> None:
 def test_none_of_the_labels_is_an_answer(queue: Account) -> None:
     task = _next()["task_id"]
     assert _ask("none", task=task)[0] == 200
-    (output,) = _outputs(queue)
-    (read,) = human_loops.read(json.dumps(output).encode())
-    assert read.label is None
+    assert _said(queue) == [Annotation.of_labels([])]
 
 
 def test_a_tie_asks_one_more_and_only_then_is_it_handed_on(account: Account) -> None:
@@ -168,10 +293,10 @@ def test_an_answer_taken_back_can_be_given_anew_and_the_last_one_counts(queue: A
     _ask("answer", task=task)
     status, shown = _ask("undo", task=task)
     assert (status, shown["task_id"]) == (200, task)
+    assert shown["answer"] == {"label": "scratch"}
+    assert _ask("undo", task=task)[1]["answer"] is None
     _ask("none", task=task)
-    (output,) = _outputs(queue)
-    (read,) = human_loops.read(json.dumps(output).encode())
-    assert read.label is None
+    assert _said(queue) == [Annotation.of_labels([])]
 
 
 def test_a_released_task_is_the_next_persons(queue: Account) -> None:
@@ -180,12 +305,83 @@ def test_a_released_task_is_the_next_persons(queue: Account) -> None:
     assert _next(BOB)["task_id"] == task
 
 
+def test_several_labels_are_an_answer_where_the_model_gives_several(several: Account) -> None:
+    task = _next()["task_id"]
+    assert _ask("labels", task=task)[0] == 200
+    assert _said(several) == [Annotation.of_labels(["dent", "scratch"])]
+    assert _ask("undo", task=task)[1]["answer"] == {"labels": ["dent", "scratch"]}
+    assert _ask("labels", task=task, body='{"labels": []}')[0] == 200
+    assert _said(several) == [Annotation.of_labels([])]
+
+
+def test_boxes_are_an_answer_where_the_model_gives_boxes(boxes: Account) -> None:
+    task = _next()["task_id"]
+    assert _ask("boxes", task=task)[0] == 200
+    expected = Annotation.of_boxes([Box("scratch", 12, 8, 40, 30)], (640, 480))
+    assert _said(boxes) == [expected]
+    assert _ask("undo", task=task)[1]["answer"] == BOXES
+    assert _ask("none", task=task)[0] == 200
+    assert _said(boxes) == [Annotation.of_labels([])]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"size": None}, "size"),
+        ({"size": {"width": 0, "height": 480}}, "size.width"),
+        ({"boxes": [{**BOXES["boxes"][0], "left": 601}]}, "not inside the image"),
+        ({"boxes": [{**BOXES["boxes"][0], "top": -1}]}, "not inside the image"),
+        ({"boxes": [{**BOXES["boxes"][0], "width": 1}]}, "too small"),
+        ({"boxes": [{**BOXES["boxes"][0], "height": 30.5}]}, "boxes.0.height"),
+        ({"boxes": [{**BOXES["boxes"][0], "label": "rust"}]}, "none of the labels"),
+        ({"boxes": [{**BOXES["boxes"][0], "score": 1}]}, "boxes.0.score"),
+        ({"boxes": [{"label": "dent"}]}, "boxes.0.left"),
+        ({"boxes": BOXES["boxes"] * 51}, "50"),
+        ({"boxes": None, "label": "dent"}, "either boxes or none"),
+        ({"none": True}, "either boxes or none"),
+    ],
+)
+def test_boxes_that_teach_nothing_are_refused_in_words(
+    boxes: Account, change: Json, message: str
+) -> None:
+    task = _next()["task_id"]
+    status, answer = _ask("boxes", task=task, body=json.dumps(BOXES | change))
+    assert (status, message in answer["error"]["message"]) == (400, True), answer
+    assert review_tasks.get(task).answers == {}
+
+
+@pytest.mark.parametrize("body", [{"label": "dent"}, {"labels": ["x"] * 51}, {"labels": ["rust"]}])
+def test_other_answers_than_known_labels_are_refused_where_several_are_wanted(
+    several: Account, body: Json
+) -> None:
+    task = _next()["task_id"]
+    assert _ask("labels", task=task, body=json.dumps(body))[0] == 400
+
+
+def test_people_see_how_often_the_others_agreed_with_them_and_operators_see_all(
+    account: Account,
+) -> None:
+    account.put("images_labeled_by_folder/scratch/1.jpg", b"\xff\xd8\xff")
+    for number in (1, 2):
+        task = _add(account, number, wanted=3)
+        for person, case in ((ANN, "answer"), (BOB, "answer"), (CHO, "none")):
+            assert _next(person)["task_id"] == task
+            _ask(case, person, task)
+    compared = {"answers": 2, "compared": 2}
+    assert _ask("summary", ANN)[1] == {"open": 0, "answered_today": 2, **compared, "agreed": 2}
+    assert _ask("summary", CHO)[1] == {"open": 0, "answered_today": 2, **compared, "agreed": 0}
+    assert _ask("summary", ANN, groups="[operators]")[1]["reviewers"] == [
+        {"name": f"{person}@example.com", **compared, "agreed": agreed}
+        for person, agreed in ((ANN, 2), (BOB, 2), (CHO, 0))
+    ]
+
+
 def test_a_task_whose_answers_were_never_handed_on_is_handed_on_by_the_next_person(
     queue: Account,
 ) -> None:
     task = review_tasks.get(_next(ANN)["task_id"])
-    died = task.answered(ANN, "dent", clock.now())
-    review_tasks.replace_with(died, clock.now())
+    died = task.answered(ANN, Annotation.of_labels(["dent"]), clock.now())
+    review_tasks.change(task, died, Person(ANN, "Ann"), clock.now())
     queue.clock.advance(LEASE.total_seconds() + 1)
     assert _next(BOB)["task_id"] != task.task_id
     assert _ask("next", CHO) == (204, None)
@@ -194,7 +390,7 @@ def test_a_task_whose_answers_were_never_handed_on_is_handed_on_by_the_next_pers
 
 
 def test_the_list_shows_what_may_be_taken_now(queue: Account) -> None:
-    _next()
+    _next(BOB)
     status, listed = _ask("list")
     assert status == 200
     (task,) = listed["tasks"]
@@ -213,23 +409,43 @@ def test_the_list_shows_what_may_be_taken_now(queue: Account) -> None:
         ("answer", {"body": '{"label": "dent", "none": true}'}, 400, "InvalidRequest"),
         ("answer", {"body": '{"label": "rust"}'}, 400, "MalformedAnswer"),
         ("answer", {"body": '{"label": "a/b"}'}, 400, "MalformedAnswer"),
-        ("answer", {}, 404, "NotFound"),
-        ("release", {}, 404, "NotFound"),
-        ("undo", {}, 404, "NotFound"),
+        ("answer", {"body": '{"label": "<b>dent"}'}, 400, "MalformedAnswer"),
+        ("answer", {"body": '{"label": ".."}'}, 400, "MalformedAnswer"),
+        ("answer", {"body": '{"label": "dent", "key": "x"}'}, 400, "InvalidRequest"),
+        ("answer", {"body": '{"labels": ["dent"]}'}, 400, "InvalidRequest"),
+        ("answer", {"body": "/w==", "isBase64Encoded": True}, 400, "InvalidRequest"),
+        ("answer", {"body": '{"label": "' + "x" * 2**20 + '"}'}, 413, "TooLarge"),
+        ("next_some", {"body": '{"count": 0}'}, 400, "InvalidRequest"),
+        ("next_some", {"body": '{"count": 11}'}, 400, "InvalidRequest"),
+        ("next_some", {"body": '{"count": "2"}'}, 400, "InvalidRequest"),
+        ("next_some", {"body": '{"except": "all"}'}, 400, "InvalidRequest"),
+        ("undo", {}, 409, "Conflict"),
     ],
 )
 def test_what_is_the_callers_fault_is_said_with_a_code(
     queue: Account, case: str, changes: Json, status: int, code: str
 ) -> None:
-    got, content = _ask(case, **changes)
+    task = "" if case in {"stranger", "list", "next_some"} else _next()["task_id"]
+    if case == "undo":
+        _ask("release", task=task)
+    got, content = _ask(case, task=task, **changes)
     assert (got, content["error"]["code"]) == (status, code)
     assert content["error"]["message"]
 
 
-def test_what_was_not_claimed_or_answered_cannot_be_answered_or_taken_back(queue: Account) -> None:
+@pytest.mark.parametrize("case", ["answer", "extend", "release", "undo"])
+@pytest.mark.parametrize("task", ["detection-0", "reviewer#ann", "../ReviewTasksTable", "%2e%2e"])
+def test_what_is_no_task_is_not_found(queue: Account, case: str, task: str) -> None:
+    _ask("answer", ANN, _next(ANN)["task_id"])
+    status, content = _ask(case, ANN, task)
+    assert (status, content["error"]["code"]) == (404, "NotFound")
+
+
+def test_what_was_not_claimed_or_answered_is_somebody_elses(queue: Account) -> None:
     task = _next(ANN)["task_id"]
-    assert _ask("answer", BOB, task)[0] == 400
-    assert _ask("undo", BOB, task)[0] == 400
+    for case in ("answer", "extend", "undo"):
+        status, content = _ask(case, BOB, task)
+        assert (status, content["error"]["code"]) == (409, "Conflict")
 
 
 def test_new_labels_are_taken_where_the_deployment_allows_them(
@@ -237,4 +453,6 @@ def test_new_labels_are_taken_where_the_deployment_allows_them(
 ) -> None:
     monkeypatch.setenv("ALLOW_NEW_LABELS", "true")
     task = _next()["task_id"]
+    for name in ("a/b", "<i>", "a\n", ".."):
+        assert _ask("answer", task=task, body=json.dumps({"label": name}))[0] == 400
     assert _ask("answer", task=task, body='{"label": "rust"}')[0] == 200

@@ -8,7 +8,8 @@ What a record has, and when it is written; what does not apply is not there:
                           human_loop where a person is asked; expires
     with its sampling     sampled, human_loop
     with its selection    outcome, human_loop
-    with people's answer  agreement, human_label, copied_key, completed, or review_problem
+    with people's answer  copying_to, answers_read, while it is worked up; agreement, human_label,
+                          human_labels, copied_key, completed, or review_problem
 
 Two indexes serve every question asked of it. ``by_time`` has all records, spread over sixteen
 partitions a day; the records of a label, the one that decided, lie in four of those, so a question
@@ -38,7 +39,7 @@ from labelloop.domain.detections import (
     outcome_shard,
     outcome_shards,
 )
-from labelloop.errors import NotFoundError
+from labelloop.errors import ConflictError, NotFoundError
 from labelloop.settings import Variable
 
 Record = Mapping[str, Any]
@@ -110,6 +111,35 @@ def note(detection: str, facts: Record) -> None:
             raise NotFoundError(f"The inference log has no detection {detection}.") from error
         with translated():
             raise
+
+
+def begin_to_copy(detection: str, key: str, read: str) -> str:
+    """Note where the image of a detection is about to be copied to, for answers read at a time.
+
+    What was noted before; empty for nothing. Raises ConflictError where the answers have been read
+    again since, NotFoundError where there is no record.
+    """
+    try:
+        answer = client("dynamodb").update_item(
+            TableName=_table(),
+            Key={"detection_id": {"S": detection}},
+            UpdateExpression="SET copying_to = :key, answers_read = :read",
+            ConditionExpression=(
+                "attribute_exists(detection_id)"
+                " AND (attribute_not_exists(answers_read) OR answers_read <= :read)"
+            ),
+            ExpressionAttributeValues={":key": {"S": key}, ":read": {"S": read}},
+            ReturnValues="UPDATED_OLD",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except ClientError as error:
+        if code_of(error) == "ConditionalCheckFailedException":
+            if "Item" in error.response:
+                raise ConflictError("The answers have been read again since.") from error
+            raise NotFoundError(f"The inference log has no detection {detection}.") from error
+        with translated():
+            raise
+    return str(from_item(answer.get("Attributes", {})).get("copying_to", ""))
 
 
 def turn_to_review(detection: str) -> Record:

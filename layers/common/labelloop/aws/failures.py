@@ -49,7 +49,9 @@ BY_CODE: dict[str, type[errors.LabelLoopError]] = {
     "ServiceQuotaExceededException": errors.QuotaExceededError,
     # DynamoDB
     "ConditionalCheckFailedException": errors.ChangedMeanwhileError,
+    "TransactionCanceledException": errors.ChangedMeanwhileError,
     "TransactionConflictException": errors.ChangedMeanwhileError,
+    "TransactionInProgressException": errors.BusyError,
     # S3
     "NoSuchBucket": errors.NotFoundError,
     "NoSuchKey": errors.NotFoundError,

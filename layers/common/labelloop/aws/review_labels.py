@@ -1,27 +1,54 @@
 """Which labels people may choose."""
 
-from labelloop.aws import objects
+import json
+from collections.abc import Iterable
+
+from labelloop.aws import model_registry, objects
 from labelloop.aws.wiring import wiring
-from labelloop.domain import labels
-from labelloop.domain.manifests import LABELLED_FOLDER
-from labelloop.errors import InvalidRequestError, MalformedAnswerError
+from labelloop.domain import labels as label_names
+from labelloop.domain.manifests import LABELLED_FOLDER, VersionFiles
+from labelloop.errors import InvalidRequestError, MalformedAnswerError, NotFoundError
 from labelloop.settings import Variable
 
 
 def choices() -> list[str]:
-    """The labels of this deployment: as the template has them, else the labelled folders."""
+    """The labels of this deployment: as the template has them, else those of the labelled folders
+    and of the model that serves.
+    """
     named = wiring.names(Variable.REVIEW_LABELS)
-    return list(named) if named else objects.folders(LABELLED_FOLDER)
+    return list(named) if named else sorted({*objects.folders(LABELLED_FOLDER), *_trained()})
 
 
-def check(label: str) -> None:
-    """Raise MalformedAnswerError for a label that nobody may choose."""
+def may_be_new() -> bool:
+    """Whether people may bring labels that did not exist before."""
+    return wiring.truth(Variable.ALLOW_NEW_LABELS)
+
+
+def _trained() -> set[str]:
+    """The labels of the model that serves; none where it was not trained here."""
+    deployed = model_registry.deployed_lately()
+    if deployed is None:
+        return set()
     try:
-        labels.check(label)
-    except InvalidRequestError as error:
-        raise MalformedAnswerError(f"{label!r} cannot be a label: {error}") from error
-    if not wiring.truth(Variable.ALLOW_NEW_LABELS) and label not in choices():
-        raise MalformedAnswerError(
-            f"{label!r} is none of the labels. To accept it, make a folder of that name in "
-            f"{LABELLED_FOLDER}, or deploy with AllowNewLabels=true."
-        )
+        report = json.loads(objects.read(VersionFiles(deployed.version).report))
+    except NotFoundError:
+        return set()
+    return {entry["label"] for entry in report["labels"]}
+
+
+def check(labels: Iterable[str]) -> None:
+    """Raise MalformedAnswerError for a label that nobody may choose."""
+    new = set(labels)
+    for label in sorted(new):
+        try:
+            label_names.check(label)
+        except InvalidRequestError as error:
+            raise MalformedAnswerError(f"{label!r} cannot be a label: {error}") from error
+    for label in sorted(new - set(choices() if new else ())):
+        if not may_be_new():
+            raise MalformedAnswerError(
+                f"{label!r} is none of the labels. To accept it, make a folder of that name in "
+                f"{LABELLED_FOLDER}, or deploy with AllowNewLabels=true."
+            )
+        if "<" in label or ">" in label:
+            raise MalformedAnswerError(f"{label!r} cannot be a new label: it has < or > in it.")

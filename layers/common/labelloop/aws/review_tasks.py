@@ -1,21 +1,58 @@
-"""The review queue's table: one item a task, one index of those that wait for somebody."""
+"""The review queue's table: an item for each task and each reviewer, and one index for both.
 
+    task        task_id, what it is about, its answers and claims; ``queue`` and ``available`` while
+                it waits: in the queue ``open`` by when it was made, in ``held`` by when it can be
+                taken again
+    reviewer    task_id is ``reviewer#<sub>``; name, answers, compared, agreed; in the queue
+                ``reviewers``
+    day         task_id is ``reviewer#<sub>#<date>``; answers, of that day (UTC); in no queue
+
+What a task counts for in its reviewers' figures is written with the task, all or nothing: so each
+answer and each decision counts once, whatever is tried again, and is taken off with the answer.
+"""
+
+import heapq
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from labelloop.aws.clients import client
-from labelloop.aws.failures import translated
-from labelloop.aws.items import from_item, to_item
+from labelloop.aws.failures import code_of, translated
+from labelloop.aws.items import from_item, to_item, to_value
 from labelloop.aws.wiring import wiring
 from labelloop.clock import from_iso, iso
-from labelloop.domain.review_tasks import OPEN_QUEUE, Claim, Given, ReviewTask
-from labelloop.errors import ChangedMeanwhileError, NotFoundError
+from labelloop.domain.annotations import Annotation, ModelType
+from labelloop.domain.detections import Label
+from labelloop.domain.review_tasks import (
+    HELD_QUEUE,
+    OPEN_QUEUE,
+    Claim,
+    Figures,
+    Given,
+    ReviewTask,
+    changed_figures,
+)
+from labelloop.errors import BusyError, ChangedMeanwhileError, NotFoundError
 from labelloop.settings import Variable
 
 QUEUE_INDEX = "by_queue"
+REVIEWERS_QUEUE = "reviewers"
+MOST_HELD = 1000
+"""Of the tasks that are with somebody, so many are looked at for those whose time has run out."""
 _PAGE = 25
+_REVIEWER = "reviewer#"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who reviews: the name in the user pool, and one for people."""
+
+    sub: str
+    name: str
 
 
 def _table() -> str:
@@ -38,63 +75,166 @@ def create_once(task: ReviewTask, now: datetime) -> bool:
 
 def get(task_id: str) -> ReviewTask:
     """The task. Raises NotFoundError."""
+    values = _item(task_id)
+    if "detection_id" not in values:
+        raise NotFoundError(f"There is no task {task_id}.")
+    return _read(values)
+
+
+def _item(task_id: str) -> dict[str, Any]:
     with translated():
         answer = client("dynamodb").get_item(
             TableName=_table(), Key={"task_id": {"S": task_id}}, ConsistentRead=True
         )
-    if "Item" not in answer:
-        raise NotFoundError(f"There is no task {task_id}.")
-    return _read(from_item(answer["Item"]))
+    return from_item(answer.get("Item", {}))
 
 
-def replace_with(task: ReviewTask, now: datetime) -> ReviewTask:
-    """Store what a task has become, over the revision it was made from; the task as it is stored.
+def change(before: ReviewTask, after: ReviewTask, person: Person, now: datetime) -> ReviewTask:
+    """Store what a person has made of a task, and what that changes in reviewers' figures.
 
-    Raises ChangedMeanwhileError when somebody else stored another one first.
+    The task as it is stored. Raises ChangedMeanwhileError when somebody else stored another one
+    first, BusyError when the same figures are being changed for another task: that may be tried
+    again at once.
     """
-    stored = replace(task, revision=task.revision + 1)
-    with translated():
-        client("dynamodb").put_item(
-            TableName=_table(),
-            Item=to_item(_stored(stored, now)),
-            ConditionExpression="revision = :seen",
-            ExpressionAttributeValues={":seen": {"N": str(task.revision)}},
-        )
+    stored = replace(after, revision=before.revision + 1)
+    put = {
+        "TableName": _table(),
+        "Item": to_item(_stored(stored, now)),
+        "ConditionExpression": "revision = :seen",
+        "ExpressionAttributeValues": {":seen": {"N": str(before.revision)}},
+    }
+    changes = changed_figures(before, after)
+    if not changes:
+        with translated():
+            client("dynamodb").put_item(**put)
+        return stored
+    writes: list[dict[str, Any]] = [{"Put": put}]
+    for sub, figures in changes.items():
+        name = person.name if sub == person.sub else None
+        writes.append({"Update": _figures_added(sub, figures, name)})
+        # Of a day only answers are counted, each on the day when it was given.
+        if figures.answers:
+            given = (after if figures.answers > 0 else before).answers[sub]
+            writes.append({"Update": _day_added(sub, given.submitted, figures.answers)})
+    _write_all(writes)
     return stored
 
 
-def available(now: datetime) -> Iterator[ReviewTask]:
-    """Tasks that somebody may take, the oldest first. A moment old: claim with a condition.
+def _figures_added(sub: str, figures: Figures, name: str | None) -> dict[str, Any]:
+    return {
+        "TableName": _table(),
+        "Key": {"task_id": {"S": _REVIEWER + sub}},
+        "UpdateExpression": (
+            "SET queue = :queue, available = :sub"
+            + (", #name = :name" if name else "")
+            + " ADD answers :answers, compared :compared, agreed :agreed"
+        ),
+        **({"ExpressionAttributeNames": {"#name": "name"}} if name else {}),
+        "ExpressionAttributeValues": {
+            ":queue": {"S": REVIEWERS_QUEUE},
+            ":sub": {"S": sub},
+            ":answers": to_value(figures.answers),
+            ":compared": to_value(figures.compared),
+            ":agreed": to_value(figures.agreed),
+            **({":name": {"S": name}} if name else {}),
+        },
+    }
+
+
+def _day_added(sub: str, day: datetime, answers: int) -> dict[str, Any]:
+    return {
+        "TableName": _table(),
+        "Key": {"task_id": {"S": _day_key(sub, day)}},
+        "UpdateExpression": "ADD answers :answers",
+        "ExpressionAttributeValues": {":answers": to_value(answers)},
+    }
+
+
+def _day_key(sub: str, day: datetime) -> str:
+    return f"{_REVIEWER}{sub}#{iso(day)[:10]}"
+
+
+def _write_all(writes: list[dict[str, Any]]) -> None:
+    try:
+        client("dynamodb").transact_write_items(TransactItems=writes)
+    except ClientError as error:
+        if code_of(error) == "TransactionCanceledException":
+            reasons = error.response.get("CancellationReasons", [])
+            codes = {reason.get("Code") for reason in reasons}
+            if "ConditionalCheckFailed" in codes:
+                raise ChangedMeanwhileError("Somebody else changed the task.") from error
+            raise BusyError(f"The figures are being changed: {sorted(map(str, codes))}") from error
+        with translated():
+            raise
+
+
+# --- Figures --------------------------------------------------------------------------------------
+
+
+def figures_of(sub: str) -> Figures:
+    """A person's figures; all zero for one who has answered nothing."""
+    return _figures(_item(_REVIEWER + sub))
+
+
+def answers_on(sub: str, day: datetime) -> int:
+    """How many answers a person has given on a day (UTC)."""
+    return int(_item(_day_key(sub, day)).get("answers", 0))
+
+
+def everybodys_figures() -> dict[str, Figures]:
+    """The figures of all who ever answered, by name; by ``sub`` where the name is not known."""
+    return {
+        str(values.get("name", values["available"])): _figures(values)
+        for values in _queued(REVIEWERS_QUEUE)
+    }
+
+
+def _figures(values: Mapping[str, Any]) -> Figures:
+    return Figures(*(int(values.get(name, 0)) for name in ("answers", "compared", "agreed")))
+
+
+# --- What waits -----------------------------------------------------------------------------------
+
+
+def available(sub: str, now: datetime) -> Iterator[ReviewTask]:
+    """Tasks that somebody may take, and those that this person has: the person's own first, then
+    the oldest. A moment old: claim with a condition.
 
     They are read in pages, and only as far as they are taken.
     """
-    pages = (
-        client("dynamodb")
-        .get_paginator("query")
-        .paginate(
-            TableName=_table(),
-            IndexName=QUEUE_INDEX,
-            KeyConditionExpression="queue = :open AND available <= :now",
-            ExpressionAttributeValues={":open": {"S": OPEN_QUEUE}, ":now": {"S": f"{iso(now)}~"}},
-            PaginationConfig={"PageSize": _PAGE},
-        )
-    )
-    with translated():
-        for page in pages:
-            for item in page["Items"]:
-                yield _read(from_item(item))
+    own, free = [], []
+    for values in islice(_queued(HELD_QUEUE), MOST_HELD):
+        task = _read(values)
+        if task.held_by(sub, now):
+            own.append(task)
+        elif values["available"] <= f"{iso(now)}~":
+            free.append(task)
+    yield from sorted(own, key=_age)
+    taken = {task.task_id for task in own}
+    waiting = map(_read, _queued(OPEN_QUEUE))
+    for task in heapq.merge(sorted(free, key=_age), waiting, key=_age):
+        if task.task_id not in taken:
+            yield task
 
 
-def count_open() -> int:
+def _age(task: ReviewTask) -> tuple[datetime, str]:
+    return task.created, task.task_id
+
+
+def count_waiting() -> int:
     """How many tasks wait for answers, claimed ones included."""
+    return sum(_count(queue) for queue in (OPEN_QUEUE, HELD_QUEUE))
+
+
+def _count(queue: str) -> int:
     pages = (
         client("dynamodb")
         .get_paginator("query")
         .paginate(
             TableName=_table(),
             IndexName=QUEUE_INDEX,
-            KeyConditionExpression="queue = :open",
-            ExpressionAttributeValues={":open": {"S": OPEN_QUEUE}},
+            KeyConditionExpression="queue = :queue",
+            ExpressionAttributeValues={":queue": {"S": queue}},
             Select="COUNT",
         )
     )
@@ -102,14 +242,37 @@ def count_open() -> int:
         return sum(page["Count"] for page in pages)
 
 
+def _queued(queue: str) -> Iterator[dict[str, Any]]:
+    """The items of a queue, in the order of ``available``."""
+    pages = (
+        client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=_table(),
+            IndexName=QUEUE_INDEX,
+            KeyConditionExpression="queue = :queue",
+            ExpressionAttributeValues={":queue": {"S": queue}},
+            PaginationConfig={"PageSize": _PAGE},
+        )
+    )
+    with translated():
+        for page in pages:
+            for item in page["Items"]:
+                yield from_item(item)
+
+
+# --- Items ----------------------------------------------------------------------------------------
+
+
 def _stored(task: ReviewTask, now: datetime) -> dict[str, Any]:
     # Only tasks that wait for something have the index's keys: the index is sparse.
+    held_until = task.held_until(now)
     waits = (
         {}
         if task.finished
         else {
-            "queue": OPEN_QUEUE,
-            "available": f"{iso(task.available_from(now))}#{task.task_id}",
+            "queue": HELD_QUEUE if held_until else OPEN_QUEUE,
+            "available": f"{iso(held_until or task.created)}#{task.task_id}",
         }
     )
     return {
@@ -119,14 +282,13 @@ def _stored(task: ReviewTask, now: datetime) -> dict[str, Any]:
         "bucket": task.bucket,
         "key": task.key,
         "version_id": task.version_id,
-        "suggested_label": task.suggested_label,
-        "suggested_confidence_pct": task.suggested_confidence_pct,
+        "model_type": task.model_type.value,
+        "suggestion": [label.as_json() for label in task.suggestion],
         "wanted": task.wanted,
         "created": iso(task.created),
         "answers": {
             worker: {
-                # A map leaves None out; an answer without a label is none of the labels.
-                "label": given.label,
+                **given.said.as_json(),
                 "accepted": iso(given.accepted),
                 "submitted": iso(given.submitted),
             }
@@ -136,6 +298,7 @@ def _stored(task: ReviewTask, now: datetime) -> dict[str, Any]:
             worker: {"since": iso(claim.since), "until": iso(claim.until)}
             for worker, claim in task.claims.items()
         },
+        "skipped": {worker: iso(until) for worker, until in task.skipped.items()},
         "finished": task.finished,
         "revision": task.revision,
     }
@@ -148,13 +311,15 @@ def _read(values: Mapping[str, Any]) -> ReviewTask:
         bucket=values["bucket"],
         key=values["key"],
         version_id=values.get("version_id"),
-        suggested_label=values.get("suggested_label"),
-        suggested_confidence_pct=values.get("suggested_confidence_pct"),
+        model_type=ModelType(values["model_type"]),
+        suggestion=tuple(Label.from_json(entry) for entry in values["suggestion"]),
         wanted=values["wanted"],
         created=from_iso(values["created"]),
         answers={
             worker: Given(
-                given.get("label"), from_iso(given["accepted"]), from_iso(given["submitted"])
+                Annotation.from_json(given),
+                from_iso(given["accepted"]),
+                from_iso(given["submitted"]),
             )
             for worker, given in values["answers"].items()
         },
@@ -162,6 +327,7 @@ def _read(values: Mapping[str, Any]) -> ReviewTask:
             worker: Claim(from_iso(claim["since"]), from_iso(claim["until"]))
             for worker, claim in values["claims"].items()
         },
+        skipped={worker: from_iso(until) for worker, until in values["skipped"].items()},
         finished=values["finished"],
         revision=values["revision"],
     )

@@ -15,6 +15,12 @@ DETECTION_TYPE = "groundtruth/object-detection"
 
 MOST_BOXES = 50
 """As many as one image may have in training."""
+MOST_LABELS = 50
+"""As many as one image may have in training."""
+MOST_SHORT = 255
+"""Characters of several labels together, where they are told in short."""
+SCALED_SIDE_PX = 1280
+"""Training scales larger images down to this side; a box must be over 1 px each way after that."""
 
 
 class ModelType(StrEnum):
@@ -37,6 +43,18 @@ class Box:
     top: int
     width: int
     height: int
+
+    def problem(self, size_px: tuple[int, int]) -> str:
+        """Why a box in an image of this size teaches nothing, in a sentence; empty if it does."""
+        outside = self.left + self.width > size_px[0] or self.top + self.height > size_px[1]
+        if outside or self.left < 0 or self.top < 0:
+            problem = f"is not inside the image of {size_px[0]} x {size_px[1]} px"
+        elif min(self.width, self.height) * min(1.0, SCALED_SIDE_PX / max(size_px)) <= 1:
+            problem = "is too small: training would see less than 2 px of it"
+        else:
+            return ""
+        where = f"{self.width} x {self.height} px at {self.left}, {self.top}"
+        return f"The box of {where} {problem}."
 
 
 _IN_ORDER = attrgetter("label", "left", "top", "width", "height")
@@ -62,6 +80,12 @@ class Annotation:
         """What an image of this width and height with these boxes shows; their order is nothing."""
         in_order = tuple(sorted(boxes, key=_IN_ORDER))
         return cls(tuple(sorted({box.label for box in in_order})), in_order, size_px)
+
+    def in_short(self) -> str:
+        """The labels in one text, which is cut off where it gets long."""
+        text = ", ".join(self.labels)
+        whole = len(self.labels) == 1 or len(text) <= MOST_SHORT
+        return text if whole else f"{text[: MOST_SHORT - 1]}…"
 
     def only(self, labels: Container[str]) -> "Annotation":
         """The same without the other labels and their boxes."""

@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal
 
-from labelloop.domain.annotations import MOST_BOXES, ModelType
+from labelloop.domain.annotations import MOST_BOXES, Annotation, ModelType
 from labelloop.domain.images import ImageObject
 
 
@@ -37,6 +37,12 @@ class LabelBox:
     top: float
     width: float
     height: float
+
+    def inside(self) -> "LabelBox":
+        """The part of it that is inside the image."""
+        left, top = max(0.0, self.left), max(0.0, self.top)
+        right, bottom = min(1.0, self.left + self.width), min(1.0, self.top + self.height)
+        return LabelBox(left, top, max(0.0, right - left), max(0.0, bottom - top))
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,25 @@ class Label:
             float(entry["confidence_pct"]),
             LabelBox(**{side: float(ratio) for side, ratio in box.items()}) if box else None,
         )
+
+
+def as_labels(said: Annotation) -> list[dict[str, Any]]:
+    """What people said of an image, in the form in which records have what models say."""
+    if said.size_px is None:
+        return [{"name": label} for label in said.labels]
+    width, height = said.size_px
+    return [
+        {
+            "name": box.label,
+            "box": {
+                "left": round(box.left / width, 6),
+                "top": round(box.top / height, 6),
+                "width": round(box.width / width, 6),
+                "height": round(box.height / height, 6),
+            },
+        }
+        for box in said.boxes
+    ]
 
 
 @dataclass(frozen=True)

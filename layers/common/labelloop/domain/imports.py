@@ -23,6 +23,7 @@ from labelloop.domain.annotations import (
     CLASSIFICATION_TYPE,
     DETECTION_TYPE,
     MOST_BOXES,
+    MOST_LABELS,
     Annotation,
     Box,
     ModelType,
@@ -39,9 +40,6 @@ MOST_BAD_SHARE = 0.2
 BAD_LINES_KEPT = 100
 MOST_CHARACTERS = 100_000
 """The service drops longer lines in silence."""
-MOST_LABELS = 50
-SCALED_SIDE_PX = 1280
-"""Training scales larger images down to this side; a box must be over 1 px each way after that."""
 
 _MULTI_LABEL_TYPE = "groundtruth/image-classification-multilabel"
 _METADATA = "-metadata"
@@ -295,14 +293,11 @@ def _box(entry: Any, class_map: Mapping[str, Any], size_px: tuple[int, int]) -> 
     if not _are_whole(*numbers):
         raise BadLineError("A box does not have left, top, width and height in whole pixels.")
     left, top, width, height = numbers
-    label = _class_of(entry.get("class_id"), class_map)
-    if left < 0 or top < 0 or left + width > size_px[0] or top + height > size_px[1]:
-        problem = f"is not inside the image of {size_px[0]} x {size_px[1]} px"
-    elif min(width, height) * min(1.0, SCALED_SIDE_PX / max(size_px)) <= 1:
-        problem = "is too small: training would see less than 2 px of it"
-    else:
-        return Box(label, left, top, width, height)
-    raise BadLineError(f"The box of {width} x {height} px at {left}, {top} {problem}.")
+    box = Box(_class_of(entry.get("class_id"), class_map), left, top, width, height)
+    problem = box.problem(size_px)
+    if problem:
+        raise BadLineError(problem)
+    return box
 
 
 def _are_whole(*numbers: object) -> bool:

@@ -15,6 +15,9 @@ from labelloop.domain.splits import Split
 from labelloop.errors import InconsistentError
 
 LABELLED_FOLDER = "images_labeled_by_folder/"
+REVIEWED_IMAGES = "images_imported/reviewed/"
+"""Images that people gave several labels, or boxes; what they said is in the folder beside."""
+REVIEWED_MANIFESTS = "manifests/imported/reviewed/"
 TRAINING_FOLDER = "manifests/training/"
 MAX_KEY_BYTES = 1024
 
@@ -49,7 +52,20 @@ def labelled_key(label: str, detection: str, source_key: str) -> str:
     The detection's name makes it unique, the file's own name is for people; S3 keys have up to
     1,024 bytes, so a long name loses its beginning. ``label`` is one that ``labels.check`` takes.
     """
-    folder = f"{LABELLED_FOLDER}{label}/{detection}-"
+    return _named_after(f"{LABELLED_FOLDER}{label}/{detection}-", source_key)
+
+
+def reviewed_key(detection: str, source_key: str) -> str:
+    """Where the image of a detection goes when people gave it several labels, or boxes."""
+    return _named_after(f"{REVIEWED_IMAGES}{detection}-", source_key)
+
+
+def reviewed_manifest(detection: str) -> str:
+    """The key of the manifest with the one line about that image."""
+    return f"{REVIEWED_MANIFESTS}{detection}.manifest"
+
+
+def _named_after(folder: str, source_key: str) -> str:
     room = MAX_KEY_BYTES - len(folder.encode())
     name = source_key.rsplit("/", 1)[-1].encode()[-room:].decode(errors="ignore")
     return folder + name

@@ -216,6 +216,14 @@ CATALOGUE: tuple[Parameter, ...] = (
         "Whether the answers to sampled detections train too.",
     ),
     _of(
+        "Show-Model-Answer",
+        "false",
+        _TRUTH,
+        "true or false",
+        "Whether reviewers see at once what the model found. It is quicker, and people follow it "
+        "even where it is wrong.",
+    ),
+    _of(
         "Maximum-Model-Versions",
         "10",
         _whole_numbers(3, 100),
@@ -254,6 +262,7 @@ class OperatorSettings:
     minimum_improvement: Decimal
     notifications: Literal["all", "low-confidence", "off"]
     train_on_sampled_answers: bool
+    show_model_answer: bool
     maximum_model_versions: int
     daily_review_budget: int
     model_hosting: Literal["on-demand", "always-on"]
@@ -294,6 +303,7 @@ def parse(values: Mapping[str, str]) -> OperatorSettings:
         minimum_improvement=Decimal(value("Minimum-Improvement")),
         notifications=value("Detection-Notifications"),  # type: ignore[arg-type]  # likewise
         train_on_sampled_answers=value("Train-On-Sampled-Answers") == "true",
+        show_model_answer=value("Show-Model-Answer") == "true",
         maximum_model_versions=int(value("Maximum-Model-Versions")),
         daily_review_budget=int(value("Daily-Review-Budget")),
         model_hosting=value("Model-Hosting"),  # type: ignore[arg-type]  # likewise

@@ -4,25 +4,37 @@ All of it is values: a task and what happens to it make the task that is stored 
 stores a task only over the one it read, so two people never take the same slot.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from labelloop.domain import consensus
+from labelloop.domain.annotations import MOST_BOXES, Annotation, ModelType
+from labelloop.domain.consensus import Agreement
+from labelloop.domain.detections import Label, found
 from labelloop.domain.human_loops import Answer
-from labelloop.errors import InvalidRequestError
+from labelloop.errors import ConflictError
 
 OPEN_QUEUE = "open"
-"""The queue of the tasks that wait for somebody; a finished task is in none."""
+"""The queue of the tasks that somebody may take at once; a finished task is in none."""
+HELD_QUEUE = "held"
+"""The queue of those that nobody may take before a lease runs out."""
 LEASE = timedelta(minutes=5)
 """How long a person may look at an image before somebody else gets it."""
+SKIPPED_FOR = timedelta(hours=1)
+"""How long a person who has passed an image by is not asked about it again."""
+
+
+def suggestion(labels: Sequence[Label], model_type: ModelType) -> tuple[Label, ...]:
+    """What reviewers may begin with: what the model found, as much as an answer may have."""
+    return tuple(found(labels, model_type)[:MOST_BOXES])
 
 
 @dataclass(frozen=True)
 class Given:
     """An answer that somebody gave."""
 
-    label: str | None
+    said: Annotation
     accepted: datetime
     submitted: datetime
 
@@ -45,13 +57,16 @@ class ReviewTask:
     bucket: str
     key: str
     version_id: str | None
-    suggested_label: str | None
-    suggested_confidence_pct: float | None
+    model_type: ModelType
+    suggestion: tuple[Label, ...]
+    """What the model found, the surest first."""
     wanted: int
     """How many people are asked; one more where they do not agree."""
     created: datetime
-    answers: Mapping[str, Given]
-    claims: Mapping[str, Claim]
+    answers: Mapping[str, Given] = field(default_factory=dict)
+    claims: Mapping[str, Claim] = field(default_factory=dict)
+    skipped: Mapping[str, datetime] = field(default_factory=dict)
+    """Until when those who passed it by are not asked."""
     finished: bool = False
     """Whether its answers have been handed on."""
     revision: int = 0
@@ -59,35 +74,43 @@ class ReviewTask:
     @property
     def complete(self) -> bool:
         """Whether nobody else needs to be asked."""
-        return consensus.is_complete(self._answers(), self.wanted)
+        return consensus.is_complete(self.said(), self.wanted, self.model_type)
 
-    def _answers(self) -> list[Answer]:
-        return [Answer(worker, given.label) for worker, given in self.answers.items()]
+    def said(self) -> list[Answer]:
+        """What people have said."""
+        return [Answer(worker, given.said) for worker, given in self.answers.items()]
 
     def _live_claims(self, now: datetime) -> dict[str, Claim]:
         return {worker: claim for worker, claim in self.claims.items() if claim.until > now}
+
+    def _live_skips(self, now: datetime) -> dict[str, datetime]:
+        return {worker: until for worker, until in self.skipped.items() if until > now}
 
     def _free_slots(self, now: datetime) -> int:
         asked = max(self.wanted, len(self.answers) + 1)
         return asked - len(self.answers) - len(self._live_claims(now))
 
-    def available_from(self, now: datetime) -> datetime:
-        """From when on somebody may take it: at once, or when the next lease runs out.
+    def held_until(self, now: datetime) -> datetime | None:
+        """When it can be taken again: when the next lease runs out; None where it can at once.
 
-        A complete task becomes available too, after a lease: should the process die that hands
+        A complete task can be taken again too, after a lease: should the process die that hands
         its answers on, whoever takes it next does so.
         """
         if self.complete:
             return now + LEASE
         if self._free_slots(now) > 0:
-            return self.created
+            return None
         return min(claim.until for claim in self._live_claims(now).values())
 
+    def held_by(self, worker: str, now: datetime) -> bool:
+        """Whether this person is looking at it."""
+        return worker in self._live_claims(now)
+
     def claimable_by(self, worker: str, now: datetime) -> bool:
-        """Whether this person may take it now."""
-        if self.complete or worker in self.answers:
+        """Whether this person may take it now, or take it again."""
+        if self.complete or worker in self.answers or worker in self._live_skips(now):
             return False
-        return worker in self._live_claims(now) or self._free_slots(now) > 0
+        return self.held_by(worker, now) or self._free_slots(now) > 0
 
     def claimed(self, worker: str, now: datetime) -> "ReviewTask":
         """The task when this person has taken it, or taken it again."""
@@ -95,35 +118,52 @@ class ReviewTask:
         since = live[worker].since if worker in live else now
         return self._next(claims={**live, worker: Claim(since, now + LEASE)})
 
-    def released(self, worker: str, now: datetime) -> "ReviewTask":
-        """The task when this person has given it back."""
-        live = self._live_claims(now)
-        return self._next(claims={name: claim for name, claim in live.items() if name != worker})
+    def extended(self, worker: str, now: datetime) -> "ReviewTask":
+        """The task when this person, who has it, needs longer.
 
-    def answered(self, worker: str, label: str | None, now: datetime) -> "ReviewTask":
+        Raises ConflictError when the person has not claimed it, or the lease ran out and somebody
+        else has the slot.
+        """
+        self._check_holds(worker, now)
+        claim = self.claims[worker]
+        return self._next(
+            claims={**self._live_claims(now), worker: replace(claim, until=now + LEASE)}
+        )
+
+    def released(self, worker: str, now: datetime, skip: bool = False) -> "ReviewTask":
+        """The task when this person has given it back, or passed it by."""
+        live = self._live_claims(now)
+        skipped = self._live_skips(now) | ({worker: now + SKIPPED_FOR} if skip else {})
+        return replace(
+            self._next(claims={name: claim for name, claim in live.items() if name != worker}),
+            skipped=skipped,
+        )
+
+    def answered(self, worker: str, said: Annotation, now: datetime) -> "ReviewTask":
         """The task with this person's answer.
 
-        Raises InvalidRequestError when the person has not claimed it, or the lease ran out and
-        somebody else has the slot.
+        Raises ConflictError when the person has not claimed it, or the lease ran out and somebody
+        else has the slot.
         """
+        self._check_holds(worker, now)
+        others = {name: kept for name, kept in self._live_claims(now).items() if name != worker}
+        given = Given(said, self.claims[worker].since, now)
+        return self._next(answers={**self.answers, worker: given}, claims=others)
+
+    def _check_holds(self, worker: str, now: datetime) -> None:
         claim = self.claims.get(worker)
         if claim is None:
-            raise InvalidRequestError("You have not claimed this task.")
+            raise ConflictError("You have not claimed this task, or somebody else has it now.")
         if claim.until <= now and (self.complete or self._free_slots(now) <= 0):
-            raise InvalidRequestError(
-                "Your time for this task ran out and somebody else has it now."
-            )
-        others = {name: kept for name, kept in self._live_claims(now).items() if name != worker}
-        given = Given(label, claim.since, now)
-        return self._next(answers={**self.answers, worker: given}, claims=others)
+            raise ConflictError("Your time for this task ran out and somebody else has it now.")
 
     def undone(self, worker: str, now: datetime) -> "ReviewTask":
         """The task without this person's answer, claimed by the same person again.
 
-        Raises InvalidRequestError when the person has given no answer.
+        Raises ConflictError when the person has given no answer.
         """
         if worker not in self.answers:
-            raise InvalidRequestError("You have not answered this task.")
+            raise ConflictError("You have not answered this task, or took your answer back.")
         answers = {name: given for name, given in self.answers.items() if name != worker}
         return replace(self._next(answers=answers), finished=False).claimed(worker, now)
 
@@ -141,3 +181,50 @@ class ReviewTask:
             answers=self.answers if answers is None else answers,
             claims=self.claims if claims is None else claims,
         )
+
+
+# --- Reviewers ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How a person's answers compare with what people said together."""
+
+    answers: int = 0
+    compared: int = 0
+    """Answers to tasks that came to a decision."""
+    agreed: int = 0
+    """Those of them that were the same as the decision."""
+
+    def __sub__(self, other: "Figures") -> "Figures":
+        return Figures(
+            self.answers - other.answers, self.compared - other.compared, self.agreed - other.agreed
+        )
+
+
+NO_FIGURES = Figures()
+
+
+def figures(task: ReviewTask) -> dict[str, Figures]:
+    """What a task counts for in the figures of those who answered it, by worker.
+
+    Only what is finished is compared, and only where more than one person was asked: nobody can
+    disagree alone.
+    """
+    together = consensus.of(task.said(), task.model_type)
+    if not task.finished or len(task.answers) < 2 or together.agreement is Agreement.UNDECIDED:
+        return dict.fromkeys(task.answers, Figures(answers=1))
+    return {
+        answer.worker: Figures(1, 1, int(consensus.agree(answer.said, together.said)))
+        for answer in task.said()
+    }
+
+
+def changed_figures(before: ReviewTask, after: ReviewTask) -> dict[str, Figures]:
+    """What is to be added to each person's figures when a task becomes another one."""
+    old, new = figures(before), figures(after)
+    changes = {
+        worker: new.get(worker, NO_FIGURES) - old.get(worker, NO_FIGURES)
+        for worker in sorted(old.keys() | new.keys())
+    }
+    return {worker: change for worker, change in changes.items() if change != NO_FIGURES}

@@ -1,0 +1,76 @@
+"""The images that people agreed on, where trainings find them.
+
+An image with one label lies in the folder of its label. One with several labels or with boxes lies
+in a folder of its own, with a manifest of one line beside the manifests that were imported.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from labelloop.aws import objects
+from labelloop.aws.wiring import wiring
+from labelloop.domain import orientation
+from labelloop.domain.annotations import Annotation, ModelType, training_line
+from labelloop.domain.images import dimensions
+from labelloop.domain.manifests import (
+    REVIEWED_IMAGES,
+    labelled_key,
+    reviewed_key,
+    reviewed_manifest,
+)
+from labelloop.errors import MalformedAnswerError
+from labelloop.settings import Variable
+
+
+def key_of(record: Mapping[str, Any], said: Annotation) -> str:
+    """Where the image of a detection goes when people say this of it; empty for no labels."""
+    if not said.labels:
+        return ""
+    detection, key = record["detection_id"], record["key"]
+    if wiring[Variable.MODEL_TYPE] == ModelType.CLASSIFICATION:
+        return labelled_key(said.labels[0], detection, key)
+    return reviewed_key(detection, key)
+
+
+def add(record: Mapping[str, Any], said: Annotation, key: str, when: str) -> None:
+    """Copy the version that was detected to this key, and write the line that teaches it.
+
+    ``when`` is a UTC time in ISO 8601 without zone. Raises NotFoundError where the version is gone,
+    MalformedAnswerError where boxes are not for this image.
+    """
+    source, version_id = record["key"], record.get("version_id")
+    if said.size_px is None:
+        objects.copy(source, version_id, key)
+    else:
+        content = objects.read(source, version_id)
+        said = _as_stored(said, content)
+        if orientation.orientation(content) == orientation.UPRIGHT:
+            objects.copy(source, version_id, key)
+        else:
+            objects.write(key, orientation.as_stored(content), "image/jpeg")
+    if key.startswith(REVIEWED_IMAGES):
+        line = training_line(f"s3://{objects.bucket()}/{key}", said, when)
+        manifest = reviewed_manifest(record["detection_id"])
+        objects.write(manifest, f"{line}\n".encode(), "application/jsonl")
+
+
+def _as_stored(said: Annotation, content: bytes) -> Annotation:
+    """Boxes of the image as people saw it, in the image as it is in the file."""
+    try:
+        size_px = dimensions(content)
+    except ValueError as error:
+        raise MalformedAnswerError(f"The image has no size: {error}.") from error
+    turned = orientation.orientation(content)
+    if size_px is None or orientation.shown_size(size_px, turned) != said.size_px:
+        raise MalformedAnswerError(
+            f"The boxes are for an image of {said.size_px} px, but it is shown with "
+            f"{size_px and orientation.shown_size(size_px, turned)} px."
+        )
+    return orientation.boxes_as_stored(said, size_px, turned)
+
+
+def remove(detection: str, key: str) -> None:
+    """Take the image at this key out again, and its line."""
+    objects.delete(key)
+    if key.startswith(REVIEWED_IMAGES):
+        objects.delete(reviewed_manifest(detection))
