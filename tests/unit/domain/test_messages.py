@@ -61,6 +61,7 @@ FACTS: dict[str, dict[str, Any]] = {
         "cause": CAUSE,
     },
     "images_waiting": {"version": None},
+    "drift": {"version": "v2", "right": 20, "answers": 40, "at_most": 0.648, "f1": 0.9},
     "answer_problem": {"key": "a2i-human-loop-data/x/output.json", "cause": "It is not JSON."},
 }
 IMAGE = ImageObject("bucket", "images_for_detection/ünder.jpg", "v1", "etag", 10)

@@ -12,6 +12,7 @@ One table, by ``kind`` and ``name``:
     state    hosting_look      there while somebody has just looked whether a model should run
     state    waiting_images    how far images that wait for a model have been sent round
     version  <version>         what became of a version, from its manifests to its verdict
+    sample#<version>  <detection>  whether the version was right about a sampled detection
     message  <once>            that the operator has been told something
 """
 
@@ -26,6 +27,7 @@ from labelloop.aws.failures import translated
 from labelloop.aws.items import from_item, to_item, to_value
 from labelloop.aws.wiring import wiring
 from labelloop.clock import epoch_s, iso
+from labelloop.domain.accuracy import Sample
 from labelloop.domain.manifests import Changes
 from labelloop.domain.sampling import START, Position
 from labelloop.domain.selection import Day
@@ -367,6 +369,44 @@ def move_sampling_position(before: Position, after: Position) -> None:
             ":since_last": {"N": str(before.since_last)},
         },
     )
+
+
+# --- What sampled answers say ---------------------------------------------------------------------
+
+
+def note_sample(version: str, detection: str, sample: Sample | None, completed: str) -> None:
+    """Note what the answer of that time says of a version's detection; None where it says nothing.
+
+    A later answer takes its place, and stays where an earlier one comes late.
+    """
+    said = {"labels": sample.labels, "right": sample.right} if sample else {}
+    try:
+        _put(
+            f"sample#{version}",
+            detection,
+            {**said, "completed": completed},
+            "attribute_not_exists(kind) OR completed <= :completed",
+            ExpressionAttributeValues={":completed": {"S": completed}},
+        )
+    except ChangedMeanwhileError:
+        return
+
+
+def samples(version: str) -> list[Sample]:
+    """What all answers say of a version's detections."""
+    pages = (
+        client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=_table(),
+            KeyConditionExpression="kind = :kind",
+            ExpressionAttributeValues={":kind": {"S": f"sample#{version}"}},
+            ConsistentRead=True,
+        )
+    )
+    with translated():
+        found = [from_item(item) for page in pages for item in page["Items"]]
+    return [Sample(tuple(item["labels"]), item["right"]) for item in found if "right" in item]
 
 
 # --- The day's selection for review ---------------------------------------------------------------

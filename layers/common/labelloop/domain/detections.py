@@ -67,11 +67,14 @@ class Label:
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> "Label":
-        """The label that ``as_json`` told, whole numbers among it or not."""
+        """The label that ``as_json`` told, whole numbers among it or not.
+
+        What people said has no confidence, and is certain.
+        """
         box = entry.get("box")
         return cls(
             entry["name"],
-            float(entry["confidence_pct"]),
+            float(entry.get("confidence_pct", 100)),
             LabelBox(**{side: float(ratio) for side, ratio in box.items()}) if box else None,
         )
 
