@@ -143,22 +143,35 @@ def begin_to_copy(detection: str, key: str, read: str) -> str:
 
 
 def turn_to_review(detection: str) -> Record:
-    """Let people be asked about a deferred detection; its record.
+    """Let people be asked about a deferred detection, unless they are; its record.
 
-    One about which they have been asked, sampled perhaps, stays as it is. Raises NotFoundError.
+    Raises NotFoundError.
     """
+    changes = {
+        "outcome": Outcome.REVIEW.value,
+        "outcome_shard": outcome_shard(Outcome.REVIEW, detection),
+    }
+    return _let_people_be_asked(detection, changes)
+
+
+def sample(detection: str) -> Record:
+    """Let people be asked about a detection as a sample, unless they are; its record.
+
+    Raises NotFoundError.
+    """
+    return _let_people_be_asked(detection, {"sampled": True})
+
+
+def _let_people_be_asked(detection: str, changes: Record) -> Record:
+    facts = {**changes, "human_loop": human_loop_name(detection)}
     try:
         answer = client("dynamodb").update_item(
             TableName=_table(),
             Key={"detection_id": {"S": detection}},
-            UpdateExpression="SET outcome = :review, outcome_shard = :shard, human_loop = :loop",
-            ConditionExpression="outcome = :deferred AND attribute_not_exists(human_loop)",
-            ExpressionAttributeValues={
-                ":deferred": {"S": Outcome.DEFERRED.value},
-                ":review": {"S": Outcome.REVIEW.value},
-                ":shard": to_value(outcome_shard(Outcome.REVIEW, detection)),
-                ":loop": {"S": human_loop_name(detection)},
-            },
+            UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in facts),
+            ConditionExpression="attribute_exists(detection_id)"
+            " AND attribute_not_exists(human_loop)",
+            ExpressionAttributeValues={f":{name}": to_value(v) for name, v in facts.items()},
             ReturnValues="ALL_NEW",
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
