@@ -16,13 +16,8 @@ BUDGET, IMAGES = 3, 10
 @pytest.fixture(scope="module")
 def budgeted(serving_stack: Stack) -> Iterator[Stack]:
     """The stack with three questions a day, of which none has been asked."""
-    with serving_stack.parameters({"Daily-Review-Budget": str(BUDGET)}):
-        _begin_day(serving_stack, "2999-01-01")
+    with serving_stack.review_budget(BUDGET):
         yield serving_stack
-    serving_stack.client("dynamodb").delete_item(
-        TableName=serving_stack.outputs["ModelVersionsTable"],
-        Key={"kind": {"S": "state"}, "name": {"S": "review_day"}},
-    )
 
 
 @pytest.fixture(scope="module")
@@ -32,23 +27,6 @@ def uploads(budgeted: Stack) -> list[Uploaded]:
     for upload in found:
         assert budgeted.wait_for_record(upload)["outcome"] in {"deferred", "review"}
     return found
-
-
-def _begin_day(stack: Stack, date: str) -> None:
-    """Let a day begin that is later than any clock says, so that no midnight comes in between."""
-    before = stack.item("ModelVersionsTable", kind="state", name="review_day")
-    revision = before.get("revision", -1) + 1
-    stack.client("dynamodb").put_item(
-        TableName=stack.outputs["ModelVersionsTable"],
-        Item={
-            "kind": {"S": "state"},
-            "name": {"S": "review_day"},
-            "date": {"S": date},
-            "asked": {"L": []},
-            "chosen": {"L": []},
-            "revision": {"N": str(revision)},
-        },
-    )
 
 
 def _reviewed(stack: Stack, uploads: list[Uploaded]) -> list[Uploaded]:
@@ -98,7 +76,7 @@ def test_an_answer_to_a_chosen_image_trains_as_any_other(
 
 
 def test_the_next_day_three_more_go_to_people(budgeted: Stack, uploads: list[Uploaded]) -> None:
-    _begin_day(budgeted, "2999-01-02")
+    budgeted.begin_review_day("2999-01-02")
     _fire_until(budgeted, uploads, 2 * BUDGET)
     assert len(_reviewed(budgeted, uploads)) == 2 * BUDGET
 
@@ -107,12 +85,12 @@ def test_with_review_switched_off_nobody_is_asked_and_later_only_about_what_wait
     budgeted: Stack, uploads: list[Uploaded]
 ) -> None:
     with budgeted.parameters({"Enable-A2I-Workflow": "false"}):
-        _begin_day(budgeted, "2999-01-03")
+        budgeted.begin_review_day("2999-01-03")
         never = budgeted.detect()
         budgeted.wait_for_record(never, "deferred")
         budgeted.call("SelectReviewsFunction", {})
         assert len(_reviewed(budgeted, uploads)) == 2 * BUDGET
     _fire_until(budgeted, uploads, 3 * BUDGET)
-    _begin_day(budgeted, "2999-01-04")
+    budgeted.begin_review_day("2999-01-04")
     _fire_until(budgeted, uploads, IMAGES)
     assert not budgeted.task(never)
