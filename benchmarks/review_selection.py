@@ -44,7 +44,7 @@ from local.rekognition.embedding_space import Embeddings, Indices
 
 IMAGES, HELD_BACK = 1200, 400
 FIRST_OF_EACH_LABEL = 3
-SEEDS = range(5)
+SEEDS = range(10)
 ROUNDS, ANSWERS_A_ROUND = 8, 16
 SIZE_PX = 224
 MINIMUM_CONFIDENCE_PCT = Decimal(BY_NAME["Minimum-Label-Detection-Confidence"].default)

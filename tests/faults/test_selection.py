@@ -46,3 +46,12 @@ def test_a_days_budget_is_kept_wherever_the_choice_dies(
         assert len(reviewed) == asked() == BUDGET
         day = serving_stack.item("ModelVersionsTable", kind="state", name="review_day")
         assert sum(entry["count"] for entry in day["asked"]) == BUDGET
+        for date in ("2999-01-02", "2999-01-03"):
+            serving_stack.begin_review_day(date)
+            want = min(IMAGES, asked() + BUDGET)
+
+            def reached(count: int = want) -> bool:
+                serving_stack.fire("SelectionSchedule")
+                return asked() == count
+
+            wait_for(reached, "the budgets of the next days to be spent", 60)
