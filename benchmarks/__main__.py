@@ -4,14 +4,15 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from itertools import groupby
-from pathlib import Path
 
 from benchmarks import (
+    RESULTS,
     cold_start,
     detection_burst,
     detection_cost,
     hosting_minutes,
     manifest_scale,
+    review_selection,
     runtime,
 )
 
@@ -22,8 +23,8 @@ BENCHMARKS: Mapping[str, Callable[[], list[dict[str, object]]]] = {
     "detection_burst": detection_burst.run,
     "detection_cost": detection_cost.run,
     "hosting_minutes": hosting_minutes.run,
+    "review_selection": review_selection.run,
 }
-RESULTS = Path(__file__).parent / "results"
 
 
 def main(arguments: list[str]) -> None:

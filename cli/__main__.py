@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 
 import click
 
+from cli.accuracy import accuracy
 from cli.detect import detect
 from cli.doctor import doctor
 from cli.hosting import deploy, start, stop
@@ -52,6 +53,7 @@ for command in (
     log,
     versions,
     report,
+    accuracy,
     train,
     deploy,
     start,

@@ -8,6 +8,7 @@ from typing import Any
 from cli.failures import CommandError
 from cli.stack import Stack, deployment_parameter
 from labelloop.aws.items import from_item
+from labelloop.domain.accuracy import Sample
 
 RUNNING = "RUNNING"
 STARTING = "STARTING"
@@ -108,6 +109,21 @@ def records(stack: Stack) -> list[dict[str, Any]]:
     )
     found = [from_item(item) for page in pages for item in page["Items"]]
     return sorted(found, key=lambda record: int(record["number"]), reverse=True)
+
+
+def samples(stack: Stack, name: str) -> list[Sample]:
+    """What people's answers to sampled detections of a version say."""
+    pages = (
+        stack.client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=stack.output("ModelVersionsTable"),
+            KeyConditionExpression="kind = :kind",
+            ExpressionAttributeValues={":kind": {"S": f"sample#{name}"}},
+        )
+    )
+    found = [from_item(item) for page in pages for item in page["Items"]]
+    return [Sample(tuple(item["labels"]), item["right"]) for item in found if "right" in item]
 
 
 def versions(stack: Stack, project_arn: str | None = None) -> list[Version]:

@@ -309,6 +309,32 @@ class Stack:
         answer = self.client("scheduler").get_schedule(Name=f"{self.local.name}-{name}")
         return answer["ScheduleExpression"], answer["State"]
 
+    @contextlib.contextmanager
+    def review_budget(self, budget: int) -> Iterator[None]:
+        """So many questions a day for the length of a block, of which none has been asked."""
+        with self.parameters({"Daily-Review-Budget": str(budget)}):
+            self.begin_review_day("2999-01-01")
+            yield
+        self.client("dynamodb").delete_item(
+            TableName=self.outputs["ModelVersionsTable"],
+            Key={"kind": {"S": "state"}, "name": {"S": "review_day"}},
+        )
+
+    def begin_review_day(self, date: str) -> None:
+        """Let a day begin that is later than any clock says: no midnight comes in between."""
+        before = self.item("ModelVersionsTable", kind="state", name="review_day")
+        self.client("dynamodb").put_item(
+            TableName=self.outputs["ModelVersionsTable"],
+            Item={
+                "kind": {"S": "state"},
+                "name": {"S": "review_day"},
+                "date": {"S": date},
+                "asked": {"L": []},
+                "chosen": {"L": []},
+                "revision": {"N": str(before.get("revision", -1) + 1)},
+            },
+        )
+
     # --- Workflows --------------------------------------------------------------------------------
 
     def start(self, workflow: str, request: Mapping[str, Any] | None = None) -> str:

@@ -176,7 +176,9 @@ def _look_at(
         return Outcome.REJECTED, {"reason": f"It cannot be read, or was deleted meanwhile: {error}"}
     if labels is None:
         return Outcome.WAITING, {"version": version}
-    decision = decide(labels, model_type, settings.minimum_confidence_pct, settings.review_enabled)
+    decision = decide(
+        labels, model_type, settings.minimum_confidence_pct, settings.all_doubtful_are_asked
+    )
     deciding = decision.label.as_json() if decision.label else {}
     kept = surest_that_fit(labels, MOST_BYTES_OF_LABELS)
     return decision.outcome, {
@@ -203,4 +205,5 @@ def _result(
         labels_left_out=record.get("labels_left_out", 0),
         reason=record.get("reason"),
         human_loop=record.get("human_loop"),
+        review_enabled=record["review_enabled"],
     )

@@ -73,6 +73,7 @@ def _triggers(stem: str) -> list[str]:
     words = {
         "AWS::Lambda::EventSourceMapping": "FunctionName",
         "AWS::ApiGatewayV2::Integration": "IntegrationUri",
+        "AWS::Scheduler::Schedule": "Target",
         "Custom::Setup": "ServiceToken",
     }
     return [

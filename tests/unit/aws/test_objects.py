@@ -90,15 +90,15 @@ def test_labels_are_the_deployments_or_else_the_folders(
 ) -> None:
     account.put("images_labeled_by_folder/cat/1.jpg", b"x")
     assert review_labels.choices() == ["cat"]
-    review_labels.check(["cat"])
+    review_labels.check("cat")
     with pytest.raises(MalformedAnswerError, match="none of the labels"):
-        review_labels.check(["dog"])
+        review_labels.check("dog")
     monkeypatch.setenv("REVIEW_LABELS", "dog, cow")
     assert review_labels.choices() == ["dog", "cow"]
     monkeypatch.setenv("ALLOW_NEW_LABELS", "true")
-    review_labels.check(["anything else"])
+    review_labels.check("anything else")
     with pytest.raises(MalformedAnswerError, match="cannot be a label"):
-        review_labels.check(["a/b"])
+        review_labels.check("a/b")
 
 
 def test_any_number_of_images_is_sent_round(account: Account) -> None:

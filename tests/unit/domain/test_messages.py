@@ -62,6 +62,7 @@ FACTS: dict[str, dict[str, Any]] = {
         "cause": CAUSE,
     },
     "images_waiting": {"version": None},
+    "drift": {"version": "v2", "right": 20, "answers": 40, "at_most": 0.648, "f1": 0.9},
     "answer_problem": {"key": "a2i-human-loop-data/x/output.json", "cause": "It is not JSON."},
 }
 IMAGE = ImageObject("bucket", "images_for_detection/ünder.jpg", "v1", "etag", 10)
@@ -167,6 +168,7 @@ def _result(**changes: Any) -> DetectionResult:
         "labels_left_out": 0,
         "reason": None,
         "human_loop": None,
+        "review_enabled": False,
     }
     return DetectionResult(**{**given, **changes})
 
@@ -192,6 +194,13 @@ def test_a_message_to_the_consumer_says_what_became_of_the_image(
     assert message.subject == subject
     assert sentence in message.text
     assert "dog" not in message.text, "a classification model finds one label"
+
+
+def test_the_consumer_hears_that_a_doubtful_image_waits_where_a_day_has_a_budget() -> None:
+    result = _result(outcome=Outcome.DEFERRED, label=Label("cat", 2.0), review_enabled=True)
+    message = messages.detection_result(result)
+    assert "It waits: a person is asked if it is among the most useful" in message.text
+    assert "switched off" not in message.text
 
 
 @pytest.mark.parametrize("model_type", [ModelType.MULTI_LABEL, ModelType.DETECTION])

@@ -213,6 +213,16 @@ def test_without_review_what_is_doubtful_is_deferred(serving: Account) -> None:
     assert (output["outcome"], output["human_loop"]) == ("deferred", None)
 
 
+def test_with_a_daily_budget_what_is_doubtful_waits_to_be_chosen(serving: Account) -> None:
+    serving.set_parameter("Daily-Review-Budget", "100")
+    serving.rekognition.answers["DetectCustomLabels"] = lambda _: _labels(("scratch", 5.0))
+    output = _detect()
+    assert (output["outcome"], output["human_loop"]) == ("deferred", None)
+    assert "It waits" in output["message"]
+    waits = [each["detection_id"] for each in detections.deferred(clock.now())]
+    assert waits == [output["detection_id"]]
+
+
 def test_without_a_model_the_image_waits(account: Account) -> None:
     output = _detect()
     assert (output["outcome"], output["version"], output["notify"]) == ("waiting", None, False)

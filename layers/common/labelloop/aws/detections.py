@@ -7,6 +7,7 @@ What a record has, and when it is written; what does not apply is not there:
                           labels_left_out; minimum_confidence_pct, review_enabled, sampled;
                           human_loop where a person is asked; expires
     with its sampling     sampled, human_loop
+    with its selection    outcome, human_loop
     with people's answer  copying_to, answers_read, while it is worked up; agreement, human_label,
                           human_labels, copied_key, completed, or review_problem
 
@@ -34,6 +35,7 @@ from labelloop.domain.detections import (
     Outcome,
     day_shard,
     day_shards,
+    human_loop_name,
     outcome_shard,
     outcome_shards,
 )
@@ -160,6 +162,49 @@ def begin_to_copy(detection: str, key: str, read: str) -> str:
     return str(from_item(answer.get("Attributes", {})).get("copying_to", ""))
 
 
+def turn_to_review(detection: str) -> Record:
+    """Let people be asked about a deferred detection, unless they are; its record.
+
+    Raises NotFoundError.
+    """
+    changes = {
+        "outcome": Outcome.REVIEW.value,
+        "outcome_shard": outcome_shard(Outcome.REVIEW, detection),
+    }
+    return _let_people_be_asked(detection, changes)
+
+
+def sample(detection: str) -> Record:
+    """Let people be asked about a detection as a sample, unless they are; its record.
+
+    Raises NotFoundError.
+    """
+    return _let_people_be_asked(detection, {"sampled": True})
+
+
+def _let_people_be_asked(detection: str, changes: Record) -> Record:
+    facts = {**changes, "human_loop": human_loop_name(detection)}
+    try:
+        answer = client("dynamodb").update_item(
+            TableName=_table(),
+            Key={"detection_id": {"S": detection}},
+            UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in facts),
+            ConditionExpression="attribute_exists(detection_id)"
+            " AND attribute_not_exists(human_loop)",
+            ExpressionAttributeValues={f":{name}": to_value(v) for name, v in facts.items()},
+            ReturnValues="ALL_NEW",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except ClientError as error:
+        if code_of(error) == "ConditionalCheckFailedException":
+            if "Item" in error.response:
+                return from_item(error.response["Item"])  # type: ignore[typeddict-item]
+            raise NotFoundError(f"The inference log has no detection {detection}.") from error
+        with translated():
+            raise
+    return from_item(answer["Attributes"])
+
+
 def in_time_order(after: str, until: datetime, since: datetime) -> Iterator[Record]:
     """Records by (date, id), after a ``date_id`` and up to a moment.
 
@@ -197,8 +242,23 @@ def waiting(after: str = "") -> Iterator[Record]:
     yield from heapq.merge(*streams, key=lambda record: record["date_id"])
 
 
+def deferred(since: datetime) -> Iterator[Record]:
+    """The deferred records from that moment on, the newest first. An index may lag."""
+    streams = [
+        _partition(OUTCOME_INDEX, "outcome_shard", shard, iso(since), "~", newest_first=True)
+        for shard in outcome_shards(Outcome.DEFERRED)
+    ]
+    yield from heapq.merge(*streams, key=lambda record: record["date_id"], reverse=True)
+
+
 def _partition(
-    index: str, partition_key: str, partition: str, after: str, until: str
+    index: str,
+    partition_key: str,
+    partition: str,
+    after: str,
+    until: str,
+    *,
+    newest_first: bool = False,
 ) -> Iterator[Record]:
     condition = f"{partition_key} = :partition AND date_id BETWEEN :after AND :until"
     pages = (
@@ -208,6 +268,7 @@ def _partition(
             TableName=_table(),
             IndexName=index,
             KeyConditionExpression=condition,
+            ScanIndexForward=not newest_first,
             ExpressionAttributeValues={
                 ":partition": {"S": partition},
                 ":after": {"S": after},

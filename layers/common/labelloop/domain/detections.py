@@ -19,7 +19,7 @@ class Outcome(StrEnum):
     REVIEW = "review"
     """Doubtful: a person is asked."""
     DEFERRED = "deferred"
-    """Doubtful, and nobody is asked."""
+    """Doubtful, and nobody is asked, or not yet."""
     REJECTED = "rejected"
     """The service will never take it."""
     WAITING = "waiting"
@@ -67,11 +67,14 @@ class Label:
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> "Label":
-        """The label that ``as_json`` told, whole numbers among it or not."""
+        """The label that ``as_json`` told, whole numbers among it or not.
+
+        What people said has no confidence, and is certain.
+        """
         box = entry.get("box")
         return cls(
             entry["name"],
-            float(entry["confidence_pct"]),
+            float(entry.get("confidence_pct", 100)),
             LabelBox(**{side: float(ratio) for side, ratio in box.items()}) if box else None,
         )
 
@@ -185,7 +188,7 @@ def decide(
     labels: Sequence[Label],
     model_type: ModelType,
     minimum_confidence_pct: Decimal,
-    review_enabled: bool,
+    asked_at_once: bool,
 ) -> Decision:
     """Whether what a model found in an image is certain enough.
 
@@ -201,7 +204,7 @@ def decide(
         and not may_lack_boxes(labels)
     ):
         return Decision(Outcome.CONFIDENT, deciding)
-    return Decision(Outcome.REVIEW if review_enabled else Outcome.DEFERRED, deciding)
+    return Decision(Outcome.REVIEW if asked_at_once else Outcome.DEFERRED, deciding)
 
 
 def surest_that_fit(labels: Sequence[Label], most_bytes: int) -> list[Label]:

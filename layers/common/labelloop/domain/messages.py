@@ -357,6 +357,26 @@ def _answer_problem(facts: Facts) -> Message:
     )
 
 
+def _drift(facts: Facts) -> Message:
+    share = facts["right"] / facts["answers"]
+    return _message(
+        f"Model {facts['version']} has become worse than it was when it was tested",
+        [
+            f"People looked at {facts['answers']} sampled detections of which version "
+            f"{facts['version']} was sure. It was right about {facts['right']} of them "
+            f"({share:.0%}): with 95 % confidence it is right about {facts['at_most']:.0%} at "
+            f"most. When it was tested, its F1 score was {facts['f1']:.2f}.",
+            "Images may look otherwise than those that it learned from. By label: "
+            f"labelloop accuracy {facts['version']}",
+            "What helps is to train with images as they come in now: upload labelled ones, set "
+            "Train-On-Sampled-Answers to true, or raise Minimum-Label-Detection-Confidence, so "
+            "that people look at more of them.",
+            "This is said once for each version.",
+        ],
+        facts,
+    )
+
+
 OPERATOR_MESSAGES: Mapping[str, Callable[[Facts], Message]] = {
     "training_started": _training_started,
     "model_deployed": _model_deployed,
@@ -375,6 +395,7 @@ OPERATOR_MESSAGES: Mapping[str, Callable[[Facts], Message]] = {
     "model_stopped": _model_stopped,
     "model_idle": _model_idle,
     "answer_problem": _answer_problem,
+    "drift": _drift,
 }
 
 
@@ -422,6 +443,8 @@ class DetectionResult:
     """How many more there were, less sure ones."""
     reason: str | None
     human_loop: str | None
+    review_enabled: bool
+    """Whether people are asked about what is doubtful, be it later."""
 
 
 def detection_result(result: DetectionResult) -> Message:
@@ -498,6 +521,8 @@ def _what_is_done(result: DetectionResult) -> list[str]:
         why = f"Where there are {MOST_BOXES} boxes or more, some may be missing"
     if result.outcome is Outcome.REVIEW:
         return [f"{why}, so a person is being asked."]
+    if result.outcome is Outcome.DEFERRED and result.review_enabled:
+        return [f"{why}. It waits: a person is asked if it is among the most useful images."]
     if result.outcome is Outcome.DEFERRED:
         return [f"{why}, and human review is switched off."]
     return []
