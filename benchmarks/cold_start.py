@@ -2,8 +2,8 @@
 
 Every run is a process of its own, with the environment that the embedded runtime gives the
 function, which has imported nothing yet. ``bare_client`` is what no function of ours can do
-without: boto3 and one client. The compiled files are there, as they are in a layer that was built
-with them; without them a cold start compiles what it imports, too.
+without: boto3 and one client. The compiled files are there, for all alike. A layer as ``sam build``
+makes it has none, and there a cold start compiles what it imports, too.
 
 Processor time is measured, on a whole processor of this machine: Lambda gives a function of
 1,769 MB as much, and less to smaller ones, but lends them a whole one until the handler begins.
@@ -56,7 +56,8 @@ def _first_client(stem: str, environment: Mapping[str, str]) -> str:
     for path in sorted(EVENTS.glob(f"{stem}.*.json")):
         event = json.loads(path.read_text(encoding="utf-8"))
         for message in event.get("Records", []):
-            message["eventSourceARN"] = environment["DETECTION_QUEUE_ARN"]
+            queue = environment["DETECTION_QUEUE_URL"].rsplit("/", 1)[-1]
+            message["eventSourceARN"] = f"arn:aws:sqs:::{queue}"
         service = _process(["find"], environment, json.dumps(event)).strip()
         if service:
             return service
