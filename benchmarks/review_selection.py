@@ -9,7 +9,7 @@ There are two random choices. Any image: what people would label without a model
 what Label Loop would ask about without this choice. The pictures are drawn, in two sets, neither of
 which is a photograph; each seed divides them anew into held back, first labelled, and coming in.
 
-Also tried, with five seeds and often more, as shares of the answers to images chosen at random:
+Also tried, with five seeds, some with more, as shares of the answers to images chosen at random:
 
 - the least sure image first, and the greatest entropy: worse where labels are alike, 0.83 and 0.89
   against 0.58, since images that resemble nothing known come first;
