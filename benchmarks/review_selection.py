@@ -9,10 +9,16 @@ There are two random choices. Any image: what people would label without a model
 what Label Loop would ask about without this choice. The pictures are drawn, in two sets, neither of
 which is a photograph; each seed divides them anew into held back, first labelled, and coming in.
 
-Also tried, with the same sets: the least sure image first, and the greatest entropy (both worse:
-images like no label come first); the ratio of the two surest labels in place of their difference,
-no turns of the labels, and images left out whose confidences are like those of one already chosen,
-also with five shots of each scene (none better beyond what the seed decides).
+Also tried, with five seeds, some with more, as shares of the answers to images chosen at random:
+
+- the least sure image first, and the greatest entropy: worse where labels are alike, 0.83 and 0.89
+  against 0.58, since images that resemble nothing known come first;
+- the ratio of the two surest labels instead of their difference, and no turns of the labels: better
+  in one set and worse in the other;
+- images left out whose confidences are like those of one already chosen: no better, nor in a set
+  with five shots of each scene, where it took 0.65 against 0.62.
+
+So the simplest stayed.
 """
 
 import math

@@ -6,7 +6,6 @@ Idempotent  yes; what was chosen is counted and kept before anybody is asked, a 
             finished by the next one, and of two at once one is refused
 """
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -41,19 +40,30 @@ class Output(Strict):
 def lambda_handler(_: Input) -> Output:
     """Finish what a run before has left, choose as many as are due, and ask about them."""
     settings, now = parameters.settings(), clock.now()
+    before = _ask_about_chosen(model_registry.review_day(), now)
     if not settings.review_enabled or not settings.daily_review_budget:
         return Output(asked=0)
-    before = model_registry.review_day()
-    _ask(before.chosen, now)
     today = before.at(now)
     chosen = _choose(today, today.share(settings.daily_review_budget, now), now)
-    if not chosen and not before.chosen:
-        return Output(asked=0)
-    after = today.choosing(chosen)
-    model_registry.keep_review_day(before, after)
-    _ask(after.chosen, now)
-    model_registry.keep_review_day(after, after.all_asked())
-    return Output(asked=len(before.chosen) + len(after.chosen))
+    if chosen:
+        after = today.choosing(chosen)
+        model_registry.keep_review_day(before, after)
+        _ask_about_chosen(after, now)
+    return Output(asked=len(chosen))
+
+
+def _ask_about_chosen(day: Day, now: datetime) -> Day:
+    """Ask people about what has been chosen, unless they are asked; the day after that."""
+    if not day.chosen:
+        return day
+    for detection in day.chosen:
+        try:
+            review_requests.request(detections.turn_to_review(detection), now)
+        except NotFoundError:
+            continue  # Its record has expired since.
+    after = day.all_asked()
+    model_registry.keep_review_day(day, after)
+    return after
 
 
 def _choose(today: Day, count: int, now: datetime) -> list[Candidate]:
@@ -87,12 +97,3 @@ def _still_waits(candidate: Candidate) -> bool:
         return _may_be_asked(detections.get(candidate.detection_id))
     except NotFoundError:
         return False
-
-
-def _ask(chosen: Sequence[str], now: datetime) -> None:
-    """Ask people about these, unless they have been asked."""
-    for detection in chosen:
-        try:
-            review_requests.request(detections.turn_to_review(detection), now)
-        except NotFoundError:
-            continue  # Its record has expired since.

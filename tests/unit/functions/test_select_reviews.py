@@ -12,6 +12,7 @@ from labelloop.domain.selection import LOOK_EVERY, Day
 from labelloop.errors import ChangedMeanwhileError
 from tests.unit.account import Account, Context, Json
 
+PARTITIONS = 8
 LOOKS_A_DAY = timedelta(days=1) // LOOK_EVERY
 
 
@@ -144,14 +145,20 @@ def test_a_sampled_image_is_not_chosen_since_people_look_at_it_anyway(budgeted: 
     assert detections.get(_id("a1"))["outcome"] == Outcome.DEFERRED
 
 
-def test_what_an_index_that_lags_still_shows_is_not_chosen_twice(
-    budgeted: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_an_index_that_lags_still_shows_is_not_chosen_twice(budgeted: Account) -> None:
     _defer(budgeted, {"a1": 1.0, "a2": 2.0})
-    stale = list(detections.deferred(clock.now() - timedelta(days=1)))
-    _select()
-    monkeypatch.setattr(detections, "deferred", lambda _: iter(stale))
-    assert _select() == 1
+    shown: list[list[Json]] = []
+
+    def lag(parsed: Json, **_: object) -> None:
+        """What the first run's queries found, the second run's find again."""
+        if len(shown) < PARTITIONS:
+            shown.append(list(parsed["Items"]))
+        else:
+            parsed["Items"] = shown.pop(0)
+            shown.append(parsed["Items"])
+
+    budgeted.hook("dynamodb", "after-call.dynamodb.Query", lag)
+    assert _look(budgeted, 2) == [1, 1]
     assert _tasks(budgeted) == _loops("a1", "a2")
     assert model_registry.review_day().asked == {"cat": 2}
 
@@ -198,6 +205,22 @@ def test_the_budget_is_kept_wherever_a_run_dies(budgeted: Account, call: int, mo
         if item["outcome"]["S"] == Outcome.REVIEW.value
     ]
     assert len(reviewed) == chosen
+
+
+@pytest.mark.parametrize(
+    "setting", [("Daily-Review-Budget", "0"), ("Enable-A2I-Workflow", "false")]
+)
+def test_what_a_run_that_died_has_chosen_is_finished_whatever_was_switched_off_since(
+    budgeted: Account, setting: tuple[str, str]
+) -> None:
+    _defer(budgeted, TEN)
+    day = model_registry.review_day()
+    chosen = Day(f"{clock.now():%Y-%m-%d}", {"cat": 1}, (_id("a5"),), 1)
+    model_registry.keep_review_day(day, chosen)
+    detections.turn_to_review(_id("a5"))
+    budgeted.set_parameter(*setting)
+    assert _look(budgeted, 2) == [0, 0]
+    assert _tasks(budgeted) == _loops("a5")
 
 
 def test_of_two_runs_at_once_one_chooses(budgeted: Account) -> None:
