@@ -33,8 +33,8 @@ $(SAM_VENV)/ready: requirements/sam.txt
 	@$(SAM_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/sam.txt
 	@touch $@
 
-demo: $(VENV)/ready ## Watch the whole loop improve a model, on this machine
-	@$(BIN)/python -m local.demo
+demo: $(VENV)/ready ## Watch the whole loop improve a model, on this machine; MODEL_TYPE=detection for one with boxes
+	@$(BIN)/python -m local.demo $(if $(MODEL_TYPE),--model-type $(MODEL_TYPE))
 
 local: $(VENV)/ready ## Run the application on this machine until Ctrl-C
 	@$(BIN)/python -m local

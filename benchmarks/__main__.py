@@ -4,17 +4,29 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from itertools import groupby
-from pathlib import Path
 
-from benchmarks import detection_burst, manifest_scale, review_pace, runtime
+from benchmarks import (
+    RESULTS,
+    cold_start,
+    detection_burst,
+    detection_cost,
+    hosting_minutes,
+    manifest_scale,
+    review_pace,
+    review_selection,
+    runtime,
+)
 
 BENCHMARKS: Mapping[str, Callable[[], list[dict[str, object]]]] = {
+    "cold_start": cold_start.run,
     "runtime": runtime.run,
     "manifest_scale": manifest_scale.run,
     "detection_burst": detection_burst.run,
     "review_pace": review_pace.run,
+    "detection_cost": detection_cost.run,
+    "hosting_minutes": hosting_minutes.run,
+    "review_selection": review_selection.run,
 }
-RESULTS = Path(__file__).parent / "results"
 
 
 def main(arguments: list[str]) -> None:

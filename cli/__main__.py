@@ -5,10 +5,12 @@ from typing import Any, NoReturn
 
 import click
 
+from cli.accuracy import accuracy
 from cli.detect import detect
 from cli.doctor import doctor
 from cli.hosting import deploy, start, stop
 from cli.imports import import_
+from cli.log import log
 from cli.params import params
 from cli.redrive import redrive
 from cli.report import report
@@ -49,8 +51,10 @@ for command in (
     status,
     import_,
     detect,
+    log,
     versions,
     report,
+    accuracy,
     train,
     deploy,
     start,

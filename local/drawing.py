@@ -49,7 +49,11 @@ def draw(label: str, rng: random.Random, size: int = DEFAULT_SIZE_PX) -> Image.I
 
     Raises KeyError for a label that is not in ``LABELS``.
     """
-    outline = PARTS[label]
+    return draw_outline(PARTS[label], rng, size)
+
+
+def draw_outline(outline: Outline, rng: random.Random, size: int = DEFAULT_SIZE_PX) -> Image.Image:
+    """One RGB image, ``size`` pixels square, of a part with this outline."""
     noise = np.random.default_rng(rng.getrandbits(63))
     image = _ground(rng, noise, size)
     _scatter_clutter(image, rng)

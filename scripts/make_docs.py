@@ -15,6 +15,7 @@ from samtranslator.yaml_helper import yaml_parse
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "layers" / "common"))
 
+from labelloop.domain import metrics  # noqa: E402
 from labelloop.domain.parameters import CATALOGUE  # noqa: E402
 from scripts import openapi  # noqa: E402
 
@@ -56,6 +57,21 @@ def parts(template: dict[str, Any]) -> dict[str, str]:
         "outputs": _table(
             ("Output", "What it is"),
             [(f"`{name}`", entry["Description"]) for name, entry in template["Outputs"].items()],
+        ),
+        "metrics": _table(
+            ("Metric", "Unit", "By", "What it is"),
+            [
+                (f"`{metric.name}`", metric.unit, ", ".join(metric.dimensions), metric.meaning)
+                for metric in metrics.CATALOGUE
+            ],
+        ),
+        "alarms": _table(
+            ("Alarm", "What has happened, and what to do"),
+            [
+                (f"`{name}`", resource["Properties"]["AlarmDescription"])
+                for name, resource in template["Resources"].items()
+                if resource["Type"] == "AWS::CloudWatch::Alarm"
+            ],
         ),
     }
 

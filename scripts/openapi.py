@@ -18,7 +18,9 @@ from functions.serve_detect_api import app as detect_api
 from functions.serve_review_api import app as review_api
 from labelloop import http_api
 from labelloop.errors import (
+    BusyError,
     ChangedMeanwhileError,
+    ConflictError,
     InvalidImageError,
     InvalidRequestError,
     LabelLoopError,
@@ -47,6 +49,7 @@ class Route:
     tells: str = ""
     """More than the handler's first line."""
     body: Any = None
+    body_required: bool = True
     images: bool = False
     """Whether the body may be an image, too."""
     parameters: tuple[Json, ...] = ()
@@ -67,17 +70,35 @@ ROUTES = {
             },
         ),
     ),
+    "session": Route((NotAllowedError,)),
     "summary": Route((NotAllowedError,)),
-    "take_next": Route((NotAllowedError,), answers={204: "There is none."}),
+    "take_next": Route(
+        (InvalidRequestError, NotAllowedError, TooLargeError),
+        body=review_api.NextBody,
+        body_required=False,
+        answers={204: "There is none."},
+    ),
+    "extend": Route(
+        (NotAllowedError, NotFoundError, BusyError, ChangedMeanwhileError, ConflictError)
+    ),
     "answer": Route(
         (
             *(InvalidRequestError, MalformedAnswerError, NotAllowedError, NotFoundError),
-            ChangedMeanwhileError,
+            *(BusyError, ChangedMeanwhileError, ConflictError, TooLargeError),
         ),
         body=review_api.AnswerBody,
     ),
-    "release": Route((MalformedAnswerError, NotAllowedError, NotFoundError, ChangedMeanwhileError)),
-    "undo": Route((MalformedAnswerError, NotAllowedError, NotFoundError, ChangedMeanwhileError)),
+    "release": Route(
+        (
+            *(InvalidRequestError, NotAllowedError, NotFoundError),
+            *(BusyError, ChangedMeanwhileError, TooLargeError),
+        ),
+        body=review_api.ReleaseBody,
+        body_required=False,
+    ),
+    "undo": Route(
+        (NotAllowedError, NotFoundError, BusyError, ChangedMeanwhileError, ConflictError)
+    ),
     "detect": Route(
         (
             *(InvalidRequestError, NotAllowedError, NotFoundError, ChangedMeanwhileError),
@@ -248,7 +269,8 @@ def _operation(path: str, handler: Any, refs: dict[Any, Json]) -> Json:
     if parameters:
         operation["parameters"] = parameters
     if route.body:
-        operation["requestBody"] = {"required": True, "content": _body(route, refs)}
+        content = _body(route, refs)
+        operation["requestBody"] = {"required": route.body_required, "content": content}
     operation["responses"] = _responses(route, handler, refs)
     return operation
 

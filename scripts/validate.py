@@ -122,6 +122,9 @@ def _check_layer() -> None:
     layer = BUILT / "CommonLayer" / "python"
     if not (layer / "labelloop" / "errors.py").is_file():
         sys.exit(f"The layer in {layer} has no labelloop package.")
+    for source in layer.rglob("*.py"):
+        if not list((source.parent / "__pycache__").glob(f"{source.stem}.cpython-313.pyc")):
+            sys.exit(f"{source} is not compiled: each cold start would do that anew.")
     compiled = sorted(layer.rglob("*.so"))
     if not compiled:
         sys.exit("The layer has no compiled library at all, though pydantic needs one.")

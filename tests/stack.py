@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -220,9 +221,16 @@ class Stack:
         (project,) = answer["ProjectDescriptions"]
         return {dataset["DatasetArn"] for dataset in project["Datasets"]}
 
+    def raw_items(self, table: str) -> list[dict[str, Any]]:
+        """Every item of the table with that output name, as DynamoDB has it."""
+        return self._raw_items("scan", TableName=self.outputs[table])
+
     def _items(self, operation: str, **request: Any) -> list[Record]:
+        return [_plain_item(item) for item in self._raw_items(operation, **request)]
+
+    def _raw_items(self, operation: str, **request: Any) -> list[dict[str, Any]]:
         pages = self.client("dynamodb").get_paginator(operation).paginate(**request)
-        return [_plain_item(item) for page in pages for item in page["Items"]]
+        return [item for page in pages for item in page["Items"]]
 
     # --- Messages ---------------------------------------------------------------------------------
 
@@ -234,6 +242,20 @@ class Stack:
             if mail["topic"] == self.outputs["OperatorTopic"]
             and kind in {None, mail["attributes"]["kind"]}
         ]
+
+    def measured(self, metric: str, statistic: str = "Sum", **dimensions: str) -> float:
+        """What CloudWatch knows of one of the stack's metrics, over all time; 0 for nothing."""
+        own = {"Stack": self.local.name, **dimensions}
+        answer = self.client("cloudwatch").get_metric_statistics(
+            Namespace="LabelLoop",
+            MetricName=metric,
+            Dimensions=[{"Name": name, "Value": value} for name, value in own.items()],
+            StartTime=datetime(2020, 1, 1, tzinfo=UTC),
+            EndTime=datetime(2100, 1, 1, tzinfo=UTC),
+            Period=100 * 365 * 86400,
+            Statistics=[statistic],
+        )
+        return sum(float(point[statistic]) for point in answer["Datapoints"])
 
     def consumer_mails(self, upload: Uploaded) -> list[Record]:
         """The consumer's e-mails about an image."""
@@ -286,6 +308,32 @@ class Stack:
         """Expression and state of the ``training`` or ``sampling`` schedule."""
         answer = self.client("scheduler").get_schedule(Name=f"{self.local.name}-{name}")
         return answer["ScheduleExpression"], answer["State"]
+
+    @contextlib.contextmanager
+    def review_budget(self, budget: int) -> Iterator[None]:
+        """So many questions a day for the length of a block, of which none has been asked."""
+        with self.parameters({"Daily-Review-Budget": str(budget)}):
+            self.begin_review_day("2999-01-01")
+            yield
+        self.client("dynamodb").delete_item(
+            TableName=self.outputs["ModelVersionsTable"],
+            Key={"kind": {"S": "state"}, "name": {"S": "review_day"}},
+        )
+
+    def begin_review_day(self, date: str) -> None:
+        """Let a day begin that is later than any clock says: no midnight comes in between."""
+        before = self.item("ModelVersionsTable", kind="state", name="review_day")
+        self.client("dynamodb").put_item(
+            TableName=self.outputs["ModelVersionsTable"],
+            Item={
+                "kind": {"S": "state"},
+                "name": {"S": "review_day"},
+                "date": {"S": date},
+                "asked": {"L": []},
+                "chosen": {"L": []},
+                "revision": {"N": str(before.get("revision", -1) + 1)},
+            },
+        )
 
     # --- Workflows --------------------------------------------------------------------------------
 

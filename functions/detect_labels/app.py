@@ -8,12 +8,11 @@ Idempotent  yes; the record's key is the object version, and a second call goes 
             record
 """
 
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from pydantic import Field
-
 from labelloop import clock
-from labelloop.aws import detections, parameters, serving_model
+from labelloop.aws import detections, metrics, parameters, serving_model
 from labelloop.aws.wiring import wiring
 from labelloop.domain import messages
 from labelloop.domain.annotations import ModelType
@@ -28,47 +27,63 @@ from labelloop.domain.detections import (
 )
 from labelloop.domain.images import ImageObject, refusal
 from labelloop.domain.messages import DetectionResult
+from labelloop.domain.metrics import CONFIDENCE, DETECTIONS, Metric
 from labelloop.domain.parameters import OperatorSettings
-from labelloop.entrypoint import Invocation, Strict, Tolerant, task
-from labelloop.errors import InvalidImageError, ObjectUnreadableError
+from labelloop.errors import (
+    InvalidImageError,
+    InvalidRequestError,
+    ObjectUnreadableError,
+)
 from labelloop.settings import Variable
+from labelloop.task import Invocation, task
 
 MOST_BYTES_OF_LABELS = 300_000
 """Of the 400 KB that DynamoDB's items may have."""
 
 
-class _Bucket(Tolerant):
-    name: str
-
-
-class _Object(Tolerant):
-    key: str
-    size: int = 0
-    etag: str = ""
-    version_id: str | None = Field(None, alias="version-id")
-
-
-class _Detail(Tolerant):
-    bucket: _Bucket
-    object: _Object
-    again: bool = False
+@dataclass(frozen=True)
+class _Detail:
+    image: ImageObject
+    again: bool
     """Whether the image may have been detected before."""
 
 
-class Input(Tolerant):
+@dataclass(frozen=True)
+class Input:
     """The part of S3's "Object Created" event that detection reads. The key is not URL-encoded."""
 
     detail: _Detail
 
+    @classmethod
+    def from_event(cls, event: Any) -> "Input":
+        """The event, whatever else is in it. Raises InvalidRequestError."""
+        try:
+            detail = event["detail"]
+            found = detail["object"]
+            image = ImageObject(
+                bucket=_text(detail["bucket"]["name"]),
+                key=_text(found["key"]),
+                version_id=_text(found["version-id"]) if found.get("version-id") else None,
+                etag=_text(found.get("etag", "")),
+                size_bytes=int(found.get("size", 0)),
+            )
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise InvalidRequestError(f"The event is not about an object: {error!r}") from error
+        return cls(_Detail(image, detail.get("again") is True))
+
     def image(self) -> ImageObject:
         """The object version that the event is about."""
-        found = self.detail.object
-        return ImageObject(
-            self.detail.bucket.name, found.key, found.version_id, found.etag, found.size
-        )
+        return self.detail.image
 
 
-class Output(Strict):
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+@dataclass(frozen=True)
+class Output:
     """What became of the image, and the message about it if there shall be one."""
 
     detection_id: str
@@ -82,6 +97,10 @@ class Output(Strict):
     """This and the next two are what subscribers may filter messages by; never empty."""
     filter_confidence: str
     filter_version: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The answer to the state machine."""
+        return asdict(self)
 
 
 @task
@@ -129,7 +148,17 @@ def _record(
         "request_id": invocation.request_id,
         "trace_id": invocation.trace_id,
     }
-    return detections.record_once(detection, outcome, {**context, **facts}, clock.now())
+    record, is_news = detections.record_once(detection, outcome, {**context, **facts}, clock.now())
+    if is_news:
+        _count(outcome, record)
+    return record
+
+
+def _count(outcome: Outcome, record: detections.Record) -> None:
+    measured: dict[Metric, float] = {DETECTIONS: 1}
+    if "confidence_pct" in record:
+        measured[CONFIDENCE] = record["confidence_pct"]
+    metrics.publish(measured, Outcome=outcome)
 
 
 def _look_at(
@@ -147,7 +176,9 @@ def _look_at(
         return Outcome.REJECTED, {"reason": f"It cannot be read, or was deleted meanwhile: {error}"}
     if labels is None:
         return Outcome.WAITING, {"version": version}
-    decision = decide(labels, model_type, settings.minimum_confidence_pct, settings.review_enabled)
+    decision = decide(
+        labels, model_type, settings.minimum_confidence_pct, settings.all_doubtful_are_asked
+    )
     deciding = decision.label.as_json() if decision.label else {}
     kept = surest_that_fit(labels, MOST_BYTES_OF_LABELS)
     return decision.outcome, {
@@ -174,4 +205,5 @@ def _result(
         labels_left_out=record.get("labels_left_out", 0),
         reason=record.get("reason"),
         human_loop=record.get("human_loop"),
+        review_enabled=record["review_enabled"],
     )

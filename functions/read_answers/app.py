@@ -17,7 +17,7 @@ from labelloop.aws.wiring import wiring
 from labelloop.domain import consensus, human_loops
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.consensus import Agreement
-from labelloop.domain.detections import as_labels, detection_of_loop
+from labelloop.domain.detections import Outcome, as_labels, detection_of_loop
 from labelloop.entrypoint import Strict, Tolerant, task
 from labelloop.errors import MalformedAnswerError
 from labelloop.settings import Variable
@@ -46,6 +46,8 @@ class Output(Strict):
     """The labels in short; empty where none was agreed on."""
     labels: list[dict[str, Any]]
     """Each of them, with its box where there is one, as DynamoDB wants them."""
+    audits: bool
+    """Whether it says how good the model is: of a detection that was accepted, and sampled."""
     training: dict[str, Any]
     """What the image teaches; without labels where it does not."""
     completed: str
@@ -62,7 +64,7 @@ def lambda_handler(event: Input) -> Output:
     answers = human_loops.read(objects.read(key))
     human_loops.check(answers, model_type)
     together = consensus.of(answers, model_type)
-    review_labels.check(together.said.labels)
+    review_labels.check(*together.said.labels)
     record = detections.get(detection)
     trains = not record.get("sampled") or parameters.settings().train_on_sampled_answers
     return Output(
@@ -70,6 +72,7 @@ def lambda_handler(event: Input) -> Output:
         agreement=together.agreement,
         label=together.said.in_short(),
         labels=to_value(as_labels(together.said))["L"],
+        audits=bool(record.get("sampled")) and record["outcome"] == Outcome.CONFIDENT,
         training=(together.said if trains else consensus.NOTHING).as_json(),
         completed=clock.iso(clock.now()),
     )

@@ -11,12 +11,16 @@ from datetime import timedelta
 
 from labelloop import clock
 from labelloop.aws import detections, model_registry, parameters, review_requests
+from labelloop.clock import iso
 from labelloop.domain import sampling
-from labelloop.domain.detections import Outcome, human_loop_name
+from labelloop.domain.detections import Outcome
 from labelloop.entrypoint import Strict, task
+from labelloop.errors import NotFoundError
 
 SETTLED_AFTER = timedelta(minutes=5)
 """Younger records are left for the next run: late writes could still come before them."""
+LATEST = timedelta(days=1)
+"""The next run need not look for anything older than so long before this one."""
 LONGEST_GAP = timedelta(days=31)
 """The longest time between two runs that the parameters allow: how far the first run looks back."""
 _COUNTED = {Outcome.CONFIDENT, Outcome.REVIEW, Outcome.DEFERRED}
@@ -50,13 +54,11 @@ def lambda_handler(_: Input) -> Output:
     }
     taken, after = sampling.take(records, position, settings.sampling_interval)
     for date_id in taken:
-        record = detections.get(records[date_id]["detection_id"])
-        if "human_loop" not in record:
-            detections.note(
-                record["detection_id"],
-                {"human_loop": human_loop_name(record["detection_id"]), "sampled": True},
-            )
-        review_requests.request(record, now)
+        try:
+            review_requests.request(detections.sample(records[date_id]["detection_id"]), now)
+        except NotFoundError:
+            continue  # It has expired, and the index lags.
+    after = after.not_before(iso(now - LATEST))
     if after != position:
         model_registry.move_sampling_position(position, after)
     return Output(counted=len(records), sampled=len(taken))

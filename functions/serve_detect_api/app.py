@@ -205,7 +205,7 @@ def _ask(image: ImageObject | bytes) -> Detected:
         raise ModelNotReadyError(_why_no_model(version))
     model_registry.note_asked_directly()
     minimum_pct = parameters.settings().minimum_confidence_pct
-    decision = decide(labels, model_type, minimum_pct, review_enabled=False)
+    decision = decide(labels, model_type, minimum_pct, asked_at_once=False)
     return _detected(
         decision.outcome, version, decision.label, surest_first(labels), float(minimum_pct)
     )

@@ -9,12 +9,13 @@ Idempotent  yes; the same answer given twice is one answer, and a task is handed
 from collections.abc import Callable
 from dataclasses import asdict
 from itertools import islice
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NotRequired, TypeVar
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from pydantic import BaseModel, Field, StrictInt, ValidationError
+from typing_extensions import TypedDict
 
-from labelloop import clock
+from labelloop import clock, http_api
 from labelloop.aws import objects, parameters, review_labels, review_tasks
 from labelloop.aws.review_tasks import Person
 from labelloop.aws.wiring import wiring
@@ -27,23 +28,19 @@ from labelloop.entrypoint import Strict, logger
 from labelloop.errors import (
     BusyError,
     ChangedMeanwhileError,
-    ConflictError,
     InvalidRequestError,
-    MalformedAnswerError,
     NotAllowedError,
-    NotFoundError,
     TooLargeError,
 )
 from labelloop.settings import Variable
 
-REVIEWERS, OPERATORS = "reviewers", "operators"
 LINK_S = 600
 """How long an image's address works: longer than a lease."""
 LISTED = 25
 """How many available tasks are shown at once."""
 MOST_AT_ONCE = 10
 """How many tasks one person may take in a request."""
-MOST_BODY_CHARACTERS = 1024 * 1024
+MOST_BODY_BYTES = 1024 * 1024
 LOOKED_AT = 1000
 """How many available tasks are tried for one that this person may have: with several reviewers an
 image, the oldest are those that this person has answered and others have not."""
@@ -51,6 +48,7 @@ TRIES = 8
 BETWEEN_TRIES_S = 0.05
 
 api = APIGatewayHttpResolver()
+http_api.answer_refusals(api)
 
 
 class NextBody(Strict):
@@ -101,34 +99,153 @@ _ANSWERED_BY = {
 _Body = TypeVar("_Body", bound=BaseModel)
 
 
-def _claims() -> dict[str, Any]:
-    """What the token says of who is asking."""
-    claims: dict[str, Any] = api.current_event.request_context.authorizer.jwt_claim
-    return claims
+# --- Answers --------------------------------------------------------------------------------------
 
 
-def _groups() -> set[str]:
-    # API Gateway hands a list over as "[reviewers operators]".
-    return set(str(_claims().get("cognito:groups", "")).strip("[]").replace(",", " ").split())
+class Session(TypedDict):
+    """What the page needs to know once."""
+
+    model_type: ModelType
+    labels: list[str]
+    """What can be answered."""
+    none: str
+    """What to call the answer that it is none of them."""
+    allow_new_labels: bool
+    """Whether other labels are taken, too."""
+    show_model_answer: bool
+    """Whether people see what the model found before they answer."""
+    lease_s: int
+    """How long a task is somebody's."""
+    most_boxes: int
+    """How many boxes an answer may have."""
+    name: str
+    """Who is signed in."""
+
+
+class ToldFigures(TypedDict):
+    """How somebody's answers were."""
+
+    answers: int
+    agreed: int
+    """How many agreed with what several people decided."""
+    compared: int
+    """Of how many that can be said."""
+
+
+class ReviewerFigures(ToldFigures):
+    """The same of one reviewer of several."""
+
+    name: str
+
+
+class Summary(ToldFigures):
+    """How much is to do, and how this person's answers were."""
+
+    open: int
+    answered_today: int
+    reviewers: NotRequired[list[ReviewerFigures]]
+    """Everybody's figures, for operators."""
+
+
+class ListedTask(TypedDict):
+    """A task that this person may take now."""
+
+    task_id: str
+    created: str
+    answers: int
+    """How many people have answered."""
+    wanted: int
+    """How many shall."""
+
+
+class Listed(TypedDict):
+    """The oldest tasks that this person may take now."""
+
+    tasks: list[ListedTask]
+
+
+class ShownBox(TypedDict):
+    """Where in the image a label is, in ratios of the image's width and height."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+class ShownLabel(TypedDict):
+    """One label that the model gave the image, or a part of it."""
+
+    name: str
+    confidence_pct: float
+    box: NotRequired[ShownBox]
+
+
+class Suggestion(TypedDict):
+    """What the model found."""
+
+    labels: list[ShownLabel]
+
+
+class ShownTask(TypedDict):
+    """A task as the person sees it who has claimed it."""
+
+    task_id: str
+    image_url: str
+    """Works without signing in, for ten minutes."""
+    file_name: str
+    lease_until: str
+    """Until then nobody else gets it."""
+    suggestion: Suggestion | None
+    """The model's answer, where people may see it."""
+    answer: dict[str, Any] | None
+    """What this person answered before taking it back, as it was sent."""
+
+
+class Taken(TypedDict):
+    """Tasks that this person has now; never none."""
+
+    tasks: list[ShownTask]
+
+
+class Extended(TypedDict):
+    """A task that this person has for longer."""
+
+    task_id: str
+    lease_until: str
+
+
+class Answered(TypedDict):
+    """How far a task has come."""
+
+    task_id: str
+    answers: int
+    complete: bool
+
+
+class Released(TypedDict):
+    """A task that was given back."""
+
+    task_id: str
 
 
 def _person() -> Person:
-    """The signed-in person. Raises NotAllowedError for one who may not review."""
-    if not _groups() & {REVIEWERS, OPERATORS}:
+    """The signed-in person. Raises NotAllowedError for one who may not review, and for machines."""
+    caller = http_api.caller(api)
+    if not caller.may_review:
         raise NotAllowedError("You are in neither of the groups reviewers and operators.")
-    claims = _claims()
-    return Person(claims["sub"], claims.get("email") or claims["sub"])
+    return Person(caller.sub, caller.name)
 
 
 # --- Routes ---------------------------------------------------------------------------------------
 
 
 @api.get("/review/session")
-def session() -> dict[str, Any]:
+def session() -> Session:
     """What the page needs to know once."""
     person = _person()
     return {
-        "model_type": wiring[Variable.MODEL_TYPE],
+        "model_type": ModelType(wiring[Variable.MODEL_TYPE]),
         "labels": review_labels.choices(),
         "none": NONE_OF_THE_ABOVE,
         "allow_new_labels": review_labels.may_be_new(),
@@ -140,22 +257,33 @@ def session() -> dict[str, Any]:
 
 
 @api.get("/review/summary")
-def summary() -> dict[str, Any]:
+def summary() -> Summary:
     """How much is to do, and how this person's answers were; operators see everybody's."""
     person = _person()
-    seen: dict[str, Any] = {
+    own = review_tasks.figures_of(person.sub)
+    seen: Summary = {
         "open": review_tasks.count_waiting(),
         "answered_today": review_tasks.answers_on(person.sub, clock.now()),
-        **asdict(review_tasks.figures_of(person.sub)),
+        "answers": own.answers,
+        "agreed": own.agreed,
+        "compared": own.compared,
     }
-    if OPERATORS in _groups():
+    if http_api.caller(api).is_operator:
         figures = review_tasks.everybodys_figures()
-        seen["reviewers"] = [{"name": name, **asdict(figures[name])} for name in sorted(figures)]
+        seen["reviewers"] = [
+            {
+                "name": name,
+                "answers": each.answers,
+                "agreed": each.agreed,
+                "compared": each.compared,
+            }
+            for name, each in sorted(figures.items())
+        ]
     return seen
 
 
 @api.get("/review/tasks")
-def list_tasks() -> dict[str, Any]:
+def list_tasks() -> Listed:
     """The tasks that this person may take now, the oldest first."""
     person = _person()
     status = api.current_event.get_query_string_value("status", "open")
@@ -178,7 +306,7 @@ def list_tasks() -> dict[str, Any]:
 
 
 @api.post("/review/tasks/next")
-def take_next() -> Response[Any] | dict[str, Any]:
+def take_next() -> Response[None] | Taken:
     """Tasks that this person may have, claimed for some minutes; 204 when there is none.
 
     Those that the person has already come first, then the oldest.
@@ -203,7 +331,7 @@ def take_next() -> Response[Any] | dict[str, Any]:
 
 
 @api.post("/review/tasks/<task_id>/extend")
-def extend(task_id: str) -> dict[str, Any]:
+def extend(task_id: str) -> Extended:
     """Let this person have the task for longer."""
     person = _person()
     task = _change(task_id, person, lambda task: task.extended(person.sub, clock.now()))
@@ -211,7 +339,7 @@ def extend(task_id: str) -> dict[str, Any]:
 
 
 @api.post("/review/tasks/<task_id>/answer")
-def answer(task_id: str) -> dict[str, Any]:
+def answer(task_id: str) -> Answered:
     """Take this person's answer, and hand the task on when it was the last one."""
     person, body = _person(), _body(AnswerBody)
 
@@ -229,7 +357,7 @@ def answer(task_id: str) -> dict[str, Any]:
 
 
 @api.post("/review/tasks/<task_id>/release")
-def release(task_id: str) -> dict[str, Any]:
+def release(task_id: str) -> Released:
     """Give the task back; who skips it is not asked about it for an hour."""
     person, body = _person(), _body(ReleaseBody)
     _change(task_id, person, lambda task: task.released(person.sub, clock.now(), body.skip))
@@ -237,7 +365,7 @@ def release(task_id: str) -> dict[str, Any]:
 
 
 @api.post("/review/tasks/<task_id>/undo")
-def undo(task_id: str) -> dict[str, Any]:
+def undo(task_id: str) -> ShownTask:
     """Take this person's answer back, and let the same person answer again."""
     person = _person()
     taken_back: list[Annotation] = []
@@ -259,11 +387,11 @@ def undo(task_id: str) -> dict[str, Any]:
 
 def _body(model: type[_Body]) -> _Body:
     """The request's body; without one, what the model is by itself."""
-    event = api.current_event
-    if len(event.body or "") > MOST_BODY_CHARACTERS:
-        raise TooLargeError("The body has more than a megabyte.")
     try:
-        return model.model_validate_json(event.decoded_body or "{}")
+        content = http_api.body(api)
+        if len(content) > MOST_BODY_BYTES:
+            raise TooLargeError("The body has more than a megabyte.")
+        return model.model_validate_json(content or b"{}")
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -284,7 +412,7 @@ def _said(body: AnswerBody, model_type: ModelType) -> Annotation:
             f"{' and '.join(given) or 'neither'}."
         )
     said = _annotation(body)
-    review_labels.check(said.labels)
+    review_labels.check(*said.labels)
     return said
 
 
@@ -323,7 +451,7 @@ def _hand_on(task: ReviewTask, person: Person) -> ReviewTask:
     In this order: a task whose answers were not written stays in the queue, and whoever comes
     across it hands it on.
     """
-    issuer = str(_claims()["iss"])
+    issuer = http_api.caller(api).issuer
     answers = [
         TimedAnswer(one, given.accepted, given.submitted, issuer)
         for one, given in zip(task.said(), task.answers.values(), strict=True)
@@ -346,7 +474,7 @@ def _hand_on(task: ReviewTask, person: Person) -> ReviewTask:
     return task
 
 
-def _shown(task: ReviewTask, person: Person, answer: Annotation | None = None) -> dict[str, Any]:
+def _shown(task: ReviewTask, person: Person, answer: Annotation | None = None) -> ShownTask:
     """What this person sees of a task: never other people's answers."""
     return {
         "task_id": task.task_id,
@@ -358,10 +486,11 @@ def _shown(task: ReviewTask, person: Person, answer: Annotation | None = None) -
     }
 
 
-def _suggestion(task: ReviewTask) -> dict[str, Any] | None:
+def _suggestion(task: ReviewTask) -> Suggestion | None:
     """The model's answer, where people may see it: boxes always, since they are drawn from it."""
     if task.model_type is ModelType.DETECTION or parameters.settings().show_model_answer:
-        return {"labels": [_inside(label).as_json() for label in task.suggestion]}
+        labels: Any = [_inside(label).as_json() for label in task.suggestion]
+        return {"labels": labels}
     return None
 
 
@@ -381,40 +510,6 @@ def _as_body(said: Annotation, model_type: ModelType) -> dict[str, Any]:
         return {"labels": list(said.labels)}
     size = {"width": said.size_px[0], "height": said.size_px[1]}
     return {"boxes": [asdict(box) for box in said.boxes], "size": size}
-
-
-# --- Errors ---------------------------------------------------------------------------------------
-
-
-def _refusal(status: int, error: Exception) -> Response[Any]:
-    code = type(error).__name__.removesuffix("Error")
-    body = {"error": {"code": code, "message": str(error)}}
-    return Response(status, content_types.APPLICATION_JSON, body)
-
-
-STATUS = {
-    InvalidRequestError: 400,
-    MalformedAnswerError: 400,
-    NotAllowedError: 403,
-    NotFoundError: 404,
-    BusyError: 409,
-    ChangedMeanwhileError: 409,
-    ConflictError: 409,
-    TooLargeError: 413,
-}
-
-
-def _refused(error: Exception) -> Response[Any]:
-    return _refusal(STATUS[type(error)], error)  # type: ignore[index]
-
-
-api.exception_handler(list(STATUS))(_refused)
-
-
-@api.not_found
-def no_such_route(_: Exception) -> Response[Any]:
-    """What a path is answered that leads to none of the routes."""
-    return _refusal(404, NotFoundError("There is nothing at this path."))
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

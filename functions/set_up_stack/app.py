@@ -12,15 +12,15 @@ from collections.abc import Callable
 
 from labelloop import clock
 from labelloop.aws import cloudformation, functions, objects, parameters, rekognition
-from labelloop.domain.parameters import CATALOGUE, Parameter
-from labelloop.entrypoint import (
+from labelloop.custom_resource import (
     NEVER_MADE,
     NotYetDone,
     ResourceAnswer,
     ResourceRequest,
     custom_resource,
-    logger,
 )
+from labelloop.domain.parameters import CATALOGUE, Parameter
+from labelloop.entrypoint import logger
 from labelloop.errors import BusyError, NotFoundError
 
 FOLDERS = (

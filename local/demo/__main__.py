@@ -10,6 +10,7 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
+from labelloop.domain.annotations import ModelType
 from local.demo import report
 from local.demo.application import Application
 from local.demo.display import Display
@@ -30,10 +31,11 @@ def main(arguments: Sequence[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     console = Console()
-    application = Application(options.data_dir.resolve())
+    model_type = ModelType(options.model_type)
+    application = Application(options.data_dir.resolve(), model_type)
     try:
         with application, Display(console) as display:
-            story = Story(options.seed, application, display)
+            story = Story(options.seed, model_type, application, display)
             results = _tell(story, application)
     except KeyboardInterrupt:
         print("The demo was interrupted; the application is stopped.", file=sys.stderr)
@@ -64,6 +66,12 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.demo", description=__doc__)
     parser.add_argument(
         "--seed", type=int, default=DEFAULT_SEED, help="draws other images (default %(default)s)"
+    )
+    parser.add_argument(
+        "--model-type",
+        choices=[model_type.value for model_type in ModelType],
+        default=ModelType.CLASSIFICATION.value,
+        help="what the model does (default %(default)s)",
     )
     parser.add_argument("--report", type=Path, default=Path("demo-report.html"))
     parser.add_argument("--data-dir", type=Path, default=ROOT / ".local" / "demo")

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
+from labelloop.domain.annotations import ModelType
 from local.demo.failure import DemoError
 from local.launch import LaunchError, LocalStack, launch
 
@@ -25,8 +26,9 @@ DEPLOYED_WITH = {
 class Application:
     """A context at whose end the application is stopped, if it was started."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, model_type: ModelType = ModelType.CLASSIFICATION) -> None:
         self._data_dir = data_dir
+        self._model_type = model_type
         self._running = ExitStack()
         self._stack: LocalStack | None = None
 
@@ -55,7 +57,7 @@ class Application:
                     time_scale=TIME_SCALE,
                     tps=IMAGES_PER_SECOND,
                     data_dir=self._data_dir,
-                    parameters=DEPLOYED_WITH,
+                    parameters={**DEPLOYED_WITH, "ModelType": self._model_type.value},
                 )
             )
         except LaunchError as error:

@@ -6,17 +6,25 @@ back are never shown for training. Only the demo's reviewer and its measurements
 
 import io
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from PIL import Image
 
-from local.drawing import LABELS, draw, draw_unrelated
+from labelloop.domain.annotations import Annotation, Box, ModelType
+from local.drawing import LABELS, draw, draw_scene, draw_several, draw_unrelated
 
 FIRST_SET_PER_LABEL = 6
 HELD_BACK_PER_LABEL = 28
 STREAM_PER_LABEL = 30
 LATER_STREAM_PER_LABEL = 18
+SIZES: Mapping[ModelType, tuple[int, int, int, int]] = {
+    ModelType.MULTI_LABEL: (24, 48, 60, 24),
+    ModelType.DETECTION: (12, 40, 36, 16),
+}
+"""How many images a set has where one shows several parts, in the order of ``PictureSets``."""
+SEVERAL = "several"
+NOTHING = Annotation.of_labels(())
 UNRELATED_SHARE = 0.05
 """Of what comes in, so much shows none of the labels."""
 JPEG_QUALITY = 88
@@ -28,8 +36,10 @@ class Picture:
 
     file_name: str
     truth: str | None
-    """The label; None for an image that shows none of them."""
+    """The labels, comma separated; None for an image that shows none of them."""
     content: bytes
+    shows: Annotation = NOTHING
+    """The same with boxes, where the model gives boxes."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +60,17 @@ class PictureSets:
         """How many images there are in all."""
         return sum(map(len, (self.first, self.held_back, self.stream, self.later_stream)))
 
-    def truths(self) -> dict[str, str | None]:
-        """What is in each image, by its file name."""
+    def by_name(self) -> dict[str, Picture]:
+        """Each image by its file name."""
         everything = (*self.first, *self.held_back, *self.stream, *self.later_stream)
-        return {picture.file_name: picture.truth for picture in everything}
+        return {picture.file_name: picture for picture in everything}
 
 
-def draw_sets(seed: int, drawn: Callable[[int], None] = lambda _: None) -> PictureSets:
+def draw_sets(
+    seed: int,
+    drawn: Callable[[int], None] = lambda _: None,
+    model_type: ModelType = ModelType.CLASSIFICATION,
+) -> PictureSets:
     """All images of the demo with this seed; ``drawn`` hears how many there are so far.
 
     File names say nothing about the label.
@@ -66,22 +80,41 @@ def draw_sets(seed: int, drawn: Callable[[int], None] = lambda _: None) -> Pictu
     def one(name: str, number: int, truth: str | None) -> Picture:
         nonlocal count
         rng = random.Random(f"{seed}/{name}/{number}")
-        image = draw(truth, rng) if truth else draw_unrelated(rng)
+        shows = NOTHING
+        if truth == SEVERAL and model_type is ModelType.DETECTION:
+            image, parts = draw_scene(rng)
+            shows = Annotation.of_boxes([Box(*part) for part in parts], image.size)
+        elif truth == SEVERAL:
+            shows = Annotation.of_labels(rng.sample(LABELS, rng.randint(1, 3)))
+            image = draw_several(shows.labels, rng)
+        elif truth:
+            image, shows = draw(truth, rng), Annotation.of_labels([truth])
+        else:
+            image = draw_unrelated(rng)
         count += 1
         drawn(count)
-        return Picture(f"{name}-{number:03d}.jpg", truth, jpeg(image))
+        words = ", ".join(shows.labels) or None
+        return Picture(f"{name}-{number:03d}.jpg", words, jpeg(image), shows)
 
-    def many(name: str, per_label: int, unrelated_share: float = 0) -> tuple[Picture, ...]:
-        unrelated = round(len(LABELS) * per_label * unrelated_share)
-        truths: list[str | None] = [*LABELS * per_label, *[None] * unrelated]
+    def many(name: str, size: int, unrelated_share: float = 0) -> tuple[Picture, ...]:
+        one_label = model_type is ModelType.CLASSIFICATION
+        shown = [*LABELS] * size if one_label else [SEVERAL] * size
+        truths: list[str | None] = [*shown, *[None] * round(len(shown) * unrelated_share)]
         random.Random(f"{seed}/{name}").shuffle(truths)
         return tuple(one(name, number, truth) for number, truth in enumerate(truths, start=1))
 
+    per_label = (
+        FIRST_SET_PER_LABEL,
+        HELD_BACK_PER_LABEL,
+        STREAM_PER_LABEL,
+        LATER_STREAM_PER_LABEL,
+    )
+    first, held_back, stream, later_stream = SIZES.get(model_type, per_label)
     return PictureSets(
-        first=many("labelled", FIRST_SET_PER_LABEL),
-        held_back=many("held-back", HELD_BACK_PER_LABEL),
-        stream=many("camera-1", STREAM_PER_LABEL, UNRELATED_SHARE),
-        later_stream=many("camera-2", LATER_STREAM_PER_LABEL, UNRELATED_SHARE),
+        first=many("labelled", first),
+        held_back=many("held-back", held_back),
+        stream=many("camera-1", stream, UNRELATED_SHARE),
+        later_stream=many("camera-2", later_stream, UNRELATED_SHARE),
     )
 
 

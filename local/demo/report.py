@@ -33,7 +33,7 @@ def _cells(version: VersionResult) -> tuple[str, ...]:
         version.name,
         f"{version.train_images} + {version.test_images}",
         f"{version.f1:.2f}",
-        f"{version.accuracy:.1%} ({version.right} of {len(version.looks)})",
+        f"{version.accuracy:.1%} ({version.right} of {version.things})",
         f"{version.mean_confidence_pct:.1f} %",
         f"{version.sent_share:.0%} ({version.sent_to_people} of {version.incoming})",
     )

@@ -7,7 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from labelloop.domain import consensus
+from labelloop.domain.annotations import Annotation, Box, ModelType
+from labelloop.domain.detections import Label
 from local.demo.failure import DemoError
+from local.demo.pictures import Picture
 
 
 @dataclass(frozen=True)
@@ -17,15 +21,20 @@ class Look:
     file_name: str
     truth: str
     label: str | None
-    """The label with the most confidence; None where it found nothing."""
+    """What it found, comma separated; None where it found nothing."""
     confidence_pct: float
+    """Of what decided whether it is sure."""
     doubtful: bool
     """Whether a person would be asked."""
+    hits: int
+    """How many of the things in the image it found: labels, or boxes that overlap by half."""
+    things: int
+    """How many there are, and how many more it found that are not there."""
 
     @property
     def right(self) -> bool:
-        """Whether it said what is in the image."""
-        return self.label == self.truth
+        """Whether it said what is in the image, and nothing else."""
+        return self.hits == self.things
 
 
 @dataclass(frozen=True)
@@ -47,13 +56,18 @@ class VersionResult:
 
     @property
     def right(self) -> int:
-        """How many of the images never shown it got right."""
-        return sum(look.right for look in self.looks)
+        """How many of the things in the images never shown it got right."""
+        return sum(look.hits for look in self.looks)
+
+    @property
+    def things(self) -> int:
+        """How many there are, and how many more it found; one an image where it has one label."""
+        return sum(look.things for look in self.looks)
 
     @property
     def accuracy(self) -> float:
-        """The share of the images never shown that it got right, from 0 to 1."""
-        return self.right / len(self.looks)
+        """The share of the things in the images never shown that it got right, from 0 to 1."""
+        return self.right / self.things
 
     @property
     def mean_confidence_pct(self) -> float:
@@ -90,21 +104,23 @@ class Results:
 
     @property
     def better(self) -> bool:
-        """Whether version 2 got more of the images never shown right than version 1."""
-        return self.second.right > self.first.right
+        """Whether version 2 got more right in the images never shown than version 1."""
+        return self.second.accuracy > self.first.accuracy
 
     @property
     def verdict(self) -> str:
         """The outcome in a sentence."""
         before, after = f"{self.first.accuracy:.1%}", f"{self.second.accuracy:.1%}"
-        images = f"the {len(self.second.looks)} images that neither was trained on"
+        count = len(self.second.looks)
+        inside = "" if count == self.first.things == self.second.things else "all there is in "
+        images = f"{inside}the {count} images that neither was trained on"
         if self.better:
             return f"Version 2 is better: right on {after} of {images}, version 1 on {before}."
         return f"Version 2 is not better: right on {after} of {images}, version 1 on {before}."
 
 
 def looks(
-    records: Iterable[Mapping[str, Any]], truths: Mapping[str, str | None]
+    records: Iterable[Mapping[str, Any]], pictures: Mapping[str, Picture], model_type: ModelType
 ) -> tuple[Look, ...]:
     """What the inference log says of held-back images, by file name.
 
@@ -114,19 +130,64 @@ def looks(
     found = []
     for record in records:
         file_name = record["key"].rsplit("/", 1)[-1]
-        truth = truths[file_name]
-        if truth is None or record["outcome"] not in {"confident", "deferred"}:
+        picture = pictures[file_name]
+        if picture.truth is None or record["outcome"] not in {"confident", "deferred"}:
             raise DemoError(
                 f"The held-back image {file_name} ended as {record['outcome']!r}, which must not "
                 "happen to one that is only measured."
             )
+        said = _said(record, picture, model_type)
         found.append(
             Look(
                 file_name,
-                truth,
-                record.get("label"),
+                picture.truth,
+                ", ".join(said.labels) or None,
                 float(record.get("confidence_pct", 0.0)),
                 record["outcome"] == "deferred",
+                *_score(said, picture.shows, model_type),
             )
         )
     return tuple(sorted(found, key=lambda look: look.file_name))
+
+
+def _said(record: Mapping[str, Any], picture: Picture, model_type: ModelType) -> Annotation:
+    """What a record says that the model found, in the form of what the image shows."""
+    if model_type is ModelType.CLASSIFICATION:
+        return Annotation.of_labels([record["label"]] if "label" in record else [])
+    labels = [Label.from_json(entry) for entry in record.get("labels", [])]
+    size_px = picture.shows.size_px
+    if size_px is None:
+        return Annotation.of_labels(label.name for label in labels)
+    return Annotation.of_boxes((in_pixels(label, size_px) for label in labels), size_px)
+
+
+def in_pixels(label: Label, size_px: tuple[int, int]) -> Box:
+    """Where a label that a model gave is in an image of this width and height."""
+    if label.box is None:
+        raise DemoError(f"The model gave {label.name} without a box.")
+    box, (width, height) = label.box.inside(), size_px
+    left, top = round(box.left * width), round(box.top * height)
+    return Box(label.name, left, top, round(box.width * width), round(box.height * height))
+
+
+def _score(said: Annotation, shows: Annotation, model_type: ModelType) -> tuple[int, int]:
+    """How many things were found, of all that are there or were said to be."""
+    if model_type is ModelType.CLASSIFICATION:
+        return int(said == shows), 1
+    if shows.size_px is None:
+        there, found = set(shows.labels), set(said.labels)
+        return len(there & found), len(there | found)
+    hits = len(same_things(said.boxes, shows.boxes))
+    return hits, len(said.boxes) + len(shows.boxes) - hits
+
+
+def same_things(some: Iterable[Box], others: Iterable[Box]) -> list[tuple[Box, Box]]:
+    """Pairs of boxes around the same thing, each box in one pair at most."""
+    left, pairs = list(others), []
+    for box in some:
+        near = [one for one in left if one.label == box.label]
+        best = max(near, key=lambda one: consensus.overlap(box, one), default=None)
+        if best is not None and consensus.overlap(box, best) >= consensus.SAME_THING_OVERLAP:
+            left.remove(best)
+            pairs.append((box, best))
+    return pairs

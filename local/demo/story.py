@@ -7,18 +7,28 @@ what it waits for is what they could see.
 import re
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TypeVar
 
+from labelloop.domain.annotations import Annotation, Box, ModelType, training_line
+from labelloop.domain.detections import Label
 from local.demo.application import TIME_SCALE, Application
 from local.demo.display import Display, Step
 from local.demo.failure import DemoError
 from local.demo.pictures import Picture, PictureSets, draw_sets
-from local.demo.results import Look, Results, VersionResult, looks
+from local.demo.results import Look, Results, VersionResult, in_pixels, looks, same_things
 from local.demo.visitor import Record, Reviewer, Visitor
 
 LABELLED, DETECTION = "images_labeled_by_folder/", "images_for_detection/"
-MINIMUM_F1 = "0.50"
+OWN_FOLDER = "pictures/"
+"""Where the operator keeps images that a manifest names."""
+LABELLED_AT = "2026-01-02T03:04:05.000000"
+MINIMUM_F1 = {
+    ModelType.CLASSIFICATION: "0.50",
+    ModelType.MULTI_LABEL: "0.30",
+    ModelType.DETECTION: "0.10",
+}
+"""So few labelled images make a poor first model; the harder the task, the poorer."""
 MINIMUM_CONFIDENCE_PCT = "80"
 POLL_MINUTES = "10"
 ANSWERS_TO_LEARN_FROM = "10"
@@ -45,8 +55,11 @@ class _Tally:
 class Story:
     """One run of the demo."""
 
-    def __init__(self, seed: int, application: Application, display: Display) -> None:
+    def __init__(
+        self, seed: int, model_type: ModelType, application: Application, display: Display
+    ) -> None:
         self._seed = seed
+        self._model_type = model_type
         self._application = application
         self._display = display
         self._visitor: Visitor
@@ -86,7 +99,9 @@ class Story:
 
     def _draw(self) -> None:
         with self._display.step("Draw images of bolts, gears, nuts and washers") as step:
-            self.pictures = draw_sets(self._seed, lambda done: step.say(f"{done} images"))
+            self.pictures = draw_sets(
+                self._seed, lambda done: step.say(f"{done} images"), self._model_type
+            )
             step.say(
                 f"{len(self.pictures.first)} labelled, "
                 f"{len(self.pictures.stream) + len(self.pictures.later_stream)} for detection, "
@@ -103,7 +118,7 @@ class Story:
         wanted = {
             "Automatic-Training-Poll-Frequency": POLL_MINUTES,
             "Minimum-Untrained-Images": str(len(self.pictures.first)),
-            "Minimum-F1-Score": MINIMUM_F1,
+            "Minimum-F1-Score": MINIMUM_F1[self._model_type],
             "Minimum-Label-Detection-Confidence": MINIMUM_CONFIDENCE_PCT,
             # Its time runs so fast that between two of its steps a model would be idle for long.
             "Model-Hosting": "always-on",
@@ -116,11 +131,29 @@ class Story:
     def _train_first(self) -> str:
         """The name of version 1."""
         with self._display.step("Upload the labelled images; version 1 is trained") as step:
+            self._label(self.pictures.first)
+            return self._wait_for_deployment(step, None)
+
+    def _label(self, pictures: Iterable[Picture]) -> None:
+        """Upload labelled images: in folders, or with a manifest of what they show."""
+        if self._model_type is ModelType.CLASSIFICATION:
             self._visitor.upload(
                 (f"{LABELLED}{picture.truth}/{picture.file_name}", picture.content)
-                for picture in self.pictures.first
+                for picture in pictures
             )
-            return self._wait_for_deployment(step, None)
+            return
+        self._visitor.upload(
+            (OWN_FOLDER + picture.file_name, picture.content) for picture in pictures
+        )
+        lines = [
+            training_line(
+                f"s3://{self._visitor.bucket}/{OWN_FOLDER}{picture.file_name}",
+                picture.shows,
+                LABELLED_AT,
+            )
+            for picture in pictures
+        ]
+        self._visitor.upload([("manifests/imported/first.manifest", "\n".join(lines).encode())])
 
     def _measure(self, folder: str, who: str) -> tuple[Look, ...]:
         """What the version that serves says of the images held back.
@@ -133,11 +166,11 @@ class Story:
             self._visitor.set_parameter("Enable-A2I-Workflow", "false")
             time.sleep(SETTINGS_KNOWN_S)
             records = self._send(step, f"held-back/{folder}", self.pictures.held_back)
-            found = looks(records, self.pictures.truths())
+            found = looks(records, self.pictures.by_name(), self._model_type)
             self._visitor.set_parameter("Enable-A2I-Workflow", "true")
             time.sleep(SETTINGS_KNOWN_S)
-            right = sum(look.right for look in found)
-            step.say(f"right on {right} of {len(found)}")
+            right, things = sum(look.hits for look in found), sum(look.things for look in found)
+            step.say(f"right on {right} of {things} in {len(found)} images")
             return found
 
     def _detect(self, folder: str, pictures: tuple[Picture, ...], who: str) -> _Tally:
@@ -154,23 +187,26 @@ class Story:
 
     def _review(self, tasks: int) -> tuple[int, int]:
         """Answers that were given, and how many of them were none of the labels."""
-        truths = self.pictures.truths()
+        pictures = self.pictures.by_name()
         with self._display.step("A reviewer answers what the model was unsure of") as step:
             # Training waits, so that version 2 learns from all of the answers.
             self._visitor.set_parameter("Enable-Automatic-Training", "false")
-            nones = 0
+            nones = kept = drawn = 0
             for done in range(tasks):
                 step.count(done, tasks)
                 task = self._wait(self._reviewer.take, "the next review task")
                 if not self._reviewer.look(task):
                     raise DemoError(f"The image of task {task['task_id']} is empty.")
-                label = truths[task["file_name"]]
-                self._reviewer.answer(task, label)
-                nones += label is None
+                shows = pictures[task["file_name"]].shows
+                self._reviewer.answer(task, _answer(shows, self._model_type))
+                nones += not shows.labels
+                kept += len(_left_as_they_were(task, shows))
+                drawn += len(shows.boxes)
             self._wait(
                 lambda: self._recorded_answers() >= tasks, f"{tasks} answers in the inference log"
             )
-            step.say(f"{tasks - nones} labelled, {nones} none of the labels")
+            boxes = f"; of {drawn} boxes the model had {kept}" if drawn else ""
+            step.say(f"{tasks - nones} labelled, {nones} none of the labels{boxes}")
             return tasks, nones
 
     def _train_second(self, first: str) -> str:
@@ -237,6 +273,26 @@ class Story:
             if not GOOD_NEWS.match(mail["subject"]):
                 text = " ".join(mail["message"].split())
                 raise DemoError(f"The operator was told: {mail['subject']}. {text[:400]}")
+
+
+def _answer(shows: Annotation, model_type: ModelType) -> Record:
+    """What a person says who sees what is in the image."""
+    if not shows.labels:
+        return {"none": True}
+    if model_type is ModelType.CLASSIFICATION:
+        return {"label": shows.labels[0]}
+    if shows.size_px is None:
+        return {"labels": list(shows.labels)}
+    size = {"width": shows.size_px[0], "height": shows.size_px[1]}
+    return {"boxes": [asdict(box) for box in shows.boxes], "size": size}
+
+
+def _left_as_they_were(task: Record, shows: Annotation) -> list[tuple[Box, Box]]:
+    """The model's boxes that are around what is there."""
+    if shows.size_px is None:
+        return []
+    suggested = [Label.from_json(entry) for entry in task["suggestion"]["labels"]]
+    return same_things([in_pixels(label, shows.size_px) for label in suggested], shows.boxes)
 
 
 def _result(version: Record, found: tuple[Look, ...], tally: _Tally) -> VersionResult:

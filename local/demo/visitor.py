@@ -46,6 +46,11 @@ class Visitor:
         with ThreadPoolExecutor(UPLOADS_AT_ONCE) as threads:
             list(threads.map(put, files))
 
+    @property
+    def bucket(self) -> str:
+        """The bucket's name."""
+        return self._outputs["BucketName"]
+
     def set_parameter(self, name: str, value: str) -> None:
         """Change one of the operator's parameters."""
         self._ssm.put_parameter(
@@ -141,9 +146,8 @@ class Reviewer:
             content: bytes = answer.read()
         return content
 
-    def answer(self, task: Record, label: str | None) -> None:
-        """Say what is in the task's image; None for none of the labels."""
-        body = {"none": True} if label is None else {"label": label}
+    def answer(self, task: Record, body: Mapping[str, Any]) -> None:
+        """Say what is in the task's image."""
         self._ask("POST", f"/review/tasks/{task['task_id']}/answer", body)
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 import base64
 from collections.abc import Callable, Sequence
 
+from PIL import ImageOps
+
 from local.rekognition import images
 from local.rekognition.account import Account, invalid
 from local.rekognition.boxes import Finding
@@ -27,7 +29,10 @@ class DetectionOperations:
             image = images.decode(content, maximum_bytes, model.decoded_side_px)
         except images.UnusableImageError as error:
             raise ServiceError(_image_error_code(error.problem), str(error)) from error
-        found = model.find(content, image, self._account.backbone())
+        # Boxes are told as they are in the image as its metadata want it shown:
+        # https://docs.aws.amazon.com/rekognition/latest/dg/images-orientation.html
+        upright = ImageOps.exif_transpose(image)
+        found = model.find(content, upright, self._account.backbone())
         return {"CustomLabels": _select_labels(found, model, request)}
 
     def _running_model(self, arn: str) -> TrainedModel:

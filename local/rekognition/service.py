@@ -10,8 +10,9 @@ limits on calls a second.
 
 What Amazon does not say, and how it is here: a dataset may be changed and deleted while a training
 uses it, for the training has copied its lines (of DeleteDataset's refusals only those of a dataset
-at work are documented); the images are read while the training goes on. A model whose start failed
-can be deleted, and neither started nor stopped.
+at work are documented); the images are read while the training goes on. The image of a camera that
+was turned is trained as it is in the file, and detected upright, which alone is documented. A model
+whose start failed can be deleted, and neither started nor stopped.
 """
 
 import time

@@ -145,7 +145,7 @@ class Seat:
     @property
     def file_name(self) -> str:
         """The name of the file that is asked about."""
-        return self.page.locator(".file-name").inner_text()
+        return str(self.page.locator(".file-name").inner_text())
 
     def sign_in(self, name: str, password: str) -> None:
         """Through the sign-in page, and back."""

@@ -1,6 +1,7 @@
 """The template by itself, and against the gateways: timing, failure destinations, data, keys."""
 
 import ast
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from botocore.session import Session
 from labelloop.aws import clients, detections, model_registry, review_tasks
 from labelloop.aws.rekognition import VersionStatus
 from labelloop.domain import parameters
+from labelloop.domain.selection import LOOK_EVERY
 from labelloop.settings import Variable
 from tests.contract import files
 from tests.contract.files import LAYER, STEMS
@@ -128,7 +130,7 @@ def test_every_dead_letter_queue_has_an_alarm() -> None:
     }
     watched = set().union(
         *(
-            files.references(alarm["Properties"]["Dimensions"])
+            files.references(alarm["Properties"].get("Dimensions", []))
             for alarm in files.resources("AWS::CloudWatch::Alarm").values()
         )
     )
@@ -278,6 +280,11 @@ def test_schedules_begin_at_the_rate_that_the_parameters_have_by_default() -> No
         minutes = parameters.BY_NAME[name].default
         expression = SCHEDULES[schedule]["Properties"]["ScheduleExpression"]
         assert expression == f"rate({minutes} minutes)"
+
+
+def test_images_are_chosen_as_often_as_the_days_share_counts_on() -> None:
+    expression = SCHEDULES["SelectionSchedule"]["Properties"]["ScheduleExpression"]
+    assert expression == f"rate({LOOK_EVERY // timedelta(minutes=1)} minutes)"
 
 
 def test_every_variable_is_spelt_as_its_name() -> None:

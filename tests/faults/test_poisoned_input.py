@@ -71,7 +71,12 @@ def test_only_the_messages_that_nobody_can_read_go_back_to_the_queue(
     )["Attributes"]["QueueArn"]
     bodies = [*POISON, json.dumps(serving_stack.event(upload))]
     batch = [
-        {"messageId": str(number), "body": body, "eventSourceARN": queue_arn}
+        {
+            "messageId": str(number),
+            "body": body,
+            "eventSourceARN": queue_arn,
+            "attributes": {"ApproximateReceiveCount": "1"},
+        }
         for number, body in enumerate(bodies)
     ]
     answer = serving_stack.client("lambda").invoke(

@@ -1,14 +1,17 @@
 """Human review, from taking a task to the training copy, when any of its calls fails in any way."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
 from local.launch import wait_for
 from tests.faults.conftest import Intake
-from tests.faults.places import FAILURES, Kind, all_at_once, places
+from tests.faults.places import FAILURES, Kind, Order, all_at_once, places
+from tests.images import SIZE_PX
 from tests.stack import Reviewer, Stack, Uploaded
 
 LABEL = "circle"
@@ -19,6 +22,34 @@ what a crash after the call before it leaves; detection is given the other failu
 IN_A_ROW = 30
 """So many tasks a person takes before looking up whether there are still any to do."""
 ENOUGH_S = 100.0
+TASKS = 100
+DYING = (
+    ("ServeReviewApi", "dynamodb", "PutItem", (20, 70)),
+    ("ServeReviewApi", "dynamodb", "TransactWriteItems", (30, 80, 130)),
+    ("ServeReviewApi", "s3", "PutObject", (10, 40)),
+    ("ReadAnswers", "s3", "GetObject", (10,)),
+    ("AddToTraining", "dynamodb", "UpdateItem", (15,)),
+    ("AddToTraining", "s3", "CopyObject", (25,)),
+)
+"""Where processes die while many people answer: after so many calls of the kind."""
+BOXES = json.dumps(
+    {
+        "humanAnswers": [
+            {
+                "workerId": "worker",
+                "answerContent": {
+                    "annotatedResult": {
+                        "boundingBoxes": [
+                            {"label": LABEL, "left": 8, "top": 9, "width": 50, "height": 60}
+                        ],
+                        "inputImageProperties": {"width": SIZE_PX, "height": SIZE_PX},
+                    }
+                },
+            }
+        ]
+    }
+).encode()
+"""What A2I writes where a worker drew a box."""
 
 
 @pytest.fixture
@@ -140,7 +171,134 @@ def test_answers_that_are_reported_again_and_late_change_nothing(
     assert _copies(serving_stack, uploads) == copies
     for upload, before in zip(uploads, records, strict=True):
         after = serving_stack.record(upload)
-        assert {**after, "completed": before["completed"]} == before
+        moments = {name: before[name] for name in ("completed", "answers_read")}
+        assert {**after, **moments} == before
+
+
+def test_whatever_fails_boxes_that_people_agree_on_train_once(
+    serving_stack: Stack, intake: Intake, doubtful: Doubtful
+) -> None:
+    """The steps that differ by the model's type, which is changed when the images are detected."""
+
+    def answer(upload: Uploaded) -> None:
+        serving_stack.upload(f"a2i-human-loop-data/x/{upload.task_id}/output.json", BOXES)
+        _wait_for_boxes(serving_stack, [upload])
+
+    with _model_type(serving_stack, doubtful(2), "detection") as (first, second):
+        made = iter((first, second))
+        found = [
+            place
+            for place in places(serving_stack, lambda: next(made), answer)
+            if place.kind.function in {"AddToTraining", ""}
+        ]
+    assert {str(place.kind) for place in found} >= {
+        "AddToTraining: dynamodb.UpdateItem",
+        "AddToTraining: s3.GetObject",
+        "AddToTraining: s3.CopyObject",
+        "AddToTraining: s3.PutObject",
+        "state machine: dynamodb.UpdateItem",
+    }
+    scenarios = [(place, failure) for place in found for failure in place.failures(WAYS)]
+    with _model_type(serving_stack, doubtful(len(scenarios)), "detection") as uploads:
+        orders = [
+            place.order(upload, failure)
+            for (place, failure), upload in zip(scenarios, uploads, strict=True)
+        ]
+        with intake.patience(300), all_at_once(serving_stack, orders):
+            for upload in uploads:
+                key = f"a2i-human-loop-data/x/{upload.task_id}/output.json"
+                serving_stack.upload(key, BOXES)
+            _wait_for_boxes(serving_stack, uploads)
+            serving_stack.wait_until_idle(ENOUGH_S)
+        _wait_for_boxes(serving_stack, uploads)
+    assert intake.dead("AnswersDeadLetterQueue") == 0
+
+
+@contextmanager
+def _model_type(stack: Stack, uploads: list[Uploaded], model_type: str) -> Iterator[list[Uploaded]]:
+    """The same stack with another type of model, for images that it has detected already."""
+    stack.local.control("PUT", "stack", {"parameters": {"ModelType": model_type}})
+    try:
+        yield uploads
+    finally:
+        stack.local.control("PUT", "stack", {"parameters": {"ModelType": "classification"}})
+        stack.forget_tasks()
+
+
+def _wait_for_boxes(stack: Stack, uploads: Sequence[Uploaded]) -> None:
+    """Wait until every image has its record, its copy and its line, one each."""
+
+    def wrong() -> list[str]:
+        images = Counter(key.split("/")[-1][:32] for key in stack.keys("images_imported/reviewed/"))
+        lines = Counter(
+            key.split("/")[-1][:32] for key in stack.keys("manifests/imported/reviewed/")
+        )
+        return [
+            upload.key
+            for upload in uploads
+            if (images[upload.detection_id], lines[upload.detection_id]) != (1, 1)
+            or stack.record(upload).get("human_label") != LABEL
+        ]
+
+    try:
+        wait_for(lambda: not wrong(), "every image's boxes", ENOUGH_S, every_s=1.0)
+    except TimeoutError as error:
+        raise AssertionError(wrong()) from error
+
+
+def test_two_hundred_answers_of_eight_people_at_once_are_two_hundred_whatever_dies(
+    serving_stack: Stack, intake: Intake
+) -> None:
+    stack = serving_stack
+    stack.local.control("PUT", "stack", {"parameters": {"ReviewersPerImage": "2"}})
+    try:
+        uploads = intake.upload(TASKS, "fault-many")
+        intake.report(uploads)
+        wanted = {upload.task_id for upload in uploads}
+        wait_for(
+            lambda: wanted <= {task["task_id"] for task in stack.tasks()}, "the tasks", ENOUGH_S
+        )
+    finally:
+        stack.local.control("PUT", "stack", {"parameters": {"ReviewersPerImage": "1"}})
+    reviewers = [stack.add_reviewer() for _ in range(8)]
+    orders: list[Order] = [
+        {**Kind(function, service, operation).order(), "after": after, **FAILURES[failure]}
+        for function, service, operation, afters in DYING
+        for after in afters
+        for failure in ("caller killed before", "caller killed after")
+    ]
+    with intake.patience(300), all_at_once(stack, orders):
+        with ThreadPoolExecutor(len(reviewers)) as threads:
+            list(threads.map(lambda reviewer: _work_twice(stack, reviewer, wanted), reviewers))
+        for upload in uploads[::10]:
+            # Its event comes again, while others are worked on.
+            (key,) = _answers(stack, upload)
+            stack.upload(key, stack.read(key))
+        wait_for(lambda: not _problems(stack, uploads), "every image", ENOUGH_S, every_s=1.0)
+        stack.wait_until_idle(ENOUGH_S)
+    assert not _problems(stack, uploads)
+    answers = [task["answers"] for task in stack.tasks() if task["task_id"] in wanted]
+    assert [len(given) for given in answers] == [2] * TASKS
+    figures = [reviewer.ask("GET", "/review/summary")[1] for reviewer in reviewers]
+    for count in ("answers", "compared", "agreed"):
+        assert sum(one[count] for one in figures) == 2 * TASKS
+    assert intake.dead("AnswersDeadLetterQueue") == 0
+
+
+def _work_twice(stack: Stack, reviewer: Reviewer, wanted: set[str]) -> None:
+    """Answer what there is, each answer twice, until every task has been handed on."""
+
+    def done() -> bool:
+        while True:
+            status, answer = reviewer.ask("POST", "/review/tasks/next")
+            if status != 200:
+                break
+            (task,) = answer["tasks"]
+            for _ in range(2):
+                _say(reviewer, task["task_id"])
+        return all(task["finished"] for task in stack.tasks() if task["task_id"] in wanted)
+
+    wait_for(done, "every answer", 3 * ENOUGH_S, every_s=0.5)
 
 
 def _review(stack: Stack, reviewers: Sequence[Reviewer], uploads: Sequence[Uploaded]) -> None:
@@ -158,13 +316,19 @@ def _review(stack: Stack, reviewers: Sequence[Reviewer], uploads: Sequence[Uploa
 def _work(stack: Stack, reviewer: Reviewer, wanted: set[str]) -> None:
     """Take and answer the wanted tasks as long as there are any, again where the page says 500."""
 
+    passed_by: list[str] = []
+
     def all_answered() -> bool:
         for _ in range(IN_A_ROW):
-            status, task = reviewer.ask("POST", "/review/tasks/next")
+            status, answer = reviewer.ask("POST", "/review/tasks/next", {"except": passed_by})
             if status == 204:
                 break
-            if status == 200 and task["task_id"] in wanted:
-                _say(reviewer, task["task_id"])
+            if status == 200:
+                (task,) = answer["tasks"]
+                if task["task_id"] in wanted:
+                    _say(reviewer, task["task_id"])
+                else:
+                    passed_by.append(task["task_id"])
         return all(task["answers"] for task in stack.tasks() if task["task_id"] in wanted)
 
     wait_for(all_answered, "every answer", ENOUGH_S, every_s=0.7)

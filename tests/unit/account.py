@@ -342,3 +342,9 @@ def refuses(code: str, message: str = "No.", status: int = 400) -> Answer:
         raise ServiceError(code, message, status)
 
     return answer
+
+
+def measured(written: str) -> list[Json]:
+    """What a function gave CloudWatch to know, out of all that it wrote: values and dimensions."""
+    lines = [json.loads(line) for line in written.splitlines() if '"_aws"' in line]
+    return [{name: line[name] for name in line if name not in {"_aws", "Stack"}} for line in lines]

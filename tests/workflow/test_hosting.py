@@ -3,6 +3,7 @@
 The tests share a stack and build on each other: they run in the order in which they stand here.
 """
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -37,6 +38,17 @@ def test_without_work_the_model_is_stopped_and_what_it_cost_is_told(hosted: Stac
     (mail,) = hosted.wait_for_mail("model_stopped")
     assert "Nothing has come in for 30 minutes" in mail["message"]
     assert "which cost about US$" in mail["message"]
+
+
+def test_what_runs_is_measured_and_comes_to_what_it_cost(hosted: Stack) -> None:
+    (mail,) = hosted.wait_for_mail("model_stopped")
+    told = re.search(r"run for ([0-9.]+) hours", mail["message"])
+    hours = hosted.measured("ModelRunningHours", "Maximum")
+    assert told and hours == pytest.approx(float(told[1]), abs=0.1)
+    # By looks every two minutes, fewer on a slow machine; the model was proven before it served.
+    assert 0 < hosted.measured("ModelCost") < 4 * hours + 1
+    assert hosted.measured("ModelRunning", "Maximum") == 1
+    assert hosted.measured("ModelRunning", "Minimum") == 0
 
 
 def test_images_start_it_and_none_of_them_is_lost(hosted: Stack) -> None:

@@ -159,6 +159,35 @@ def test_an_answer_changed_by_undo_moves_the_copy(
     assert before not in labelled
 
 
+def test_a_run_that_read_the_answers_before_another_one_leaves_what_that_one_has_done(
+    serving_stack: Stack, doubtful: Uploaded
+) -> None:
+    """It fails, so that its message comes again and reads what the answers are by then."""
+    events, rule = serving_stack.client("events"), serving_stack.physical_id("AnswersRule")
+    events.disable_rule(Name=rule)
+    try:
+        answers = serving_stack.upload(answers_key(doubtful.task_id), a2i_output(["circle"]))
+    finally:
+        events.enable_rule(Name=rule)
+    note = {
+        "TableName": serving_stack.outputs["DetectionsTable"],
+        "Key": {"detection_id": {"S": doubtful.detection_id}},
+    }
+    serving_stack.client("dynamodb").update_item(
+        **note,
+        UpdateExpression="SET answers_read = :later",
+        ExpressionAttributeValues={":later": {"S": "2999-01-01T00:00:00.000Z"}},
+    )
+    run = serving_stack.run_express("human_review", serving_stack.event(answers))
+    assert (run["status"], run["error"]) == ("FAILED", "ConflictError")
+    assert "agreement" not in serving_stack.record(doubtful)
+    assert doubtful.detection_id not in "".join(serving_stack.keys("images_labeled_by_folder/"))
+    serving_stack.client("dynamodb").update_item(**note, UpdateExpression="REMOVE answers_read")
+    run = serving_stack.run_express("human_review", serving_stack.event(answers))
+    assert run["status"] == "SUCCEEDED"
+    assert serving_stack.record(doubtful)["human_label"] == "circle"
+
+
 def test_an_answer_given_twice_is_one_answer(
     serving_stack: Stack, reviewer: Reviewer, doubtful: Uploaded
 ) -> None:
@@ -185,6 +214,25 @@ def test_a_task_is_with_one_person_until_the_lease_runs_out(
     assert (status, refusal["error"]["code"]) == (409, "Conflict")
     other.answer(doubtful, "stripes")
     wait_for_answer(serving_stack, doubtful, "stripes")
+
+
+def test_what_is_too_large_or_somebody_elses_or_no_task_is_refused(
+    serving_stack: Stack, reviewer: Reviewer, doubtful: Uploaded
+) -> None:
+    reviewer.take_task(doubtful)
+    path, other = f"/review/tasks/{doubtful.task_id}/answer", serving_stack.add_reviewer()
+    before = serving_stack.task(doubtful)
+    for megabytes in (2, 50):
+        assert reviewer.ask("POST", path, {"label": "x" * megabytes * 2**20})[0] == 413
+    assert reviewer.ask("POST", path, {"label": "<img src=x onerror=alert(1)>"})[0] == 400
+    for step in ("answer", "extend", "undo"):
+        body = {"label": "circle"} if step == "answer" else None
+        asked = other.ask("POST", f"/review/tasks/{doubtful.task_id}/{step}", body)
+        assert asked[0] == 409, asked
+    for task in ("..%2f..%2fevaluation", "reviewer%23x", "%2e%2e", "' OR 1=1"):
+        asked = reviewer.ask("POST", f"/review/tasks/{task}/answer", {"label": "circle"})
+        assert asked[0] == 404, asked
+    assert serving_stack.task(doubtful) == before
 
 
 def test_of_three_people_two_decide_and_where_they_do_not_agree_a_fourth_is_asked(

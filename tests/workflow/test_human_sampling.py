@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from labelloop.domain.accuracy import LEAST_ANSWERS
+from local.launch import wait_for
 from tests.stack import Record, Stack, Uploaded
 
 SETTLED_S = 310
@@ -87,10 +89,43 @@ def test_a_sampled_answer_trains_only_where_the_operator_wants_it(
     reviewer.review(audited, "circle")
     record = sampling.wait_for_record(audited, has="agreement")
     assert (record["human_label"], record["copied_key"]) == ("circle", "")
+    judged = {"kind": f"sample#{sampling.deployed()}", "name": audited.detection_id}
+    wait_for(lambda: sampling.item("ModelVersionsTable", **judged), "the answer to be counted", 30)
+    assert sampling.item("ModelVersionsTable", **judged)["right"] is True
     with sampling.parameters({"Train-On-Sampled-Answers": "true"}):
         reviewer.review(trained, "circle")
         record = sampling.wait_for_record(trained, has="agreement")
     assert record["copied_key"].startswith("images_labeled_by_folder/circle/")
+
+
+def test_the_operator_hears_once_that_sampled_answers_show_the_model_to_be_worse(
+    sampling: Stack,
+) -> None:
+    version, reviewer = str(sampling.deployed()), sampling.add_reviewer()
+    for number in range(LEAST_ANSWERS):
+        sampling.client("dynamodb").put_item(
+            TableName=sampling.outputs["ModelVersionsTable"],
+            Item={
+                "kind": {"S": f"sample#{version}"},
+                "name": {"S": f"{number:032x}"},
+                "labels": {"L": [{"S": "circle"}]},
+                "right": {"BOOL": False},
+                "completed": {"S": "2026-11-21T09:15:27.000Z"},
+            },
+        )
+    uploads = detect(sampling, 2 * EVERY)
+    assert sampling.run("human_sampling").status == "SUCCEEDED"
+    for upload in sampled(sampling, uploads):
+        reviewer.review(upload, "stripes")
+        sampling.wait_for_record(upload, has="agreement")
+    (mail,) = sampling.wait_for_mail("drift")
+    assert f"labelloop accuracy {version}" in mail["message"]
+    known = {"kind": "version", "name": version}
+    wait_for(
+        lambda: "drift_told" in sampling.item("ModelVersionsTable", **known), "the note of it", 30
+    )
+    sampling.wait_until_idle()
+    assert len(sampling.operator_mails("drift")) == 1
 
 
 def test_a_run_that_fails_tells_the_operator_and_leaves_the_count_as_it_was(

@@ -1,6 +1,7 @@
-"""Multi-label models and models that give boxes: from imported lines to what serves.
+"""Multi-label models and models that give boxes: from imported lines to what serves, and back.
 
-Each type has a stack of its own, whose images and manifests come as Ground Truth writes them.
+Each type has a stack of its own, whose images and manifests come as Ground Truth writes them. Its
+first test trains a model; the one after it lets people answer, and trains on what they said.
 """
 
 import io
@@ -10,10 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pytest
+import urllib3
+from PIL import Image, ImageOps
 
+from labelloop.domain.annotations import Annotation, Box
 from local import drawing
 from local.launch import wait_for
-from tests.stack import Record, Stack, launched
+from tests.stack import Record, Reviewer, Stack, Uploaded, launched
 
 CREATED = "2026-11-21T08:00:00.000000"
 
@@ -29,13 +33,13 @@ def _stack(model_type: str) -> Iterator[Stack]:
         yield stack
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def multi_label() -> Iterator[Stack]:
     """A stack whose model says every part that an image shows."""
     yield from _stack("multi-label")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def detection() -> Iterator[Stack]:
     """A stack whose model says where the parts are."""
     yield from _stack("detection")
@@ -187,3 +191,133 @@ def test_a_model_that_gives_boxes_is_trained_judged_and_deployed(detection: Stac
         set(label["box"]) == {"left", "top", "width", "height"} for label in record["labels"]
     )
     assert record["labels"]
+
+
+# --- People's answers -----------------------------------------------------------------------------
+
+
+def _doubt(stack: Stack, name: str, content: bytes) -> Uploaded:
+    """An image that people are asked about."""
+    upload = stack.upload(f"images_for_detection/{name}.jpg", content)
+    stack.wait_for_task(upload)
+    return upload
+
+
+def _see(reviewer: Reviewer, upload: Uploaded) -> tuple[Record, Any]:
+    """The task about an image, claimed, and the image as a browser shows it."""
+    task = reviewer.take_task(upload)
+    answer = urllib3.request("GET", task["image_url"], retries=False)
+    assert answer.status == 200
+    return task, ImageOps.exif_transpose(Image.open(io.BytesIO(answer.data)))
+
+
+def _wait_for_answer(stack: Stack, upload: Uploaded, label: str) -> Record:
+    def found() -> Record:
+        record = stack.record(upload)
+        return record if record.get("human_label") == label else {}
+
+    return wait_for(found, f"{label!r} in the record of {upload.key}")
+
+
+def _trained_next(stack: Stack) -> dict[str, Annotation]:
+    """What the images of the next version show, by their keys; none is left out."""
+    execution = stack.run("model_training", {"force": True})
+    assert execution.status == "SUCCEEDED", (execution, stack.operator_mails()[-1:])
+    version = stack.versions()[-1]["name"]
+    entries = stack.read_json(f"evaluation/{version}/report.json")["entries"]
+    assert not entries["train"]["errors"] + entries["test"]["errors"]
+    assert not stack.read(f"manifests/training/{version}/left_out.jsonl")
+    lines = stack.read(f"manifests/training/{version}/index.jsonl").splitlines()
+    return {line["key"]: Annotation.from_json(line) for line in map(json.loads, lines)}
+
+
+def _trains_as(upload: Uploaded) -> str:
+    return f"images_imported/reviewed/{upload.detection_id}-{upload.key.split('/')[-1]}"
+
+
+def test_the_labels_that_people_choose_train(multi_label: Stack) -> None:
+    stack, reviewer = multi_label, multi_label.add_reviewer()
+    pictures = [drawing.draw_several(["bolt", "nut"], random.Random(f"seen {n}")) for n in range(3)]
+    with stack.parameters({"Minimum-Label-Detection-Confidence": "100.00"}):
+        chosen, undone, deleted = (
+            _doubt(stack, f"seen-{n}", _jpeg(picture)) for n, picture in enumerate(pictures)
+        )
+    stack.client("s3").delete_object(Bucket=stack.bucket, Key=deleted.key)
+    session = reviewer.ask("GET", "/review/session")[1]
+    assert (session["model_type"], session["labels"]) == ("multi-label", sorted(drawing.LABELS))
+    for upload in (chosen, undone, deleted):
+        task, _ = _see(reviewer, upload)
+        assert task["suggestion"] is None
+        assert reviewer.answer(upload, {"labels": ["nut", "bolt"]})["complete"]
+        record = _wait_for_answer(stack, upload, "bolt, nut")
+        assert record["human_labels"] == [{"name": "bolt"}, {"name": "nut"}]
+        assert record["copied_key"] == _trains_as(upload)
+    reviewer.undo(undone)
+    reviewer.answer(undone, None)
+    assert _wait_for_answer(stack, undone, "")["agreement"] == "none"
+    assert undone.detection_id not in "".join(stack.keys("manifests/") + stack.keys("images_imp"))
+
+    trained = _trained_next(stack)
+
+    said = {key: shown for key, shown in trained.items() if "/reviewed/" in key}
+    both = Annotation.of_labels(["bolt", "nut"])
+    assert said == {_trains_as(chosen): both, _trains_as(deleted): both}
+
+
+def test_the_boxes_that_people_draw_train_where_they_are_in_the_file(detection: Stack) -> None:
+    stack, reviewer = detection, detection.add_reviewer()
+    scenes = {name: drawing.draw_scene(random.Random(name)) for name in ("upright", "turned")}
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned to the right it is shown
+    turned = io.BytesIO()
+    scenes["turned"][0].rotate(90, expand=True).save(turned, "JPEG", exif=exif)
+    contents = {"upright": _jpeg(scenes["upright"][0]), "turned": turned.getvalue()}
+    with stack.parameters({"Minimum-Label-Detection-Confidence": "100.00"}):
+        uploads = {name: _doubt(stack, name, content) for name, content in contents.items()}
+    for name, upload in uploads.items():
+        image, parts = scenes[name]
+        task, shown = _see(reviewer, upload)
+        assert shown.size == image.size
+        found = stack.record(upload)["labels"]
+        assert [label["name"] for label in task["suggestion"]["labels"]] == [
+            label["name"] for label in found
+        ]
+        boxes = [dict(part._asdict()) for part in parts]
+        size = {"width": image.width, "height": image.height}
+        reviewer.answer(upload, {"boxes": boxes, "size": size})
+        labels = ", ".join(sorted({part.label for part in parts}))
+        record = _wait_for_answer(stack, upload, labels)
+        assert [label["name"] for label in record["human_labels"]] == sorted(
+            part.label for part in parts
+        )
+
+    trained = _trained_next(stack)
+
+    image, parts = scenes["upright"]
+    drawn = Annotation.of_boxes([Box(*part) for part in parts], image.size)
+    assert trained[_trains_as(uploads["upright"])] == drawn
+    image, parts = scenes["turned"]
+    stored = [
+        Box(part.label, part.top, image.width - part.left - part.width, part.height, part.width)
+        for part in parts
+    ]
+    assert trained[_trains_as(uploads["turned"])] == Annotation.of_boxes(stored, image.size[::-1])
+
+
+def test_boxes_for_another_image_and_images_that_are_gone_for_good_are_told(
+    detection: Stack,
+) -> None:
+    stack, reviewer = detection, detection.add_reviewer()
+    with stack.parameters({"Minimum-Label-Detection-Confidence": "100.00"}):
+        other, gone = (
+            _doubt(stack, name, _jpeg(drawing.draw_scene(random.Random(name))[0]))
+            for name in ("other", "gone")
+        )
+    stack.client("s3").delete_object(Bucket=stack.bucket, Key=gone.key, VersionId=gone.version_id)
+    for upload in (other, gone):
+        box = {"label": "nut", "left": 0, "top": 0, "width": 40, "height": 40}
+        reviewer.review(upload, {"boxes": [box], "size": {"width": 100, "height": 100}})
+        record = stack.wait_for_record(upload, has="review_problem")
+        assert "copied_key" not in record
+        mails = stack.wait_for_mail("answer_problem")
+        assert [mail for mail in mails if upload.task_id in mail["message"]]

@@ -175,6 +175,7 @@ def test_what_a_schedule_cannot_start_is_kept_for_a_person_to_look_at(empty_stac
             "HostingSchedule",
             "ParameterCheckSchedule",
             "SamplingSchedule",
+            "SelectionSchedule",
             "TrainingSchedule",
         )
     ]

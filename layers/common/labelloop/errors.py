@@ -12,12 +12,11 @@
       |   + ConflictError              something else was done meanwhile, and it stands
       |   + InvalidRequestError        the request breaks a rule of the service or of ours
       |   + InvalidImageError          the service will never take this image
-      |   + TooLargeError              it is more than may come this way
+      |   + TooLargeError              it is larger than it may be
       |   + NotAllowedError            the person who asks may not do this
       |   + NotFoundError              what was asked for does not exist
       |   + ObjectUnreadableError      the service cannot read an object: gone or not permitted
       |   + PermissionMissingError     a role lacks a permission
-      |   + TooLargeError              it is larger than it may be
       |   + TookTooLongError           the service was given more time than it ever needs
       |   + QuotaExceededError         an account's limit is reached
       |   + TrainingInProgressError    one training at a time
@@ -76,10 +75,6 @@ class InvalidRequestError(RefusedError):
 
 class InvalidImageError(RefusedError):
     """The service will never take this image."""
-
-
-class TooLargeError(RefusedError):
-    """It is more than may come this way."""
 
 
 class NotAllowedError(RefusedError):

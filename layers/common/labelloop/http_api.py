@@ -8,7 +8,9 @@ from typing_extensions import TypedDict
 
 from labelloop.entrypoint import Strict
 from labelloop.errors import (
+    BusyError,
     ChangedMeanwhileError,
+    ConflictError,
     InvalidImageError,
     InvalidRequestError,
     LabelLoopError,
@@ -22,7 +24,8 @@ from labelloop.errors import (
     TooLargeError,
 )
 
-GROUPS = {"reviewers", "operators"}
+OPERATORS = "operators"
+GROUPS = {"reviewers", OPERATORS}
 DETECT_SCOPE = "labelloop/detect"
 """What a token of a machine may be for; the template gives it to the machine client."""
 
@@ -32,7 +35,9 @@ STATUS: dict[type[LabelLoopError], int] = {
     NotAllowedError: 403,
     NotFoundError: 404,
     ObjectUnreadableError: 404,
+    BusyError: 409,
     ChangedMeanwhileError: 409,
+    ConflictError: 409,
     TooLargeError: 413,
     InvalidImageError: 422,
     ThrottledError: 429,
@@ -66,6 +71,8 @@ class Caller(Strict):
     """Who asks: a signed-in person, or a machine with a token of its own."""
 
     sub: str
+    name: str
+    """A person's e-mail address."""
     issuer: str
     groups: frozenset[str]
     scopes: frozenset[str]
@@ -74,6 +81,11 @@ class Caller(Strict):
     def may_review(self) -> bool:
         """Whether it is a person who is in one of the groups."""
         return bool(self.groups & GROUPS)
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether it is a person who may see everything."""
+        return OPERATORS in self.groups
 
     @property
     def may_detect(self) -> bool:
@@ -86,6 +98,7 @@ def caller(api: APIGatewayHttpResolver) -> Caller:
     claims: dict[str, Any] = api.current_event.request_context.authorizer.jwt_claim
     return Caller(
         sub=claims["sub"],
+        name=claims.get("email") or claims["sub"],
         issuer=claims["iss"],
         # API Gateway hands a list over as "[reviewers operators]".
         groups=frozenset(
@@ -104,6 +117,11 @@ def body(api: APIGatewayHttpResolver) -> bytes:
 def answer_refusals(api: APIGatewayHttpResolver) -> None:
     """Let the API answer what is the caller's fault, or will pass, with its status and reason."""
     api.exception_handler(list(STATUS))(_refused)
+    api.not_found(_no_such_route)
+
+
+def _no_such_route(_: Exception) -> Response[Any]:
+    return _refused(NotFoundError("There is nothing at this path."))
 
 
 def _refused(error: Exception) -> Response[Any]:

@@ -77,7 +77,7 @@ def test_the_surest_label_decides_or_the_least_sure_in_whatever_order_they_come(
 ) -> None:
     labels = [Label("cat", 20.0), Label("dog", 90.0), Label("cow", 50.0)]
     for ordered in permutations(labels):
-        decision = detections.decide(ordered, model_type, Decimal(70), review_enabled=True)
+        decision = detections.decide(ordered, model_type, Decimal(70), asked_at_once=True)
         assert decision == detections.Decision(outcome, deciding)
 
 
@@ -90,20 +90,20 @@ def test_a_confidence_equal_to_the_minimum_is_certain(
     model_type: ModelType, confidence_pct: float, outcome: Outcome
 ) -> None:
     labels = [Label("cat", confidence_pct)]
-    decision = detections.decide(labels, model_type, Decimal("70.0"), review_enabled=True)
+    decision = detections.decide(labels, model_type, Decimal("70.0"), asked_at_once=True)
     assert decision.outcome is outcome
 
 
 @pytest.mark.parametrize("model_type", ModelType)
 def test_nothing_found_is_a_result_that_goes_to_a_person(model_type: ModelType) -> None:
-    decision = detections.decide([], model_type, Decimal(0), review_enabled=True)
+    decision = detections.decide([], model_type, Decimal(0), asked_at_once=True)
     assert decision == detections.Decision(Outcome.REVIEW, None)
 
 
 @pytest.mark.parametrize("model_type", ModelType)
 def test_without_review_a_doubtful_detection_is_deferred(model_type: ModelType) -> None:
     labels = [Label("cat", 10.0)]
-    decision = detections.decide(labels, model_type, Decimal(70), review_enabled=False)
+    decision = detections.decide(labels, model_type, Decimal(70), asked_at_once=False)
     assert decision == detections.Decision(Outcome.DEFERRED, Label("cat", 10.0))
 
 
@@ -111,13 +111,13 @@ def test_without_review_a_doubtful_detection_is_deferred(model_type: ModelType) 
 def test_as_many_boxes_as_can_be_trained_are_doubtful_however_sure(
     count: int, outcome: Outcome
 ) -> None:
-    decision = detections.decide([_box(99.0)] * count, DETECTION, Decimal(70), review_enabled=True)
+    decision = detections.decide([_box(99.0)] * count, DETECTION, Decimal(70), asked_at_once=True)
     assert decision == detections.Decision(outcome, _box(99.0))
 
 
 def test_many_labels_of_a_whole_image_are_not_doubtful() -> None:
     labels = [Label(f"label {number}", 99.0) for number in range(50)]
-    decision = detections.decide(labels, MULTI_LABEL, Decimal(70), review_enabled=True)
+    decision = detections.decide(labels, MULTI_LABEL, Decimal(70), asked_at_once=True)
     assert decision.outcome is Outcome.CONFIDENT
 
 

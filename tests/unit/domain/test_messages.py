@@ -29,6 +29,7 @@ FACTS: dict[str, dict[str, Any]] = {
     "model_deployed": {
         "version": "v2",
         "previous": "v1",
+        "previous_run": {"hours": 30.26, "usd": 121.04, "usd_per_hour": 4.0},
         "reasons": ["It is better."],
         "resent": 1,
     },
@@ -61,6 +62,7 @@ FACTS: dict[str, dict[str, Any]] = {
         "cause": CAUSE,
     },
     "images_waiting": {"version": None},
+    "drift": {"version": "v2", "right": 20, "answers": 40, "at_most": 0.648, "f1": 0.9},
     "answer_problem": {"key": "a2i-human-loop-data/x/output.json", "cause": "It is not JSON."},
 }
 IMAGE = ImageObject("bucket", "images_for_detection/ünder.jpg", "v1", "etag", 10)
@@ -97,8 +99,10 @@ def test_a_message_to_the_operator_reads_as_if_somebody_had_written_it(
         ("training_started", {"new_images": 1}, "1 new labelled image has come in"),
         ("training_started", {"new_images": 0}, "As you asked, a new version"),
         ("training_started", {}, "tested on one image."),
-        ("model_deployed", {"previous": None}, "is the first model"),
+        ("model_deployed", {"previous": None, "previous_run": None}, "is the first model"),
         ("model_deployed", {"previous": "v2"}, "runs again"),
+        ("model_deployed", {}, "That one ran for 30.3 hours, which cost about US$121.04"),
+        ("model_deployed", {"previous_run": None}, "was stopped.\n\nWhy:"),
         ("model_deployed", {}, "One image had waited"),
         ("model_deployed", {"resent": 3}, "3 images had waited"),
         ("model_rejected", {"serving": "v1"}, "v1 stays in service."),
@@ -164,6 +168,7 @@ def _result(**changes: Any) -> DetectionResult:
         "labels_left_out": 0,
         "reason": None,
         "human_loop": None,
+        "review_enabled": False,
     }
     return DetectionResult(**{**given, **changes})
 
@@ -189,6 +194,13 @@ def test_a_message_to_the_consumer_says_what_became_of_the_image(
     assert message.subject == subject
     assert sentence in message.text
     assert "dog" not in message.text, "a classification model finds one label"
+
+
+def test_the_consumer_hears_that_a_doubtful_image_waits_where_a_day_has_a_budget() -> None:
+    result = _result(outcome=Outcome.DEFERRED, label=Label("cat", 2.0), review_enabled=True)
+    message = messages.detection_result(result)
+    assert "It waits: a person is asked if it is among the most useful" in message.text
+    assert "switched off" not in message.text
 
 
 @pytest.mark.parametrize("model_type", [ModelType.MULTI_LABEL, ModelType.DETECTION])

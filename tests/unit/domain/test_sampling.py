@@ -33,6 +33,11 @@ def test_a_shorter_interval_takes_effect_with_the_next_detection() -> None:
     assert after.since_last == 1
 
 
+def test_days_without_detections_need_not_be_looked_through_again() -> None:
+    assert START.not_before("2026-11-20") == Position("2026-11-20", 0)
+    assert Position("2026-11-21T09", 4).not_before("2026-11-20") == Position("2026-11-21T09", 4)
+
+
 @given(st.integers(0, 60), intervals, st.lists(st.integers(0, 60)))
 def test_counting_in_one_go_or_in_many_comes_to_the_same(
     count: int, interval: int, cuts: list[int]

@@ -1,6 +1,7 @@
 """DetectLabels: one record for each object version, whatever happens twice."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from labelloop import clock
 from labelloop.aws import detections, model_registry
 from labelloop.errors import InvalidRequestError, ServiceFailedError, ThrottledError
 from labelloop.settings import Variable
-from tests.unit.account import Account, Context, Json, event, refuses, version_arn
+from tests.unit.account import Account, Context, Json, event, measured, refuses, version_arn
 
 IMAGE = event("detect_labels.image")
 
@@ -212,6 +213,16 @@ def test_without_review_what_is_doubtful_is_deferred(serving: Account) -> None:
     assert (output["outcome"], output["human_loop"]) == ("deferred", None)
 
 
+def test_with_a_daily_budget_what_is_doubtful_waits_to_be_chosen(serving: Account) -> None:
+    serving.set_parameter("Daily-Review-Budget", "100")
+    serving.rekognition.answers["DetectCustomLabels"] = lambda _: _labels(("scratch", 5.0))
+    output = _detect()
+    assert (output["outcome"], output["human_loop"]) == ("deferred", None)
+    assert "It waits" in output["message"]
+    waits = [each["detection_id"] for each in detections.deferred(clock.now())]
+    assert waits == [output["detection_id"]]
+
+
 def test_without_a_model_the_image_waits(account: Account) -> None:
     output = _detect()
     assert (output["outcome"], output["version"], output["notify"]) == ("waiting", None, False)
@@ -298,6 +309,46 @@ def test_what_may_pass_is_raised_after_one_try_and_leaves_no_record(
     assert len(serving.rekognition.asked("DetectCustomLabels")) == 1
 
 
-def test_an_event_about_nothing_is_refused(account: Account) -> None:
-    with pytest.raises(InvalidRequestError):
-        _detect({"detail": {"bucket": {}}})
+@pytest.mark.parametrize(
+    "broken",
+    [
+        None,
+        [],
+        {"detail": {"bucket": {}}},
+        {"detail": {"bucket": {"name": "b"}, "object": {}}},
+        {"detail": {"bucket": {"name": "b"}, "object": {"key": 1}}},
+        {"detail": {"bucket": {"name": "b"}, "object": {"key": "k.jpg", "size": "big"}}},
+        {"detail": {"bucket": {"name": "b"}, "object": "k.jpg"}},
+    ],
+)
+def test_an_event_about_nothing_is_refused(account: Account, broken: Any) -> None:
+    with pytest.raises(InvalidRequestError, match="not about an object"):
+        _detect(broken)
+
+
+# --- What is counted ------------------------------------------------------------------------------
+
+
+def test_a_detection_is_counted_once_with_the_confidence_that_decided(
+    serving: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        _detect()
+    assert measured(capsys.readouterr().out) == [
+        {"Outcome": "confident", "Detections": 1, "Confidence": 96.5}
+    ]
+
+
+def test_an_image_that_waits_is_counted_as_waiting_once_and_then_as_what_it_became(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        _detect()
+    model_registry.switch("v1", version_arn("v1"), None)
+    model_registry.forget_deployed()
+    account.rekognition.answers["DetectCustomLabels"] = lambda _: _labels()
+    _detect()
+    assert measured(capsys.readouterr().out) == [
+        {"Outcome": "waiting", "Detections": 1},
+        {"Outcome": "review", "Detections": 1},
+    ]

@@ -48,6 +48,7 @@ def test_a_label_that_people_agree_on_trains(asked: Account) -> None:
         "agreement": "decided",
         "label": "scratch",
         "labels": [{"M": {"name": {"S": "scratch"}}}],
+        "audits": False,
         "training": {"labels": ["scratch"]},
         "completed": "2026-11-21T09:15:27.000Z",
     }

@@ -19,14 +19,22 @@ def sampled(account: Account) -> Account:
     return account
 
 
+IMAGE = {
+    "bucket": "label-loop-bucket",
+    "key": "a.jpg",
+    "version_id": "v",
+    "label": "cat",
+    "sampled": False,
+}
+
+
 def _record(account: Account, count: int, outcome: Outcome = Outcome.CONFIDENT) -> list[str]:
     """Detections a minute apart; the last one is settled."""
     made = []
     for _ in range(count):
         account.clock.advance(60)
         detection = f"{len(account.items('DetectionsTable')):032x}"
-        facts = {"bucket": account.bucket, "key": "a.jpg", "version_id": "v", "label": "cat"}
-        detections.record_once(detection, outcome, facts, clock.now())
+        detections.record_once(detection, outcome, IMAGE, clock.now())
         made.append(detection)
     account.clock.advance(301)
     return made
@@ -78,6 +86,50 @@ def test_what_came_in_the_last_minutes_is_left_for_the_next_run(sampled: Account
     assert _sample()["counted"] < 3
 
 
+def test_days_without_detections_are_looked_through_once(sampled: Account) -> None:
+    queries: list[object] = []
+    sampled.hook("dynamodb", "before-call.dynamodb.Query", lambda **_: queries.append(1))
+    assert _sample()["counted"] == 0
+    first = len(queries)
+    sampled.clock.advance(timedelta(hours=10).total_seconds())
+    assert _sample()["counted"] == 0
+    assert first > 400
+    assert len(queries) - first <= 2 * 16
+    _record(sampled, 3)
+    assert _sample() == {"counted": 3, "sampled": 1}
+
+
+def test_detections_of_the_same_millisecond_are_counted_in_the_order_of_their_ids(
+    sampled: Account,
+) -> None:
+    for number in (5, 1, 4, 2, 3, 0):
+        detections.record_once(f"{number:032x}", Outcome.CONFIDENT, IMAGE, clock.now())
+    sampled.clock.advance(301)
+    assert _sample() == {"counted": 6, "sampled": 2}
+    assert _tasks(sampled) == {human_loop_name(f"{number:032x}") for number in (2, 5)}
+
+
+def test_a_detection_that_has_expired_meanwhile_is_passed_over(sampled: Account) -> None:
+    made = _record(sampled, 6)
+    gone = {"detection_id": {"S": made[2]}}
+    dynamodb = sampled.boto3("dynamodb")
+
+    def expire(**_: object) -> None:
+        dynamodb.delete_item(TableName="label-loop-DetectionsTable", Key=gone)
+
+    sampled.hook("dynamodb", "before-call.dynamodb.UpdateItem", expire)
+    assert _sample() == {"counted": 6, "sampled": 2}
+    assert _tasks(sampled) == {human_loop_name(made[5])}
+
+
+def test_what_was_chosen_for_review_meanwhile_is_no_sample(sampled: Account) -> None:
+    made = _record(sampled, 3, Outcome.DEFERRED)
+    detections.turn_to_review(made[2])
+    assert _sample()["sampled"] == 1
+    record = detections.get(made[2])
+    assert (record["outcome"], record["sampled"]) == (Outcome.REVIEW, False)
+
+
 def test_what_was_rejected_or_waits_is_not_counted(sampled: Account) -> None:
     _record(sampled, 3, Outcome.REJECTED)
     _record(sampled, 3, Outcome.WAITING)
@@ -97,7 +149,7 @@ def test_a_detection_that_was_doubtful_keeps_its_loop_and_is_no_sample(sampled: 
     made = _record(sampled, 3, Outcome.REVIEW)
     detections.note(made[2], {"human_loop": human_loop_name(made[2])})
     assert _sample()["sampled"] == 1
-    assert "sampled" not in detections.get(made[2])
+    assert detections.get(made[2])["sampled"] is False
 
 
 def test_switched_off_it_does_nothing(sampled: Account) -> None:

@@ -1,5 +1,6 @@
 """ServeReviewApi: people take tasks, answer them, think again; nobody gets in another's way."""
 
+import base64
 import json
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from labelloop.domain import human_loops
 from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.detections import Label, LabelBox
 from labelloop.domain.review_tasks import LEASE, SKIPPED_FOR, ReviewTask
+from tests.unit import api
 from tests.unit.account import Account, Context, Json, event
 
 ANN, BOB, CHO = "ann", "bob", "cho"
@@ -94,7 +96,9 @@ def _ask(case: str, person: str = ANN, task: str = "", **changes: Any) -> tuple[
         old = request["pathParameters"]["id"]
         request = json.loads(json.dumps(request).replace(old, task))
     answer = lambda_handler(request, Context())
-    return answer["statusCode"], json.loads(answer["body"]) if answer.get("body") else None
+    content = json.loads(answer["body"]) if answer.get("body") else None
+    api.check(request["routeKey"], answer["statusCode"], content)
+    return answer["statusCode"], content
 
 
 def _next(person: str = ANN) -> Json:
@@ -247,6 +251,13 @@ def test_the_same_answer_twice_is_one_answer(queue: Account) -> None:
     assert _ask("answer", task=task) == first
     assert queue.items("ReviewTasksTable") == before
     assert len(queue.keys(human_loops.FOLDER)) == 1
+
+
+def test_an_answer_under_another_type_than_json_is_taken_all_the_same(queue: Account) -> None:
+    """API Gateway puts what curl sends by itself into base64."""
+    task = _next()["task_id"]
+    body = base64.b64encode(b'{"label": "dent"}').decode()
+    assert _ask("answer", task=task, body=body, isBase64Encoded=True)[0] == 200
 
 
 def test_none_of_the_labels_is_an_answer(queue: Account) -> None:
@@ -446,6 +457,14 @@ def test_what_was_not_claimed_or_answered_is_somebody_elses(queue: Account) -> N
     for case in ("answer", "extend", "undo"):
         status, content = _ask(case, BOB, task)
         assert (status, content["error"]["code"]) == (409, "Conflict")
+
+
+def test_a_machines_token_opens_no_review(queue: Account) -> None:
+    machine = event("serve_detect_api.image")["requestContext"]["authorizer"]
+    for case in ("session", "list", "summary", "next", "extend", "answer", "release", "undo"):
+        context = {**event(f"serve_review_api.{case}")["requestContext"], "authorizer": machine}
+        status, refusal = _ask(case, requestContext=context)
+        assert (status, refusal["error"]["code"]) == (403, "NotAllowed")
 
 
 def test_new_labels_are_taken_where_the_deployment_allows_them(

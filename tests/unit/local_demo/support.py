@@ -8,7 +8,8 @@ from local.demo.results import Look, Results, VersionResult
 def said(
     file_name: str, truth: str, label: str | None, confidence_pct: float, *, doubtful: bool = False
 ) -> Look:
-    return Look(file_name, truth, label, confidence_pct, doubtful)
+    hits = int(label == truth)
+    return Look(file_name, truth, label, confidence_pct, doubtful, hits, things=1)
 
 
 def version(**facts: Any) -> VersionResult:

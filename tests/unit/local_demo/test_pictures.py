@@ -4,6 +4,7 @@ from collections import Counter
 import pytest
 from PIL import Image
 
+from labelloop.domain.annotations import ModelType
 from local.demo import pictures
 from local.demo.pictures import PictureSets, draw_sets
 from local.drawing import LABELS
@@ -43,7 +44,7 @@ def test_labels_are_balanced_and_only_streams_show_other_things() -> None:
     assert Counter(p.truth for p in sets.first) == dict.fromkeys(LABELS, 1)
     assert Counter(p.truth for p in sets.held_back) == dict.fromkeys(LABELS, 1)
     assert Counter(p.truth for p in sets.stream) == Counter([*LABELS * 2, None, None])
-    assert counted[-1] == len(all_of(sets)) == len(sets.truths())
+    assert counted[-1] == len(all_of(sets)) == len(sets.by_name())
 
 
 @pytest.mark.usefixtures("few")
@@ -56,3 +57,16 @@ def test_a_thumbnail_is_small() -> None:
     content = pictures.jpeg(Image.new("RGB", (300, 150)))
     small = Image.open(io.BytesIO(pictures.thumbnail(content, 60)))
     assert small.size == (60, 30)
+
+
+def test_images_that_show_several_parts_say_which_and_where(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pictures, "SIZES", dict.fromkeys(ModelType, (2, 2, 4, 2)))
+    for picture in all_of(draw_sets(1, model_type=ModelType.MULTI_LABEL)):
+        assert picture.truth == (", ".join(picture.shows.labels) or None)
+        assert not picture.shows.boxes
+    for picture in draw_sets(1, model_type=ModelType.DETECTION).first:
+        with Image.open(io.BytesIO(picture.content)) as image:
+            assert picture.shows.size_px == image.size
+        assert len(picture.shows.boxes) >= 2

@@ -3,12 +3,18 @@ from typing import Any
 
 import pytest
 
+from labelloop.domain.annotations import Annotation, Box, ModelType
 from local.demo.failure import DemoError
+from local.demo.pictures import Picture
 from local.demo.report import choose_pictures
-from local.demo.results import Look, looks
+from local.demo.results import looks
 from tests.unit.local_demo.support import results, said, version
 
-TRUTHS = {"a.jpg": "nut", "b.jpg": "bolt", "stripes.jpg": None}
+PICTURES = {
+    name: Picture(name, truth, b"", Annotation.of_labels([truth] if truth else []))
+    for name, truth in {"a.jpg": "nut", "b.jpg": "bolt", "stripes.jpg": None}.items()
+}
+ONE, SEVERAL, BOXES = ModelType.CLASSIFICATION, ModelType.MULTI_LABEL, ModelType.DETECTION
 
 
 def record(file_name: str = "a.jpg", **facts: Any) -> dict[str, Any]:
@@ -48,21 +54,43 @@ def test_records_become_looks_in_the_order_of_their_files() -> None:
         record("b.jpg", outcome="deferred", label="nut", confidence_pct=40.5),
         record("a.jpg"),
     ]
-    assert looks(records, TRUTHS) == (
-        Look("a.jpg", "nut", "nut", 90.0, doubtful=False),
-        Look("b.jpg", "bolt", "nut", 40.5, doubtful=True),
+    assert looks(records, PICTURES, ONE) == (
+        said("a.jpg", "nut", "nut", 90.0),
+        said("b.jpg", "bolt", "nut", 40.5, doubtful=True),
     )
 
 
 def test_an_image_in_which_nothing_was_found_is_wrong_and_without_confidence() -> None:
     nothing = {"key": "x/a.jpg", "outcome": "deferred"}
-    assert looks([nothing], TRUTHS) == (Look("a.jpg", "nut", None, 0.0, doubtful=True),)
+    assert looks([nothing], PICTURES, ONE) == (said("a.jpg", "nut", None, 0.0, doubtful=True),)
+
+
+def test_each_label_counts_where_an_image_has_several() -> None:
+    shows = {"a.jpg": Picture("a.jpg", "bolt, nut", b"", Annotation.of_labels(["bolt", "nut"]))}
+    found = [{"name": name, "confidence_pct": 60} for name in ("nut", "gear")]
+    (look,) = looks([record(labels=found)], shows, SEVERAL)
+    assert (look.label, look.hits, look.things, look.right) == ("gear, nut", 1, 3, False)
+
+
+def test_each_box_counts_that_is_around_something_of_its_label() -> None:
+    boxes = [Box("nut", 10, 10, 40, 40), Box("nut", 100, 10, 40, 40)]
+    shows = {"a.jpg": Picture("a.jpg", "nut", b"", Annotation.of_boxes(boxes, (200, 100)))}
+
+    def seen(name: str, left: float) -> dict[str, Any]:
+        box = {"left": left, "top": 0.1, "width": 0.2, "height": 0.4}
+        return {"name": name, "confidence_pct": 60, "box": box}
+
+    found = [seen("nut", 0.06), seen("nut", 0.05), seen("bolt", 0.5)]
+    (look,) = looks([record(labels=found)], shows, BOXES)
+    assert (look.hits, look.things) == (1, 4)
+    right = looks([record(labels=[seen("nut", 0.06), seen("nut", 0.5)])], shows, BOXES)
+    assert right[0].right
 
 
 @pytest.mark.parametrize("outcome", ["review", "rejected", "waiting"])
 def test_a_held_back_image_that_went_anywhere_else_fails_the_demo(outcome: str) -> None:
     with pytest.raises(DemoError, match=r"held-back image a\.jpg"):
-        looks([record(outcome=outcome)], TRUTHS)
+        looks([record(outcome=outcome)], PICTURES, ONE)
 
 
 def test_pictures_show_what_was_learned_and_what_is_still_wrong() -> None:

@@ -1,9 +1,11 @@
 """Models that give boxes: trained, asked, and their files."""
 
+import io
 import random
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from local import drawing
 from local.rekognition.boxes import Box, corners, overlaps
@@ -54,6 +56,17 @@ def test_most_parts_of_fresh_scenes_are_found_where_they_are(running: Running) -
             hits += bool(own) and bool(overlaps(box, corners(own)).max() >= 0.5)
     assert hits >= 0.5 * parts
     assert hits >= 0.5 * found
+
+
+def test_the_scene_of_a_turned_camera_has_its_boxes_where_people_see_them(running: Running) -> None:
+    image, _ = drawing.draw_scene(random.Random(12))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned to the right it is shown
+    turned = io.BytesIO()
+    image.rotate(90, expand=True).save(turned, "PNG", exif=exif)
+    upright = detect(running, encode(image, "PNG"))
+    assert upright
+    assert detect(running, turned.getvalue()) == upright
 
 
 def test_the_same_scene_in_another_size_has_the_same_boxes(running: Running) -> None:

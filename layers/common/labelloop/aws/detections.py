@@ -7,6 +7,7 @@ What a record has, and when it is written; what does not apply is not there:
                           labels_left_out; minimum_confidence_pct, review_enabled, sampled;
                           human_loop where a person is asked; expires
     with its sampling     sampled, human_loop
+    with its selection    outcome, human_loop
     with people's answer  copying_to, answers_read, while it is worked up; agreement, human_label,
                           human_labels, copied_key, completed, or review_problem
 
@@ -15,11 +16,10 @@ partitions a day; the records of a label, the one that decided, lie in four of t
 about a label reads a quarter. ``by_outcome`` has only what was not confident, which is little.
 """
 
-import hashlib
 import heapq
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -29,32 +29,38 @@ from labelloop.aws.failures import code_of, translated
 from labelloop.aws.items import from_item, to_item, to_value
 from labelloop.aws.wiring import wiring
 from labelloop.clock import epoch_s, iso
-from labelloop.domain.detections import Outcome, outcome_shard, outcome_shards
+from labelloop.domain.detections import (
+    OUTCOME_INDEX,
+    TIME_INDEX,
+    Outcome,
+    day_shard,
+    day_shards,
+    human_loop_name,
+    outcome_shard,
+    outcome_shards,
+)
 from labelloop.errors import ConflictError, NotFoundError
 from labelloop.settings import Variable
 
-TIME_INDEX = "by_time"
-OUTCOME_INDEX = "by_outcome"
-LABEL_GROUPS = 4
-SHARDS_PER_GROUP = 4
-
 Record = Mapping[str, Any]
+
+
+class Recorded(NamedTuple):
+    """The record of a detection that counts, and whether its outcome is news."""
+
+    record: Record
+    is_news: bool
 
 
 def _table() -> str:
     return wiring[Variable.DETECTIONS_TABLE]
 
 
-def day_shard(day: str, label: str | None, detection: str) -> str:
-    """The partition of ``by_time`` for a day (2026-11-21), a label and a detection."""
-    group = hashlib.sha256((label or "").encode()).digest()[0] % LABEL_GROUPS
-    return f"{day}#{group}{int(detection[-4:], 16) % SHARDS_PER_GROUP}"
-
-
-def record_once(detection: str, outcome: Outcome, facts: Record, now: datetime) -> Record:
+def record_once(detection: str, outcome: Outcome, facts: Record, now: datetime) -> Recorded:
     """The record of this detection: the given one, or the one that was written before.
 
-    A record that only waits for a model gives way to what the model said.
+    A record that only waits for a model gives way to what the model said; one that goes on waiting
+    is no news.
     """
     label = facts.get("label")
     retention_days = wiring.whole_number(Variable.DETECTION_RETENTION_DAYS)
@@ -69,19 +75,22 @@ def record_once(detection: str, outcome: Outcome, facts: Record, now: datetime) 
         "expires": epoch_s(now, timedelta(days=retention_days)) if retention_days else None,
     }
     try:
-        client("dynamodb").put_item(
+        answer = client("dynamodb").put_item(
             TableName=_table(),
             Item=to_item(record),
             ConditionExpression="attribute_not_exists(detection_id) OR outcome = :waiting",
             ExpressionAttributeValues={":waiting": {"S": Outcome.WAITING.value}},
+            ReturnValues="ALL_OLD",
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
     except ClientError as error:
         if code_of(error) == "ConditionalCheckFailedException":
-            return from_item(error.response["Item"])  # type: ignore[typeddict-item]
+            before = from_item(error.response["Item"])  # type: ignore[typeddict-item]
+            return Recorded(before, is_news=False)
         with translated():
             raise
-    return {name: value for name, value in record.items() if value is not None}
+    written = {name: value for name, value in record.items() if value is not None}
+    return Recorded(written, is_news=outcome is not Outcome.WAITING or "Attributes" not in answer)
 
 
 def get(detection: str) -> Record:
@@ -153,6 +162,49 @@ def begin_to_copy(detection: str, key: str, read: str) -> str:
     return str(from_item(answer.get("Attributes", {})).get("copying_to", ""))
 
 
+def turn_to_review(detection: str) -> Record:
+    """Let people be asked about a deferred detection, unless they are; its record.
+
+    Raises NotFoundError.
+    """
+    changes = {
+        "outcome": Outcome.REVIEW.value,
+        "outcome_shard": outcome_shard(Outcome.REVIEW, detection),
+    }
+    return _let_people_be_asked(detection, changes)
+
+
+def sample(detection: str) -> Record:
+    """Let people be asked about a detection as a sample, unless they are; its record.
+
+    Raises NotFoundError.
+    """
+    return _let_people_be_asked(detection, {"sampled": True})
+
+
+def _let_people_be_asked(detection: str, changes: Record) -> Record:
+    facts = {**changes, "human_loop": human_loop_name(detection)}
+    try:
+        answer = client("dynamodb").update_item(
+            TableName=_table(),
+            Key={"detection_id": {"S": detection}},
+            UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in facts),
+            ConditionExpression="attribute_exists(detection_id)"
+            " AND attribute_not_exists(human_loop)",
+            ExpressionAttributeValues={f":{name}": to_value(v) for name, v in facts.items()},
+            ReturnValues="ALL_NEW",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+    except ClientError as error:
+        if code_of(error) == "ConditionalCheckFailedException":
+            if "Item" in error.response:
+                return from_item(error.response["Item"])  # type: ignore[typeddict-item]
+            raise NotFoundError(f"The inference log has no detection {detection}.") from error
+        with translated():
+            raise
+    return from_item(answer["Attributes"])
+
+
 def in_time_order(after: str, until: datetime, since: datetime) -> Iterator[Record]:
     """Records by (date, id), after a ``date_id`` and up to a moment.
 
@@ -165,7 +217,7 @@ def in_time_order(after: str, until: datetime, since: datetime) -> Iterator[Reco
     while f"{day:%Y-%m-%d}" <= f"{until:%Y-%m-%d}":
         streams = [
             _partition(TIME_INDEX, "day_shard", shard, after or " ", last)
-            for shard in _day_shards(day)
+            for shard in day_shards(f"{day:%Y-%m-%d}")
         ]
         yield from heapq.merge(*streams, key=lambda record: record["date_id"])
         day += timedelta(days=1)
@@ -174,7 +226,7 @@ def in_time_order(after: str, until: datetime, since: datetime) -> Iterator[Reco
 def any_since(moment: datetime) -> bool:
     """Whether anything was recorded since that moment, of the last two days."""
     for day in sorted({clock.now().date(), moment.date()}, reverse=True):
-        for shard in _day_shards(day):
+        for shard in day_shards(f"{day:%Y-%m-%d}"):
             records = _partition(TIME_INDEX, "day_shard", shard, iso(moment), "~")
             if next(records, None) is not None:
                 return True
@@ -190,17 +242,23 @@ def waiting(after: str = "") -> Iterator[Record]:
     yield from heapq.merge(*streams, key=lambda record: record["date_id"])
 
 
-def _day_shards(day: date) -> list[str]:
-    """All partitions of ``by_time`` that hold a day's records."""
-    return [
-        f"{day:%Y-%m-%d}#{group}{shard}"
-        for group in range(LABEL_GROUPS)
-        for shard in range(SHARDS_PER_GROUP)
+def deferred(since: datetime) -> Iterator[Record]:
+    """The deferred records from that moment on, the newest first. An index may lag."""
+    streams = [
+        _partition(OUTCOME_INDEX, "outcome_shard", shard, iso(since), "~", newest_first=True)
+        for shard in outcome_shards(Outcome.DEFERRED)
     ]
+    yield from heapq.merge(*streams, key=lambda record: record["date_id"], reverse=True)
 
 
 def _partition(
-    index: str, partition_key: str, partition: str, after: str, until: str
+    index: str,
+    partition_key: str,
+    partition: str,
+    after: str,
+    until: str,
+    *,
+    newest_first: bool = False,
 ) -> Iterator[Record]:
     condition = f"{partition_key} = :partition AND date_id BETWEEN :after AND :until"
     pages = (
@@ -210,6 +268,7 @@ def _partition(
             TableName=_table(),
             IndexName=index,
             KeyConditionExpression=condition,
+            ScanIndexForward=not newest_first,
             ExpressionAttributeValues={
                 ":partition": {"S": partition},
                 ":after": {"S": after},

@@ -5,6 +5,7 @@ One table, by ``kind`` and ``name``:
     state    deployed          the version that serves, and the one before it
     state    training          the lock: one training or deployment at a time
     state    sampling          how far the detections have been sampled
+    state    review_day        how many doubtful detections people have been asked about today
     state    look              what the last look at the labelled images came to
     state    hosting           since when the deployed version runs, and when it was last started
     state    hosting_pause     there while the operator wants no model to run
@@ -12,6 +13,7 @@ One table, by ``kind`` and ``name``:
     state    asked_directly    when the model was last asked without a record in the log
     state    waiting_images    how far images that wait for a model have been sent round
     version  <version>         what became of a version, from its manifests to its verdict
+    sample#<version>  <detection>  whether the version was right about a sampled detection
     message  <once>            that the operator has been told something
 """
 
@@ -26,8 +28,10 @@ from labelloop.aws.failures import translated
 from labelloop.aws.items import from_item, to_item, to_value
 from labelloop.aws.wiring import wiring
 from labelloop.clock import epoch_s, iso
+from labelloop.domain.accuracy import Sample
 from labelloop.domain.manifests import Changes
 from labelloop.domain.sampling import START, Position
+from labelloop.domain.selection import Day
 from labelloop.errors import ChangedMeanwhileError, TrainingInProgressError
 from labelloop.settings import Variable
 
@@ -295,7 +299,16 @@ class Hosting:
     asked: str | None = None
     """When it was last asked to start, to host the images that come in."""
     running_since: str | None = None
-    """When it was first seen to run; None where it was last seen not to."""
+    """When its last run was first seen; None where it never was seen to run."""
+    stopped: str | None = None
+    """When that run was first seen to be over; None where it goes on."""
+    inference_units: int = 1
+    """With how many it ran then."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether it was last seen to run."""
+        return self.running_since is not None and self.stopped is None
 
 
 def hosting(version: str) -> Hosting:
@@ -303,7 +316,13 @@ def hosting(version: str) -> Hosting:
     values = _get("state", "hosting")
     if values is None or values["version"] != version:
         return Hosting(version)
-    return Hosting(version, values.get("asked"), values.get("running_since"))
+    return Hosting(
+        version,
+        values.get("asked"),
+        values.get("running_since"),
+        values.get("stopped"),
+        int(values.get("inference_units", 1)),
+    )
 
 
 def note_hosting(now: Hosting) -> None:
@@ -382,6 +401,72 @@ def move_sampling_position(before: Position, after: Position) -> None:
             ":after": {"S": before.after},
             ":since_last": {"N": str(before.since_last)},
         },
+    )
+
+
+# --- What sampled answers say ---------------------------------------------------------------------
+
+
+def note_sample(version: str, detection: str, sample: Sample | None, completed: str) -> None:
+    """Note what the answer of that time says of a version's detection; None where it says nothing.
+
+    A later answer takes its place, and stays where an earlier one comes late.
+    """
+    said = {"labels": sample.labels, "right": sample.right} if sample else {}
+    try:
+        _put(
+            f"sample#{version}",
+            detection,
+            {**said, "completed": completed},
+            "attribute_not_exists(kind) OR completed <= :completed",
+            ExpressionAttributeValues={":completed": {"S": completed}},
+        )
+    except ChangedMeanwhileError:
+        return
+
+
+def samples(version: str) -> list[Sample]:
+    """What all answers say of a version's detections."""
+    pages = (
+        client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=_table(),
+            KeyConditionExpression="kind = :kind",
+            ExpressionAttributeValues={":kind": {"S": f"sample#{version}"}},
+            ConsistentRead=True,
+        )
+    )
+    with translated():
+        found = [from_item(item) for page in pages for item in page["Items"]]
+    return [Sample(tuple(item["labels"]), item["right"]) for item in found if "right" in item]
+
+
+# --- The day's selection for review ---------------------------------------------------------------
+
+
+def review_day() -> Day:
+    """What was chosen for review on the last day on which anything was."""
+    values = _get("state", "review_day")
+    if values is None:
+        return Day("")
+    asked = {entry["label"]: int(entry["count"]) for entry in values["asked"]}
+    return Day(values["date"], asked, tuple(values["chosen"]), int(values["revision"]))
+
+
+def keep_review_day(before: Day, after: Day) -> None:
+    """Note what has been chosen by now.
+
+    Raises ChangedMeanwhileError when another run has chosen since ``before`` was read.
+    """
+    # Not a map: its keys must not be empty, and a label that was not found is.
+    asked = [{"label": label, "count": count} for label, count in after.asked.items()]
+    _put(
+        "state",
+        "review_day",
+        {"date": after.date, "asked": asked, "chosen": after.chosen, "revision": after.revision},
+        "attribute_not_exists(kind) OR revision = :seen",
+        ExpressionAttributeValues={":seen": {"N": str(before.revision)}},
     )
 
 

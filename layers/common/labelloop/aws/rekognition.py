@@ -66,6 +66,8 @@ class Version:
     training_validation: S3Location | None
     testing_validation: S3Location | None
     train_snapshot: S3Location | None
+    inference_units: int
+    """The fewest with which it runs, or last ran."""
 
 
 @dataclass(frozen=True)
@@ -214,6 +216,7 @@ def _version(entry: Mapping[str, Any]) -> Version:
         training_validation=_manifest(training, "Validation"),
         testing_validation=_manifest(testing, "Validation"),
         train_snapshot=_manifest(training, "Output"),
+        inference_units=entry.get("MinInferenceUnits", 1),
     )
 
 

@@ -1,7 +1,6 @@
 """Which labels people may choose."""
 
 import json
-from collections.abc import Iterable
 
 from labelloop.aws import model_registry, objects
 from labelloop.aws.wiring import wiring
@@ -36,7 +35,7 @@ def _trained() -> set[str]:
     return {entry["label"] for entry in report["labels"]}
 
 
-def check(labels: Iterable[str]) -> None:
+def check(*labels: str) -> None:
     """Raise MalformedAnswerError for a label that nobody may choose."""
     new = set(labels)
     for label in sorted(new):

@@ -155,17 +155,17 @@ def _day_key(sub: str, day: datetime) -> str:
 
 
 def _write_all(writes: list[dict[str, Any]]) -> None:
-    try:
-        client("dynamodb").transact_write_items(TransactItems=writes)
-    except ClientError as error:
-        if code_of(error) == "TransactionCanceledException":
+    with translated():
+        try:
+            client("dynamodb").transact_write_items(TransactItems=writes)
+        except ClientError as error:
+            if code_of(error) != "TransactionCanceledException":
+                raise
             reasons = error.response.get("CancellationReasons", [])
             codes = {reason.get("Code") for reason in reasons}
             if "ConditionalCheckFailed" in codes:
                 raise ChangedMeanwhileError("Somebody else changed the task.") from error
-            raise BusyError(f"The figures are being changed: {sorted(map(str, codes))}") from error
-        with translated():
-            raise
+            raise BusyError("Figures of the same people are being changed.") from error
 
 
 # --- Figures --------------------------------------------------------------------------------------
@@ -221,12 +221,13 @@ def _age(task: ReviewTask) -> tuple[datetime, str]:
     return task.created, task.task_id
 
 
-def count_waiting() -> int:
-    """How many tasks wait for answers, claimed ones included."""
-    return sum(_count(queue) for queue in (OPEN_QUEUE, HELD_QUEUE))
+def count_waiting(most: int | None = None) -> int:
+    """How many tasks wait for answers, claimed ones included; counted no further than that many."""
+    count = sum(_count(queue, most) for queue in (OPEN_QUEUE, HELD_QUEUE))
+    return count if most is None else min(count, most)
 
 
-def _count(queue: str) -> int:
+def _count(queue: str, most: int | None) -> int:
     pages = (
         client("dynamodb")
         .get_paginator("query")
@@ -238,8 +239,13 @@ def _count(queue: str) -> int:
             Select="COUNT",
         )
     )
+    count = 0
     with translated():
-        return sum(page["Count"] for page in pages)
+        for page in pages:
+            count += page["Count"]
+            if most is not None and count >= most:
+                return most
+    return count
 
 
 def _queued(queue: str) -> Iterator[dict[str, Any]]:

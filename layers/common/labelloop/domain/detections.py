@@ -19,7 +19,7 @@ class Outcome(StrEnum):
     REVIEW = "review"
     """Doubtful: a person is asked."""
     DEFERRED = "deferred"
-    """Doubtful, and nobody is asked."""
+    """Doubtful, and nobody is asked, or not yet."""
     REJECTED = "rejected"
     """The service will never take it."""
     WAITING = "waiting"
@@ -67,11 +67,14 @@ class Label:
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> "Label":
-        """The label that ``as_json`` told, whole numbers among it or not."""
+        """The label that ``as_json`` told, whole numbers among it or not.
+
+        What people said has no confidence, and is certain.
+        """
         box = entry.get("box")
         return cls(
             entry["name"],
-            float(entry["confidence_pct"]),
+            float(entry.get("confidence_pct", 100)),
             LabelBox(**{side: float(ratio) for side, ratio in box.items()}) if box else None,
         )
 
@@ -104,7 +107,11 @@ class Decision:
     """The one that decided; None where the model found nothing."""
 
 
+TIME_INDEX = "by_time"
+OUTCOME_INDEX = "by_outcome"
 OUTCOME_SHARDS = 8
+LABEL_GROUPS = 4
+SHARDS_OF_A_LABEL = 4
 
 
 def outcome_shard(outcome: Outcome, detection: str) -> str | None:
@@ -117,6 +124,22 @@ def outcome_shard(outcome: Outcome, detection: str) -> str | None:
 def outcome_shards(outcome: Outcome) -> list[str]:
     """All partitions of the index that hold detections with this outcome."""
     return [f"{outcome}#{shard}" for shard in range(OUTCOME_SHARDS)]
+
+
+def day_shard(day: str, label: str | None, detection: str) -> str:
+    """The partition of the log's index ``by_time`` for a day (2026-11-21), a label, a detection."""
+    shard = int(detection[-4:], 16) % SHARDS_OF_A_LABEL
+    return f"{day}#{_label_group(label)}{shard}"
+
+
+def day_shards(day: str, label: str | None = None) -> list[str]:
+    """All partitions of the index that hold a day's detections, or those of a label."""
+    groups = range(LABEL_GROUPS) if label is None else [_label_group(label)]
+    return [f"{day}#{group}{shard}" for group in groups for shard in range(SHARDS_OF_A_LABEL)]
+
+
+def _label_group(label: str | None) -> int:
+    return hashlib.sha256((label or "").encode()).digest()[0] % LABEL_GROUPS
 
 
 def detection_id(image: ImageObject) -> str:
@@ -165,7 +188,7 @@ def decide(
     labels: Sequence[Label],
     model_type: ModelType,
     minimum_confidence_pct: Decimal,
-    review_enabled: bool,
+    asked_at_once: bool,
 ) -> Decision:
     """Whether what a model found in an image is certain enough.
 
@@ -181,7 +204,7 @@ def decide(
         and not may_lack_boxes(labels)
     ):
         return Decision(Outcome.CONFIDENT, deciding)
-    return Decision(Outcome.REVIEW if review_enabled else Outcome.DEFERRED, deciding)
+    return Decision(Outcome.REVIEW if asked_at_once else Outcome.DEFERRED, deciding)
 
 
 def surest_that_fit(labels: Sequence[Label], most_bytes: int) -> list[Label]:

@@ -110,6 +110,8 @@ def _model_deployed(facts: Facts) -> Message:
         news = f"Version {facts['version']} runs again and detects images from now on."
     elif before:
         news = f"Version {facts['version']} has taken the place of {before}, which was stopped."
+        if facts.get("previous_run"):
+            news += f" That one {_ran(facts['previous_run'], 'ran')}"
     else:
         news = f"Version {facts['version']} is the first model, and detects images from now on."
     paragraphs = [news]
@@ -316,7 +318,7 @@ def _model_stopped(facts: Facts) -> Message:
         f"Model {facts['version']} had no work and is being stopped",
         [
             f"Nothing has come in for {facts['idle_minutes']} minutes (Idle-Minutes-Before-Stop). "
-            f"{_ran(facts)}",
+            f"It {_ran(facts)}",
             "It is started again when images come in; they wait for ten to twenty minutes then.",
         ],
         facts,
@@ -327,7 +329,7 @@ def _model_idle(facts: Facts) -> Message:
     return _message(
         f"Model {facts['version']} runs without work",
         [
-            f"Nothing has come in for an hour. {_ran(facts)}",
+            f"Nothing has come in for an hour. It {_ran(facts)}",
             "By Model-Hosting it runs always (always-on). To let it run only while there is work: "
             "labelloop params set Model-Hosting on-demand",
             "This is said once a day.",
@@ -336,9 +338,9 @@ def _model_idle(facts: Facts) -> Message:
     )
 
 
-def _ran(facts: Facts) -> str:
+def _ran(facts: Facts, verb: str = "has run") -> str:
     return (
-        f"It has run for {facts['hours']:.1f} hours, which cost about US${facts['usd']:.2f} at "
+        f"{verb} for {facts['hours']:.1f} hours, which cost about US${facts['usd']:.2f} at "
         f"US${facts['usd_per_hour']:.2f} an hour."
     )
 
@@ -350,6 +352,26 @@ def _answer_problem(facts: Facts) -> Message:
             f"The answers in {facts['key']} cannot be used: {cause_in_words(facts)}",
             "The image is not added to training, and its record says so. When the file is mended, "
             "put it into the bucket again under the same name.",
+        ],
+        facts,
+    )
+
+
+def _drift(facts: Facts) -> Message:
+    share = facts["right"] / facts["answers"]
+    return _message(
+        f"Model {facts['version']} has become worse than it was when it was tested",
+        [
+            f"People looked at {facts['answers']} sampled detections of which version "
+            f"{facts['version']} was sure. It was right about {facts['right']} of them "
+            f"({share:.0%}): with 95 % confidence it is right about {facts['at_most']:.0%} at "
+            f"most. When it was tested, its F1 score was {facts['f1']:.2f}.",
+            "Images may look otherwise than those that it learned from. By label: "
+            f"labelloop accuracy {facts['version']}",
+            "What helps is to train with images as they come in now: upload labelled ones, set "
+            "Train-On-Sampled-Answers to true, or raise Minimum-Label-Detection-Confidence, so "
+            "that people look at more of them.",
+            "This is said once for each version.",
         ],
         facts,
     )
@@ -373,6 +395,7 @@ OPERATOR_MESSAGES: Mapping[str, Callable[[Facts], Message]] = {
     "model_stopped": _model_stopped,
     "model_idle": _model_idle,
     "answer_problem": _answer_problem,
+    "drift": _drift,
 }
 
 
@@ -420,6 +443,8 @@ class DetectionResult:
     """How many more there were, less sure ones."""
     reason: str | None
     human_loop: str | None
+    review_enabled: bool
+    """Whether people are asked about what is doubtful, be it later."""
 
 
 def detection_result(result: DetectionResult) -> Message:
@@ -496,6 +521,8 @@ def _what_is_done(result: DetectionResult) -> list[str]:
         why = f"Where there are {MOST_BOXES} boxes or more, some may be missing"
     if result.outcome is Outcome.REVIEW:
         return [f"{why}, so a person is being asked."]
+    if result.outcome is Outcome.DEFERRED and result.review_enabled:
+        return [f"{why}. It waits: a person is asked if it is among the most useful images."]
     if result.outcome is Outcome.DEFERRED:
         return [f"{why}, and human review is switched off."]
     return []

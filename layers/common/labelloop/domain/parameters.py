@@ -235,7 +235,8 @@ CATALOGUE: tuple[Parameter, ...] = (
         "0",
         f"0|{_whole_numbers(1, 100000)}",
         "a whole number from 0 to 100000, where 0 is no limit",
-        "Not in effect yet: how many doubtful detections a day go to people.",
+        "How many doubtful detections a day (UTC) go to people: those whose answers teach most, "
+        "chosen every 15 minutes. The others wait for up to 7 days to be chosen.",
     ),
 )
 
@@ -263,8 +264,14 @@ class OperatorSettings:
     train_on_sampled_answers: bool
     show_model_answer: bool
     maximum_model_versions: int
+    daily_review_budget: int
     model_hosting: Literal["on-demand", "always-on"]
     idle_minutes: int
+
+    @property
+    def all_doubtful_are_asked(self) -> bool:
+        """Whether people are asked about every doubtful detection, at once."""
+        return self.review_enabled and not self.daily_review_budget
 
 
 def parse(values: Mapping[str, str]) -> OperatorSettings:
@@ -298,6 +305,7 @@ def parse(values: Mapping[str, str]) -> OperatorSettings:
         train_on_sampled_answers=value("Train-On-Sampled-Answers") == "true",
         show_model_answer=value("Show-Model-Answer") == "true",
         maximum_model_versions=int(value("Maximum-Model-Versions")),
+        daily_review_budget=int(value("Daily-Review-Budget")),
         model_hosting=value("Model-Hosting"),  # type: ignore[arg-type]  # likewise
         idle_minutes=int(value("Idle-Minutes-Before-Stop")),
     )

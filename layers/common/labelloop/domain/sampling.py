@@ -9,9 +9,14 @@ class Position:
     """How far the detections have been counted."""
 
     after: str
-    """The sort key of the last detection that was counted; empty before the first."""
+    """The sort key of the last detection that was counted, or a date after it; empty before the
+    first."""
     since_last: int
     """How many detections have been counted since the last one that was taken."""
+
+    def not_before(self, date: str) -> "Position":
+        """The same count, from that date on at the earliest: what is older has come to its end."""
+        return Position(max(self.after, date), self.since_last)
 
 
 START = Position("", 0)

@@ -1,0 +1,71 @@
+"""`labelloop accuracy`: how often versions were right where they were sure, by people's answers."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+
+from cli import models
+from cli.failures import CommandError
+from cli.stack import Stack, on_stack, show
+from labelloop.domain import accuracy as rules
+from labelloop.domain.accuracy import Accuracy
+
+ALL_LABELS = "(all)"
+
+
+@click.command()
+@click.argument("version", required=False)
+@on_stack
+def accuracy(stack: Stack, version: str | None, as_json: bool) -> None:
+    """Tell how often a version, or each, was right where it was sure.
+
+    Every n-th detection goes to a person, whatever its confidence. This counts the answers to those
+    that were not doubtful, with the 95 % interval of the share for all that were not.
+    """
+    known = [record for record in models.records(stack) if version in {None, record["name"]}]
+    if version and not known:
+        raise CommandError(f"There is no version {version}. See: labelloop versions")
+    rows = [row for record in known for row in _rows(stack, record)]
+    text = "\n".join([_HEADING, *map(_line, rows)]) if rows else "No sampled answer has come yet."
+    show(as_json, rows, text)
+
+
+def _rows(stack: Stack, record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    samples = models.samples(stack, record["name"])
+    if not samples:
+        return
+    figures = {ALL_LABELS: rules.of(samples), **rules.by_label(samples)}
+    for label, of_label in figures.items():
+        yield {
+            "version": record["name"],
+            "label": None if label == ALL_LABELS else label,
+            **_figures(of_label),
+            "f1": record.get("f1"),
+            "drift_told": record.get("drift_told"),
+        }
+
+
+def _figures(of_label: Accuracy) -> dict[str, Any]:
+    low, high = of_label.interval
+    return {
+        "right": of_label.right,
+        "answers": of_label.answers,
+        "accuracy": round(of_label.share, 4),
+        "low": round(low, 4),
+        "high": round(high, 4),
+    }
+
+
+_HEADING = f"{'version':<8} {'label':<24} {'right':>11} {'accuracy':>9}   95 % interval"
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    of = f"{row['right']} of {row['answers']}"
+    line = (
+        f"{row['version']:<8} {row['label'] or ALL_LABELS:<24} {of:>11} {row['accuracy']:>9.1%}   "
+        f"{row['low']:.1%} to {row['high']:.1%}"
+    )
+    if row["label"] is None and row["f1"] is not None:
+        line += f"   F1 when tested {row['f1']:.2f}"
+    return f"{line}, worse by now" if row["label"] is None and row["drift_told"] else line

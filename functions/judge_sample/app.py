@@ -1,0 +1,67 @@
+"""JudgeSample: count whether the model was right about a detection that was accepted and sampled.
+
+Invoked by  statemachine/human_review.asl.yaml, state ``JudgeSample``
+Raises      NotFoundError    caught: the record is gone
+            ThrottledError, ServiceFailedError   retried by the state machine
+Idempotent  yes; a detection counts once, with what its record says now
+"""
+
+from labelloop.aws import detections, model_registry
+from labelloop.aws.wiring import wiring
+from labelloop.domain import accuracy
+from labelloop.domain.accuracy import Sample
+from labelloop.domain.annotations import ModelType
+from labelloop.domain.consensus import Agreement
+from labelloop.domain.detections import Label
+from labelloop.entrypoint import Strict, task
+from labelloop.settings import Variable
+
+
+class Input(Strict):
+    """The detection, whose record has what people said."""
+
+    detection_id: str
+
+
+class Output(Strict):
+    """What all answers about the version say, and whether the operator is to hear of it."""
+
+    drifted: bool
+    """Whether the version is surely worse than it was, and the operator has not been told."""
+    version: str
+    right: int
+    answers: int
+    at_most: float
+    """The upper limit of its accuracy, with 95 % confidence."""
+    f1: float
+    """What it had when it was tested; 0 where that is not known."""
+
+
+@task
+def lambda_handler(request: Input) -> Output:
+    """Count the answer, and look at all of the version's."""
+    record = detections.get(request.detection_id)
+    version = record["version"]
+    model_registry.note_sample(
+        version, request.detection_id, _sample(record), str(record["completed"])
+    )
+    of_version = model_registry.version(version) or {}
+    f1 = float(of_version.get("f1", 0))
+    all_answers = accuracy.of(model_registry.samples(version))
+    return Output(
+        drifted=all_answers.has_drifted_from(f1) and "drift_told" not in of_version,
+        version=version,
+        right=all_answers.right,
+        answers=all_answers.answers,
+        at_most=all_answers.interval[1],
+        f1=f1,
+    )
+
+
+def _sample(record: detections.Record) -> Sample | None:
+    """What people's answer says of the model; None where they do not agree, or took it back."""
+    if record["agreement"] == Agreement.UNDECIDED:
+        return None
+    found = [Label.from_json(entry) for entry in record["labels"]]
+    said = [Label.from_json(entry) for entry in record["human_labels"]]
+    return accuracy.judged(found, said, ModelType(wiring[Variable.MODEL_TYPE]))

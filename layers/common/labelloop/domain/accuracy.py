@@ -1,0 +1,105 @@
+"""What sampled answers say of the detections that nobody doubted.
+
+Every n-th detection goes to a person, whatever its confidence. Of those that were accepted, the
+share that the model got right is an estimate for all that were accepted.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from labelloop.domain.annotations import Annotation, Box, ModelType
+from labelloop.domain.consensus import agree
+from labelloop.domain.detections import Label, found
+
+NORMAL_95 = 1.959964
+"""So many standard deviations around the mean hold 95 % of a normal distribution."""
+LEAST_ANSWERS = 30
+"""With fewer, chance alone leaves too much open for a warning."""
+_SIDE_PX = 10_000
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What an answer says of an accepted detection."""
+
+    labels: tuple[str, ...]
+    """The labels that the model had found."""
+    right: bool
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How often the model was right, of the times that people looked."""
+
+    right: int
+    answers: int
+
+    @property
+    def share(self) -> float:
+        """The share that was right; of none, 0."""
+        return self.right / self.answers if self.answers else 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Between which shares the true one lies with 95 % confidence, after Wilson.
+
+        https://www.itl.nist.gov/div898/handbook/prc/section2/prc241.htm
+        """
+        if not self.answers:
+            return 0.0, 1.0
+        doubt = NORMAL_95**2 / self.answers
+        middle = self.share + doubt / 2
+        spread = math.sqrt(doubt * (self.share * (1 - self.share) + doubt / 4))
+        # What rounding leaves of the bounds 0 and 1, which are exact.
+        low = 0.0 if self.right == 0 else (middle - spread) / (1 + doubt)
+        high = 1.0 if self.right == self.answers else (middle + spread) / (1 + doubt)
+        return low, high
+
+    def has_drifted_from(self, f1: float) -> bool:
+        """Whether the model is surely worse by now than it was when it was tested."""
+        return self.answers >= LEAST_ANSWERS and self.interval[1] < f1
+
+
+def of(samples: Iterable[Sample]) -> Accuracy:
+    """The accuracy of these together."""
+    right = [sample.right for sample in samples]
+    return Accuracy(sum(right), len(right))
+
+
+def by_label(samples: Iterable[Sample]) -> dict[str, Accuracy]:
+    """The accuracy of the images in which the model had found a label, by its name."""
+    with_label: dict[str, list[Sample]] = {}
+    for sample in samples:
+        for label in sample.labels:
+            with_label.setdefault(label, []).append(sample)
+    return {label: of(with_label[label]) for label in sorted(with_label)}
+
+
+def judged(labels: Sequence[Label], said: Sequence[Label], model_type: ModelType) -> Sample:
+    """What people's answer says of a detection.
+
+    Right is the same label; the same set of labels; or boxes around the same things, none missing
+    and none too many.
+    """
+    what = found(labels, model_type)
+    names = tuple(sorted({label.name for label in what}))
+    return Sample(names, agree(_shown(what), _shown(said)))
+
+
+def _shown(labels: Sequence[Label]) -> Annotation:
+    """What an image with these shows; boxes are in ratios here, so its size is any."""
+    boxes = [
+        Box(
+            label.name,
+            round(label.box.left * _SIDE_PX),
+            round(label.box.top * _SIDE_PX),
+            round(label.box.width * _SIDE_PX),
+            round(label.box.height * _SIDE_PX),
+        )
+        for label in labels
+        if label.box is not None
+    ]
+    if boxes:
+        return Annotation.of_boxes(boxes, (_SIDE_PX, _SIDE_PX))
+    return Annotation.of_labels(label.name for label in labels)

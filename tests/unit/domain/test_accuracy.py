@@ -1,0 +1,92 @@
+"""labelloop.domain.accuracy: what sampled answers say of the detections that nobody doubted."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labelloop.domain import accuracy
+from labelloop.domain.accuracy import LEAST_ANSWERS, Accuracy, Sample
+from labelloop.domain.annotations import ModelType
+from labelloop.domain.detections import Label, LabelBox
+
+CLASSIFICATION, MULTI_LABEL, DETECTION = ModelType
+
+
+def _labels(*names: str) -> list[Label]:
+    """Those names, the surest first."""
+    return [Label(name, 99.0 - place) for place, name in enumerate(names)]
+
+
+def _box(name: str, left: float, width: float = 0.2) -> Label:
+    return Label(name, 90.0, LabelBox(left, 0.1, width, 0.2))
+
+
+@pytest.mark.parametrize(
+    ("right", "answers", "low", "high"),
+    [
+        # Newcombe, Statistics in Medicine 17 (1998), table I, method 3
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_the_interval_is_wilsons(right: int, answers: int, low: float, high: float) -> None:
+    assert Accuracy(right, answers).interval == pytest.approx((low, high), abs=5e-5)
+
+
+@given(st.integers(0, 1000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_the_interval_lies_around_the_share(counts: tuple[int, int]) -> None:
+    low, high = Accuracy(*counts).interval
+    assert 0 <= low <= Accuracy(*counts).share <= high <= 1
+
+
+def test_without_answers_nothing_is_known() -> None:
+    assert accuracy.of([]).interval == (0.0, 1.0)
+    assert not accuracy.of([]).has_drifted_from(1.0)
+
+
+def test_drift_is_an_upper_limit_below_the_f1_of_the_test() -> None:
+    figures = Accuracy(80, 100)
+    assert figures.interval[1] == pytest.approx(0.8666, abs=1e-4)
+    assert figures.has_drifted_from(0.87)
+    assert not figures.has_drifted_from(0.86)
+
+
+def test_a_few_answers_are_no_drift_however_bad() -> None:
+    assert not Accuracy(0, LEAST_ANSWERS - 1).has_drifted_from(0.9)
+    assert Accuracy(0, LEAST_ANSWERS).has_drifted_from(0.9)
+
+
+@pytest.mark.parametrize(
+    ("model_type", "found", "said", "right"),
+    [
+        (CLASSIFICATION, _labels("cat", "dog"), _labels("cat"), True),
+        (CLASSIFICATION, _labels("cat", "dog"), _labels("dog"), False),
+        (CLASSIFICATION, _labels("cat"), [], False),
+        (MULTI_LABEL, _labels("cat", "dog"), _labels("dog", "cat"), True),
+        (MULTI_LABEL, _labels("cat", "dog"), _labels("cat"), False),
+        (MULTI_LABEL, _labels("cat"), _labels("cat", "dog"), False),
+        (DETECTION, [_box("cat", 0.1)], [_box("cat", 0.15)], True),
+        (DETECTION, [_box("cat", 0.1)], [_box("cat", 0.2)], False),
+        (DETECTION, [_box("cat", 0.1)], [_box("dog", 0.1)], False),
+        (DETECTION, [_box("cat", 0.1), _box("cat", 0.11)], [_box("cat", 0.1)], False),
+        (DETECTION, [_box("cat", 0.1)], [_box("cat", 0.1), _box("cat", 0.6)], False),
+        (DETECTION, [_box("cat", 0.1)], [], False),
+    ],
+)
+def test_right_is_what_people_said_and_nothing_else(
+    model_type: ModelType, found: list[Label], said: list[Label], right: bool
+) -> None:
+    assert accuracy.judged(found, said, model_type).right is right
+
+
+def test_boxes_are_compared_where_they_are_whatever_order_they_come_in() -> None:
+    found = [_box("cat", 0.1), _box("cat", 0.25), _box("dog", 0.6)]
+    assert accuracy.judged(found, found[::-1], DETECTION) == Sample(("cat", "dog"), True)
+
+
+def test_an_answer_counts_for_each_label_that_the_model_had_found() -> None:
+    samples = [Sample(("cat", "dog"), True), Sample(("cat",), False), Sample(("dog",), True)]
+    assert accuracy.of(samples) == Accuracy(2, 3)
+    assert accuracy.by_label(samples) == {"cat": Accuracy(1, 2), "dog": Accuracy(2, 2)}

@@ -1,0 +1,103 @@
+"""JudgeSample: whether the model was right where nobody had doubted it, and whether it still is."""
+
+import pytest
+
+from functions.judge_sample.app import lambda_handler
+from labelloop import clock
+from labelloop.aws import detections, model_registry
+from labelloop.domain.accuracy import LEAST_ANSWERS, Accuracy, Sample
+from labelloop.domain.detections import Outcome
+from labelloop.errors import NotFoundError
+from tests.unit.account import Account, Context, Json, event
+
+DETECTION = event("judge_sample.answered")["detection_id"]
+FOUND = [{"name": "dent", "confidence_pct": 97.5}, {"name": "scratch", "confidence_pct": 2.5}]
+
+
+@pytest.fixture
+def tested(account: Account) -> Account:
+    """An account with a version whose F1 score was 0.9."""
+    model_registry.add_version("v1", {"number": 1, "f1": 0.9})
+    return account
+
+
+def _answer(account: Account, label: str, detection: str = DETECTION) -> Json:
+    """What comes of an answer to a sampled detection; an empty label is one taken back."""
+    account.clock.advance(1)
+    facts = {"version": "v1", "label": "dent", "labels": FOUND, "sampled": True}
+    detections.record_once(detection, Outcome.CONFIDENT, facts, clock.now())
+    said = {
+        "agreement": {"": "undecided", "-": "none"}.get(label, "decided"),
+        "human_labels": [{"name": label}] if label.isalpha() else [],
+        "completed": clock.iso(clock.now()),
+    }
+    detections.note(detection, said)
+    return _judge(detection)
+
+
+def _judge(detection: str = DETECTION) -> Json:
+    return lambda_handler({"detection_id": detection}, Context())
+
+
+def _many(account: Account, right: int, wrong: int) -> Json:
+    answer: Json = {}
+    for number, label in enumerate(["dent"] * right + ["scratch"] * wrong):
+        answer = _answer(account, label, f"{number:032x}")
+    return answer
+
+
+@pytest.mark.parametrize(("label", "right"), [("dent", 1), ("scratch", 0), ("-", 0)])
+def test_an_answer_counts_once_however_often_it_comes(
+    tested: Account, label: str, right: int
+) -> None:
+    first = _answer(tested, label)
+    assert (first["version"], first["right"], first["answers"]) == ("v1", right, 1)
+    assert _judge() == first
+    assert model_registry.samples("v1") == [Sample(("dent",), bool(right))]
+
+
+def test_a_changed_answer_takes_the_former_ones_place(tested: Account) -> None:
+    _answer(tested, "scratch")
+    assert _answer(tested, "dent")["right"] == 1
+    assert len(model_registry.samples("v1")) == 1
+
+
+def test_an_answer_that_was_taken_back_does_not_count(tested: Account) -> None:
+    _answer(tested, "dent")
+    assert _answer(tested, "")["answers"] == 0
+    assert model_registry.samples("v1") == []
+
+
+def test_an_earlier_answer_that_comes_late_changes_nothing(tested: Account) -> None:
+    _answer(tested, "dent")
+    early = clock.iso(clock.now()).replace("2026", "2025")
+    model_registry.note_sample("v1", DETECTION, Sample(("dent",), False), early)
+    assert model_registry.samples("v1") == [Sample(("dent",), True)]
+
+
+def test_the_operator_is_to_hear_of_a_version_that_is_surely_worse_than_it_was(
+    tested: Account,
+) -> None:
+    answer = _many(tested, right=20, wrong=LEAST_ANSWERS - 20)
+    assert (answer["drifted"], answer["right"], answer["answers"]) == (True, 20, LEAST_ANSWERS)
+    assert answer["at_most"] == Accuracy(20, LEAST_ANSWERS).interval[1] < answer["f1"] == 0.9
+
+
+def test_a_version_of_which_the_operator_has_heard_is_not_told_of_again(tested: Account) -> None:
+    _many(tested, right=0, wrong=LEAST_ANSWERS)
+    model_registry.note_version("v1", {"drift_told": "2026-11-21T09:15:27.000Z"})
+    assert _judge("0" * 32)["drifted"] is False
+
+
+def test_a_version_that_is_as_good_as_it_was_has_not_drifted(tested: Account) -> None:
+    assert _many(tested, right=LEAST_ANSWERS - 3, wrong=3)["drifted"] is False
+
+
+def test_a_version_of_which_no_figures_are_known_cannot_drift(account: Account) -> None:
+    answer = _many(account, right=0, wrong=LEAST_ANSWERS)
+    assert (answer["drifted"], answer["f1"]) == (False, 0.0)
+
+
+def test_a_detection_that_is_gone_is_an_error(account: Account) -> None:
+    with pytest.raises(NotFoundError):
+        _judge()
