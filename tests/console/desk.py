@@ -84,7 +84,7 @@ class Desk:
 
         def given() -> list[Record]:
             answers: Mapping[str, Record] = self.task(task_id).get("answers", {})
-            found = [
+            found: list[Record] = [
                 {name: said for name, said in answer.items() if name not in _WHEN}
                 for answer in answers.values()
             ]
@@ -126,7 +126,7 @@ class Seat:
         self.context = context
         self.page = page
         self.complaints: list[str] = []
-        """What the browser complained about: scripts that failed, what the page's policy forbids."""
+        """What the browser complained about: failed scripts, what the page's policy forbids."""
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on(
             "console",

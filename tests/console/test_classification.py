@@ -1,11 +1,9 @@
-"""The page with one label an image: sign in, look, press a key; and what can go wrong on the way."""
+"""The page with one label an image: sign in, look, press a key."""
 
 from playwright.sync_api import expect
 
 from tests.console.conftest import LONG, MARKUP
 from tests.console.desk import PHONE, Desk
-
-A_SECOND_MS = 1000
 
 
 def test_a_reviewer_signs_in_and_answers_with_a_key(desk: Desk) -> None:
@@ -42,7 +40,7 @@ def test_new_images_appear_by_themselves_in_an_empty_queue(desk: Desk) -> None:
     seat.say("No image waits for you.")
 
     desk.ask_about(1)
-    seat.page.clock.fast_forward(20 * A_SECOND_MS)
+    seat.page.clock.fast_forward(20_000)
 
     seat.wait_for_image("0000.jpg")
     seat.leave()

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from local.launch import wait_for
 from tests.console.desk import Desk, Seat
@@ -34,9 +34,15 @@ def test_no_request_stands_between_a_key_and_the_next_image(desk: Desk) -> None:
     seat = desk.sit_down()
     seat.wait_until_ready()
     requests: list[str] = []
-    held: list[Any] = []
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
     seat.page.on("request", lambda request: requests.append(_what(request)))
-    seat.page.route("**/*", lambda route: held.append(route))  # whatever is asked for from now on is not answered
+    seat.page.route(
+        "**/*", lambda route: held.append(route)
+    )  # whatever is asked for from now on is not answered
 
     for _ in range(4):
         before = seat.file_name

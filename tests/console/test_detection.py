@@ -187,9 +187,7 @@ def test_an_answer_that_is_taken_back_comes_with_its_boxes(detection_desk: Desk)
 
 def test_a_finger_draws_and_the_image_can_be_moved_instead(detection_desk: Desk) -> None:
     task, _ = detection_desk.ask_about(2)
-    seat = _ready(
-        detection_desk.sit_down(viewport=PHONE, has_touch=True, is_mobile=True)
-    )
+    seat = _ready(detection_desk.sit_down(viewport=PHONE, has_touch=True, is_mobile=True))
     page = seat.page
 
     _touch_drag(seat, (0.15, 0.2), (0.45, 0.6))

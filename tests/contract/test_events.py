@@ -22,7 +22,8 @@ from tests.contract.files import ROOT
 EVENTS = sorted((ROOT / "events").glob("*.json"))
 every_event = pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
 
-HTTP_APIS = ("serve_review_api", "serve_detect_api")
+WITH_RESOLVER = ("serve_review_api", "serve_detect_api")
+HTTP_APIS = (*WITH_RESOLVER, "serve_console")
 CUSTOM_RESOURCE: dict[str, type[BaseModel]] = {
     "Create": CloudFormationCustomResourceCreateModel,
     "Update": CloudFormationCustomResourceUpdateModel,
@@ -95,7 +96,7 @@ def test_every_route_has_a_sample_event(stem: str) -> None:
     assert sampled == _routes_to(stem)
 
 
-@pytest.mark.parametrize("stem", HTTP_APIS)
+@pytest.mark.parametrize("stem", WITH_RESOLVER)
 def test_the_function_serves_every_route_that_leads_to_it_and_no_other(stem: str) -> None:
     module = files.app(stem)
     served = {
