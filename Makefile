@@ -64,7 +64,7 @@ validate: $(VENV)/ready $(SAM_VENV)/ready ## Check the template short of an acco
 bench: $(VENV)/ready ## Measure: all of benchmarks/, or one with BENCH=<name>
 	@$(BIN)/python -m benchmarks $(BENCH)
 
-docs: $(VENV)/ready ## Write the generated parts of the README
+docs: $(VENV)/ready ## Write the generated parts of the README, and openapi.json
 	@$(BIN)/python -m scripts.make_docs
 
 lock: ## Resolve the locked requirements anew

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from itertools import groupby
 from pathlib import Path
 
-from benchmarks import detection_burst, manifest_scale, runtime
+from benchmarks import cold_start, detection_burst, hosting_minutes, manifest_scale, runtime
 
 BENCHMARKS: Mapping[str, Callable[[], list[dict[str, object]]]] = {
+    "cold_start": cold_start.run,
     "runtime": runtime.run,
     "manifest_scale": manifest_scale.run,
     "detection_burst": detection_burst.run,
+    "hosting_minutes": hosting_minutes.run,
 }
 RESULTS = Path(__file__).parent / "results"
 

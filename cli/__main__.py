@@ -9,6 +9,7 @@ from cli.detect import detect
 from cli.doctor import doctor
 from cli.hosting import deploy, start, stop
 from cli.imports import import_
+from cli.log import log
 from cli.params import params
 from cli.redrive import redrive
 from cli.report import report
@@ -48,6 +49,7 @@ for command in (
     status,
     import_,
     detect,
+    log,
     versions,
     report,
     train,

@@ -10,7 +10,7 @@ from cli import folder_import, manifest_import
 from cli.failures import CommandError
 from cli.folder_import import FolderImport
 from cli.manifest_import import SHOWN, ManifestImport
-from cli.stack import Stack, describe, on_stack, show
+from cli.stack import Stack, deployment_parameter, on_stack, show
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.manifests import LABELLED_FOLDER
 
@@ -83,9 +83,7 @@ def _import_manifests(
 
 def _model_type(stack: Stack) -> ModelType:
     """What the stack trains; classification where it is older than the choice."""
-    parameters = (describe(stack) or {}).get("Parameters", [])
-    values = {entry["ParameterKey"]: entry.get("ParameterValue") for entry in parameters}
-    return ModelType(values.get("ModelType") or ModelType.CLASSIFICATION)
+    return ModelType(deployment_parameter(stack, "ModelType") or ModelType.CLASSIFICATION)
 
 
 # --- In words -------------------------------------------------------------------------------------

@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from cli.failures import CommandError
-from cli.stack import Stack
+from cli.stack import Stack, deployment_parameter
 from labelloop.aws.items import from_item
 
 RUNNING = "RUNNING"
 STARTING = "STARTING"
 STOPPING = "STOPPING"
 BILLED = {STARTING, RUNNING, STOPPING}
+UNIT_HOUR_USD = 4.00
+"""What an inference unit costs an hour where the stack is older than InferenceUnitHourPrice."""
 STARTABLE = {"TRAINING_COMPLETED", "STOPPED", "COPYING_COMPLETED", "FAILED", *BILLED}
 
 
@@ -49,6 +52,22 @@ def resume_hosting(stack: Stack) -> None:
 def hosting_is_paused(stack: Stack) -> bool:
     """Whether somebody has stopped the deployed model by hand."""
     return _state(stack, "hosting_pause") is not None
+
+
+def ran_for(stack: Stack, name: str) -> timedelta | None:
+    """How long a version that runs has done so; None where nobody has seen it begin."""
+    hosting = _state(stack, "hosting") or {}
+    if hosting.get("version") != name or not hosting.get("running_since"):
+        return None
+    if hosting.get("stopped"):
+        return None
+    since: timedelta = stack.now() - datetime.fromisoformat(hosting["running_since"])
+    return since
+
+
+def unit_hour_usd(stack: Stack) -> float:
+    """What an inference unit costs an hour, as the stack was deployed with."""
+    return float(deployment_parameter(stack, "InferenceUnitHourPrice") or UNIT_HOUR_USD)
 
 
 _HOSTING_PAUSE = {"kind": {"S": "state"}, "name": {"S": "hosting_pause"}}

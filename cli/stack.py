@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,17 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from cli.failures import CommandError, code_of, in_one_line
+from local.clock import Clock
 
 DATA_DIR = Path(__file__).parent.parent / ".local"
 LOOK_EVERY_S = 10.0
 LOOK_EVERY_S_LOCALLY = 0.5
 
 GetClient = Callable[[str], Any]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,8 @@ class Stack:
     look_every_s: float = LOOK_EVERY_S
     on_this_machine: bool = False
     """Whether it is the embedded runtime's, which imitates a part of AWS."""
+    now: Callable[[], datetime] = _now
+    """Its time: on the embedded runtime, hours may go by in seconds."""
 
     def output(self, name: str) -> str:
         """The stack's output of this name."""
@@ -106,6 +114,16 @@ def describe(stack: Stack) -> Mapping[str, Any] | None:
     return found
 
 
+def deployment_parameter(stack: Stack, name: str) -> str:
+    """What the stack was deployed with; empty where it has no such parameter."""
+    description: Any = describe(stack) or {}
+    given = {
+        entry["ParameterKey"]: entry.get("ParameterValue", "")
+        for entry in description.get("Parameters", [])
+    }
+    return str(given.get(name, ""))
+
+
 def outputs_of(description: Mapping[str, Any]) -> dict[str, str]:
     """A described stack's outputs by name."""
     return {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", [])}
@@ -154,7 +172,8 @@ def _on_this_machine(data_dir: Path) -> Stack:
             config=_config().merge(Config(proxies={})),
         )
 
-    return Stack(description["stack"], {}, functools.cache(make), LOOK_EVERY_S_LOCALLY, True)
+    now = Clock.from_env(description["clock"]).datetime
+    return Stack(description["stack"], {}, functools.cache(make), LOOK_EVERY_S_LOCALLY, True, now)
 
 
 def _config() -> Config:

@@ -3,20 +3,17 @@
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from cli import models
 from cli.checks import Check, Found, note, ok, problem, warning
 from cli.params import stored_values
-from cli.stack import Stack, describe
+from cli.stack import Stack, deployment_parameter
 from cli.status import DEAD_LETTERS, messages_in
 from labelloop.domain.images import has_image_suffix
 from labelloop.domain.manifests import LABELLED_FOLDER
 from labelloop.domain.parameters import BY_NAME, SYSTEM_RECORD
 
 TEMPLATE = Path(__file__).parent.parent / "template.yaml"
-UNIT_HOUR_USD = 4.00
-"""What an inference unit costs an hour, read second-hand in September 2026."""
 FEWEST_IMAGES = 3
 """Of a label: one tests, others train."""
 PRIVILEGED_GROUPS = ("reviewers", "operators")
@@ -139,8 +136,9 @@ def running_models(stack: Stack) -> Iterator[Found]:
     versions = models.versions(stack)
     billed = [version for version in versions if version.status in models.BILLED]
     busy = models.running_deployment(stack) is not None
+    price = models.unit_hour_usd(stack) if billed else 0.0
     for version in billed:
-        cost = UNIT_HOUR_USD * version.inference_units
+        cost = price * version.inference_units
         text = f"{version.name} is {version.status} and billed, about US${cost:.2f} an hour"
         if version.name == serving or busy:
             yield ok(f"{text}.")
@@ -243,7 +241,7 @@ _PARAMETER_CHANGE = "ParameterChangeStateMachineArn"
 
 def labels(stack: Stack) -> Iterator[Found]:
     """Whether the label folders hold enough to train on."""
-    if _deployment_parameter(stack, "ModelType") == "detection":
+    if deployment_parameter(stack, "ModelType") == "detection":
         yield note("Not looked at: a detection model does not learn from folders.")
         return
     pages = (
@@ -292,7 +290,7 @@ _SMALL_PAGES = {"PageSize": 50}
 
 def reviewers(stack: Stack) -> Iterator[Found]:
     """Whether somebody can answer where people are asked."""
-    if _deployment_parameter(stack, "ReviewBackend") not in {"", "console"}:
+    if deployment_parameter(stack, "ReviewBackend") not in {"", "console"}:
         yield note("Not looked at: people do not answer in Label Loop's own queue.")
         return
     name = "Enable-A2I-Workflow"
@@ -312,16 +310,6 @@ def reviewers(stack: Stack) -> Iterator[Found]:
         f"aws cognito-idp admin-add-user-to-group --user-pool-id {pool} --group-name reviewers "
         "--username NAME; how to make one is in the README, Answering reviews.",
     )
-
-
-def _deployment_parameter(stack: Stack, name: str) -> str:
-    """What the stack was deployed with; empty where it has no such parameter."""
-    description: Any = describe(stack) or {}
-    given = {
-        entry["ParameterKey"]: entry.get("ParameterValue", "")
-        for entry in description.get("Parameters", [])
-    }
-    return str(given.get(name, ""))
 
 
 CHECKS = (

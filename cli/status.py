@@ -7,6 +7,7 @@ import click
 from cli import models
 from cli.stack import Stack, on_stack, show
 from labelloop.domain.detections import Outcome, outcome_shards
+from labelloop.domain.hosting import run_in_figures
 from labelloop.domain.review_tasks import HELD_QUEUE, OPEN_QUEUE
 
 DEAD_LETTERS = {
@@ -27,11 +28,14 @@ def status(stack: Stack, as_json: bool) -> None:
 
 def _look(stack: Stack) -> dict[str, Any]:
     serving = models.deployed(stack)
-    statuses = {version.name: version.status for version in models.versions(stack)}
+    versions = models.versions(stack)
+    statuses = {version.name: version.status for version in versions}
     return {
         "stack": stack.name,
         "deployed": serving and serving["version"],
         "deployed_status": serving and statuses.get(serving["version"], "GONE"),
+        "hosting_is_paused": models.hosting_is_paused(stack),
+        "running": _running(stack, serving["version"] if serving else None, versions),
         "billed": [name for name, status in statuses.items() if status in models.BILLED],
         "in_progress": models.running_deployment(stack),
         "waiting_images": sum(
@@ -48,6 +52,20 @@ def _look(stack: Stack) -> dict[str, Any]:
             for record in models.records(stack)[:VERSIONS_SHOWN]
         ],
     }
+
+
+def _running(
+    stack: Stack, serving: str | None, versions: list[models.Version]
+) -> dict[str, Any] | None:
+    """How long the deployed model has run, and what that cost; None while it does not run."""
+    for version in versions:
+        if version.name == serving and version.status == models.RUNNING:
+            units, price = version.inference_units, models.unit_hour_usd(stack)
+            ran_for = models.ran_for(stack, version.name)
+            if ran_for is None:
+                return {"usd_per_hour": units * price}
+            return run_in_figures(ran_for, units, price)
+    return None
 
 
 def _count(stack: Stack, table: str, index: str, key: str, partition: str) -> int:
@@ -97,7 +115,15 @@ def _text(found: dict[str, Any]) -> str:
 def _deployed(found: dict[str, Any]) -> str:
     if not found["deployed"]:
         return "none yet"
-    return f"{found['deployed']}, {found['deployed_status']}"
+    text = f"{found['deployed']}, {found['deployed_status']}"
+    running = found["running"]
+    if running and "hours" in running:
+        text += f" for {running['hours']:.1f} hours, about US${running['usd']:.2f} so far"
+    if running:
+        text += f", US${running['usd_per_hour']:.2f} an hour"
+    if found["hosting_is_paused"]:
+        text += "; neither started nor stopped by itself until: labelloop start"
+    return text
 
 
 def _version(version: dict[str, Any]) -> str:

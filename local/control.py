@@ -1,6 +1,7 @@
 """The control endpoints under /_local/: what a test or a person asks the runtime itself.
 
-GET    /_local/calls, summary, faults, rekognition, permissions, functions, mail, health, stack
+GET    /_local/calls, summary, metrics, faults, rekognition, permissions, functions, mail, health,
+       stack
 PUT    /_local/faults, rekognition, stack, cloudformation-response/<token>
 DELETE /_local/faults, rekognition, stack
 POST   /_local/schedules/<logical id>
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from local.calls import Request
 from local.constants import CONTROL_PREFIX
 from local.faults import FaultError
+from local.metrics import Metrics
 from local.protocols import Response
 from local.rekognition.orders import OrderError
 from local.template import TemplateError
@@ -34,6 +36,7 @@ class Control:
         self._routes: dict[tuple[str, str], Callable[[str, bytes], Any]] = {
             ("GET", "calls"): lambda *_: runtime.calls.as_json(),
             ("GET", "summary"): lambda *_: self._summary(),
+            ("GET", "metrics"): lambda *_: Metrics(runtime).as_json(),
             ("GET", "faults"): lambda *_: runtime.faults.as_json(),
             ("PUT", "faults"): self._put_faults,
             ("DELETE", "faults"): lambda *_: runtime.faults.clear(),

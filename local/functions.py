@@ -32,6 +32,8 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from moto.logs.models import logs_backends
 
+from local.metrics import Metrics
+
 if TYPE_CHECKING:
     from local.runtime import Runtime
 
@@ -257,6 +259,7 @@ class _LogSink:
         self.stream = f"{time.strftime('%Y/%m/%d')}/[$LATEST]{uuid.uuid4().hex}"
         self._file = file
         self._tail: deque[str] = deque(maxlen=LOG_TAIL_LINES)
+        self._metrics = Metrics(runtime)
         self._backend = self._open_stream(runtime, spec)
 
     def write(self, lines: list[bytes]) -> None:
@@ -273,6 +276,8 @@ class _LogSink:
             stream = self._backend.groups[self.group].streams[self.stream]
             if len(stream.events) > 2 * LOG_STREAM_LINES:
                 stream.events = stream.events[-LOG_STREAM_LINES:]
+            for text in texts:
+                self._metrics.take(text)
         except Exception as error:  # the group may be deleted under a running worker
             log.warning("no more logs to %s: %s", self.group, error)
             self._backend = None

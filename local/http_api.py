@@ -1,8 +1,8 @@
 """API Gateway's HTTP APIs under /_api/<api id>/: routes, the JWT authorizer, Lambda integrations.
 
 Requests become events of payload format 2.0, and refusals are API Gateway's own: 401 without a good
-token, 403 without the scope, 404 without a route, 413 over 10 MB, 500 for what the function cannot
-answer, 503 after 30 seconds.
+token, 403 without the scope, 404 without a route, 413 over 10 MB or over what a function may be
+given, 500 for what the function cannot answer, 503 after 30 seconds.
 """
 
 from __future__ import annotations
@@ -31,9 +31,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
-_TEXT = re.compile(
-    r"^(text/|application/(json|.*\+json|xml|.*\+xml|javascript|x-www-form-urlencoded))"
-)
+MAX_PAYLOAD_BYTES = 6 * 1024 * 1024  # Lambda's, and binary bodies grow by a third in base64
+_TEXT = re.compile(r"^(text/|application/(json|.*\+json|xml|.*\+xml|javascript))")
 
 
 @dataclass
@@ -177,6 +176,8 @@ class HttpApis:
             raise _Refused(500, "Internal Server Error")
         event = self._event(target, request, route, path_parameters, claims)
         payload = json.dumps(event).encode()
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            raise _Refused(413, "Request Entity Too Large")
         future = self._invocations.submit(
             self._runtime.functions.invoke, integration.function_arn, payload
         )
@@ -260,7 +261,9 @@ class HttpApis:
             event["stageVariables"] = target.api.stages[target.stage]
         if request.body:
             is_text = _TEXT.match(request.headers.get("content-type", "text/plain") or "text/plain")
-            body = request.body.decode() if is_text else base64.b64encode(request.body).decode()
+            # Bytes that are no text, whatever their type says, do not survive.
+            text = request.body.decode(errors="replace")
+            body = text if is_text else base64.b64encode(request.body).decode()
             event.update(body=body, isBase64Encoded=not is_text)
         return event
 

@@ -22,6 +22,7 @@ from local.resources import find
 from local.resources.base import Created, Resource
 from local.resources.custom import Answers
 from local.template import Template, TemplateError
+from local.tokens import served_here
 
 if TYPE_CHECKING:
     from local.runtime import Runtime
@@ -134,7 +135,7 @@ class Stack:
 
     def _finish(self, status: str) -> None:
         self.outputs = {
-            name: self._resolver.resolve(output["Value"])
+            name: served_here(self._resolver.resolve(output["Value"]), self.runtime.endpoint)
             for name, output in self._template.outputs.items()
             if "Condition" not in output or self._resolver.condition(output["Condition"])
         }

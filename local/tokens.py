@@ -1,13 +1,14 @@
 """Cognito's tokens: checking them as API Gateway does, and giving them to machine clients.
 
 moto signs its tokens with one key pair of its own and has no token endpoint, so the grant of client
-credentials is here: POST /_cognito/<domain>/oauth2/token.
+credentials is here: POST /_cognito/<domain>/oauth2/token, in place of the domain's own host.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,12 @@ from local.protocols import Response
 _TOKEN_LIFETIME_S = 3600
 # Cognito's header names the key; moto's public key set has this one.
 _KEY_ID = "dummy"
+_HOST = re.compile(rf"https://([a-z0-9-]+)\.auth\.{REGION}\.amazoncognito\.com")
+
+
+def served_here(address: str, endpoint: str) -> str:
+    """The address, on this runtime where it is on a user pool's domain at Cognito."""
+    return _HOST.sub(rf"{endpoint}{SIGN_IN_PREFIX}\1", address)
 
 
 class BadTokenError(Exception):

@@ -1,8 +1,9 @@
-"""``make docs``: writes the README's generated parts, each between its markers.
+"""``make docs``: writes the README's generated parts, each between its markers, and openapi.json.
 
-``--check`` writes nothing and fails when the README is not up to date; ``make lint`` calls it so.
+``--check`` writes nothing and fails when they are not up to date; ``make lint`` calls it so.
 """
 
+import json
 import re
 import sys
 from collections.abc import Callable
@@ -14,9 +15,12 @@ from samtranslator.yaml_helper import yaml_parse
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "layers" / "common"))
 
+from labelloop.domain import metrics  # noqa: E402
 from labelloop.domain.parameters import CATALOGUE  # noqa: E402
+from scripts import openapi  # noqa: E402
 
 README = ROOT / "README.md"
+OPENAPI = ROOT / "openapi.json"
 
 
 class DocsError(Exception):
@@ -30,11 +34,13 @@ def main(arguments: list[str]) -> None:
         wanted = with_parts(text, parts(yaml_parse((ROOT / "template.yaml").read_text())))
     except DocsError as error:
         sys.exit(str(error))
-    if wanted == text:
-        return
-    if "--check" in arguments:
-        sys.exit("README.md is not up to date with the parameters or the template: run make docs.")
-    README.write_text(wanted, encoding="utf-8")
+    described = json.dumps(openapi.document(), indent=2, ensure_ascii=False) + "\n"
+    for path, content in ((README, wanted), (OPENAPI, described)):
+        if path.exists() and path.read_text(encoding="utf-8") == content:
+            continue
+        if "--check" in arguments:
+            sys.exit(f"{path.name} is not up to date with template or code: run make docs.")
+        path.write_text(content, encoding="utf-8")
 
 
 def parts(template: dict[str, Any]) -> dict[str, str]:
@@ -51,6 +57,21 @@ def parts(template: dict[str, Any]) -> dict[str, str]:
         "outputs": _table(
             ("Output", "What it is"),
             [(f"`{name}`", entry["Description"]) for name, entry in template["Outputs"].items()],
+        ),
+        "metrics": _table(
+            ("Metric", "Unit", "By", "What it is"),
+            [
+                (f"`{metric.name}`", metric.unit, ", ".join(metric.dimensions), metric.meaning)
+                for metric in metrics.CATALOGUE
+            ],
+        ),
+        "alarms": _table(
+            ("Alarm", "What has happened, and what to do"),
+            [
+                (f"`{name}`", resource["Properties"]["AlarmDescription"])
+                for name, resource in template["Resources"].items()
+                if resource["Type"] == "AWS::CloudWatch::Alarm"
+            ],
         ),
     }
 

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -234,6 +235,20 @@ class Stack:
             if mail["topic"] == self.outputs["OperatorTopic"]
             and kind in {None, mail["attributes"]["kind"]}
         ]
+
+    def measured(self, metric: str, statistic: str = "Sum", **dimensions: str) -> float:
+        """What CloudWatch knows of one of the stack's metrics, over all time; 0 for nothing."""
+        own = {"Stack": self.local.name, **dimensions}
+        answer = self.client("cloudwatch").get_metric_statistics(
+            Namespace="LabelLoop",
+            MetricName=metric,
+            Dimensions=[{"Name": name, "Value": value} for name, value in own.items()],
+            StartTime=datetime(2020, 1, 1, tzinfo=UTC),
+            EndTime=datetime(2100, 1, 1, tzinfo=UTC),
+            Period=100 * 365 * 86400,
+            Statistics=[statistic],
+        )
+        return sum(float(point[statistic]) for point in answer["Datapoints"])
 
     def consumer_mails(self, upload: Uploaded) -> list[Record]:
         """The consumer's e-mails about an image."""

@@ -8,12 +8,11 @@ Idempotent  yes; the record's key is the object version, and a second call goes 
             record
 """
 
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from pydantic import Field
-
 from labelloop import clock
-from labelloop.aws import detections, model_registry, parameters, rekognition
+from labelloop.aws import detections, metrics, parameters, serving_model
 from labelloop.aws.wiring import wiring
 from labelloop.domain import messages
 from labelloop.domain.annotations import ModelType
@@ -28,52 +27,63 @@ from labelloop.domain.detections import (
 )
 from labelloop.domain.images import ImageObject, refusal
 from labelloop.domain.messages import DetectionResult
+from labelloop.domain.metrics import CONFIDENCE, DETECTIONS, Metric
 from labelloop.domain.parameters import OperatorSettings
-from labelloop.entrypoint import Invocation, Strict, Tolerant, task
 from labelloop.errors import (
     InvalidImageError,
-    ModelNotReadyError,
-    NotFoundError,
+    InvalidRequestError,
     ObjectUnreadableError,
 )
 from labelloop.settings import Variable
+from labelloop.task import Invocation, task
 
 MOST_BYTES_OF_LABELS = 300_000
 """Of the 400 KB that DynamoDB's items may have."""
 
 
-class _Bucket(Tolerant):
-    name: str
-
-
-class _Object(Tolerant):
-    key: str
-    size: int = 0
-    etag: str = ""
-    version_id: str | None = Field(None, alias="version-id")
-
-
-class _Detail(Tolerant):
-    bucket: _Bucket
-    object: _Object
-    again: bool = False
+@dataclass(frozen=True)
+class _Detail:
+    image: ImageObject
+    again: bool
     """Whether the image may have been detected before."""
 
 
-class Input(Tolerant):
+@dataclass(frozen=True)
+class Input:
     """The part of S3's "Object Created" event that detection reads. The key is not URL-encoded."""
 
     detail: _Detail
 
+    @classmethod
+    def from_event(cls, event: Any) -> "Input":
+        """The event, whatever else is in it. Raises InvalidRequestError."""
+        try:
+            detail = event["detail"]
+            found = detail["object"]
+            image = ImageObject(
+                bucket=_text(detail["bucket"]["name"]),
+                key=_text(found["key"]),
+                version_id=_text(found["version-id"]) if found.get("version-id") else None,
+                etag=_text(found.get("etag", "")),
+                size_bytes=int(found.get("size", 0)),
+            )
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise InvalidRequestError(f"The event is not about an object: {error!r}") from error
+        return cls(_Detail(image, detail.get("again") is True))
+
     def image(self) -> ImageObject:
         """The object version that the event is about."""
-        found = self.detail.object
-        return ImageObject(
-            self.detail.bucket.name, found.key, found.version_id, found.etag, found.size
-        )
+        return self.detail.image
 
 
-class Output(Strict):
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+@dataclass(frozen=True)
+class Output:
     """What became of the image, and the message about it if there shall be one."""
 
     detection_id: str
@@ -88,6 +98,10 @@ class Output(Strict):
     filter_confidence: str
     filter_version: str
 
+    def as_json(self) -> dict[str, Any]:
+        """The answer to the state machine."""
+        return asdict(self)
+
 
 @task
 def lambda_handler(event: Input, invocation: Invocation) -> Output:
@@ -96,7 +110,7 @@ def lambda_handler(event: Input, invocation: Invocation) -> Output:
     detection = detection_id(image)
     settings = parameters.settings()
     model_type = ModelType(wiring[Variable.MODEL_TYPE])
-    record = _recorded(detection) if event.detail.again else None
+    record = detections.result(detection) if event.detail.again else None
     if record is None:
         record = _record(image, model_type, settings, invocation)
     result = _result(image, model_type, record)
@@ -108,20 +122,11 @@ def lambda_handler(event: Input, invocation: Invocation) -> Output:
         version=result.version,
         notify=wants_message(result.outcome, settings.notifications),
         subject=message.subject,
-        message=message.sns_message(),
+        message=message.as_json(),
         filter_label=messages.filter_label(result),
         filter_confidence=messages.filter_confidence(result),
         filter_version=messages.filter_version(result),
     )
-
-
-def _recorded(detection: str) -> detections.Record | None:
-    """What is in the log of an image that has its result; nothing, and it is looked at."""
-    try:
-        record = detections.get(detection)
-    except NotFoundError:
-        return None
-    return None if record["outcome"] == Outcome.WAITING else record
 
 
 def _record(
@@ -143,7 +148,17 @@ def _record(
         "request_id": invocation.request_id,
         "trace_id": invocation.trace_id,
     }
-    return detections.record_once(detection, outcome, {**context, **facts}, clock.now())
+    record, is_news = detections.record_once(detection, outcome, {**context, **facts}, clock.now())
+    if is_news:
+        _count(outcome, record)
+    return record
+
+
+def _count(outcome: Outcome, record: detections.Record) -> None:
+    measured: dict[Metric, float] = {DETECTIONS: 1}
+    if "confidence_pct" in record:
+        measured[CONFIDENCE] = record["confidence_pct"]
+    metrics.publish(measured, Outcome=outcome)
 
 
 def _look_at(
@@ -154,7 +169,7 @@ def _look_at(
     if reason:
         return Outcome.REJECTED, {"reason": reason}
     try:
-        version, labels = _detect(image, model_type)
+        version, labels = serving_model.ask(image, model_type)
     except InvalidImageError as error:
         return Outcome.REJECTED, {"reason": f"Rekognition does not take it: {error}"}
     except ObjectUnreadableError as error:
@@ -171,24 +186,6 @@ def _look_at(
         "labels": [label.as_json() for label in kept],
         "labels_left_out": (len(labels) - len(kept)) or None,
     }
-
-
-def _detect(image: ImageObject, model_type: ModelType) -> tuple[str | None, list[Label] | None]:
-    """The version that serves, and its labels; None for them where it does not answer."""
-    version: str | None = None
-    # What was read lately may have been replaced and stopped: then what serves now is asked.
-    for read_anew in (False, True):
-        if read_anew:
-            model_registry.forget_deployed()
-        deployed = model_registry.deployed_lately()
-        if deployed is None:
-            continue
-        version = deployed.version
-        try:
-            return version, rekognition.detect(deployed.version_arn, image, model_type)
-        except (ModelNotReadyError, NotFoundError):
-            continue
-    return version, None
 
 
 def _result(

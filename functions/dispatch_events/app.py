@@ -131,7 +131,8 @@ def _dispatch(queue: Variable, messages: list[Message]) -> dict[str, _End]:
                 ends[message.message_id] = end = future.result()
                 if end is _End.ANEW:
                     pace.throttled(message_begun_s, clock.stopwatch_s())
-                elif end is _End.DONE:
+                elif end is _End.DONE and to_begin:
+                    # Where none waits for its turn, something else than the pace is the limit.
                     pace.succeeded()
     return ends
 

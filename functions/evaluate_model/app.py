@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from labelloop import clock
-from labelloop.aws import model_registry, objects, parameters, rekognition, training_data
+from labelloop.aws import metrics, model_registry, objects, parameters, rekognition, training_data
 from labelloop.domain import evaluation
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.evaluation import (
@@ -24,6 +24,7 @@ from labelloop.domain.evaluation import (
     TestImages,
 )
 from labelloop.domain.manifests import VersionFiles
+from labelloop.domain.metrics import F1
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import InconsistentError, NotFoundError
 
@@ -84,6 +85,11 @@ def lambda_handler(request: Input) -> Output:
             "promote": verdict.promote,
             "reasons": list(verdict.reasons),
         },
+    )
+    metrics.publish(
+        {F1: summary.f1},
+        Version=request.version,
+        Verdict="promoted" if verdict.promote else "rejected",
     )
     return Output(
         promote=verdict.promote,

@@ -10,16 +10,19 @@ deployment: what is deployed is read anew each time, and a version that is no lo
 one is stopped by the deployment that replaced it. One in place has stopped the model by intention.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
 from labelloop import clock
 from labelloop.aws import (
     detections,
     executions,
+    metrics,
     model_registry,
     operator_news,
     parameters,
     rekognition,
+    review_tasks,
     waiting_images,
 )
 from labelloop.aws.model_registry import Hosting
@@ -29,6 +32,14 @@ from labelloop.clock import from_iso, iso
 from labelloop.domain import hosting as rules
 from labelloop.domain.hosting import Situation, Step
 from labelloop.domain.messages import IMAGES_WAITING_ONCE
+from labelloop.domain.metrics import (
+    MODEL_COST,
+    MODEL_RUNNING,
+    MODEL_RUNNING_HOURS,
+    OTHER_MODELS_RUNNING,
+    REVIEWS_WAITING,
+    Metric,
+)
 from labelloop.domain.parameters import OperatorSettings
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import BusyError, NotFoundError, QuotaExceededError
@@ -36,6 +47,10 @@ from labelloop.settings import Variable
 
 ONE_LOOK_FOR = timedelta(minutes=1)
 """Of images that find no model in that time, one has the model looked at."""
+LOOKS_EVERY = timedelta(minutes=2)
+"""As the schedule does, beside the images."""
+MOST_REVIEWS_COUNTED = 10_000
+"""Counting them reads them: so many are some 6 MB, every two minutes."""
 
 
 class Input(Strict):
@@ -61,18 +76,26 @@ def lambda_handler(request: Input) -> Output:
     if request.images_wait and not model_registry.begin_to_look(ONE_LOOK_FOR):
         return NOTHING
     version = _deployed()
-    if version is None or model_registry.hosting_is_paused():
+    now = _noted(version) if version else None
+    done = _look_after(version, now, request)
+    if not request.images_wait:
+        # Last: an alarm takes silence for a look that failed.
+        _measure(now)
+    return done
+
+
+def _look_after(version: Version | None, now: Hosting | None, request: Input) -> Output:
+    if version is None or now is None or model_registry.hosting_is_paused():
         if request.images_wait:
             _tell_images_wait(version)
         return NOTHING
     if _is_deployed_in_place():
         return NOTHING
-    settings, before = parameters.settings(), model_registry.hosting(version.name)
+    settings = parameters.settings()
     if version.status is VersionStatus.RUNNING:
         # An image that has just found none is sent round by the schedule: that may take long.
-        return NOTHING if request.images_wait else _look_after_running(version, before, settings)
+        return NOTHING if request.images_wait else _look_after_running(version, now, settings)
     images_wait = request.images_wait or waiting_images.any_wait()
-    now = _note_stopped(version, before)
     situation = Situation(
         status=version.status,
         images_wait=images_wait,
@@ -94,6 +117,21 @@ def _deployed() -> Version | None:
         return None
 
 
+def _noted(version: Version) -> Hosting:
+    """What is known of its hosting, now that its status is known too."""
+    now = model_registry.hosting(version.name)
+    runs = version.status is VersionStatus.RUNNING
+    if now.runs == runs:
+        return now
+    seen = iso(clock.now())
+    if runs:
+        now = Hosting(version.name, now.asked, seen, inference_units=version.inference_units)
+    else:
+        now = replace(now, stopped=seen)
+    model_registry.note_hosting(now)
+    return now
+
+
 def _is_deployed_in_place() -> bool:
     """Whether a deployment goes on for which the model that serves was stopped."""
     lock = model_registry.lock()
@@ -103,11 +141,7 @@ def _is_deployed_in_place() -> bool:
 # --- While it runs --------------------------------------------------------------------------------
 
 
-def _look_after_running(version: Version, before: Hosting, settings: OperatorSettings) -> Output:
-    now = before
-    if before.running_since is None:
-        now = Hosting(version.name, before.asked, iso(clock.now()))
-        model_registry.note_hosting(now)
+def _look_after_running(version: Version, now: Hosting, settings: OperatorSettings) -> Output:
     resent = waiting_images.send_round() if waiting_images.any_wait() else 0
     situation = Situation(
         status=version.status,
@@ -127,7 +161,8 @@ def _idle_for(now: Hosting, settings: OperatorSettings) -> timedelta:
     """How long it has run without work, as far as it matters."""
     limit = rules.idle_limit(settings)
     runs = _since(now.running_since)
-    if runs < limit or detections.any_since(clock.now() - limit):
+    since = clock.now() - limit
+    if runs < limit or model_registry.asked_directly_since(since) or detections.any_since(since):
         return timedelta()
     return runs
 
@@ -139,14 +174,6 @@ def _stop(version: Version, now: Hosting, settings: OperatorSettings) -> None:
 
 
 # --- While it does not ----------------------------------------------------------------------------
-
-
-def _note_stopped(version: Version, before: Hosting) -> Hosting:
-    if before.running_since is None:
-        return before
-    now = Hosting(version.name, before.asked)
-    model_registry.note_hosting(now)
-    return now
 
 
 def _start(version: Version, now: Hosting, settings: OperatorSettings, images_wait: bool) -> None:
@@ -170,7 +197,32 @@ def _start(version: Version, now: Hosting, settings: OperatorSettings, images_wa
         "HostModel",
         {"version": version.name, "images_wait": images_wait, "status": version.status},
     )
-    model_registry.note_hosting(Hosting(version.name, started))
+    model_registry.note_hosting(replace(now, asked=started))
+
+
+# --- Figures --------------------------------------------------------------------------------------
+
+
+def _measure(hosting: Hosting | None) -> None:
+    """Tell CloudWatch what runs, what that costs, and what waits for people."""
+    running = [one for one in rekognition.versions() if one.status is VersionStatus.RUNNING]
+    others = [one for one in running if hosting is None or one.name != hosting.version]
+    measured: dict[Metric, float] = {
+        OTHER_MODELS_RUNNING: len(others),
+        MODEL_COST: rules.cost_usd(
+            LOOKS_EVERY, sum(one.inference_units for one in running), _usd_per_unit_hour()
+        ),
+        REVIEWS_WAITING: review_tasks.count_waiting(MOST_REVIEWS_COUNTED),
+    }
+    if hosting and hosting.runs and parameters.settings().model_hosting == "on-demand":
+        measured[MODEL_RUNNING_HOURS] = _since(hosting.running_since) / timedelta(hours=1)
+    # A metric is billed in the hours in which it is published: what is nothing is left out.
+    measured = {metric: value for metric, value in measured.items() if value}
+    metrics.publish({MODEL_RUNNING: len(running) - len(others), **measured})
+
+
+def _usd_per_unit_hour() -> float:
+    return float(wiring[Variable.USD_PER_INFERENCE_UNIT_HOUR])
 
 
 # --- Words ----------------------------------------------------------------------------------------
@@ -183,13 +235,10 @@ def _tell_images_wait(version: Version | None) -> None:
 
 def _tell(kind: str, once: str, now: Hosting, settings: OperatorSettings) -> None:
     """Tell of a model that runs, how long it has and what that has cost at least."""
-    price = float(wiring[Variable.USD_PER_INFERENCE_UNIT_HOUR])
     ran_for = _since(now.running_since)
     facts = {
         "version": now.version,
-        "hours": ran_for / timedelta(hours=1),
-        "usd": rules.cost_usd(ran_for, settings.minimum_inference_units, price),
-        "usd_per_hour": price * settings.minimum_inference_units,
+        **rules.run_in_figures(ran_for, now.inference_units, _usd_per_unit_hour()),
         "idle_minutes": settings.idle_minutes,
     }
     operator_news.tell(kind, once, "HostModel", facts)

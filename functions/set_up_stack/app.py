@@ -11,16 +11,16 @@ Images, versions, the log and the parameters stay.
 from collections.abc import Callable
 
 from labelloop import clock
-from labelloop.aws import cloudformation, objects, parameters, rekognition
-from labelloop.domain.parameters import CATALOGUE, Parameter
-from labelloop.entrypoint import (
+from labelloop.aws import cloudformation, functions, objects, parameters, rekognition
+from labelloop.custom_resource import (
     NEVER_MADE,
     NotYetDone,
     ResourceAnswer,
     ResourceRequest,
     custom_resource,
-    logger,
 )
+from labelloop.domain.parameters import CATALOGUE, Parameter
+from labelloop.entrypoint import logger
 from labelloop.errors import BusyError, NotFoundError
 
 FOLDERS = (
@@ -35,7 +35,7 @@ TIME_TO_HAND_OVER_S = 60.0
 """With less time left, another invocation goes on."""
 
 
-@custom_resource(cloudformation.answer, cloudformation.invoke_again)
+@custom_resource(cloudformation.answer, functions.start)
 def lambda_handler(request: ResourceRequest, seconds_left: Callable[[], float]) -> ResourceAnswer:
     """Set up, or clean up."""
     if request.request_type == "Delete":

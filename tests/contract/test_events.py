@@ -12,15 +12,17 @@ from aws_lambda_powertools.utilities.parser.models import (
     CloudFormationCustomResourceUpdateModel,
     SqsModel,
 )
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from labelloop.entrypoint import ResourceRequest
+from labelloop.custom_resource import ResourceRequest
+from labelloop.errors import InvalidRequestError
 from tests.contract import files
 from tests.contract.files import ROOT
 
 EVENTS = sorted((ROOT / "events").glob("*.json"))
 every_event = pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
 
+HTTP_APIS = ("serve_review_api", "serve_detect_api")
 CUSTOM_RESOURCE: dict[str, type[BaseModel]] = {
     "Create": CloudFormationCustomResourceCreateModel,
     "Update": CloudFormationCustomResourceUpdateModel,
@@ -39,11 +41,11 @@ def test_a_sample_event_is_taken_by_its_function(path: Path) -> None:
     if stem == "set_up_stack":
         ResourceRequest.model_validate(event)
         CUSTOM_RESOURCE[event["RequestType"]].model_validate(event)
-    elif stem == "serve_review_api":
+    elif stem in HTTP_APIS:
         APIGatewayProxyEventV2Model.model_validate(event)
         assert event["routeKey"] in _routes()
     else:
-        module.Input.model_validate(event)
+        module.Input.from_event(event)
     if stem == "dispatch_events":
         SqsModel.model_validate(event)
 
@@ -53,16 +55,16 @@ def test_a_field_that_nobody_knows_is_refused_from_ourselves_and_passed_over_fro
     path: Path,
 ) -> None:
     stem = path.name.split(".")[0]
-    if stem == "serve_review_api":
+    if stem in HTTP_APIS:
         return
     model = ResourceRequest if stem == "set_up_stack" else files.app(stem).Input
     event = {**_read(path), "a-field-that-nobody-knows": 1}
     # What AWS sends us gets new fields without warning.
     if stem in {"set_up_stack", "dispatch_events", "detect_labels", "read_answers"}:
-        model.model_validate(event)
+        model.from_event(event)
     else:
-        with pytest.raises(ValidationError):
-            model.model_validate(event)
+        with pytest.raises(InvalidRequestError):
+            model.from_event(event)
 
 
 def _routes() -> set[str]:
@@ -72,18 +74,32 @@ def _routes() -> set[str]:
     }
 
 
-def test_every_route_of_the_review_queue_has_a_sample_event() -> None:
-    sampled = {_read(path)["routeKey"] for path in EVENTS if path.name.startswith("serve_review")}
-    review = {route for route in _routes() if "/review/" in route}
-    assert sampled == review
-
-
-def test_the_function_serves_every_route_that_leads_to_it_and_no_other() -> None:
-    module = files.app("serve_review_api")
-    served = {
-        (method, route.path.replace("<task_id>", "{id}"))
-        for route in module.api._static_routes + module.api._dynamic_routes
-        for method in [route.method]
+def _routes_to(stem: str) -> set[str]:
+    """The routes that lead to the function of this folder."""
+    integrations = {
+        name
+        for name, resource in files.resources("AWS::ApiGatewayV2::Integration").items()
+        if f"{files.camel(stem)}Function"
+        in files.references(resource["Properties"]["IntegrationUri"])
     }
-    review = {tuple(route.split(" ", 1)) for route in _routes() if "/review/" in route}
-    assert {(str(method), str(path)) for method, path in served} == review
+    return {
+        route["Properties"]["RouteKey"]
+        for route in files.resources("AWS::ApiGatewayV2::Route").values()
+        if files.references(route["Properties"]["Target"]) & integrations
+    }
+
+
+@pytest.mark.parametrize("stem", HTTP_APIS)
+def test_every_route_has_a_sample_event(stem: str) -> None:
+    sampled = {_read(path)["routeKey"] for path in EVENTS if path.name.startswith(f"{stem}.")}
+    assert sampled == _routes_to(stem)
+
+
+@pytest.mark.parametrize("stem", HTTP_APIS)
+def test_the_function_serves_every_route_that_leads_to_it_and_no_other(stem: str) -> None:
+    module = files.app(stem)
+    served = {
+        f"{route.method} {route.path.replace('<task_id>', '{id}')}"
+        for route in module.api._static_routes + module.api._dynamic_routes
+    }
+    assert served == _routes_to(stem)

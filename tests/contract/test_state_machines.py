@@ -191,7 +191,7 @@ def test_every_kind_of_message_is_sent_by_some_state_or_function_and_the_reverse
 def test_a_message_is_given_every_fact_that_it_is_worded_with(state: State) -> None:
     payload = state.body["Parameters"]["Payload"]
     samples = {"reasons": ["It is better."], "new_images": 12, "train_images": 9, "resent": 2}
-    samples |= {"test_images": 3}
+    samples |= {"test_images": 3, "previous_run": {"hours": 1.5, "usd": 6.0, "usd_per_hour": 4.0}}
     facts = {
         name.removesuffix(".$"): samples.get(name.removesuffix(".$"), "a fact")
         for name in payload["facts"]

@@ -15,6 +15,8 @@ from tests.contract.files import LAYER, STEMS
 
 SCHEDULES = files.resources("AWS::Scheduler::Schedule")
 RULES = files.resources("AWS::Events::Rule")
+API_GATEWAY_S = 30
+"""How long an HTTP API waits for a function at the most."""
 
 
 # --- Time -----------------------------------------------------------------------------------------
@@ -34,6 +36,13 @@ def test_an_execution_ends_before_the_client_gives_up_and_the_client_before_the_
         assert files.asl(workflow)["TimeoutSeconds"] < clients.EXECUTION_READ_TIMEOUT_S
     timeout_s = files.function("dispatch_events")["Timeout"]
     assert last_start_s + clients.EXECUTION_READ_TIMEOUT_S < timeout_s
+
+
+def test_a_request_to_the_api_is_answered_before_api_gateway_gives_up() -> None:
+    """Who waits for an execution has waited for a new object's record before, at the most."""
+    module = files.app("serve_detect_api")
+    timeout_s = files.function("serve_detect_api")["Timeout"]
+    assert module.PATIENCE.total_seconds() + clients.READ_TIMEOUT_S < timeout_s < API_GATEWAY_S
 
 
 def test_every_queue_hides_a_message_for_six_times_its_functions_timeout() -> None:
@@ -119,7 +128,7 @@ def test_every_dead_letter_queue_has_an_alarm() -> None:
     }
     watched = set().union(
         *(
-            files.references(alarm["Properties"]["Dimensions"])
+            files.references(alarm["Properties"].get("Dimensions", []))
             for alarm in files.resources("AWS::CloudWatch::Alarm").values()
         )
     )

@@ -208,6 +208,11 @@ class Account:
         """What was published to the operator's topic so far."""
         return self._messages("operator-inbox")
 
+    def operator_facts(self) -> list[Json]:
+        """What those messages tell programs, in their last lines."""
+        texts = [mail["Message"] for mail in self.operator_mail()]
+        return [json.loads(text.splitlines()[-1].removeprefix("For programs: ")) for text in texts]
+
     def _messages(self, queue: str) -> list[Json]:
         sqs = self.boto3("sqs")
         url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
@@ -247,6 +252,7 @@ def _forget() -> None:
     """A process that has just begun has read nothing yet."""
     parameters._cache.clear()
     model_registry._cache.clear()
+    model_registry._noted.clear()
 
 
 def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> Iterator[Account]:
@@ -278,6 +284,7 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
         Variable.DETECTION_QUEUE_URL: detection_queue,
         Variable.DETECTION_RETENTION_DAYS: "0",
         Variable.DETECTION_STATE_MACHINE_ARN: _state_machine("detection"),
+        Variable.HOST_MODEL_FUNCTION: "label-loop-HostModelFunction",
         Variable.HUMAN_REVIEW_STATE_MACHINE_ARN: _state_machine("human-review"),
         Variable.IMPORT_BUCKETS: "camera-archive",
         Variable.MODEL_TYPE: "classification",
@@ -289,6 +296,7 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
         Variable.REVIEW_LABELS: "",
         Variable.REVIEW_TASKS_TABLE: names["ReviewTasksTable"],
         Variable.SAMPLING_SCHEDULE: "label-loop-sampling",
+        Variable.STACK_NAME: "label-loop",
         Variable.TEST_SET_PERCENTAGE: "20",
         Variable.USD_PER_INFERENCE_UNIT_HOUR: "4.00",
         Variable.TRAINING_SCHEDULE: "label-loop-training",
@@ -331,3 +339,9 @@ def refuses(code: str, message: str = "No.", status: int = 400) -> Answer:
         raise ServiceError(code, message, status)
 
     return answer
+
+
+def measured(written: str) -> list[Json]:
+    """What a function gave CloudWatch to know, out of all that it wrote: values and dimensions."""
+    lines = [json.loads(line) for line in written.splitlines() if '"_aws"' in line]
+    return [{name: line[name] for name in line if name not in {"_aws", "Stack"}} for line in lines]

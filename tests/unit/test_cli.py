@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -221,6 +222,29 @@ class TestStatus:
         assert (found["waiting_images"], found["open_reviews"]) == (3, 1)
         assert found["dead_letters"] == {"detection": 0, "answers": 1, "events": 0}
         assert "1 answers" in text and "labelloop start" in text
+
+    def test_it_says_how_long_the_model_has_run_and_what_that_cost(self, world: World) -> None:
+        world.deploy("v1", "RUNNING")
+        assert "v1, RUNNING, US$8.00 an hour" in world.run("status").stdout
+
+        since = (world.stack.now() - timedelta(minutes=90)).isoformat()
+        hosting = {"kind": "state", "name": "hosting", "version": "v1", "running_since": since}
+        world.put("versions", **hosting)
+        text = world.run("status").stdout
+        assert "v1, RUNNING for 1.5 hours, about US$12.00 so far, US$8.00 an hour\n" in text
+
+        world.put("versions", **hosting, stopped=since)
+        found = json.loads(world.run("status", "--json").stdout)
+        assert found["running"] == {"usd_per_hour": 8.0}
+
+    def test_it_says_that_somebody_has_stopped_the_model(self, world: World) -> None:
+        world.deploy("v1", "RUNNING")
+        assert json.loads(world.run("status", "--json").stdout)["hosting_is_paused"] is False
+
+        assert world.run("stop").exit_code == 0
+        assert "v1, STOPPED; neither started nor stopped by itself until: labelloop start" in (
+            world.run("status").stdout
+        )
 
     def test_the_newest_versions_come_first(self, world: World) -> None:
         for number in range(1, 12):

@@ -15,6 +15,7 @@ from cli import stack_checks
 from cli.__main__ import main
 from cli.stack import Stack
 from labelloop.domain.parameters import CATALOGUE
+from local.clock import Clock
 from tests.unit.cli_world import PREFIX, PROJECT, World, answering, aws_in_memory, refused
 
 BUCKET = "the-bucket"
@@ -359,6 +360,12 @@ class TestModels:
             "v1 is RUNNING and billed, about US$8.00 an hour.",
         )
 
+    def test_the_price_is_what_the_stack_was_deployed_with(self, before: Clinic) -> None:
+        before.deploy(InferenceUnitHourPrice="5.5")
+        before.world.deploy("v1", "RUNNING")
+
+        assert "about US$11.00 an hour" in before.found("models")[1]
+
     def test_one_that_runs_without_being_deployed_is_to_be_stopped(self, clinic: Clinic) -> None:
         clinic.world.deploy("v1", "RUNNING")
         clinic.world.model.coming["v0"] = ["RUNNING"]
@@ -486,6 +493,7 @@ def test_what_the_local_application_has_not_is_passed_over(clinic: Clinic) -> No
 
 def test_a_local_application_that_does_not_run_is_to_be_started(tmp_path: Path) -> None:
     described = {"stack": "label-loop", "region": "us-east-1", "endpoint": "http://127.0.0.1:9"}
+    described["clock"] = Clock().to_env()
     (tmp_path / "stack.json").write_text(json.dumps(described))
 
     result = CliRunner().invoke(main, ["doctor", "--local", "--data-dir", str(tmp_path)])

@@ -19,6 +19,13 @@ TEMPLATE = {
         },
     },
     "Outputs": {"Url": {"Description": "Where it is."}},
+    "Resources": {
+        "Topic": {"Type": "AWS::SNS::Topic"},
+        "FullAlarm": {
+            "Type": "AWS::CloudWatch::Alarm",
+            "Properties": {"AlarmDescription": "It is full. Empty it."},
+        },
+    },
 }
 
 
@@ -42,6 +49,13 @@ def test_the_template_s_parameters_and_outputs_become_rows() -> None:
     assert "| `Email` | (empty) | an e-mail address, or empty | Whom |" in made["deployment"]
     assert r"| `Days` | `3` | 1 to 9 | a\|b |" in made["deployment"]
     assert "| `Url` | Where it is. |" in made["outputs"]
+    assert "| `FullAlarm` | It is full. Empty it. |" in made["alarms"]
+    assert "Topic" not in made["alarms"]
+
+
+def test_every_metric_is_described() -> None:
+    assert "| `Confidence` | Percent |  | The confidence" in parts(TEMPLATE)["metrics"]
+    assert "| `Detections` | Count | Outcome | Images" in parts(TEMPLATE)["metrics"]
 
 
 def test_every_parameter_is_described_with_its_default() -> None:

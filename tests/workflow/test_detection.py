@@ -254,3 +254,34 @@ def _detected(stack: Stack) -> int:
     """How often the model has been asked."""
     calls: int = stack.local.control("GET", "summary")["calls"]["rekognition.DetectCustomLabels"]
     return calls
+
+
+def test_detections_are_counted_by_their_outcome_with_their_confidence(
+    serving_stack: Stack,
+) -> None:
+    def counted() -> dict[str, float]:
+        return {
+            outcome: serving_stack.measured("Detections", Outcome=outcome)
+            for outcome in ("confident", "review", "rejected")
+        }
+
+    before = counted()
+    sampled = serving_stack.measured("Confidence", "SampleCount")
+    uploads = [serving_stack.detect("circle") for _ in range(3)]
+    uploads += [
+        serving_stack.upload("images_for_detection/uncounted.txt", b"no image"),
+        serving_stack.detect(),
+    ]
+    for upload in uploads:
+        serving_stack.wait_for_record(upload)
+    # Delivered again, an image is no other one.
+    assert serving_stack.run_express("detection", serving_stack.event(uploads[0]))
+    serving_stack.wait_until_idle()
+    wanted = {"confident": 3, "review": 1, "rejected": 1}
+    wait_for(
+        lambda: counted() == {name: before[name] + wanted[name] for name in wanted},
+        "the detections to be counted",
+        10,
+    )
+    assert serving_stack.measured("Confidence", "SampleCount") == sampled + 4
+    assert 0 < serving_stack.measured("Confidence", "Maximum") <= 100

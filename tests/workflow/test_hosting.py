@@ -3,11 +3,13 @@
 The tests share a stack and build on each other: they run in the order in which they stand here.
 """
 
+import re
 from collections.abc import Iterator
 
 import pytest
 
 from local.launch import wait_for
+from tests.detect_api import machine_token, post
 from tests.stack import Stack, launched, train_first_model
 
 TIME_SCALE = 200
@@ -38,6 +40,17 @@ def test_without_work_the_model_is_stopped_and_what_it_cost_is_told(hosted: Stac
     assert "which cost about US$" in mail["message"]
 
 
+def test_what_runs_is_measured_and_comes_to_what_it_cost(hosted: Stack) -> None:
+    (mail,) = hosted.wait_for_mail("model_stopped")
+    told = re.search(r"run for ([0-9.]+) hours", mail["message"])
+    hours = hosted.measured("ModelRunningHours", "Maximum")
+    assert told and hours == pytest.approx(float(told[1]), abs=0.1)
+    # By looks every two minutes, fewer on a slow machine; the model was proven before it served.
+    assert 0 < hosted.measured("ModelCost") < 4 * hours + 1
+    assert hosted.measured("ModelRunning", "Maximum") == 1
+    assert hosted.measured("ModelRunning", "Minimum") == 0
+
+
 def test_images_start_it_and_none_of_them_is_lost(hosted: Stack) -> None:
     told = len(hosted.operator_mails())
     uploads = [hosted.detect("circle") for _ in range(12)]
@@ -49,6 +62,20 @@ def test_images_start_it_and_none_of_them_is_lost(hosted: Stack) -> None:
     times = len(_told(hosted, told)) // 2
     assert _told(hosted, told) == ["model_starting", "model_stopped"] * times
     assert times >= 1
+
+
+def test_who_asks_it_directly_starts_it_and_keeps_it_running(hosted: Stack) -> None:
+    token, image = machine_token(hosted)["access_token"], hosted.new_image("circle")
+    answer = post(hosted, token, image)
+    assert (answer.status, answer.retry_after) == (503, "120")
+    assert "asked to start" in answer.content["error"]["message"]
+    wait_for(lambda: post(hosted, token, image).status == 200, "the model to answer", 30)
+    # Longer than it may be idle, and nothing comes into the log.
+    for _ in range(20):
+        hosted.sleep(120)
+        assert post(hosted, token, image).status == 200
+    _wait_for_status(hosted, "STOPPED")
+    assert not hosted.keys("images_from_api/")
 
 
 def test_what_somebody_stopped_stays_stopped(hosted: Stack) -> None:

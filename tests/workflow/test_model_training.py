@@ -6,6 +6,7 @@ new images, and takes those away again that no later model can be trained on.
 
 import json
 import random
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -304,11 +305,15 @@ def test_a_training_that_the_service_fails_is_recorded_and_told_once(
 
 def test_an_earlier_version_can_be_put_back(trainable: Stack, champion: str) -> None:
     earlier = proven_beside(trainable, champion)
+    # Who looks after the model has seen it run.
+    trainable.call("HostModelFunction", {"images_wait": False})
     execution, told = deploy(trainable, earlier)
     assert execution.status == "SUCCEEDED"
     assert "TakeLockToDeploy" in execution.states
     assert_serves_alone(trainable, earlier)
     assert told == ["model_deployed"]
+    news = trainable.operator_mails("model_deployed")[-1]["message"]
+    assert re.search(rf"place of {champion}, .* ran for [0-9.]+ hours, which cost about US\$", news)
 
 
 def proven_beside(stack: Stack, champion: str) -> str:

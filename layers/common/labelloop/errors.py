@@ -12,6 +12,7 @@
       |   + ConflictError              something else was done meanwhile, and it stands
       |   + InvalidRequestError        the request breaks a rule of the service or of ours
       |   + InvalidImageError          the service will never take this image
+      |   + TooLargeError              it is more than may come this way
       |   + NotAllowedError            the person who asks may not do this
       |   + NotFoundError              what was asked for does not exist
       |   + ObjectUnreadableError      the service cannot read an object: gone or not permitted

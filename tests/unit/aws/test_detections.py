@@ -19,25 +19,29 @@ def test_the_first_record_counts(account: Account) -> None:
     first = detections.record_once(_id(1), Outcome.REVIEW, {"label": "cat"}, clock.now())
     account.clock.advance(60)
     second = detections.record_once(_id(1), Outcome.CONFIDENT, {"label": "dog"}, clock.now())
-    assert dict(second) == dict(first) == dict(detections.get(_id(1)))
+    assert dict(second.record) == dict(first.record) == dict(detections.get(_id(1)))
+    assert (first.is_news, second.is_news) == (True, False)
 
 
 @pytest.mark.parametrize("outcome", set(Outcome) - {Outcome.WAITING})
 def test_a_record_that_waits_gives_way_and_no_other_does(
     account: Account, outcome: Outcome
 ) -> None:
-    detections.record_once(_id(1), Outcome.WAITING, {}, clock.now())
-    assert detections.record_once(_id(1), outcome, {}, clock.now())["outcome"] == outcome
-    assert detections.record_once(_id(1), Outcome.WAITING, {}, clock.now())["outcome"] == outcome
+    made = [
+        detections.record_once(_id(1), each, {}, clock.now())
+        for each in (Outcome.WAITING, Outcome.WAITING, outcome, Outcome.WAITING)
+    ]
+    assert [each.record["outcome"] for each in made] == ["waiting", "waiting", outcome, outcome]
+    assert [each.is_news for each in made] == [True, False, True, False]
     assert list(detections.waiting()) == []
 
 
 def test_records_expire_where_the_deployment_says_so(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "expires" not in detections.record_once(_id(1), Outcome.REVIEW, {}, clock.now())
+    assert "expires" not in detections.record_once(_id(1), Outcome.REVIEW, {}, clock.now()).record
     monkeypatch.setenv("DETECTION_RETENTION_DAYS", "30")
-    record = detections.record_once(_id(2), Outcome.REVIEW, {}, clock.now())
+    record = detections.record_once(_id(2), Outcome.REVIEW, {}, clock.now()).record
     assert record["expires"] == clock.epoch_s(clock.now(), timedelta(days=30))
 
 
@@ -83,9 +87,10 @@ def test_records_come_in_the_order_of_time_over_days_partitions_and_pages(
     for number in range(40):
         account.clock.advance(7200)
         facts = {"label": f"label {number % 5}"}
-        ids.append(detections.record_once(_id(number), Outcome.REVIEW, facts, clock.now()))
+        made = detections.record_once(_id(number), Outcome.REVIEW, facts, clock.now())
+        ids.append(made.record["detection_id"])
     found = list(detections.in_time_order("", clock.now(), since))
-    assert [record["detection_id"] for record in found] == [r["detection_id"] for r in ids]
+    assert [record["detection_id"] for record in found] == ids
     later = list(detections.in_time_order(found[24]["date_id"], clock.now(), since))
     assert later == found[25:]
 

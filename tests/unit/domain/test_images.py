@@ -177,7 +177,7 @@ def test_images_within_the_limits_are_trained_on(size_px: tuple[int, int]) -> No
         (images.MAX_BYTES + 1, _CONTENT["PNG"], (100, 100), "up to 15 MB"),
         (9, b"GIF89a", None, "neither a PNG nor a JPEG"),
         (9, _CONTENT["PNG"], None, "broken or cut off"),
-        (9, _CONTENT["PNG"], (63, 100), "63 x 100 px; Rekognition trains on images of 64 to 4096"),
+        (9, _CONTENT["PNG"], (63, 100), "63 x 100 px; Rekognition takes images of 64 to 4096"),
         (9, _CONTENT["PNG"], (100, 63), "of 64 to 4096 px each way"),
         (9, _CONTENT["PNG"], (4097, 4096), "of 64 to 4096 px each way"),
         (9, _CONTENT["PNG"], (64, 1281), "up to 20 times as long as wide"),

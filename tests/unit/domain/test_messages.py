@@ -29,6 +29,7 @@ FACTS: dict[str, dict[str, Any]] = {
     "model_deployed": {
         "version": "v2",
         "previous": "v1",
+        "previous_run": {"hours": 30.26, "usd": 121.04, "usd_per_hour": 4.0},
         "reasons": ["It is better."],
         "resent": 1,
     },
@@ -97,8 +98,10 @@ def test_a_message_to_the_operator_reads_as_if_somebody_had_written_it(
         ("training_started", {"new_images": 1}, "1 new labelled image has come in"),
         ("training_started", {"new_images": 0}, "As you asked, a new version"),
         ("training_started", {}, "tested on one image."),
-        ("model_deployed", {"previous": None}, "is the first model"),
+        ("model_deployed", {"previous": None, "previous_run": None}, "is the first model"),
         ("model_deployed", {"previous": "v2"}, "runs again"),
+        ("model_deployed", {}, "That one ran for 30.3 hours, which cost about US$121.04"),
+        ("model_deployed", {"previous_run": None}, "was stopped.\n\nWhy:"),
         ("model_deployed", {}, "One image had waited"),
         ("model_deployed", {"resent": 3}, "3 images had waited"),
         ("model_rejected", {"serving": "v1"}, "v1 stays in service."),
@@ -245,12 +248,12 @@ def test_of_as_many_boxes_as_can_be_trained_it_is_said_that_some_may_be_missing(
     assert "50 boxes or more, some may be missing, so a person is being asked." in message.text
 
 
-def test_programs_get_the_same_facts_as_json_and_people_get_the_text() -> None:
+def test_a_detections_message_is_json_whose_first_field_people_read() -> None:
     label = Label("cat", 91.5)
     message = messages.detection_result(_result(label=label, labels=[label]))
-    by_protocol = json.loads(message.sns_message())
-    assert by_protocol["email"] == message.text
-    assert json.loads(by_protocol["default"]) == {
+    assert message.as_json().splitlines()[1].startswith('  "summary": "In images_for_detection/')
+    assert json.loads(message.as_json()) == {
+        "summary": message.text.strip(),
         "detection_id": "d1",
         "bucket": "bucket",
         "key": "images_for_detection/ünder.jpg",
@@ -318,7 +321,7 @@ def test_however_much_is_found_sns_and_the_state_machine_take_it(
         reason="r" * 1024,
     )
     message = messages.detection_result(result)
-    sent = [message.subject, message.sns_message(), messages.filter_label(result)]
+    sent = [message.subject, message.as_json(), messages.filter_label(result)]
     assert sum(len(text.encode()) for text in sent) < 256 * 1024
     assert len(json.dumps(sent, ensure_ascii=False).encode()) < 256 * 1024
     told = len(message.data["labels"])

@@ -1,6 +1,7 @@
 """DetectLabels: one record for each object version, whatever happens twice."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from labelloop import clock
 from labelloop.aws import detections, model_registry
 from labelloop.errors import InvalidRequestError, ServiceFailedError, ThrottledError
 from labelloop.settings import Variable
-from tests.unit.account import Account, Context, Json, event, refuses, version_arn
+from tests.unit.account import Account, Context, Json, event, measured, refuses, version_arn
 
 IMAGE = event("detect_labels.image")
 
@@ -123,7 +124,7 @@ def test_the_least_sure_of_several_labels_or_boxes_decides(
     assert record["labels"] == [
         {"name": name, "confidence_pct": pct, **of_detection} for name, pct in labels
     ]
-    data = json.loads(json.loads(output["message"])["default"])
+    data = json.loads(output["message"])
     assert (data["label"], data["labels"]) == ("bolt", record["labels"])
 
 
@@ -168,7 +169,7 @@ def test_however_much_is_found_it_is_recorded_and_told(
     assert len(record["labels"]) + record.get("labels_left_out", 0) == count
     assert record["labels"][0]["confidence_pct"] == 99
     assert output == _detect()
-    data = json.loads(json.loads(output["message"])["default"])
+    data = json.loads(output["message"])
     assert data["labels"] == record["labels"][: len(data["labels"])]
     assert len(data["labels"]) + data["labels_left_out"] == count
 
@@ -192,7 +193,7 @@ def test_a_doubtful_detection_goes_to_a_person_and_the_consumer_hears_of_it(
     assert output["outcome"] == "review"
     assert output["human_loop"] == f"detection-{output['detection_id']}"
     assert output["notify"] is True
-    data = json.loads(json.loads(output["message"])["default"])
+    data = json.loads(output["message"])
     assert data["detection_id"] == output["detection_id"]
     assert detections.get(output["detection_id"])["human_loop"] == output["human_loop"]
 
@@ -298,6 +299,46 @@ def test_what_may_pass_is_raised_after_one_try_and_leaves_no_record(
     assert len(serving.rekognition.asked("DetectCustomLabels")) == 1
 
 
-def test_an_event_about_nothing_is_refused(account: Account) -> None:
-    with pytest.raises(InvalidRequestError):
-        _detect({"detail": {"bucket": {}}})
+@pytest.mark.parametrize(
+    "broken",
+    [
+        None,
+        [],
+        {"detail": {"bucket": {}}},
+        {"detail": {"bucket": {"name": "b"}, "object": {}}},
+        {"detail": {"bucket": {"name": "b"}, "object": {"key": 1}}},
+        {"detail": {"bucket": {"name": "b"}, "object": {"key": "k.jpg", "size": "big"}}},
+        {"detail": {"bucket": {"name": "b"}, "object": "k.jpg"}},
+    ],
+)
+def test_an_event_about_nothing_is_refused(account: Account, broken: Any) -> None:
+    with pytest.raises(InvalidRequestError, match="not about an object"):
+        _detect(broken)
+
+
+# --- What is counted ------------------------------------------------------------------------------
+
+
+def test_a_detection_is_counted_once_with_the_confidence_that_decided(
+    serving: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        _detect()
+    assert measured(capsys.readouterr().out) == [
+        {"Outcome": "confident", "Detections": 1, "Confidence": 96.5}
+    ]
+
+
+def test_an_image_that_waits_is_counted_as_waiting_once_and_then_as_what_it_became(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        _detect()
+    model_registry.switch("v1", version_arn("v1"), None)
+    model_registry.forget_deployed()
+    account.rekognition.answers["DetectCustomLabels"] = lambda _: _labels()
+    _detect()
+    assert measured(capsys.readouterr().out) == [
+        {"Outcome": "waiting", "Detections": 1},
+        {"Outcome": "review", "Detections": 1},
+    ]

@@ -13,7 +13,7 @@ from labelloop.domain.manifests import SplitImage, VersionFiles
 from labelloop.domain.splits import Split
 from labelloop.errors import InconsistentError, NotFoundError
 from labelloop.settings import Variable
-from tests.unit.account import Account, Context, Json, event, version, version_arn
+from tests.unit.account import Account, Context, Json, event, measured, version, version_arn
 
 TRAINED = event("evaluate_model.trained")
 CANDIDATE, CHAMPION = TRAINED["version"], "v11-9f8e7d6c"
@@ -318,3 +318,14 @@ def test_results_without_an_f1_score_are_inconsistent(candidate: Account) -> Non
 def test_a_version_that_somebody_deleted_is_not_found(account: Account) -> None:
     with pytest.raises(NotFoundError):
         _evaluate()
+
+
+@pytest.mark.parametrize(("minimum", "verdict"), [("0.8", "promoted"), ("0.95", "rejected")])
+def test_the_figure_of_each_version_is_measured_with_its_verdict(
+    candidate: Account, capsys: pytest.CaptureFixture[str], minimum: str, verdict: str
+) -> None:
+    candidate.set_parameter("Minimum-F1-Score", minimum)
+    _evaluate()
+    assert measured(capsys.readouterr().out) == [
+        {"Version": CANDIDATE, "Verdict": verdict, "F1": 0.91}
+    ]

@@ -1,18 +1,29 @@
 """HostModel: the deployed model runs while it should, and no longer."""
 
-import json
 import os
 from datetime import timedelta
 
 import pytest
 
-from functions.host_model.app import lambda_handler
+from functions.host_model.app import LOOKS_EVERY, lambda_handler
 from labelloop import clock
-from labelloop.aws import detections, model_registry
+from labelloop.aws import detections, model_registry, review_tasks
 from labelloop.clock import iso
+from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Outcome
+from labelloop.domain.review_tasks import ReviewTask
 from labelloop.errors import ThrottledError
-from tests.unit.account import Account, Context, Json, event, refuses, version, version_arn
+from tests.contract import files
+from tests.unit.account import (
+    Account,
+    Context,
+    Json,
+    event,
+    measured,
+    refuses,
+    version,
+    version_arn,
+)
 
 SERVING = "v7-0a1b2c3d"
 MINUTE = 60
@@ -201,13 +212,20 @@ def test_a_model_without_work_is_stopped_and_what_it_cost_is_told(running: Accou
     assert running.rekognition.asked("StopProjectVersion") == [
         {"ProjectVersionArn": version_arn(SERVING)}
     ]
-    (mail,) = running.operator_mail()
-    assert mail["MessageAttributes"]["kind"]["Value"] == "model_stopped"
-    facts = json.loads(mail["Message"])
+    (facts,) = running.operator_facts()
     assert (round(facts["hours"], 2), round(facts["usd"], 2)) == (0.93, 3.73)
     _is(running, "STOPPING")
     assert _look()["step"] == "nothing"
     assert not _mails(running)
+
+
+def test_asking_the_model_directly_is_work_too(running: Account) -> None:
+    running.clock.advance(25 * MINUTE)
+    model_registry.note_asked_directly()
+    running.clock.advance(29 * MINUTE)
+    assert _look()["step"] == "nothing"
+    running.clock.advance(3 * MINUTE)
+    assert _look()["step"] == "stop"
 
 
 def test_a_stop_that_is_refused_is_tried_again_and_told_once(running: Account) -> None:
@@ -248,3 +266,100 @@ def test_another_version_begins_anew(running: Account) -> None:
     running.clock.advance(45 * MINUTE)
     assert _look()["step"] == "nothing"
     assert model_registry.hosting("v8").running_since == iso(clock.now())
+
+
+def test_a_run_that_somebody_ended_is_over_also_while_nothing_is_done_about_it(
+    running: Account,
+) -> None:
+    _pause(running)
+    _is(running, "STOPPED")
+    running.clock.advance(5 * MINUTE)
+    _look()
+    assert not model_registry.hosting(SERVING).runs
+    _is(running, "RUNNING")
+    running.clock.advance(60 * MINUTE)
+    _look()
+    assert model_registry.hosting(SERVING).running_since == iso(clock.now())
+
+
+# --- What is measured -----------------------------------------------------------------------------
+
+
+def _measured(capsys: pytest.CaptureFixture[str], caller: str = "schedule") -> list[Json]:
+    capsys.readouterr()
+    _look(caller)
+    return measured(capsys.readouterr().out)
+
+
+def _ask_people(number: int) -> None:
+    task = ReviewTask(
+        task_id=f"detection-{number:032x}",
+        detection_id=f"{number:032x}",
+        bucket="b",
+        key="a.jpg",
+        version_id=None,
+        model_type=ModelType.CLASSIFICATION,
+        suggestion=(),
+        wanted=1,
+        created=clock.now(),
+    )
+    review_tasks.create_once(task, clock.now())
+
+
+def test_that_nothing_runs_is_published_and_nothing_else(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _measured(capsys) == [{"ModelRunning": 0}]
+
+
+def test_a_model_that_runs_is_measured_with_its_hours_and_costs(
+    running: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    running.clock.advance(15 * MINUTE)
+    cost = {"ModelCost": pytest.approx(4.00 * 2 / 60)}
+    assert _measured(capsys) == [{"ModelRunning": 1, "ModelRunningHours": 0.25, **cost}]
+    running.set_parameter("Model-Hosting", "always-on")
+    assert _measured(capsys) == [{"ModelRunning": 1, **cost}]
+
+
+def test_models_beside_the_deployed_one_are_counted_and_cost_by_their_units(
+    running: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others = [version("v8", "RUNNING") | {"MinInferenceUnits": 3}, version("v9", "STOPPED")]
+    _is(running, "STOPPED")
+    deployed = running.rekognition.answers["DescribeProjectVersions"]
+    running.rekognition.answers["DescribeProjectVersions"] = lambda request: {
+        "ProjectVersionDescriptions": deployed(request)["ProjectVersionDescriptions"]
+        + ([] if "VersionNames" in request else others)
+    }
+    (found,) = _measured(capsys)
+    assert (found["ModelRunning"], found["OtherModelsRunning"]) == (0, 1)
+    assert found["ModelCost"] == pytest.approx(3 * 4.00 * 2 / 60)
+
+
+def test_reviews_that_wait_are_counted(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(3):
+        _ask_people(number)
+    assert _measured(capsys) == [{"ModelRunning": 0, "ReviewsWaiting": 3}]
+    assert review_tasks.count_waiting(most=2) == 2
+
+
+def test_an_image_has_nothing_measured(
+    running: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _measured(capsys, "image") == []
+
+
+def test_a_look_that_fails_is_silent(running: Account, capsys: pytest.CaptureFixture[str]) -> None:
+    running.clock.advance(31 * MINUTE)
+    running.rekognition.answers["StopProjectVersion"] = refuses("ThrottlingException")
+    with pytest.raises(ThrottledError):
+        _measured(capsys)
+    assert measured(capsys.readouterr().out) == []
+
+
+def test_costs_are_of_the_time_between_two_looks() -> None:
+    schedule = files.template()["Resources"]["HostingSchedule"]["Properties"]
+    assert schedule["ScheduleExpression"] == f"rate({LOOKS_EVERY // timedelta(minutes=1)} minutes)"

@@ -20,7 +20,7 @@ def _wait(number: int, version_id: str | None = "v") -> str:
 def _sent(account: Account) -> list[str]:
     """The detections that the messages in the queue lead to."""
     events = account.queued_for_detection()
-    return sorted(detection_id(Input.model_validate(event).image()) for event in events)
+    return sorted(detection_id(Input.from_event(event).image()) for event in events)
 
 
 def test_every_waiting_image_comes_round_as_the_same_detection(account: Account) -> None:

@@ -3,7 +3,10 @@
 import json
 
 from functions.switch_model.app import lambda_handler
+from labelloop import clock
 from labelloop.aws import model_registry
+from labelloop.aws.model_registry import Hosting, Lock
+from labelloop.clock import iso
 from tests.unit.account import PREFIX, Account, Context, Json, event, version_arn
 
 PROVEN = event("switch_model.proven")
@@ -35,3 +38,40 @@ def test_the_version_before_is_named_however_often_the_switch_is_asked_for(
         answer = lambda_handler(PROVEN, Context())
         assert answer["previous"] == "v11"
     assert _shown(account)["previous"] == "v11"
+
+
+def _ran(account: Account, hours: float, stopped: bool = False) -> Json | None:
+    """What is told of the run of v11, which served for so long with two inference units."""
+    model_registry.switch("v11", version_arn("v11"), None)
+    since = iso(clock.now())
+    account.clock.advance(hours * 3600)
+    end = iso(clock.now()) if stopped else None
+    model_registry.note_hosting(Hosting("v11", None, since, end, 2))
+    account.clock.advance(600 if stopped else 0)
+    told: Json | None = lambda_handler(PROVEN, Context())["previous_run"]
+    return told
+
+
+def test_the_run_of_the_version_before_is_told_in_hours_and_costs(account: Account) -> None:
+    assert _ran(account, 2.5) == {"hours": 2.5, "usd": 20.0, "usd_per_hour": 8.0}
+
+
+def test_a_run_that_was_over_before_the_deployment_is_not_told_again(account: Account) -> None:
+    assert _ran(account, 2.5, stopped=True) is None
+
+
+def test_in_place_the_run_ended_when_it_made_room(account: Account) -> None:
+    model_registry.take_lock(Lock("execution", None, in_place=True))
+    assert _ran(account, 2.5, stopped=True) == {"hours": 2.5, "usd": 20.0, "usd_per_hour": 8.0}
+
+
+def test_a_run_that_nobody_saw_begin_is_not_told(account: Account) -> None:
+    model_registry.switch("v11", version_arn("v11"), None)
+    assert lambda_handler(PROVEN, Context())["previous_run"] is None
+
+
+def test_costs_that_cannot_be_told_do_not_undo_the_switch(account: Account) -> None:
+    model_registry.note_hosting(Hosting("v11", None, "no moment"))
+    model_registry.switch("v11", version_arn("v11"), None)
+    assert lambda_handler(PROVEN, Context())["previous_run"] is None
+    assert (serving := model_registry.deployed()) and serving.version == PROVEN["version"]

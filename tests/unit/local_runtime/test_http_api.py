@@ -183,7 +183,7 @@ def client_token(stack: SmallStack, secret: str, scope: str = "small/greet") -> 
         "scope": scope,
     }
     body = urllib.parse.urlencode(form).encode()
-    status, _, content = stack.http("POST", "/_cognito/small-sign-in/oauth2/token", body)
+    status, _, content = stack.http("POST", stack.outputs["TokenUrl"], body)
     return status, json.loads(content)
 
 
@@ -235,6 +235,26 @@ def test_a_body_over_ten_megabytes_is_too_large(
     body = b" " * (10 * 1024 * 1024 + 1)
     status, _, answer = ask(small_stack, "POST", "/greet/a", tokens["id"], body)
     assert (status, answer) == (413, {"message": "Request Entity Too Large"})
+
+
+def test_a_body_that_is_more_than_a_function_may_be_given_is_too_large(
+    small_stack: SmallStack, tokens: dict[str, str]
+) -> None:
+    """Six megabytes are Lambda's limit, and in base64 five are nearly seven."""
+    body = bytes(5 * 1024 * 1024)
+    status, _, answer = ask(
+        small_stack, "POST", "/greet/a", tokens["id"], body, Content_Type="image/png"
+    )
+    assert (status, answer) == (413, {"message": "Request Entity Too Large"})
+
+
+def test_bytes_that_are_called_text_do_not_survive(
+    small_stack: SmallStack, tokens: dict[str, str]
+) -> None:
+    event = event_of(
+        small_stack, "POST", "/greet/a", tokens["id"], b"a\xff\xd8", Content_Type="text/plain"
+    )
+    assert (event["body"], event["isBase64Encoded"]) == ("a\ufffd\ufffd", False)
 
 
 def test_cors_is_answered_for_the_origins_that_it_names(small_stack: SmallStack) -> None:

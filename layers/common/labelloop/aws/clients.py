@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+READ_TIMEOUT_S = 20
 EXECUTION_READ_TIMEOUT_S = 40
 """Longer than an Express execution may take, shorter than the function that waits for it."""
 
@@ -16,13 +17,13 @@ EXECUTION_READ_TIMEOUT_S = 40
 @cache
 def client(service: str) -> Any:
     """The service's client, with a few quick retries."""
-    return _client(service, attempts=4, read_timeout_s=20)
+    return _client(service, attempts=4, read_timeout_s=READ_TIMEOUT_S)
 
 
 @cache
 def client_without_retries(service: str) -> Any:
     """The service's client for calls whose refusals the caller wants to see at once."""
-    return _client(service, attempts=1, read_timeout_s=20)
+    return _client(service, attempts=1, read_timeout_s=READ_TIMEOUT_S)
 
 
 @cache
@@ -36,7 +37,7 @@ def _client(service: str, attempts: int, read_timeout_s: int) -> Any:
         retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=5,
         read_timeout=read_timeout_s,
-        max_pool_connections=30,
+        max_pool_connections=50,
         # Else the SDK signs links the old way, which S3 does not take for buckets of today.
         signature_version="s3v4" if service == "s3" else None,
     )

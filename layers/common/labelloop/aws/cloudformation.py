@@ -1,11 +1,9 @@
-"""CloudFormation's side of a custom resource: its answer, and more time than one Lambda has."""
+"""CloudFormation's side of a custom resource: its answer."""
 
 import urllib.error
 import urllib.request
 
 from labelloop import clock
-from labelloop.aws.clients import client
-from labelloop.aws.failures import translated
 
 _TRIES = 5
 
@@ -25,9 +23,3 @@ def answer(url: str, body: bytes) -> None:
             if attempt == _TRIES:
                 raise
             clock.pause(2**attempt / 2)
-
-
-def invoke_again(function_arn: str, payload: bytes) -> None:
-    """Start a function anew, without waiting for it."""
-    with translated():
-        client("lambda").invoke(FunctionName=function_arn, InvocationType="Event", Payload=payload)

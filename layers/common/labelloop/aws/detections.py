@@ -15,11 +15,10 @@ partitions a day; the records of a label, the one that decided, lie in four of t
 about a label reads a quarter. ``by_outcome`` has only what was not confident, which is little.
 """
 
-import hashlib
 import heapq
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -29,32 +28,37 @@ from labelloop.aws.failures import code_of, translated
 from labelloop.aws.items import from_item, to_item, to_value
 from labelloop.aws.wiring import wiring
 from labelloop.clock import epoch_s, iso
-from labelloop.domain.detections import Outcome, outcome_shard, outcome_shards
+from labelloop.domain.detections import (
+    OUTCOME_INDEX,
+    TIME_INDEX,
+    Outcome,
+    day_shard,
+    day_shards,
+    outcome_shard,
+    outcome_shards,
+)
 from labelloop.errors import ConflictError, NotFoundError
 from labelloop.settings import Variable
 
-TIME_INDEX = "by_time"
-OUTCOME_INDEX = "by_outcome"
-LABEL_GROUPS = 4
-SHARDS_PER_GROUP = 4
-
 Record = Mapping[str, Any]
+
+
+class Recorded(NamedTuple):
+    """The record of a detection that counts, and whether its outcome is news."""
+
+    record: Record
+    is_news: bool
 
 
 def _table() -> str:
     return wiring[Variable.DETECTIONS_TABLE]
 
 
-def day_shard(day: str, label: str | None, detection: str) -> str:
-    """The partition of ``by_time`` for a day (2026-11-21), a label and a detection."""
-    group = hashlib.sha256((label or "").encode()).digest()[0] % LABEL_GROUPS
-    return f"{day}#{group}{int(detection[-4:], 16) % SHARDS_PER_GROUP}"
-
-
-def record_once(detection: str, outcome: Outcome, facts: Record, now: datetime) -> Record:
+def record_once(detection: str, outcome: Outcome, facts: Record, now: datetime) -> Recorded:
     """The record of this detection: the given one, or the one that was written before.
 
-    A record that only waits for a model gives way to what the model said.
+    A record that only waits for a model gives way to what the model said; one that goes on waiting
+    is no news.
     """
     label = facts.get("label")
     retention_days = wiring.whole_number(Variable.DETECTION_RETENTION_DAYS)
@@ -69,19 +73,22 @@ def record_once(detection: str, outcome: Outcome, facts: Record, now: datetime) 
         "expires": epoch_s(now, timedelta(days=retention_days)) if retention_days else None,
     }
     try:
-        client("dynamodb").put_item(
+        answer = client("dynamodb").put_item(
             TableName=_table(),
             Item=to_item(record),
             ConditionExpression="attribute_not_exists(detection_id) OR outcome = :waiting",
             ExpressionAttributeValues={":waiting": {"S": Outcome.WAITING.value}},
+            ReturnValues="ALL_OLD",
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
     except ClientError as error:
         if code_of(error) == "ConditionalCheckFailedException":
-            return from_item(error.response["Item"])  # type: ignore[typeddict-item]
+            before = from_item(error.response["Item"])  # type: ignore[typeddict-item]
+            return Recorded(before, is_news=False)
         with translated():
             raise
-    return {name: value for name, value in record.items() if value is not None}
+    written = {name: value for name, value in record.items() if value is not None}
+    return Recorded(written, is_news=outcome is not Outcome.WAITING or "Attributes" not in answer)
 
 
 def get(detection: str) -> Record:
@@ -93,6 +100,15 @@ def get(detection: str) -> Record:
     if "Item" not in answer:
         raise NotFoundError(f"The inference log has no detection {detection}.")
     return from_item(answer["Item"])
+
+
+def result(detection: str) -> Record | None:
+    """The record of an image that has its result; None where it was not looked at yet."""
+    try:
+        record = get(detection)
+    except NotFoundError:
+        return None
+    return None if record["outcome"] == Outcome.WAITING else record
 
 
 def note(detection: str, facts: Record) -> None:
@@ -156,7 +172,7 @@ def in_time_order(after: str, until: datetime, since: datetime) -> Iterator[Reco
     while f"{day:%Y-%m-%d}" <= f"{until:%Y-%m-%d}":
         streams = [
             _partition(TIME_INDEX, "day_shard", shard, after or " ", last)
-            for shard in _day_shards(day)
+            for shard in day_shards(f"{day:%Y-%m-%d}")
         ]
         yield from heapq.merge(*streams, key=lambda record: record["date_id"])
         day += timedelta(days=1)
@@ -165,7 +181,7 @@ def in_time_order(after: str, until: datetime, since: datetime) -> Iterator[Reco
 def any_since(moment: datetime) -> bool:
     """Whether anything was recorded since that moment, of the last two days."""
     for day in sorted({clock.now().date(), moment.date()}, reverse=True):
-        for shard in _day_shards(day):
+        for shard in day_shards(f"{day:%Y-%m-%d}"):
             records = _partition(TIME_INDEX, "day_shard", shard, iso(moment), "~")
             if next(records, None) is not None:
                 return True
@@ -179,15 +195,6 @@ def waiting(after: str = "") -> Iterator[Record]:
         for shard in outcome_shards(Outcome.WAITING)
     ]
     yield from heapq.merge(*streams, key=lambda record: record["date_id"])
-
-
-def _day_shards(day: date) -> list[str]:
-    """All partitions of ``by_time`` that hold a day's records."""
-    return [
-        f"{day:%Y-%m-%d}#{group}{shard}"
-        for group in range(LABEL_GROUPS)
-        for shard in range(SHARDS_PER_GROUP)
-    ]
 
 
 def _partition(

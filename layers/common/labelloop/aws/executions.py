@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labelloop.aws.clients import client, patient_client
+from labelloop.aws.clients import client, client_without_retries, patient_client
 from labelloop.aws.failures import translated
 from labelloop.errors import NotFoundError
 
@@ -27,13 +27,18 @@ class Execution:
         return self.status == "SUCCEEDED"
 
 
-def run(state_machine_arn: str, execution_input: str) -> Execution:
+def run(state_machine_arn: str, execution_input: str, *, hurried: bool = False) -> Execution:
     """Start an Express execution and wait until it ends.
 
     Never retried by the SDK: a second start after a lost answer would do the work twice at once.
+    Somebody who is hurried does not wait for the longest of executions, which then goes on alone,
+    and gets ServiceFailedError.
     """
+    steps = patient_client("stepfunctions")
+    if hurried:
+        steps = client_without_retries("stepfunctions")
     with translated():
-        answer = patient_client("stepfunctions").start_sync_execution(
+        answer = steps.start_sync_execution(
             stateMachineArn=state_machine_arn, input=execution_input
         )
     output = json.loads(answer.get("output") or "{}")

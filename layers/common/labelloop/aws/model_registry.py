@@ -9,6 +9,7 @@ One table, by ``kind`` and ``name``:
     state    hosting           since when the deployed version runs, and when it was last started
     state    hosting_pause     there while the operator wants no model to run
     state    hosting_look      there while somebody has just looked whether a model should run
+    state    asked_directly    when the model was last asked without a record in the log
     state    waiting_images    how far images that wait for a model have been sent round
     version  <version>         what became of a version, from its manifests to its verdict
     message  <once>            that the operator has been told something
@@ -32,6 +33,8 @@ from labelloop.settings import Variable
 
 CACHED_FOR = timedelta(seconds=30)
 """How long a warm function may go on with a model that another has replaced."""
+NOTED_EVERY = timedelta(minutes=1)
+"""How often a warm function that is asked without pause notes that it was."""
 _TELLING_TAKES = timedelta(minutes=5)
 _MESSAGES_KEPT = timedelta(days=30)
 
@@ -52,6 +55,7 @@ class _Cache:
 
 
 _cache: dict[str, _Cache] = {}
+_noted: dict[str, datetime] = {}
 
 
 def _table() -> str:
@@ -291,7 +295,16 @@ class Hosting:
     asked: str | None = None
     """When it was last asked to start, to host the images that come in."""
     running_since: str | None = None
-    """When it was first seen to run; None where it was last seen not to."""
+    """When its last run was first seen; None where it never was seen to run."""
+    stopped: str | None = None
+    """When that run was first seen to be over; None where it goes on."""
+    inference_units: int = 1
+    """With how many it ran then."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether it was last seen to run."""
+        return self.running_since is not None and self.stopped is None
 
 
 def hosting(version: str) -> Hosting:
@@ -299,7 +312,13 @@ def hosting(version: str) -> Hosting:
     values = _get("state", "hosting")
     if values is None or values["version"] != version:
         return Hosting(version)
-    return Hosting(version, values.get("asked"), values.get("running_since"))
+    return Hosting(
+        version,
+        values.get("asked"),
+        values.get("running_since"),
+        values.get("stopped"),
+        int(values.get("inference_units", 1)),
+    )
 
 
 def note_hosting(now: Hosting) -> None:
@@ -327,6 +346,20 @@ def begin_to_look(lasts: timedelta) -> bool:
     except ChangedMeanwhileError:
         return False
     return True
+
+
+def note_asked_directly() -> None:
+    """Note that the model is asked without a record in the log, which is work all the same."""
+    now, before = clock.now(), _noted.get(_table())
+    if before is None or now - before >= NOTED_EVERY:
+        _overwrite("asked_directly", {"at": iso(now)})
+        _noted[_table()] = now
+
+
+def asked_directly_since(moment: datetime) -> bool:
+    """Whether the model was asked without a record since that moment, give or take a minute."""
+    values = _get("state", "asked_directly")
+    return values is not None and str(values["at"]) >= iso(moment - NOTED_EVERY)
 
 
 def waiting_images_sent_to() -> str:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -12,7 +13,9 @@ from labelloop.aws.clients import client
 from labelloop.aws.failures import code_of, translated
 from labelloop.aws.wiring import wiring
 from labelloop.clock import iso
+from labelloop.domain.images import ImageObject
 from labelloop.domain.listed import Listed
+from labelloop.errors import NotFoundError
 from labelloop.settings import Variable
 
 _PARALLEL_LISTINGS = 16
@@ -118,6 +121,39 @@ def read_beginning(key: str, first_bytes: int) -> Beginning:
     # "bytes 0-65535/204800"
     size = answer.get("ContentRange", "").rpartition("/")[2]
     return Beginning(body, answer["ETag"].strip('"'), int(size) if size else len(body))
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The latest version of an object."""
+
+    image: ImageObject
+    written: datetime
+
+
+def latest(key: str) -> Latest:
+    """The latest version of the object. Raises NotFoundError."""
+    try:
+        with translated():
+            answer = client("s3").head_object(Bucket=bucket(), Key=key)
+    except NotFoundError as error:
+        raise NotFoundError(f"The bucket has no object {key}.") from error
+    return Latest(_image(key, answer, answer["ContentLength"]), answer["LastModified"])
+
+
+def write_new(key: str, body: bytes, content_type: str) -> ImageObject:
+    """Put the object, unless there is one. Raises ChangedMeanwhileError where there is."""
+    with translated():
+        answer = client("s3").put_object(
+            Bucket=bucket(), Key=key, Body=body, ContentType=content_type, IfNoneMatch="*"
+        )
+    return _image(key, answer, len(body))
+
+
+def _image(key: str, answer: Mapping[str, Any], size_bytes: int) -> ImageObject:
+    return ImageObject(
+        bucket(), key, answer.get("VersionId"), answer["ETag"].strip('"'), size_bytes
+    )
 
 
 def write(key: str, body: bytes, content_type: str = "application/octet-stream") -> None:

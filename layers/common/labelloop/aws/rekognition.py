@@ -66,6 +66,8 @@ class Version:
     training_validation: S3Location | None
     testing_validation: S3Location | None
     train_snapshot: S3Location | None
+    inference_units: int
+    """The fewest with which it runs, or last ran."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,8 @@ class Dataset:
     status_message: str
 
 
-def detect(version_arn: str, image: ImageObject, model_type: ModelType) -> list[Label]:
-    """The labels that a model gives this object version.
+def detect(version_arn: str, image: ImageObject | bytes, model_type: ModelType) -> list[Label]:
+    """The labels that a model gives this object version, or an image of these bytes.
 
     Of a classification model they are all that it knows, each with its confidence. Of the others
     they are those that reach their own assumed thresholds, which the service applies where the
@@ -94,7 +96,7 @@ def detect(version_arn: str, image: ImageObject, model_type: ModelType) -> list[
     return _detect(version_arn, image)
 
 
-def detect_everything(version_arn: str, image: ImageObject) -> list[Label]:
+def detect_everything(version_arn: str, image: ImageObject | bytes) -> list[Label]:
     """Every label that the model knows, and every box that it considers, however unsure.
 
     Raises what ``detect`` raises.
@@ -102,19 +104,25 @@ def detect_everything(version_arn: str, image: ImageObject) -> list[Label]:
     return _detect(version_arn, image, MinConfidence=0)
 
 
-def _detect(version_arn: str, image: ImageObject, **limits: Any) -> list[Label]:
-    s3_object = {"Bucket": image.bucket, "Name": image.key}
-    if image.version_id:
-        s3_object["Version"] = image.version_id
+def _detect(version_arn: str, image: ImageObject | bytes, **limits: Any) -> list[Label]:
     try:
         with translated():
             answer = client_without_retries("rekognition").detect_custom_labels(
-                ProjectVersionArn=version_arn, Image={"S3Object": s3_object}, **limits
+                ProjectVersionArn=version_arn, Image=_image(image), **limits
             )
     except InvalidRequestError as error:
         # Pictures of too few pixels are refused so; all else in the request never changes.
         raise InvalidImageError(str(error)) from error
     return [_label(entry) for entry in answer["CustomLabels"]]
+
+
+def _image(image: ImageObject | bytes) -> dict[str, Any]:
+    if isinstance(image, bytes):
+        return {"Bytes": image}
+    s3_object = {"Bucket": image.bucket, "Name": image.key}
+    if image.version_id:
+        s3_object["Version"] = image.version_id
+    return {"S3Object": s3_object}
 
 
 def _label(entry: Mapping[str, Any]) -> Label:
@@ -208,6 +216,7 @@ def _version(entry: Mapping[str, Any]) -> Version:
         training_validation=_manifest(training, "Validation"),
         testing_validation=_manifest(testing, "Validation"),
         train_snapshot=_manifest(training, "Output"),
+        inference_units=entry.get("MinInferenceUnits", 1),
     )
 
 

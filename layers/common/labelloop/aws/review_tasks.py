@@ -221,12 +221,16 @@ def _age(task: ReviewTask) -> tuple[datetime, str]:
     return task.created, task.task_id
 
 
-def count_waiting() -> int:
-    """How many tasks wait for answers, claimed ones included."""
-    return sum(_count(queue) for queue in (OPEN_QUEUE, HELD_QUEUE))
+def count_waiting(most: int | None = None) -> int:
+    """How many tasks wait for answers, claimed ones included; counted no further than that many."""
+    count = 0
+    for queue in (OPEN_QUEUE, HELD_QUEUE):
+        if most is None or count < most:
+            count += _count(queue, most)
+    return count if most is None else min(count, most)
 
 
-def _count(queue: str) -> int:
+def _count(queue: str, most: int | None) -> int:
     pages = (
         client("dynamodb")
         .get_paginator("query")
@@ -238,8 +242,13 @@ def _count(queue: str) -> int:
             Select="COUNT",
         )
     )
+    count = 0
     with translated():
-        return sum(page["Count"] for page in pages)
+        for page in pages:
+            count += page["Count"]
+            if most is not None and count >= most:
+                return most
+    return count
 
 
 def _queued(queue: str) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,6 @@ def tell_operator(message: Message, kind: str) -> None:
         client("sns").publish(
             TopicArn=wiring[Variable.OPERATOR_TOPIC_ARN],
             Subject=message.subject,
-            Message=message.sns_message(),
-            MessageStructure="json",
+            Message=message.as_text(),
             MessageAttributes={"kind": {"DataType": "String", "StringValue": kind}},
         )

@@ -4,7 +4,6 @@ How far the waiting records have been sent is kept by their dates. An image that
 vain once more gets a new date, and is sent again; one that was sent lies in the queue till then.
 """
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
@@ -13,6 +12,7 @@ from itertools import islice
 from labelloop import clock
 from labelloop.aws import detections, model_registry, queues
 from labelloop.clock import iso
+from labelloop.domain.images import ImageObject
 from labelloop.domain.messages import IMAGES_WAITING_ONCE
 from labelloop.settings import Variable
 
@@ -51,11 +51,11 @@ def send_round() -> int:
 
 def _event(record: detections.Record) -> str:
     """The event that brought the image, as far as detection reads it."""
-    image = {
-        "key": record["key"],
-        "size": record["size_bytes"],
-        "etag": record["etag"],
-        "version-id": record.get("version_id"),
-    }
-    detail = {"bucket": {"name": record["bucket"]}, "object": image, "again": True}
-    return json.dumps({"source": "labelloop", "detail-type": "Image Waiting", "detail": detail})
+    image = ImageObject(
+        record["bucket"],
+        record["key"],
+        record.get("version_id"),
+        record["etag"],
+        record["size_bytes"],
+    )
+    return image.event("Image Waiting")

@@ -104,7 +104,11 @@ class Decision:
     """The one that decided; None where the model found nothing."""
 
 
+TIME_INDEX = "by_time"
+OUTCOME_INDEX = "by_outcome"
 OUTCOME_SHARDS = 8
+LABEL_GROUPS = 4
+SHARDS_OF_A_LABEL = 4
 
 
 def outcome_shard(outcome: Outcome, detection: str) -> str | None:
@@ -117,6 +121,22 @@ def outcome_shard(outcome: Outcome, detection: str) -> str | None:
 def outcome_shards(outcome: Outcome) -> list[str]:
     """All partitions of the index that hold detections with this outcome."""
     return [f"{outcome}#{shard}" for shard in range(OUTCOME_SHARDS)]
+
+
+def day_shard(day: str, label: str | None, detection: str) -> str:
+    """The partition of the log's index ``by_time`` for a day (2026-11-21), a label, a detection."""
+    shard = int(detection[-4:], 16) % SHARDS_OF_A_LABEL
+    return f"{day}#{_label_group(label)}{shard}"
+
+
+def day_shards(day: str, label: str | None = None) -> list[str]:
+    """All partitions of the index that hold a day's detections, or those of a label."""
+    groups = range(LABEL_GROUPS) if label is None else [_label_group(label)]
+    return [f"{day}#{group}{shard}" for group in groups for shard in range(SHARDS_OF_A_LABEL)]
+
+
+def _label_group(label: str | None) -> int:
+    return hashlib.sha256((label or "").encode()).digest()[0] % LABEL_GROUPS
 
 
 def detection_id(image: ImageObject) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 from labelloop.domain.parameters import OperatorSettings
 
@@ -56,4 +57,13 @@ def next_step(now: Situation, settings: OperatorSettings) -> Step:
 
 def cost_usd(ran_for: timedelta, units: int, usd_per_unit_hour: float) -> float:
     """What a model has cost that ran so long: every minute is billed, with work or without."""
-    return ran_for.total_seconds() / 3600 * units * usd_per_unit_hour
+    return ran_for / timedelta(hours=1) * units * usd_per_unit_hour
+
+
+def run_in_figures(ran_for: timedelta, units: int, usd_per_unit_hour: float) -> dict[str, Any]:
+    """How long a model ran and what that cost, as messages have it."""
+    return {
+        "hours": ran_for / timedelta(hours=1),
+        "usd": cost_usd(ran_for, units, usd_per_unit_hour),
+        "usd_per_hour": units * usd_per_unit_hour,
+    }

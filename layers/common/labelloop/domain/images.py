@@ -3,9 +3,14 @@
 Limits: https://docs.aws.amazon.com/rekognition/latest/customlabels-dg/limits.html
 """
 
+import hashlib
+import json
 from dataclasses import dataclass
+from datetime import datetime
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
+API_FOLDER = "images_from_api/"
+"""Of images that came by the API: what comes into it starts nothing by itself."""
 MAX_BYTES = 15 * 1024 * 1024
 MIN_SIDE_PX = 64
 MAX_SIDE_PX = 4096
@@ -24,6 +29,20 @@ class ImageObject:
     etag: str
     size_bytes: int
 
+    def event(self, what: str) -> str:
+        """S3's event about it, as far as detection reads it, which looks into the log first.
+
+        ``what`` has happened to it.
+        """
+        found = {
+            "key": self.key,
+            "size": self.size_bytes,
+            "etag": self.etag,
+            "version-id": self.version_id,
+        }
+        detail = {"bucket": {"name": self.bucket}, "object": found, "again": True}
+        return json.dumps({"source": "labelloop", "detail-type": what, "detail": detail})
+
 
 def is_folder_marker(key: str) -> bool:
     """Whether the key is the empty object with which the S3 console shows a folder."""
@@ -38,6 +57,18 @@ def has_image_suffix(key: str) -> bool:
 def has_image_signature(first_bytes: bytes) -> bool:
     """Whether the content starts as PNG or JPEG files do."""
     return first_bytes.startswith((_PNG, _JPEG))
+
+
+def media_type(content: bytes) -> str:
+    """The type of an image that starts as PNG or JPEG files do."""
+    return "image/png" if content.startswith(_PNG) else "image/jpeg"
+
+
+def api_key(content: bytes, came: datetime) -> str:
+    """Where an image is kept that came by the API: the same one on the same day in one place."""
+    name = hashlib.sha256(content).hexdigest()[:32]
+    suffix = ".png" if content.startswith(_PNG) else ".jpg"
+    return f"{API_FOLDER}{came:%Y-%m-%d}/{name}{suffix}"
 
 
 def refusal(key: str, size_bytes: int) -> str | None:
@@ -135,6 +166,18 @@ def is_cut_off(content: bytes) -> bool:
     return content.find(b"\xff\xd9", _jpeg_frame(content)) < 0
 
 
+def refusal_of_content(content: bytes) -> str | None:
+    """Why the service would not look at a file of this content; None where it may.
+
+    What it says is a sentence.
+    """
+    try:
+        size_px = dimensions(content)
+    except ValueError:
+        size_px = None
+    return refusal_for_training(len(content), content, size_px)
+
+
 def refusal_for_training(
     size_bytes: int, first_bytes: bytes, size_px: tuple[int, int] | None
 ) -> str | None:
@@ -154,7 +197,7 @@ def refusal_for_training(
 
 
 def _size_refusal(size_px: tuple[int, int]) -> str | None:
-    size = f"The image has {size_px[0]} x {size_px[1]} px; Rekognition trains on images"
+    size = f"The image has {size_px[0]} x {size_px[1]} px; Rekognition takes images"
     if min(size_px) < MIN_SIDE_PX or max(size_px) > MAX_SIDE_PX:
         return f"{size} of {MIN_SIDE_PX} to {MAX_SIDE_PX} px each way."
     if max(size_px) > MAX_ASPECT * min(size_px):

@@ -1,6 +1,8 @@
 """What Label Loop writes to people: one message a subject, worded for somebody who reads e-mail.
 
-Programs that subscribe to the same topics get the same facts as JSON.
+Programs that subscribe to the same topics get the same body: SNS can send each protocol a body of
+its own, but then sends no message attributes, by which subscribers choose what they get.
+https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
 """
 
 import json
@@ -35,10 +37,20 @@ class Message:
     text: str
     data: Mapping[str, Any]
 
-    def sns_message(self) -> str:
-        """The message as SNS wants it with ``MessageStructure=json``: text by e-mail, else JSON."""
-        data = json.dumps(self.data, ensure_ascii=False, default=str)
-        return json.dumps({"default": data, "email": self.text}, ensure_ascii=False)
+    def as_text(self) -> str:
+        """The text, and in its last line the facts as JSON."""
+        return f"{self.text}\nFor programs: {_json(self.data)}\n"
+
+    def as_json(self) -> str:
+        """A JSON object that people can read, too: its first field says all in words, and each
+        field has a line."""
+        fields = {"summary": self.text.strip(), **self.data}
+        lines = (f"  {_json(name)}: {_json(value)}" for name, value in fields.items())
+        return "{\n" + ",\n".join(lines) + "\n}"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _message(subject: str, paragraphs: list[str], data: Mapping[str, Any]) -> Message:
@@ -98,6 +110,8 @@ def _model_deployed(facts: Facts) -> Message:
         news = f"Version {facts['version']} runs again and detects images from now on."
     elif before:
         news = f"Version {facts['version']} has taken the place of {before}, which was stopped."
+        if facts.get("previous_run"):
+            news += f" That one {_ran(facts['previous_run'], 'ran')}"
     else:
         news = f"Version {facts['version']} is the first model, and detects images from now on."
     paragraphs = [news]
@@ -304,7 +318,7 @@ def _model_stopped(facts: Facts) -> Message:
         f"Model {facts['version']} had no work and is being stopped",
         [
             f"Nothing has come in for {facts['idle_minutes']} minutes (Idle-Minutes-Before-Stop). "
-            f"{_ran(facts)}",
+            f"It {_ran(facts)}",
             "It is started again when images come in; they wait for ten to twenty minutes then.",
         ],
         facts,
@@ -315,7 +329,7 @@ def _model_idle(facts: Facts) -> Message:
     return _message(
         f"Model {facts['version']} runs without work",
         [
-            f"Nothing has come in for an hour. {_ran(facts)}",
+            f"Nothing has come in for an hour. It {_ran(facts)}",
             "By Model-Hosting it runs always (always-on). To let it run only while there is work: "
             "labelloop params set Model-Hosting on-demand",
             "This is said once a day.",
@@ -324,9 +338,9 @@ def _model_idle(facts: Facts) -> Message:
     )
 
 
-def _ran(facts: Facts) -> str:
+def _ran(facts: Facts, verb: str = "has run") -> str:
     return (
-        f"It has run for {facts['hours']:.1f} hours, which cost about US${facts['usd']:.2f} at "
+        f"{verb} for {facts['hours']:.1f} hours, which cost about US${facts['usd']:.2f} at "
         f"US${facts['usd_per_hour']:.2f} an hour."
     )
 

@@ -76,3 +76,9 @@ def batch(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if any(body.get("nonsense") for body in bodies):
         failed = [{"itemIdentifier": "nobody"}]
     return {"batchItemFailures": failed}
+
+
+def measure(event: dict[str, Any], context: Any) -> None:
+    """Writes the event's lines in the embedded metric format."""
+    for line in event["lines"]:
+        sys.stdout.write(json.dumps(line) + "\n")

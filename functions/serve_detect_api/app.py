@@ -1,0 +1,316 @@
+"""ServeDetectApi: say at once what is in an image, and log it where that is wished.
+
+Invoked by  the HTTP API, route ``POST /detect``, behind its JWT authoriser
+Raises      nothing that is the caller's fault or will pass: that becomes
+            {"error": {"code", "message"}}
+Idempotent  yes; what is logged is known by its content for a day, or by its object version, and
+            asking again is answered from the log
+"""
+
+from datetime import timedelta
+from typing import Any, Literal, NotRequired
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
+from pydantic import Field, ValidationError
+from typing_extensions import TypedDict
+
+from labelloop import clock, http_api
+from labelloop.aws import (
+    detections,
+    executions,
+    functions,
+    model_registry,
+    objects,
+    parameters,
+    queues,
+    serving_model,
+)
+from labelloop.aws.wiring import wiring
+from labelloop.domain.annotations import ModelType
+from labelloop.domain.detections import Label, Outcome, decide, detection_id, surest_first
+from labelloop.domain.images import (
+    ImageObject,
+    api_key,
+    media_type,
+    refusal,
+    refusal_of_content,
+)
+from labelloop.entrypoint import Strict, logger
+from labelloop.errors import (
+    ChangedMeanwhileError,
+    InvalidImageError,
+    InvalidRequestError,
+    ModelNotReadyError,
+    NotAllowedError,
+    NotFoundError,
+    ServiceFailedError,
+    ThrottledError,
+    TooLargeError,
+)
+from labelloop.settings import Variable
+
+MOST_BYTES = 4 * 1024 * 1024
+"""Of an image in a request to Rekognition; one in S3 may have 15 MB."""
+FOLDER = "images_for_detection/"
+"""Whose objects may be named. What comes into it is detected and logged by itself."""
+NEW = timedelta(minutes=1)
+"""An object that is younger may be on its way through the detection queue."""
+PATIENCE = timedelta(seconds=5)
+"""How long its record is waited for."""
+LOOK_EVERY_S = 0.25
+TOO_FAST = "More images come in than the model takes. Ask again, more slowly."
+
+api = APIGatewayHttpResolver()
+http_api.answer_refusals(api)
+
+
+class ObjectToDetect(Strict):
+    """An image that is in the stack's bucket."""
+
+    key: str = Field(description=f"Its key, under {FOLDER}.")
+
+
+class DetectedBox(TypedDict):
+    """Where in the image a label is, in ratios of the image's width and height."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+class DetectedLabel(TypedDict):
+    """One label that the model gave the image, or a part of it."""
+
+    name: str
+    confidence_pct: float
+    box: NotRequired[DetectedBox]
+    """The part, where the model is one that gives boxes."""
+
+
+class Detected(TypedDict):
+    """What the model found in an image."""
+
+    outcome: Literal["confident", "review", "deferred"]
+    """Whether the model is sure; if not, whether a person is asked, or nobody."""
+    version: str
+    """Of the model."""
+    label: str | None
+    """The label that decided; null where nothing was found."""
+    confidence_pct: float | None
+    """The confidence in it."""
+    minimum_confidence_pct: float
+    """With less than this, a detection is doubtful."""
+    labels: list[DetectedLabel]
+    """All that the model gave, the surest first."""
+    labels_left_out: NotRequired[int]
+    """How many more there were than a record holds."""
+    detection_id: NotRequired[str]
+    """The record's name in the inference log, where it is logged."""
+    human_loop: NotRequired[str]
+    """The review task's name, where a person is asked."""
+
+
+class Waiting(TypedDict):
+    """An image that is logged, and will be detected when a model runs."""
+
+    outcome: Literal["waiting"]
+    detection_id: str
+    """The record's name in the inference log."""
+
+
+@api.post("/detect")
+def detect() -> Detected | Response[Waiting]:
+    """Say what the model finds in an image: the request's body, or an object of the bucket."""
+    if not http_api.caller(api).may_detect:
+        raise NotAllowedError(
+            "Only members of the groups reviewers and operators, and machines whose token is "
+            f"for {http_api.DETECT_SCOPE}, may detect."
+        )
+    logged = _wants_log()
+    if _is_json():
+        latest = objects.latest(_key())
+        _check_object(latest.image)
+        if not logged:
+            return _ask(latest.image)
+        return _from_log(latest.image, is_new=clock.now() - latest.written < NEW)
+    content = _content()
+    if not logged:
+        return _ask(content)
+    return _from_log(_kept(content), is_new=False)
+
+
+# --- The request ----------------------------------------------------------------------------------
+
+
+def _wants_log() -> bool:
+    text = api.current_event.get_query_string_value("log", "false")
+    if text not in {"true", "false"}:
+        raise InvalidRequestError("log can be true or false.")
+    return text == "true"
+
+
+def _is_json() -> bool:
+    named = api.current_event.headers.get("content-type", "")
+    return named.partition(";")[0].strip().lower() == "application/json"
+
+
+def _key() -> str:
+    """The key in the request's body."""
+    try:
+        key = ObjectToDetect.model_validate_json(http_api.body(api)).key
+    except ValidationError as error:
+        raise InvalidRequestError(
+            f'A body of the type application/json is {{"key": "{FOLDER}..."}}. Send an image '
+            "itself with its own type, as image/jpeg."
+        ) from error
+    if not key.startswith(FOLDER) or {"", ".", ".."} & set(key.split("/")):
+        raise InvalidRequestError(f"The key must be that of an image under {FOLDER}.")
+    return key
+
+
+def _check_object(image: ImageObject) -> None:
+    reason = refusal(image.key, image.size_bytes)
+    if reason:
+        raise InvalidImageError(reason)
+
+
+def _content() -> bytes:
+    """The image in the request's body."""
+    content = http_api.body(api)
+    if not content:
+        raise InvalidRequestError(f'The body is an image, or {{"key": "{FOLDER}..."}} as JSON.')
+    if len(content) > MOST_BYTES:
+        raise TooLargeError(
+            f"The image has {len(content):,} bytes, and a request takes {MOST_BYTES:,}. Upload it "
+            f"to {FOLDER} in the bucket, which takes 15 MB, and send its key."
+        )
+    reason = refusal_of_content(content)
+    if reason:
+        raise InvalidImageError(reason)
+    return content
+
+
+# --- Without the log ------------------------------------------------------------------------------
+
+
+def _ask(image: ImageObject | bytes) -> Detected:
+    """Ask the model, and nobody else: what is doubtful is so, and no person hears of it."""
+    model_type = ModelType(wiring[Variable.MODEL_TYPE])
+    try:
+        version, labels = serving_model.ask(image, model_type)
+    except ThrottledError as error:
+        raise ThrottledError(TOO_FAST) from error
+    if version is None or labels is None:
+        raise ModelNotReadyError(_why_no_model(version))
+    model_registry.note_asked_directly()
+    minimum_pct = parameters.settings().minimum_confidence_pct
+    decision = decide(labels, model_type, minimum_pct, review_enabled=False)
+    return _detected(
+        decision.outcome, version, decision.label, surest_first(labels), float(minimum_pct)
+    )
+
+
+def _why_no_model(version: str | None) -> str:
+    """Why no model answers; one that may run is asked to start."""
+    if version is None:
+        return "No model has been deployed yet."
+    if model_registry.hosting_is_paused():
+        return "The model was stopped by hand, and starts when the operator lets it."
+    functions.start(wiring[Variable.HOST_MODEL_FUNCTION], b'{"images_wait": true}')
+    return "The model does not run. It has been asked to start, which takes ten to twenty minutes."
+
+
+def _detected(
+    outcome: Outcome,
+    version: str,
+    label: Label | None,
+    labels: list[Label],
+    minimum_pct: float,
+) -> Detected:
+    deciding = label.as_json() if label else {}
+    return {
+        "outcome": outcome.value,  # type: ignore[typeddict-item]
+        "version": version,
+        "label": deciding.get("name"),
+        "confidence_pct": deciding.get("confidence_pct"),
+        "minimum_confidence_pct": minimum_pct,
+        "labels": [entry.as_json() for entry in labels],  # type: ignore[misc]
+    }
+
+
+# --- With the log ---------------------------------------------------------------------------------
+
+
+def _kept(content: bytes) -> ImageObject:
+    """The object of an image that was sent; that of the first time, where it came before today."""
+    key = api_key(content, clock.now())
+    try:
+        return objects.write_new(key, content, media_type(content))
+    except ChangedMeanwhileError:
+        return objects.latest(key).image
+
+
+def _from_log(image: ImageObject, is_new: bool) -> Detected | Response[Waiting]:
+    """What the log says of an image; where it says nothing yet, the workflow is run first."""
+    detection = detection_id(image)
+    until = clock.now() + (PATIENCE if is_new else timedelta())
+    while (record := detections.result(detection)) is None and clock.now() < until:
+        clock.sleep(LOOK_EVERY_S)
+    if record is None:
+        record = _detect_and_log(image, detection)
+    outcome = Outcome(record["outcome"])
+    if outcome is Outcome.REJECTED:
+        raise InvalidImageError(record["reason"])
+    if outcome is Outcome.WAITING:
+        waiting: Waiting = {"outcome": "waiting", "detection_id": detection}
+        return Response(202, content_types.APPLICATION_JSON, waiting)
+    return _logged(record)
+
+
+def _detect_and_log(image: ImageObject, detection: str) -> detections.Record:
+    """The record that the workflow has written."""
+    event = image.event("Image Sent")
+    try:
+        execution = executions.run(
+            wiring[Variable.DETECTION_STATE_MACHINE_ARN], event, hurried=True
+        )
+        failure = None if execution.succeeded else (execution.error or execution.status)
+        if execution.output.get("told") is False:
+            failure = "consumer not told"
+    except (ServiceFailedError, ThrottledError) as error:
+        failure = type(error).__name__
+    if failure:
+        # By way of the queue it is done to its end, whatever was done of it.
+        queues.send(Variable.DETECTION_QUEUE_URL, [event])
+        logger.warning("left to the queue", extra={"error": failure, "detection_id": detection})
+    try:
+        return detections.get(detection)
+    except NotFoundError as error:
+        later = "It is logged as soon as it can be, and asking again is answered from the log."
+        if failure == ThrottledError.__name__:
+            raise ThrottledError(f"More images come in than the model takes. {later}") from error
+        raise ServiceFailedError(f"The detection did not come to its end. {later}") from error
+
+
+def _logged(record: detections.Record) -> Detected:
+    label = record.get("label")
+    answer = _detected(
+        Outcome(record["outcome"]),
+        record["version"],
+        Label(label, float(record["confidence_pct"])) if label else None,
+        [Label.from_json(entry) for entry in record["labels"]],
+        float(record["minimum_confidence_pct"]),
+    )
+    answer["detection_id"] = record["detection_id"]
+    if record.get("human_loop"):
+        answer["human_loop"] = record["human_loop"]
+    if record.get("labels_left_out"):
+        answer["labels_left_out"] = record["labels_left_out"]
+    return answer
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer one request."""
+    logger.append_keys(request_id=context.aws_request_id)
+    return api.resolve(event, context)

@@ -1,0 +1,28 @@
+"""The model that serves, whichever version it is."""
+
+from labelloop.aws import model_registry, rekognition
+from labelloop.domain.annotations import ModelType
+from labelloop.domain.detections import Label
+from labelloop.domain.images import ImageObject
+from labelloop.errors import ModelNotReadyError, NotFoundError
+
+
+def ask(image: ImageObject | bytes, model_type: ModelType) -> tuple[str | None, list[Label] | None]:
+    """The version that serves, and its labels; None for them where it does not answer.
+
+    Raises what ``rekognition.detect`` raises.
+    """
+    version: str | None = None
+    # What was read lately may have been replaced and stopped: then what serves now is asked.
+    for read_anew in (False, True):
+        if read_anew:
+            model_registry.forget_deployed()
+        deployed = model_registry.deployed_lately()
+        if deployed is None:
+            continue
+        version = deployed.version
+        try:
+            return version, rekognition.detect(deployed.version_arn, image, model_type)
+        except (ModelNotReadyError, NotFoundError):
+            continue
+    return version, None

@@ -1,0 +1,67 @@
+"""The OpenAPI document: valid, up to date, and of all routes."""
+
+import json
+
+import pytest
+from jsonschema import ValidationError
+from openapi_spec_validator import validate
+
+from labelloop.errors import LabelLoopError
+from labelloop.http_api import RETRY_AFTER_S, STATUS
+from scripts import openapi
+from tests.contract import files
+from tests.unit import api
+
+
+def test_the_document_is_what_the_standard_allows() -> None:
+    validate(api.document())
+
+
+def test_the_document_is_that_of_the_code() -> None:
+    assert api.document() == json.loads(json.dumps(openapi.document()))
+
+
+def test_every_route_behind_the_authoriser_is_described_and_no_other() -> None:
+    routes = {
+        route["Properties"]["RouteKey"]
+        for route in files.resources("AWS::ApiGatewayV2::Route").values()
+        if route["Properties"].get("AuthorizationType") == "JWT"
+    }
+    described = {
+        f"{method.upper()} {path}"
+        for path, methods in api.document()["paths"].items()
+        for method in methods
+    }
+    assert described == routes
+
+
+def test_every_field_of_a_detection_is_described() -> None:
+    schema = api.document()["components"]["schemas"]["Detected"]
+    assert all(
+        "description" in field or "$ref" in field.get("items", {})
+        for field in schema["properties"].values()
+    )
+
+
+def test_machines_get_tokens_for_the_scope_that_the_template_makes() -> None:
+    (server,) = files.resources("AWS::Cognito::UserPoolResourceServer").values()
+    (scope,) = server["Properties"]["Scopes"]
+    name = f"{server['Properties']['Identifier']}/{scope['ScopeName']}"
+    client = files.template()["Resources"]["MachineClient"]["Properties"]
+    assert client["AllowedOAuthScopes"] == [name]
+    flow = api.document()["components"]["securitySchemes"]["machine"]["flows"]["clientCredentials"]
+    assert list(flow["scopes"]) == [name]
+
+
+@pytest.mark.parametrize("error", RETRY_AFTER_S)
+def test_what_may_succeed_later_is_a_status_that_says_so(error: type[LabelLoopError]) -> None:
+    assert STATUS[error] in {429, 503}
+
+
+@pytest.mark.parametrize(
+    ("status", "content"),
+    [(200, {"outcome": "waiting"}), (418, {}), (403, {"message": "Forbidden"})],
+)
+def test_an_answer_that_is_not_described_is_found(status: int, content: object) -> None:
+    with pytest.raises((AssertionError, KeyError, ValidationError)):
+        api.check("POST /detect", status, content)
