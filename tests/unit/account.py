@@ -284,6 +284,7 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
         Variable.DETECTION_QUEUE_URL: detection_queue,
         Variable.DETECTION_RETENTION_DAYS: "0",
         Variable.DETECTION_STATE_MACHINE_ARN: _state_machine("detection"),
+        Variable.FLOW_DEFINITION_ARN: "",
         Variable.HOST_MODEL_FUNCTION: "label-loop-HostModelFunction",
         Variable.HUMAN_REVIEW_STATE_MACHINE_ARN: _state_machine("human-review"),
         Variable.IMPORT_BUCKETS: "camera-archive",

@@ -68,7 +68,11 @@ BY_CODE: dict[str, type[errors.LabelLoopError]] = {
     "ExecutionDoesNotExist": errors.NotFoundError,
     "ExecutionLimitExceeded": errors.ThrottledError,
     "InvalidExecutionInput": errors.InvalidRequestError,
-    # EventBridge Scheduler
+    # SageMaker
+    "ResourceInUse": errors.BusyError,
+    "ResourceLimitExceeded": errors.QuotaExceededError,
+    "ResourceNotFound": errors.NotFoundError,
+    # EventBridge Scheduler, human loops
     "ConflictException": errors.ChangedMeanwhileError,
 }
 

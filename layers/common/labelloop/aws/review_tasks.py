@@ -73,6 +73,11 @@ def create_once(task: ReviewTask, now: datetime) -> bool:
     return True
 
 
+def exists(task_id: str) -> bool:
+    """Whether there is a task of this name."""
+    return bool(_item(task_id))
+
+
 def get(task_id: str) -> ReviewTask:
     """The task. Raises NotFoundError."""
     values = _item(task_id)

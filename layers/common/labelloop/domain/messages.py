@@ -357,6 +357,34 @@ def _answer_problem(facts: Facts) -> Message:
     )
 
 
+def _a2i_refused(facts: Facts) -> Message:
+    return _message(
+        "Amazon A2I does not take images for review",
+        [
+            "A2I was asked to show an image to its workers, and refused. Such images are in the "
+            "review queue of the console instead, and nothing is lost.",
+            f"What happened: {cause_in_words(facts)}",
+            "Since 30 July 2026 A2I takes no new customers. If your account should be one of the "
+            "existing ones, ask AWS Support; otherwise deploy with ReviewBackend=console.",
+            "This is said once a month for each kind of refusal, not for every image.",
+        ],
+        facts,
+    )
+
+
+def _loops_unanswered(facts: Facts) -> Message:
+    return _message(
+        "Workers of Amazon A2I did not answer",
+        [
+            f"The human loop {facts['loop']} is {facts['status']}: it has ended without answers. "
+            "Its image is in the review queue of the console instead.",
+            f"What happened: {cause_in_words(facts)}",
+            "This is said once a day, however many there are.",
+        ],
+        facts,
+    )
+
+
 OPERATOR_MESSAGES: Mapping[str, Callable[[Facts], Message]] = {
     "training_started": _training_started,
     "model_deployed": _model_deployed,
@@ -375,6 +403,8 @@ OPERATOR_MESSAGES: Mapping[str, Callable[[Facts], Message]] = {
     "model_stopped": _model_stopped,
     "model_idle": _model_idle,
     "answer_problem": _answer_problem,
+    "a2i_refused": _a2i_refused,
+    "loops_unanswered": _loops_unanswered,
 }
 
 
