@@ -218,6 +218,18 @@ def _flow(params: Params) -> str:
     return _arn("sagemaker", f"flow-definition/{params['FlowDefinitionName']}")
 
 
+def _team(params: Params) -> str:
+    return _arn("sagemaker", f"workteam/private-crowd/{params['WorkteamName']}")
+
+
+def _workforce(params: Params) -> str:
+    return _arn("sagemaker", f"workforce/{params['WorkforceName']}")
+
+
+def _task_ui(params: Params) -> str:
+    return _arn("sagemaker", f"human-task-ui/{params['HumanTaskUiName']}")
+
+
 def _create_flow(params: Params) -> list[Requirement]:
     passing = {"iam:PassedToService": "sagemaker.amazonaws.com"}
     return [
@@ -331,4 +343,9 @@ RULES: dict[str, Rule] = {
     "sagemaker.ListHumanLoops": _everything("sagemaker:ListHumanLoops"),
     "sagemaker.CreateFlowDefinition": _create_flow,
     **_table_rows("sagemaker", _flow, "DescribeFlowDefinition DeleteFlowDefinition"),
+    "sagemaker.ListFlowDefinitions": _everything("sagemaker:ListFlowDefinitions"),
+    **_table_rows("sagemaker", _team, "CreateWorkteam DescribeWorkteam DeleteWorkteam"),
+    **_table_rows("sagemaker", _workforce, "CreateWorkforce DescribeWorkforce DeleteWorkforce"),
+    "sagemaker.ListWorkforces": _everything("sagemaker:ListWorkforces"),
+    **_table_rows("sagemaker", _task_ui, "CreateHumanTaskUi DescribeHumanTaskUi DeleteHumanTaskUi"),
 }
