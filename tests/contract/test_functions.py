@@ -73,7 +73,9 @@ def _triggers(stem: str) -> list[str]:
     words = {
         "AWS::Lambda::EventSourceMapping": "FunctionName",
         "AWS::ApiGatewayV2::Integration": "IntegrationUri",
+        "AWS::Events::Rule": "Targets",
         "Custom::Setup": "ServiceToken",
+        "Custom::HumanReview": "ServiceToken",
     }
     return [
         logical_name

@@ -72,6 +72,8 @@ BY_CODE: dict[str, type[errors.LabelLoopError]] = {
     "ResourceInUse": errors.BusyError,
     "ResourceLimitExceeded": errors.QuotaExceededError,
     "ResourceNotFound": errors.NotFoundError,
+    # Cognito
+    "ConcurrentModificationException": errors.BusyError,
     # EventBridge Scheduler, human loops
     "ConflictException": errors.ChangedMeanwhileError,
 }
