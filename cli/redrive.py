@@ -140,11 +140,12 @@ def _addressed(target: str, body: str) -> tuple[str, str]:
     """
     if target:
         return target, body
-    record = json.loads(body)
-    if not isinstance(record, dict) or "requestPayload" not in record:
+    try:
+        record = json.loads(body)
+        function = str(record["requestContext"]["functionArn"]).removesuffix(":$LATEST")
+        return function, json.dumps(record["requestPayload"])
+    except (ValueError, KeyError, TypeError):
         return target, body
-    function = str(record["requestContext"]["functionArn"]).removesuffix(":$LATEST")
-    return function, json.dumps(record["requestPayload"])
 
 
 def _received(sqs: Any, url: str) -> Iterator[Mapping[str, Any]]:

@@ -107,7 +107,7 @@ class Control:
         return self._runtime.schedules.fire(name)
 
     def _work_on_loop(self, name: str, body: bytes) -> Any:
-        """Answer as a worker: ``{"worker", "answerContent"}``; or ``{"end", "reason"}`` the loop."""
+        """As a worker, ``{"worker", "answerContent"}``; or ``{"end", "reason"}`` the loop."""
         order, loops = json.loads(body), self._runtime.sagemaker.human_loops
         if "end" in order:
             return loops.end(name, order["end"], order.get("reason"))

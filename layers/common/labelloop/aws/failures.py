@@ -74,6 +74,7 @@ BY_CODE: dict[str, type[errors.LabelLoopError]] = {
     "ResourceNotFound": errors.NotFoundError,
     # Cognito
     "ConcurrentModificationException": errors.BusyError,
+    "InternalErrorException": errors.ServiceFailedError,
     # EventBridge Scheduler, human loops
     "ConflictException": errors.ChangedMeanwhileError,
 }
