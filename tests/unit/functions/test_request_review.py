@@ -83,7 +83,8 @@ def a2i(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
 
 def _detected(account: Account, content: bytes, **facts: object) -> None:
     version = account.put("images_for_detection/a.jpg", content)
-    known = {"bucket": account.bucket, "key": "images_for_detection/a.jpg", "version_id": version}
+    known: Json = {"bucket": account.bucket, "key": "images_for_detection/a.jpg"}
+    known["version_id"] = version
     known |= {"human_loop": human_loop_name(DETECTION), **facts}
     detections.record_once(DETECTION, Outcome.REVIEW, known, clock.now())
 
