@@ -20,6 +20,7 @@ REVIEWED_IMAGES = "images_imported/reviewed/"
 SHOWN_IMAGES = "images_in_review/"
 """Copies of images for workers of A2I; the bucket forgets them after a month."""
 REVIEWED_MANIFESTS = "manifests/imported/reviewed/"
+UNLABELLED_FOLDER = "images_to_label/"
 TRAINING_FOLDER = "manifests/training/"
 MAX_KEY_BYTES = 1024
 

@@ -357,6 +357,17 @@ def _answer_problem(facts: Facts) -> Message:
     )
 
 
+def _labeling_problem(facts: Facts) -> Message:
+    return _message(
+        "Nobody can be asked about images to label",
+        [
+            f"There are new images in images_to_label/, but: {cause_in_words(facts)}",
+            "Nothing was lost; the next look comes by schedule, or with: labelloop label",
+        ],
+        facts,
+    )
+
+
 def _a2i_refused(facts: Facts) -> Message:
     return _message(
         "Amazon A2I does not take images for review",
@@ -403,6 +414,7 @@ OPERATOR_MESSAGES: Mapping[str, Callable[[Facts], Message]] = {
     "model_stopped": _model_stopped,
     "model_idle": _model_idle,
     "answer_problem": _answer_problem,
+    "labeling_problem": _labeling_problem,
     "a2i_refused": _a2i_refused,
     "loops_unanswered": _loops_unanswered,
 }
