@@ -238,6 +238,18 @@ def _create_flow(params: Params) -> list[Requirement]:
     ]
 
 
+def _job(params: Params) -> str:
+    return _arn("sagemaker", f"labeling-job/{params['LabelingJobName']}")
+
+
+def _create_job(params: Params) -> list[Requirement]:
+    passing = {"iam:PassedToService": "sagemaker.amazonaws.com"}
+    return [
+        Requirement("sagemaker:CreateLabelingJob", _job(params)),
+        Requirement("iam:PassRole", str(params["RoleArn"]), passing),
+    ]
+
+
 def _table_rows(prefix: str, finder: Callable[[Params], str], names: str) -> dict[str, Rule]:
     """Rows of operations whose action has the operation's own name."""
     rows = {}
@@ -343,6 +355,8 @@ RULES: dict[str, Rule] = {
     "sagemaker.ListHumanLoops": _everything("sagemaker:ListHumanLoops"),
     "sagemaker.CreateFlowDefinition": _create_flow,
     **_table_rows("sagemaker", _flow, "DescribeFlowDefinition DeleteFlowDefinition"),
+    "sagemaker.CreateLabelingJob": _create_job,
+    **_table_rows("sagemaker", _job, "DescribeLabelingJob"),
     "sagemaker.ListFlowDefinitions": _everything("sagemaker:ListFlowDefinitions"),
     **_table_rows("sagemaker", _team, "CreateWorkteam DescribeWorkteam DeleteWorkteam"),
     **_table_rows("sagemaker", _workforce, "CreateWorkforce DescribeWorkforce DeleteWorkforce"),

@@ -1,10 +1,10 @@
 """The control endpoints under /_local/: what a test or a person asks the runtime itself.
 
 GET    /_local/calls, summary, metrics, faults, rekognition, permissions, functions, mail, health,
-       stack, human-loops
+       stack, human-loops, labeling-jobs
 PUT    /_local/faults, rekognition, stack, cloudformation-response/<token>
 DELETE /_local/faults, rekognition, stack
-POST   /_local/schedules/<logical id>, human-loops/<name>
+POST   /_local/schedules/<logical id>, human-loops/<name>, labeling-jobs/<name>
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ class Control:
             ("DELETE", "stack"): lambda *_: runtime.deployed.delete(),
             ("GET", "human-loops"): lambda *_: runtime.sagemaker.human_loops.listed(),
             ("POST", "human-loops"): self._work_on_loop,
+            ("GET", "labeling-jobs"): lambda *_: runtime.sagemaker.labeling_jobs.listed(),
+            ("POST", "labeling-jobs"): self._end_job,
             ("POST", "schedules"): self._fire,
             ("PUT", "cloudformation-response"): self._custom_resource_answer,
         }
@@ -112,6 +114,13 @@ class Control:
         if "end" in order:
             return loops.end(name, order["end"], order.get("reason"))
         return loops.answer(name, order["worker"], order["answerContent"])
+
+    def _end_job(self, name: str, body: bytes) -> Any:
+        """``{"end": "Completed", "labels": {image address: label}, "reason"}``."""
+        order = json.loads(body)
+        return self._runtime.sagemaker.labeling_jobs.end(
+            name, order["end"], order.get("labels", {}), order.get("reason")
+        )
 
     def _custom_resource_answer(self, token: str, body: bytes) -> None:
         self._runtime.deployed.custom_resource_answers.put(token, json.loads(body))

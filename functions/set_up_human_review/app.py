@@ -71,21 +71,25 @@ def lambda_handler(request: ResourceRequest, seconds_left: Callable[[], float]) 
     if labels:
         human_tasks.categories(labels, wanted.ModelType)
     try:
-        name, arn = _flow_definition(wanted, seconds_left)
+        team_arn = _named_team(wanted) if wanted.WorkteamName else _own_team(wanted, seconds_left)
+        name, arn = _flow_definition(wanted, team_arn, seconds_left)
     except (PermissionMissingError, InvalidRequestError) as error:
         if not human_tasks.is_closed(str(error)):
             raise
         logger.exception("A2I does not take this account")
-        name, arn = NOT_TAKEN, human_tasks.UNAVAILABLE
-    return ResourceAnswer(physical_resource_id=name, attributes={"FlowDefinitionArn": arn})
+        name = NOT_TAKEN
+        team_arn = arn = human_tasks.UNAVAILABLE
+    attributes = {"FlowDefinitionArn": arn, "WorkteamArn": team_arn}
+    return ResourceAnswer(physical_resource_id=name, attributes=attributes)
 
 
 # --- Making it ------------------------------------------------------------------------------------
 
 
-def _flow_definition(wanted: Wanted, seconds_left: Callable[[], float]) -> tuple[str, str]:
+def _flow_definition(
+    wanted: Wanted, team_arn: str, seconds_left: Callable[[], float]
+) -> tuple[str, str]:
     """Name and ARN of the flow definition for what is wanted, when it is ready."""
-    team_arn = _named_team(wanted) if wanted.WorkteamName else _own_team(wanted, seconds_left)
     page = (PAGES / f"{wanted.ModelType}.liquid.html").read_text(encoding="utf-8")
     made_of = [team_arn, page, wanted.Bucket, wanted.RoleArn, wanted.Reviewers]
     digest = hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:16]

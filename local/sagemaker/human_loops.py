@@ -113,7 +113,7 @@ class HumanLoops:
             loop = self._open(name)
             if any(given["workerId"] == worker for given in loop.answers):
                 raise LookupError(f"{worker} has answered {name} already")
-            bucket, key = _split(str(loop.content["taskObject"]))
+            bucket, key = split_uri(str(loop.content["taskObject"]))
             self._world.read(loop.role_arn, bucket, key)
             moment = _iso(self._world.now())
             loop.answers.append(
@@ -171,7 +171,7 @@ class HumanLoops:
         )
 
     def _write_output(self, loop: Loop) -> None:
-        bucket, prefix = _split(loop.flow["OutputConfig"]["S3OutputPath"])
+        bucket, prefix = split_uri(loop.flow["OutputConfig"]["S3OutputPath"])
         moment = datetime.fromtimestamp(loop.created, UTC).strftime("%Y/%m/%d/%H/%M/%S")
         flow_name = loop.flow["FlowDefinitionName"]
         folder = f"{prefix.rstrip('/')}/" if prefix else ""
@@ -186,7 +186,7 @@ class HumanLoops:
         loop.output_uri = f"s3://{bucket}/{key}"
 
 
-def _split(uri: str) -> tuple[str, str]:
+def split_uri(uri: str) -> tuple[str, str]:
     """Bucket and key of an S3 address."""
     parts = urllib.parse.urlsplit(uri)
     return parts.netloc, parts.path.lstrip("/")

@@ -10,6 +10,7 @@ import botocore.session
 from local.rekognition import shapes
 from local.rekognition.errors import ServiceError
 from local.sagemaker.human_loops import HumanLoops
+from local.sagemaker.labeling_jobs import LabelingJobs
 from local.sagemaker.world import World
 
 WORKFORCE_TAKES_S = 20.0
@@ -25,6 +26,7 @@ class SageMaker:
     def __init__(self, world: World) -> None:
         self._world = world
         self.human_loops = HumanLoops(world)
+        self.labeling_jobs = LabelingJobs(world)
         self._lock = threading.RLock()
         self._workforces: dict[str, Json] = {}
         self._teams: dict[str, Json] = {}
@@ -44,6 +46,8 @@ class SageMaker:
             "DescribeFlowDefinition": self._describe_flow,
             "ListFlowDefinitions": self._list_flows,
             "DeleteFlowDefinition": self._delete_flow,
+            "CreateLabelingJob": self._create_job,
+            "DescribeLabelingJob": self.labeling_jobs.describe,
             "StartHumanLoop": self._start_loop,
             "DescribeHumanLoop": self.human_loops.describe,
         }
@@ -233,6 +237,14 @@ class SageMaker:
             raise ServiceError("ResourceInUse", f"The flow definition {name} has human loops.")
         self._flows[name]["deleted"] = self._world.now()
         return {}
+
+    def _create_job(self, request: Json) -> Json:
+        team = request["HumanTaskConfig"]["WorkteamArn"]
+        if team not in {known["WorkteamArn"] for known in self._teams.values()}:
+            raise _invalid(f"There is no work team {team}.")
+        if not self._world.trusts(request["RoleArn"]):
+            raise _invalid(f"SageMaker cannot assume {request['RoleArn']}.")
+        return self.labeling_jobs.create(request)
 
     # --- Human loops ------------------------------------------------------------------------------
 

@@ -317,6 +317,8 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
         Variable.DETECTION_RETENTION_DAYS: "0",
         Variable.DETECTION_STATE_MACHINE_ARN: _state_machine("detection"),
         Variable.FLOW_DEFINITION_ARN: "",
+        Variable.HUMAN_LOOP_ROLE_ARN: f"arn:aws:iam::{ACCOUNT_ID}:role/label-loop-HumanLoopRole",
+        Variable.WORKTEAM_ARN: f"arn:aws:sagemaker:{REGION}:{ACCOUNT_ID}:workteam/private-crowd/t",
         Variable.HOST_MODEL_FUNCTION: "label-loop-HostModelFunction",
         Variable.HUMAN_REVIEW_STATE_MACHINE_ARN: _state_machine("human-review"),
         Variable.IMPORT_BUCKETS: "camera-archive",

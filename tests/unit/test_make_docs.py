@@ -70,7 +70,7 @@ def test_the_readme_tells_of_every_message_to_the_operator(kind: str) -> None:
     facts |= dict.fromkeys(("new_images", "train_images", "test_images"), 3)
     facts |= {"reasons": ["x"], "stopped": [], "serves": True, "proven": None}
     facts |= {"images_wait": True, "status": "STOPPED", "idle_minutes": 30}
-    facts |= {"loop": "XXX"}
+    facts |= {"loop": "XXX", "job": "XXX", "labelled": 3, "on_console": 2}
     facts |= dict.fromkeys(("hours", "usd", "usd_per_hour"), 1.0)
     subject = to_operator(kind, facts).subject.replace("XXX", "…")
 

@@ -187,3 +187,64 @@ def test_sampled_detections_are_asked_about_too_and_refused_ones_on_the_console(
     on_console = [bool(stack.task(upload)) for upload in sure]
     assert [one != other for one, other in zip(asked, on_console, strict=True)] == [True, True]
     assert any(asked)
+
+
+# --- Ground Truth ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def to_label(stack: Stack) -> list[Uploaded]:
+    """Three new images that nobody has labelled; the schedule looks for none meanwhile."""
+    scheduler, name = stack.client("scheduler"), f"{stack.local.name}-labeling"
+    known = scheduler.get_schedule(Name=name)
+    wanted = ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")
+    scheduler.update_schedule(**{part: known[part] for part in wanted}, State="DISABLED")
+    contents = [stack.new_image("circle") for _ in range(3)]
+    return [
+        stack.upload(f"images_to_label/{content[-40:].hex()}.jpg", content) for content in contents
+    ]
+
+
+def test_a_labelling_job_labels_from_nothing_and_the_console_what_it_leaves(
+    stack: Stack, to_label: list[Uploaded]
+) -> None:
+    execution = stack.start("image_labeling")
+
+    def begun() -> list[Record]:
+        jobs = stack.local.control("GET", "labeling-jobs")
+        return [job for job in jobs if job["status"] == "InProgress"]
+
+    (job,) = wait_for(begun, "the labelling job", 60)
+    assert job["labels"] == [*sorted(images.LABELS), "None of the Above"]
+    by_detection = {uri.split("/")[-1].split("-")[0]: uri for uri in job["images"]}
+    first, second, third = (by_detection[upload.detection_id] for upload in to_label)
+    labels = {first: "circle", second: "None of the Above"}
+    order = {"end": "Stopped", "labels": labels, "reason": "The operator stopped it."}
+    # Another run finds nothing new while it is under way.
+    assert stack.run("image_labeling").states[-2:] == ("WhoAsks", "Done")
+    stack.local.control("POST", f"labeling-jobs/{job['name']}", order)
+    ended = stack.end_of(execution, 120)
+    assert (ended.status, ended.states[-2]) == ("SUCCEEDED", "TellNotLabelled")
+    manifest = stack.read(f"manifests/imported/labeling/{job['name']}.manifest").splitlines()
+    assert [json.loads(line)["source-ref"] for line in manifest] == [first]
+    assert [bool(stack.task(upload)) for upload in to_label] == [False, False, True]
+    (mail,) = stack.wait_for_mail("labeling_job_ended")
+    assert "The operator stopped it." in mail["message"]
+    stack.run("model_training", {"force": True})
+    version = stack.versions()[-1]["name"]
+    trained = b"".join(map(stack.read, stack.keys(f"manifests/training/{version}/")))
+    assert first.encode() in trained
+    assert third.encode() not in trained
+
+
+def test_what_ground_truth_refuses_is_asked_on_the_console(
+    stack: Stack, to_label: list[Uploaded]
+) -> None:
+    closed = {"service": "sagemaker", "operation": "CreateLabelingJob", "status": 400}
+    closed |= {"error": "ValidationException", "message": "Closed to new customers."}
+    with stack.faults(closed):
+        execution = stack.run("image_labeling")
+    assert (execution.status, execution.states[-2]) == ("SUCCEEDED", "TellRefusal")
+    assert all(stack.task(upload) for upload in to_label)
+    (mail,) = stack.wait_for_mail("ground_truth_refused")
+    assert "Closed to new customers." in mail["message"]

@@ -368,6 +368,34 @@ def _labeling_problem(facts: Facts) -> Message:
     )
 
 
+def _labeling_job_ended(facts: Facts) -> Message:
+    return _message(
+        "A labelling job has not labelled all of its images",
+        [
+            f"The labelling job {facts['job']} of Ground Truth is {facts['status']}. Labelled: "
+            f"{facts['labelled']}; the others, {facts['on_console']}, are in the review queue of "
+            "the console instead.",
+            f"What happened: {cause_in_words(facts)}",
+        ],
+        facts,
+    )
+
+
+def _ground_truth_refused(facts: Facts) -> Message:
+    return _message(
+        "Ground Truth does not take images to label",
+        [
+            "Ground Truth was asked to have images labelled, and refused. They are in the review "
+            "queue of the console instead, and nothing is lost.",
+            f"What happened: {cause_in_words(facts)}",
+            "Since 30 July 2026 Ground Truth takes no new customers. If your account should be one "
+            "of the existing ones, ask AWS Support; otherwise deploy with ReviewBackend=console.",
+            "This is said once a month.",
+        ],
+        facts,
+    )
+
+
 def _a2i_refused(facts: Facts) -> Message:
     return _message(
         "Amazon A2I does not take images for review",
@@ -415,6 +443,8 @@ OPERATOR_MESSAGES: Mapping[str, Callable[[Facts], Message]] = {
     "model_idle": _model_idle,
     "answer_problem": _answer_problem,
     "labeling_problem": _labeling_problem,
+    "labeling_job_ended": _labeling_job_ended,
+    "ground_truth_refused": _ground_truth_refused,
     "a2i_refused": _a2i_refused,
     "loops_unanswered": _loops_unanswered,
 }
