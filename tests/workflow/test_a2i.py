@@ -1,6 +1,7 @@
 """People asked by Amazon A2I: from a doubtful image to training, and all its ways of refusing."""
 
 import json
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -199,10 +200,8 @@ def to_label(stack: Stack) -> list[Uploaded]:
     known = scheduler.get_schedule(Name=name)
     wanted = ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")
     scheduler.update_schedule(**{part: known[part] for part in wanted}, State="DISABLED")
-    contents = [stack.new_image("circle") for _ in range(3)]
-    return [
-        stack.upload(f"images_to_label/{content[-40:].hex()}.jpg", content) for content in contents
-    ]
+    keys = [f"images_to_label/{secrets.token_hex(4)}.jpg" for _ in range(3)]
+    return [stack.upload(key, stack.new_image("circle")) for key in keys]
 
 
 def test_a_labelling_job_labels_from_nothing_and_the_console_what_it_leaves(
