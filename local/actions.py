@@ -328,6 +328,7 @@ RULES: dict[str, Rule] = {
         "AdminListGroupsForUser AdminInitiateAuth ListUsers ListUsersInGroup ListGroups "
         "DescribeUserPool DescribeUserPoolClient UpdateUserPoolClient ListUserPoolClients",
     ),
+    "cloudformation.DescribeStacks": _on("cloudformation:DescribeStacks", _param("StackName")),
     "sts.GetCallerIdentity": lambda _params: [],  # AWS needs no permission for it
     **_table_rows(
         "rekognition",

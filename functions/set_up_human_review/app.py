@@ -65,8 +65,9 @@ def lambda_handler(request: ResourceRequest, seconds_left: Callable[[], float]) 
     """Set up, or clean up."""
     wanted = Wanted.model_validate(request.properties)
     if request.request_type == "Delete":
-        _clean_up(request.physical_resource_id or NEVER_MADE, wanted, seconds_left)
-        return ResourceAnswer(physical_resource_id=request.physical_resource_id or NEVER_MADE)
+        made = request.physical_resource_id or NEVER_MADE
+        _clean_up(made, wanted, cloudformation.is_going(request.stack_id), seconds_left)
+        return ResourceAnswer(physical_resource_id=made)
     labels = [label for label in wanted.ReviewLabels.split(",") if label]
     if labels:
         human_tasks.categories(labels, wanted.ModelType)
@@ -170,26 +171,28 @@ def _check_is_ours(workforce: str, user_pool: str | None, wanted: Wanted) -> Non
 # --- Cleaning up ----------------------------------------------------------------------------------
 
 
-def _clean_up(made: str, wanted: Wanted, seconds_left: Callable[[], float]) -> None:
-    """Delete the flow definition of this name; with the last one, the work team and workforce."""
-    ours = flow_definitions.names(f"{wanted.Prefix}-")
-    # What failed while it was first made has no name that CloudFormation knows.
-    going = ours if made == NEVER_MADE else [made]
-    last = not set(ours) - set(going)
-    for name in going:
+def _clean_up(
+    made: str, wanted: Wanted, stack_goes: bool, seconds_left: Callable[[], float]
+) -> None:
+    """Delete the flow definition of this name; with the stack, all of them, team and workforce."""
+    going = {made} - {NEVER_MADE, NOT_TAKEN}
+    if stack_goes:
+        # Those too that were left for their loops, and that failed before they had a name.
+        going |= set(flow_definitions.names(f"{wanted.Prefix}-"))
+    for name in sorted(going):
         try:
             while not flow_definitions.delete(name):
                 _wait(seconds_left)
             flow_definitions.delete_page(name)
         except BusyError as error:
-            if last:
+            if stack_goes:
                 raise ConfigurationError(
                     f"The flow definition {name} has human loops under way. Stop them, or let them "
                     "be answered, and delete the stack again."
                 ) from error
             # Replaced: its loops may end, and what is left of it costs nothing.
             logger.warning("left for its human loops", extra={"flow_definition": name})
-    if last:
+    if stack_goes and not wanted.WorkteamName:
         _delete_own_team(wanted.Prefix, seconds_left)
 
 

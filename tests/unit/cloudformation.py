@@ -31,12 +31,15 @@ class CloudFormation:
         self.answers = answers
         self.server = HTTPServer(("127.0.0.1", 0), Address)
         self.url = f"http://127.0.0.1:{self.server.server_port}/answer"
+        self.always: Json = {}
+        """What all requests have in place of what the sample events have."""
         self._function, self._handler = function, handler
 
     def ask(self, case: str, context: Context | None = None, **changes: Any) -> Json:
         """What the function answers to a sample event; empty when it does not."""
         before = len(self.answers)
-        request = {**event(f"{self._function}.{case}"), "ResponseURL": self.url, **changes}
+        request = {**event(f"{self._function}.{case}"), **self.always, **changes}
+        request["ResponseURL"] = self.url
         self._handler(request, context or Context())
         return self.answers[-1] if len(self.answers) > before else {}
 

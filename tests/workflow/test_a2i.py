@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.launch import wait_for
+from local.launch import LaunchError, wait_for
 from tests import images
 from tests.stack import Record, Stack, Uploaded, launched, train_first_model
 
@@ -84,6 +84,19 @@ def test_workers_see_the_image_that_was_detected_when_another_has_taken_its_plac
     shown = wait_for_loop(stack, doubtful)["input"]["taskObject"]
     stack.wait_for_record(stack.upload(doubtful.key, stack.new_image("circle")))
     assert stack.read(shown.removeprefix(f"s3://{stack.bucket}/")) == content
+
+
+def by_api(stack: Stack, text: str | None = None) -> Uploaded:
+    """A new image that came by the API, detected."""
+    key = f"images_from_api/2026-11-21/{secrets.token_hex(4)}.jpg"
+    upload = stack.upload(key, stack.new_image(text))
+    answer = stack.run_express("detection", stack.event(upload))
+    assert answer["status"] == "SUCCEEDED", answer
+    return upload
+
+
+def test_images_that_came_by_the_api_are_asked_about_too(stack: Stack) -> None:
+    assert wait_for_loop(stack, by_api(stack))["input"]["image"].startswith("s3://")
 
 
 def test_what_came_twice_is_asked_about_once(stack: Stack) -> None:
@@ -178,7 +191,7 @@ def test_sampled_detections_are_asked_about_too_and_refused_ones_on_the_console(
     settings = {"Enable-Automatic-Human-Sampling": "true", "Human-Sampling-Interval": "1"}
     settings |= {"Minimum-Label-Detection-Confidence": "0"}
     with stack.parameters(settings):
-        sure = [stack.detect("circle") for _ in range(2)]
+        sure = [stack.detect("circle"), by_api(stack, "circle")]
         for upload in sure:
             stack.wait_for_record(upload, outcome="confident")
         stack.sleep(301)
@@ -247,3 +260,51 @@ def test_what_ground_truth_refuses_is_asked_on_the_console(
     assert all(stack.task(upload) for upload in to_label)
     (mail,) = stack.wait_for_mail("ground_truth_refused")
     assert "Closed to new customers." in mail["message"]
+
+
+# --- The deployment: this comes last --------------------------------------------------------------
+
+
+def _flows(stack: Stack) -> set[str]:
+    """The flow definitions that are there to stay."""
+    answer = stack.client("sagemaker").list_flow_definitions()
+    return {
+        flow["FlowDefinitionName"]
+        for flow in answer["FlowDefinitionSummaries"]
+        if flow["FlowDefinitionStatus"] != "Deleting"
+    }
+
+
+def test_another_setting_makes_another_flow_definition_and_loops_of_the_old_one_may_end(
+    stack: Stack,
+) -> None:
+    waiting = stack.detect()
+    wait_for_loop(stack, waiting)
+    (before,) = _flows(stack)
+    stack.local.control("PUT", "stack", {"parameters": {"ReviewersPerImage": "1"}})
+    assert len(_flows(stack)) == 2
+    asked = stack.detect()
+    assert wait_for_loop(stack, asked)["wanted"] == 1
+    answer(stack, asked, "ann", label("circle"))
+    assert stack.wait_for_record(asked, has="agreement")["human_label"] == "circle"
+    for worker in ("ann", "bob"):
+        answer(stack, waiting, worker, label("stripes"))
+    assert stack.wait_for_record(waiting, has="agreement")["human_label"] == "stripes"
+    assert before in _flows(stack)
+
+
+def test_the_stack_goes_when_its_loops_have_ended_however_long_that_takes(stack: Stack) -> None:
+    asked = stack.detect()
+    wait_for_loop(stack, asked)
+    with pytest.raises(LaunchError, match="human loops under way"):
+        stack.local.control("DELETE", "stack")
+    for loop in _loops(stack):
+        if loop["status"] == "InProgress":
+            stack.local.control("POST", f"human-loops/{loop['name']}", {"end": "Stopped"})
+    # Longer than one invocation: another one goes on.
+    stack.local.control("PUT", "sagemaker", {"workforce_takes_s": 1200})
+    before = stack.local.control("GET", "summary")["lambda"]["SetUpHumanReview"]
+    stack.local.control("DELETE", "stack")
+    assert stack.local.control("GET", "summary")["lambda"]["SetUpHumanReview"] > before + 1
+    assert _flows(stack) == set()
+    assert stack.client("sagemaker").list_workforces()["Workforces"] == []

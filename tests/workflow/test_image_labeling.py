@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import urllib3
 
 from tests import images
 from tests.stack import Stack, Uploaded, launched
@@ -58,6 +59,8 @@ def test_a_project_without_a_labelled_image_gets_its_first_model(bare: Stack) ->
     def work(number: int) -> None:
         while task := people[number].take():
             # The images of the tests before are the same kind of thing.
+            seen = urllib3.request("GET", task["image_url"], retries=False)
+            assert seen.status == 200
             said = {"label": known.get(task["task_id"], images.LABELS[0])}
             status, given = people[number].ask(
                 "POST", f"/review/tasks/{task['task_id']}/answer", said

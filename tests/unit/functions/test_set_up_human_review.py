@@ -24,6 +24,22 @@ def cloudformation() -> Iterator[CloudFormation]:
         yield made
 
 
+@pytest.fixture(autouse=True)
+def stack_id(account: Account, cloudformation: CloudFormation) -> str:
+    """The stack that asks; it is there until a test deletes it."""
+    topic = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
+    made: str = account.boto3("cloudformation").create_stack(
+        StackName="label-loop", TemplateBody=json.dumps(topic)
+    )["StackId"]
+    cloudformation.always = {"StackId": made}
+    return made
+
+
+def delete_stack(account: Account) -> None:
+    """Let the whole stack go."""
+    account.boto3("cloudformation").delete_stack(StackName="label-loop")
+
+
 @pytest.fixture
 def pool(account: Account) -> tuple[str, str]:
     """A user pool and a client of it that has a secret."""
@@ -179,10 +195,11 @@ def test_other_settings_make_another_flow_definition_and_the_old_one_is_deleted_
     assert made_names(account) == {"flows": [new["PhysicalResourceId"]], "workforces": [PREFIX]}
 
 
-def test_with_the_last_flow_definition_team_and_workforce_go_too(
+def test_with_the_stack_team_and_workforce_go_too(
     account: Account, cloudformation: CloudFormation, pool: tuple[str, str]
 ) -> None:
     made = cloudformation.ask("create", ResourceProperties=wanted(pool))["PhysicalResourceId"]
+    delete_stack(account)
     for _ in range(2):
         answer = cloudformation.ask(
             "delete", PhysicalResourceId=made, ResourceProperties=wanted(pool)
@@ -203,6 +220,7 @@ def test_what_a_failed_creation_left_is_deleted(
     account: Account, cloudformation: CloudFormation, pool: tuple[str, str]
 ) -> None:
     cloudformation.ask("create", ResourceProperties=wanted(pool))
+    delete_stack(account)
     answer = cloudformation.ask(
         "delete", PhysicalResourceId="never-made", ResourceProperties=wanted(pool)
     )
@@ -210,7 +228,7 @@ def test_what_a_failed_creation_left_is_deleted(
     assert made_names(account) == {"flows": [], "workforces": []}
 
 
-def test_loops_under_way_keep_the_last_flow_definition(
+def test_loops_under_way_keep_their_flow_definition(
     account: Account, cloudformation: CloudFormation, pool: tuple[str, str]
 ) -> None:
     made = cloudformation.ask("create", ResourceProperties=wanted(pool))
@@ -224,6 +242,10 @@ def test_loops_under_way_keep_the_last_flow_definition(
             "HumanLoopInput": {"InputContent": "{}"},
         },
     )
+    replaced = cloudformation.ask("delete", PhysicalResourceId=made["PhysicalResourceId"])
+    assert replaced["Status"] == "SUCCESS", "its loops may end"
+    assert made_names(account)["flows"] == [made["PhysicalResourceId"]]
+    delete_stack(account)
     answer = cloudformation.ask(
         "delete",
         PhysicalResourceId=made["PhysicalResourceId"],

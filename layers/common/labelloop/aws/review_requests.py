@@ -97,14 +97,14 @@ def _in_a2i(record: detections.Record, flow_definition_arn: str, now: datetime) 
         f"s3://{objects.bucket()}/{shown}",
         choices,
         found,
-        _initial_boxes(shown, found) if model_type is ModelType.DETECTION else (),
+        _initial_boxes(record, found) if model_type is ModelType.DETECTION else (),
     )
     return human_loops.start_once(flow_definition_arn, name, content)
 
 
-def _initial_boxes(shown: str, found: tuple[Label, ...]) -> list[dict[str, object]]:
+def _initial_boxes(record: detections.Record, found: tuple[Label, ...]) -> list[dict[str, object]]:
     """What the model found, in pixels; nothing where the image's beginning says no size."""
-    first_bytes = objects.read_beginning(shown, _BEGINNING_BYTES).first_bytes
+    first_bytes = objects.read(record["key"], record.get("version_id"), _BEGINNING_BYTES)
     size_px = dimensions(first_bytes)
     if size_px is None:
         return []
