@@ -2,7 +2,7 @@
 
 GET    /_local/calls, summary, metrics, faults, rekognition, permissions, functions, mail, health,
        stack, human-loops, labeling-jobs
-PUT    /_local/faults, rekognition, sagemaker, stack, cloudformation-response/<token>
+PUT    /_local/faults, rekognition, stack, cloudformation-response/<token>
 DELETE /_local/faults, rekognition, stack
 POST   /_local/schedules/<logical id>, human-loops/<name>, labeling-jobs/<name>
 """
@@ -52,7 +52,6 @@ class Control:
             ("DELETE", "stack"): lambda *_: runtime.deployed.delete(),
             ("GET", "human-loops"): lambda *_: runtime.sagemaker.human_loops.listed(),
             ("POST", "human-loops"): self._work_on_loop,
-            ("PUT", "sagemaker"): self._put_sagemaker,
             ("GET", "labeling-jobs"): lambda *_: runtime.sagemaker.labeling_jobs.listed(),
             ("POST", "labeling-jobs"): self._end_job,
             ("POST", "schedules"): self._fire,
@@ -108,10 +107,6 @@ class Control:
     def _fire(self, logical_id: str, _: bytes) -> Any:
         name = self._runtime.deployed.physical_id(logical_id, "AWS::Scheduler::Schedule")
         return self._runtime.schedules.fire(name)
-
-    def _put_sagemaker(self, _: str, body: bytes) -> None:
-        """How long a workforce takes: ``{"workforce_takes_s": 20}``."""
-        self._runtime.sagemaker.workforce_takes_s = float(json.loads(body)["workforce_takes_s"])
 
     def _work_on_loop(self, name: str, body: bytes) -> Any:
         """As a worker, ``{"worker", "answerContent"}``; or ``{"end", "reason"}`` the loop."""

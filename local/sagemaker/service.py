@@ -27,8 +27,6 @@ class SageMaker:
         self._world = world
         self.human_loops = HumanLoops(world)
         self.labeling_jobs = LabelingJobs(world)
-        self.workforce_takes_s = WORKFORCE_TAKES_S
-        """How long a workforce takes to be made, and to be deleted."""
         self._lock = threading.RLock()
         self._workforces: dict[str, Json] = {}
         self._teams: dict[str, Json] = {}
@@ -95,11 +93,11 @@ class SageMaker:
         now = self._world.now()
         known = {}
         for name, workforce in self._workforces.items():
-            if now - workforce.get("deleted", now) < self.workforce_takes_s:
+            if now - workforce.get("deleted", now) < WORKFORCE_TAKES_S:
                 status = "Active"
                 if "deleted" in workforce:
                     status = "Deleting"
-                elif now - workforce["CreateDate"] < self.workforce_takes_s:
+                elif now - workforce["CreateDate"] < WORKFORCE_TAKES_S:
                     status = "Initializing"
                 told = {part: workforce[part] for part in workforce if part != "deleted"}
                 known[name] = {**told, "Status": status}
