@@ -23,6 +23,8 @@ EVENTS = sorted((ROOT / "events").glob("*.json"))
 every_event = pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
 
 HTTP_APIS = ("serve_review_api", "serve_detect_api")
+CUSTOM_RESOURCES = ("set_up_stack", "set_up_human_review")
+TAKEN_FROM_AWS = ("dispatch_events", "detect_labels", "read_answers", "requeue_review")
 CUSTOM_RESOURCE: dict[str, type[BaseModel]] = {
     "Create": CloudFormationCustomResourceCreateModel,
     "Update": CloudFormationCustomResourceUpdateModel,
@@ -38,7 +40,7 @@ def _read(path: Path) -> Any:
 def test_a_sample_event_is_taken_by_its_function(path: Path) -> None:
     stem, event = path.name.split(".")[0], _read(path)
     module = files.app(stem)
-    if stem == "set_up_stack":
+    if stem in CUSTOM_RESOURCES:
         ResourceRequest.model_validate(event)
         CUSTOM_RESOURCE[event["RequestType"]].model_validate(event)
     elif stem in HTTP_APIS:
@@ -57,10 +59,10 @@ def test_a_field_that_nobody_knows_is_refused_from_ourselves_and_passed_over_fro
     stem = path.name.split(".")[0]
     if stem in HTTP_APIS:
         return
-    model = ResourceRequest if stem == "set_up_stack" else files.app(stem).Input
+    model = ResourceRequest if stem in CUSTOM_RESOURCES else files.app(stem).Input
     event = {**_read(path), "a-field-that-nobody-knows": 1}
     # What AWS sends us gets new fields without warning.
-    if stem in {"set_up_stack", "dispatch_events", "detect_labels", "read_answers"}:
+    if stem in {*CUSTOM_RESOURCES, *TAKEN_FROM_AWS}:
         model.from_event(event)
     else:
         with pytest.raises(InvalidRequestError):

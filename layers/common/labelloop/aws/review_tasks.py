@@ -74,6 +74,11 @@ def create_once(task: ReviewTask, now: datetime) -> bool:
     return True
 
 
+def exists(task_id: str) -> bool:
+    """Whether there is a task of this name."""
+    return bool(_item(task_id))
+
+
 def get(task_id: str) -> ReviewTask:
     """The task. Raises NotFoundError."""
     values = _item(task_id)
@@ -206,7 +211,10 @@ def _age(task: ReviewTask) -> tuple[datetime, str]:
 
 def count_waiting(most: int | None = None) -> int:
     """How many tasks wait for answers, claimed ones included; counted no further than that many."""
-    count = sum(_count(queue, most) for queue in (OPEN_QUEUE, HELD_QUEUE))
+    count = 0
+    for queue in (OPEN_QUEUE, HELD_QUEUE):
+        if most is None or count < most:
+            count += _count(queue, most)
     return count if most is None else min(count, most)
 
 
