@@ -11,7 +11,7 @@ CODE := functions layers/common/labelloop cli local tests benchmarks scripts
 export AWS_EC2_METADATA_DISABLED := true
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo local test test-fast test-stack test-faults lint format validate bench docs lock clean
+.PHONY: help demo local test test-fast test-stack test-faults test-console lint format validate bench docs console lock clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,10 @@ $(VENV)/ready: requirements/dev.txt
 	@echo "Making the virtual environment in $(VENV) (once, a minute or two) ..."
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/console-ready: requirements/console.txt $(VENV)/ready
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/console.txt
 	@touch $@
 
 $(SAM_VENV)/ready: requirements/sam.txt
@@ -47,6 +51,11 @@ test-stack: $(VENV)/ready ## Run the tests on the running application
 test-faults: $(VENV)/ready ## Run the tests that let AWS calls fail
 	@$(BIN)/python -m pytest tests/faults
 
+test-console: $(VENV)/console-ready ## Test the review page: its sources, if Node.js is there, and in Debian's Chromium
+	@if command -v npm >/dev/null; then cd console && npm ci --no-audit --no-fund --silent && npm run --silent lint && npm run --silent test; else echo "No npm here: the page's sources are not checked, only what was built of them."; fi
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || { echo "Chromium is missing: apt-get install chromium"; exit 1; }
+	@$(BIN)/python -m pytest tests/console
+
 lint: $(VENV)/ready ## Check style, types and the direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -61,15 +70,18 @@ format: $(VENV)/ready ## Put the code into shape
 validate: $(VENV)/ready $(SAM_VENV)/ready ## Check the template short of an account, and build it
 	@$(BIN)/python -m scripts.validate
 
-bench: $(VENV)/ready ## Measure: all of benchmarks/, or one with BENCH=<name>
+bench: $(VENV)/console-ready ## Measure: all of benchmarks/, or one with BENCH=<name>
 	@$(BIN)/python -m benchmarks $(BENCH)
 
 docs: $(VENV)/ready ## Write the generated parts of the README, and openapi.json
 	@$(BIN)/python -m scripts.make_docs
 
+console: $(VENV)/ready ## Build the review page anew (needs Node.js 20.19 or newer)
+	@$(BIN)/python -m scripts.make_console
+
 lock: ## Resolve the locked requirements anew
 	@$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet --require-hashes --no-deps -r requirements/lock.txt
-	@for name in dev sam; do .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/$$name.in -o requirements/$$name.txt || exit 1; done
+	@for name in dev sam console; do .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/$$name.in $$([ $$name = console ] && echo -c requirements/dev.txt) -o requirements/$$name.txt || exit 1; done
 	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-header requirements/layer.in -c requirements/dev.txt -o layers/common/requirements.txt
 	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/lock.in -o requirements/lock.txt
 

@@ -12,6 +12,7 @@ from benchmarks import (
     detection_cost,
     hosting_minutes,
     manifest_scale,
+    review_pace,
     review_selection,
     runtime,
 )
@@ -21,6 +22,7 @@ BENCHMARKS: Mapping[str, Callable[[], list[dict[str, object]]]] = {
     "runtime": runtime.run,
     "manifest_scale": manifest_scale.run,
     "detection_burst": detection_burst.run,
+    "review_pace": review_pace.run,
     "detection_cost": detection_cost.run,
     "hosting_minutes": hosting_minutes.run,
     "review_selection": review_selection.run,

@@ -15,6 +15,7 @@ from cli.log import log
 from cli.params import params
 from cli.redrive import redrive
 from cli.report import report
+from cli.reviewers import reviewers
 from cli.status import status
 from cli.versions import rollback, train, versions
 
@@ -63,6 +64,7 @@ for command in (
     rollback,
     redrive,
     params,
+    reviewers,
     doctor,
 ):
     main.add_command(command)

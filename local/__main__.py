@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import secrets
 import signal
 import sys
 import threading
@@ -46,7 +47,8 @@ def main(arguments: list[str]) -> int:
     except (PortTakenError, TemplateError, FileNotFoundError) as error:
         print(f"label loop cannot start: {error}", file=sys.stderr)
         return 1
-    print(_welcome(runtime, time.monotonic() - began), flush=True)
+    seconds = time.monotonic() - began
+    print(_welcome(runtime, seconds, _first_reviewer(runtime)), flush=True)
     stopping.wait()
     stop(runtime)
     return 0
@@ -84,7 +86,21 @@ def _settings(arguments: list[str]) -> tuple[Settings, bool]:
     return settings, given.verbose
 
 
-def _welcome(runtime: Runtime, seconds: float) -> str:
+def _first_reviewer(runtime: Runtime) -> tuple[str, str] | None:
+    """Name and password of somebody who can review at once; None where nobody can sign in."""
+    pool = runtime.deployed.outputs.get("UserPoolId")
+    if pool is None:
+        return None
+    name, password = "reviewer@example.com", "Reviewer-" + secrets.token_hex(4)
+    cognito = runtime.client("cognito-idp")
+    user = {"UserPoolId": pool, "Username": name}
+    cognito.admin_create_user(**user, MessageAction="SUPPRESS")
+    cognito.admin_set_user_password(**user, Password=password, Permanent=True)
+    cognito.admin_add_user_to_group(**user, GroupName="reviewers")
+    return name, password
+
+
+def _welcome(runtime: Runtime, seconds: float, reviewer: tuple[str, str] | None) -> str:
     outputs = runtime.deployed.outputs
     lines = [
         f"Label Loop runs on {runtime.endpoint} (deployed in {seconds:.1f} s).",
@@ -97,7 +113,9 @@ def _welcome(runtime: Runtime, seconds: float) -> str:
     if bucket:
         lines.append(f"  aws s3 cp image.jpg s3://{bucket}/images_for_detection/image.jpg")
     if outputs.get("ConsoleUrl"):
-        lines += ["", f"Console: {outputs['ConsoleUrl']}"]
+        lines += ["", f"The review page: {outputs['ConsoleUrl']}"]
+    if reviewer:
+        lines.append(f"  sign in as {reviewer[0]} with the password {reviewer[1]}")
     lines += [
         "",
         f"Description: {runtime.data_dir / 'stack.json'}   Logs: {runtime.data_dir / 'logs'}",

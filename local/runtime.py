@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from local.rekognition.service import RekognitionService
     from local.sagemaker.service import SageMaker
     from local.schedules import Schedules
+    from local.sign_in import SignIn
     from local.stack import Stack
 
 # Any key that was never given out is the operator's; this one is the runtime's own.
@@ -92,6 +93,7 @@ class Runtime:
     rekognition: RekognitionService = field(init=False)
     sagemaker: SageMaker = field(init=False)
     http_apis: HttpApis = field(init=False)
+    sign_in: SignIn = field(init=False)
     stack: Stack | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:

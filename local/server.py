@@ -41,8 +41,8 @@ from local.rekognition.service import RekognitionService
 from local.rekognition_calls import BucketStore
 from local.runtime import Runtime
 from local.schedules import Schedules
+from local.sign_in import SignIn
 from local.stack import Stack
-from local.tokens import SignIn
 
 if TYPE_CHECKING:
     from local.gateway import Page
@@ -136,6 +136,7 @@ def _assemble(settings: Settings) -> tuple[Runtime, Server]:
     runtime.schedules = Schedules(runtime)
     runtime.executions = Executions(runtime)
     runtime.http_apis = HttpApis(runtime)
+    runtime.sign_in = SignIn()
     runtime.rekognition = RekognitionService(
         BucketStore(runtime),
         clock.now,
@@ -149,7 +150,7 @@ def _assemble(settings: Settings) -> tuple[Runtime, Server]:
     pages: dict[str, Page] = {
         CONTROL_PREFIX: Control(runtime),
         API_PREFIX: runtime.http_apis,
-        SIGN_IN_PREFIX: SignIn(),
+        SIGN_IN_PREFIX: runtime.sign_in,
     }
     try:
         server = Server(settings.port, Gateway(runtime, pages))

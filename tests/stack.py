@@ -497,8 +497,8 @@ class Stack:
 
     # --- People -----------------------------------------------------------------------------------
 
-    def add_reviewer(self, group: str = "reviewers") -> Reviewer:
-        """A new person of a group, signed in."""
+    def add_person(self, group: str = "reviewers") -> tuple[str, str]:
+        """User name and password of a new person of a group."""
         pool, cognito = self.outputs["UserPoolId"], self.client("cognito-idp")
         name = f"{secrets.token_hex(4)}@example.com"
         password = f"Aa1-{secrets.token_urlsafe(16)}"
@@ -516,8 +516,13 @@ class Stack:
         )
         if group:
             cognito.admin_add_user_to_group(UserPoolId=pool, Username=name, GroupName=group)
-        answer = cognito.admin_initiate_auth(
-            UserPoolId=pool,
+        return name, password
+
+    def add_reviewer(self, group: str = "reviewers") -> Reviewer:
+        """A new person of a group, signed in."""
+        name, password = self.add_person(group)
+        answer = self.client("cognito-idp").admin_initiate_auth(
+            UserPoolId=self.outputs["UserPoolId"],
             ClientId=self.outputs["UserPoolClientId"],
             AuthFlow="ADMIN_USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": name, "PASSWORD": password},

@@ -10,6 +10,7 @@ from local.actions import function_arn
 from local.functions import FunctionSpec
 from local.resources.base import Created, Resource, ResourceType, arn, integer, names
 from local.template import SOURCE_BUCKET
+from local.tokens import served_here
 
 
 def require_trust(resource: Resource, role_arn: str, service: str) -> None:
@@ -70,7 +71,10 @@ def _spec(resource: Resource, name: str) -> FunctionSpec:
         handler=given["Handler"],
         code_dir=source_dir(resource, given["Code"]),
         python_path=tuple(layers),
-        environment={key: _text(value) for key, value in variables.items()},
+        environment={
+            key: served_here(_text(value), resource.runtime.endpoint)
+            for key, value in variables.items()
+        },
         timeout_s=float(given.get("Timeout", 3)),
         memory_mb=integer(given.get("MemorySize", 128)),
         role_arn=given["Role"],

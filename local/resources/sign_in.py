@@ -103,6 +103,21 @@ def _client_settings(resource: Resource) -> dict[str, Any]:
     return settings
 
 
+class ManagedLoginBranding(ResourceType):
+    type_name = "AWS::Cognito::ManagedLoginBranding"
+    properties = names("ClientId UseCognitoProvidedValues UserPoolId")
+
+    def create(self, resource: Resource) -> Created:
+        if not truth(resource.properties.get("UseCognitoProvidedValues", False)):
+            raise NotImplementedError("only UseCognitoProvidedValues")
+        client = str(resource.properties["ClientId"])
+        resource.runtime.sign_in.styled.add(client)
+        return Created(f"{resource.properties['UserPoolId']}|{client}")
+
+    def delete(self, resource: Resource) -> None:
+        resource.runtime.sign_in.styled.discard(str(resource.properties["ClientId"]))
+
+
 class UserPoolGroup(ResourceType):
     type_name = "AWS::Cognito::UserPoolGroup"
     properties = names("Description GroupName Precedence UserPoolId")

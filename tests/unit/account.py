@@ -321,6 +321,7 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
         Variable.WORKTEAM_ARN: f"arn:aws:sagemaker:{REGION}:{ACCOUNT_ID}:workteam/private-crowd/t",
         Variable.HOST_MODEL_FUNCTION: "label-loop-HostModelFunction",
         Variable.HUMAN_REVIEW_STATE_MACHINE_ARN: _state_machine("human-review"),
+        Variable.IMAGE_ORIGINS: "https://bucket.s3.eu-west-1.amazonaws.com",
         Variable.IMPORT_BUCKETS: "camera-archive",
         Variable.MODEL_TYPE: "classification",
         Variable.MODEL_VERSIONS_TABLE: names["ModelVersionsTable"],
@@ -331,10 +332,12 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
         Variable.REVIEW_LABELS: "",
         Variable.REVIEW_TASKS_TABLE: names["ReviewTasksTable"],
         Variable.SAMPLING_SCHEDULE: "label-loop-sampling",
+        Variable.SIGN_IN_URL: "https://label-loop-1.auth.eu-west-1.amazoncognito.com",
         Variable.STACK_NAME: "label-loop",
         Variable.TEST_SET_PERCENTAGE: "20",
         Variable.USD_PER_INFERENCE_UNIT_HOUR: "4.00",
         Variable.TRAINING_SCHEDULE: "label-loop-training",
+        Variable.USER_POOL_CLIENT_ID: "4l5m6n7o8p9q0r1s2t3u4v5w6x",
     }
     for variable in Variable:
         monkeypatch.setenv(variable, variables[variable])

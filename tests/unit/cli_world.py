@@ -32,7 +32,7 @@ Answer = Callable[[dict[str, Any]], Mapping[str, Any] | None]
 
 
 @cache
-def _client(service: str) -> Any:
+def client(service: str) -> Any:
     """Making a client takes long, so all tests share them; what they reach is each test's own."""
     return boto3.client(service)  # type: ignore[call-overload]
 
@@ -143,9 +143,9 @@ class World:
     def __init__(self, more_outputs: Mapping[str, str] | None = None) -> None:
         self.model = Model()
         self.executions = Executions()
-        self.tables = _client("dynamodb")
-        self.queues = _client("sqs")
-        self.parameters = _client("ssm")
+        self.tables = client("dynamodb")
+        self.queues = client("sqs")
+        self.parameters = client("ssm")
         self._table("versions", ("kind", "name"))
         self._table("detections", ("detection_id", None), "by_outcome", "outcome_shard")
         self._table("tasks", ("task_id", None), "by_queue", "queue")
@@ -168,7 +168,7 @@ class World:
 
     def _client(self, service: str) -> Any:
         fakes = {"rekognition": self.model.client, "stepfunctions": self.executions.client}
-        return fakes.get(service) or _client(service)
+        return fakes.get(service) or client(service)
 
     def _table(
         self, name: str, keys: tuple[str, str | None], index: str = "", index_key: str = ""

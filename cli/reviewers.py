@@ -1,0 +1,143 @@
+"""`labelloop reviewers`: who may sign in to the review page."""
+
+import secrets
+import string
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import click
+from botocore.exceptions import ClientError
+
+from cli.failures import CommandError, code_of
+from cli.stack import Stack, on_stack, show
+
+REVIEWERS, OPERATORS = "reviewers", "operators"
+
+
+@click.group()
+def reviewers() -> None:
+    """See and change who may review images."""
+
+
+@reviewers.command()
+@click.argument("email")
+@click.option("--operator", is_flag=True, help="They see everybody's figures, too.")
+@on_stack
+def add(stack: Stack, *, email: str, operator: bool, as_json: bool) -> None:
+    """Let the person with the address EMAIL review.
+
+    Cognito sends a new person an e-mail with a temporary password, good for a week.
+    """
+    _check(email)
+    group = OPERATORS if operator else REVIEWERS
+    password, new = _invite(stack, email)
+    stack.client("cognito-idp").admin_add_user_to_group(
+        UserPoolId=stack.output("UserPoolId"), Username=email, GroupName=group
+    )
+    address = stack.output("ConsoleUrl")
+    answer = {"email": email, "group": group, "new": new, "console": address}
+    words = f"{email} is one of the {group} now, and signs in at {address}"
+    if password is not None:
+        answer["password"] = password
+        words += f"\nNo e-mails are sent on this machine. The temporary password: {password}"
+    elif new:
+        words += "\nAn e-mail with a temporary password is on its way."
+    show(as_json, answer, words)
+
+
+@reviewers.command(name="list")
+@on_stack
+def list_reviewers(stack: Stack, as_json: bool) -> None:
+    """Show who may review."""
+    people = _people(stack)
+    rows = [people[email] for email in sorted(people)]
+    width = max((len(email) for email in people), default=0)
+    lines = [
+        f"{row['email']:<{width}}  {', '.join(row['groups'])}"
+        + ("" if row["signed_in_once"] else "  (invited)")
+        for row in rows
+    ]
+    show(as_json, rows, "\n".join(lines) or "Nobody. Add somebody: labelloop reviewers add EMAIL")
+
+
+@reviewers.command()
+@click.argument("email")
+@on_stack
+def remove(stack: Stack, *, email: str, as_json: bool) -> None:
+    """Let EMAIL review no more. The answers stay."""
+    cognito = stack.client("cognito-idp")
+    user = {"UserPoolId": stack.output("UserPoolId"), "Username": email}
+    try:
+        # Ends every session; a token that is out already works for an hour at the most.
+        cognito.admin_user_global_sign_out(**user)
+        cognito.admin_delete_user(**user)
+    except ClientError as error:
+        if code_of(error) != "UserNotFoundException":
+            raise
+        raise CommandError(f"There is no {email}. All of them: labelloop reviewers list") from error
+    words = f"{email} may review no more, within the hour at the latest."
+    show(as_json, {"email": email, "removed": True}, words)
+
+
+def _check(email: str) -> None:
+    name, at, host = email.partition("@")
+    if not (name and at and "." in host) or any(letter.isspace() for letter in email):
+        raise CommandError(f"{email!r} is no e-mail address. Nobody was added.")
+
+
+def _invite(stack: Stack, email: str) -> tuple[str | None, bool]:
+    """The temporary password where no e-mail brings it, and whether the person is new."""
+    invitation: dict[str, Any] = {"DesiredDeliveryMediums": ["EMAIL"]}
+    password = None
+    if stack.on_this_machine:
+        password = temporary_password()
+        invitation = {"TemporaryPassword": password, "MessageAction": "SUPPRESS"}
+    try:
+        stack.client("cognito-idp").admin_create_user(
+            UserPoolId=stack.output("UserPoolId"),
+            Username=email,
+            UserAttributes=[
+                {"Name": "email", "Value": email},
+                {"Name": "email_verified", "Value": "true"},
+            ],
+            **invitation,
+        )
+    except ClientError as error:
+        if code_of(error) != "UsernameExistsException":
+            raise
+        return None, False
+    return password, True
+
+
+def temporary_password() -> str:
+    """A password that the user pool takes."""
+    letters = string.ascii_letters + string.digits
+    return "Aa1-" + "".join(secrets.choice(letters) for _ in range(12))
+
+
+def _people(stack: Stack) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for group in (REVIEWERS, OPERATORS):
+        for user in _members(stack, group):
+            attributes = {entry["Name"]: entry["Value"] for entry in user["Attributes"]}
+            email = attributes.get("email", user["Username"])
+            person = found.setdefault(
+                email,
+                {
+                    "email": email,
+                    "groups": [],
+                    "signed_in_once": user["UserStatus"] != "FORCE_CHANGE_PASSWORD",
+                },
+            )
+            person["groups"].append(group)
+    return found
+
+
+def _members(stack: Stack, group: str) -> Iterator[Mapping[str, Any]]:
+    pages = (
+        stack.client("cognito-idp")
+        .get_paginator("list_users_in_group")
+        .paginate(UserPoolId=stack.output("UserPoolId"), GroupName=group)
+    )
+    for page in pages:
+        yield from page["Users"]

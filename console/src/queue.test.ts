@@ -1,0 +1,283 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import { Refused, SignedOut, Unavailable, type Answer, type ReviewApi, type Task } from "./api";
+import { AHEAD, TaskQueue } from "./queue";
+
+const LEASE_S = 300;
+const GEAR: Answer = { label: "gear" };
+
+/** A service whose tasks are t0, t1, …; each call can be made to fail. */
+class Service implements ReviewApi {
+  readonly answers = new Map<string, Answer>();
+  readonly skipped: string[] = [];
+  readonly extended: string[] = [];
+  readonly asked: { count: number; except: string[] }[] = [];
+  failure: Error | null = null;
+  private given = 0;
+
+  constructor(private readonly tasks: number) {}
+
+  next(count: number, except: string[]): Promise<Task[]> {
+    this.asked.push({ count, except });
+    return this.answering(() => {
+      const first = this.given;
+      this.given = Math.min(this.tasks, first + count);
+      return Array.from({ length: this.given - first }, (_, place) => task(`t${first + place}`));
+    });
+  }
+
+  answer(taskId: string, answer: Answer): Promise<void> {
+    return this.answering(() => void this.answers.set(taskId, answer));
+  }
+
+  skip(taskId: string): Promise<void> {
+    return this.answering(() => void this.skipped.push(taskId));
+  }
+
+  extend(taskId: string): Promise<void> {
+    return this.answering(() => void this.extended.push(taskId));
+  }
+
+  release(): Promise<void> {
+    return this.answering(() => undefined);
+  }
+
+  undo(taskId: string): Promise<Task> {
+    return this.answering(() => {
+      const before = this.answers.get(taskId) ?? null;
+      this.answers.delete(taskId);
+      return { ...task(taskId), answer: before };
+    });
+  }
+
+  private answering<Found>(act: () => Found): Promise<Found> {
+    return this.failure === null ? Promise.resolve(act()) : Promise.reject(this.failure);
+  }
+}
+
+function task(id: string): Task {
+  return { task_id: id, image_url: `/${id}`, file_name: `${id}.jpg`, lease_until: "", suggestion: null, answer: null };
+}
+
+const image = {} as HTMLImageElement;
+let kept: Map<string, string>;
+
+async function started(service: Service): Promise<TaskQueue> {
+  const queue = new TaskQueue(service, { leaseS: LEASE_S, keptAs: "answers", loadImage: () => Promise.resolve(image) });
+  queue.start();
+  await settled();
+  return queue;
+}
+
+async function settled(): Promise<void> {
+  await vi.advanceTimersByTimeAsync(0);
+}
+
+function shown(queue: TaskQueue): string | undefined {
+  return queue.snapshot().current?.task.task_id;
+}
+
+function texts(queue: TaskQueue): string {
+  return queue.snapshot().notices.map((notice) => notice.text).join("\n");
+}
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  kept = new Map();
+  vi.stubGlobal("sessionStorage", {
+    getItem: (name: string) => kept.get(name) ?? null,
+    setItem: (name: string, text: string) => kept.set(name, text),
+    removeItem: (name: string) => kept.delete(name),
+  });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+describe("working ahead", () => {
+  it("has the next images ready, and never asks for what it holds", async () => {
+    const service = new Service(20);
+    const queue = await started(service);
+    await vi.advanceTimersByTimeAsync(3_000);
+
+    expect(queue.snapshot().ready).toBe(AHEAD + 1);
+    queue.answer(GEAR);
+    expect(shown(queue)).toBe("t1");
+    expect(queue.snapshot().current?.image).toBe(image);
+    await settled();
+
+    expect(service.asked.at(-1)).toEqual({ count: 1, except: ["t1", "t2", "t3", "t4", "t0"] });
+    expect(queue.snapshot().ready).toBe(AHEAD + 1);
+  });
+
+  it("has more ready for somebody who is quick", async () => {
+    const queue = await started(new Service(40));
+    for (let count = 0; count < 5; count += 1) {
+      await vi.advanceTimersByTimeAsync(700);
+      queue.answer(GEAR);
+    }
+    await settled();
+
+    expect(queue.snapshot().ready).toBe(9);
+  });
+
+  it("looks again by itself when there is nothing", async () => {
+    const service = new Service(0);
+    const queue = await started(service);
+    expect(queue.snapshot().phase).toBe("empty");
+
+    await vi.advanceTimersByTimeAsync(31_000);
+
+    expect(service.asked.length).toBe(3);
+  });
+});
+
+describe("answers", () => {
+  it("wait while there is no connection, and are sent again", async () => {
+    const service = new Service(20);
+    const queue = await started(service);
+    service.failure = new Unavailable("gone");
+    queue.answer(GEAR);
+    queue.answer({ none: true });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(queue.snapshot()).toMatchObject({ connected: false, waiting: 2 });
+
+    service.failure = null;
+    await vi.advanceTimersByTimeAsync(30_000);
+
+    expect([...service.answers.keys()]).toEqual(["t0", "t1"]);
+    expect(queue.snapshot()).toMatchObject({ connected: true, waiting: 0 });
+  });
+
+  it("outlive the page", async () => {
+    const service = new Service(20);
+    const queue = await started(service);
+    service.failure = new SignedOut();
+    queue.answer(GEAR);
+    await settled();
+    expect(queue.snapshot().phase).toBe("signed-out");
+
+    service.failure = null;
+    await started(service);
+
+    expect(service.answers.get("t0")).toEqual(GEAR);
+    expect(kept.size).toBe(0);
+  });
+
+  it("come back with words where they can be mended, and are told where they cannot", async () => {
+    const service = new Service(20);
+    const queue = await started(service);
+    service.failure = new Refused(400, "InvalidRequest", "There is no such label.");
+    queue.answer(GEAR);
+    await settled();
+
+    expect(shown(queue)).toBe("t0");
+    expect(queue.snapshot().current?.task.answer).toEqual(GEAR);
+    expect(texts(queue)).toContain("There is no such label.");
+
+    service.failure = new Refused(409, "Conflict", "Somebody else has it.");
+    queue.answer(GEAR);
+    await settled();
+
+    expect(shown(queue)).toBe("t1");
+    expect(texts(queue)).toContain("Somebody else has it.");
+    expect(queue.snapshot().answered).toBe(0);
+  });
+
+  it("that have not been sent yet are taken back without asking", async () => {
+    const service = new Service(20);
+    const queue = await started(service);
+    service.failure = new Unavailable("gone");
+    queue.answer(GEAR);
+    await settled();
+
+    await queue.undo();
+    service.failure = null;
+    await vi.advanceTimersByTimeAsync(60_000);
+
+    expect(shown(queue)).toBe("t0");
+    expect(service.answers.size).toBe(0);
+  });
+
+  it("are taken back one after the other, the last one first", async () => {
+    const service = new Service(20);
+    const queue = await started(service);
+    for (let count = 0; count < 5; count += 1) {
+      queue.answer(GEAR);
+      await settled();
+    }
+    for (const id of ["t4", "t3", "t2", "t1", "t0"]) {
+      await queue.undo();
+      await settled();
+      expect(shown(queue)).toBe(id);
+      expect(queue.snapshot().current).toMatchObject({ imageState: "ready", task: { answer: GEAR } });
+    }
+    await queue.undo();
+    expect(texts(queue)).toContain("nothing to take back");
+  });
+
+  it("are not taken while one is being taken back", async () => {
+    const service = new Service(20);
+    const queue = await started(service);
+    queue.answer(GEAR);
+    await settled();
+
+    const undone = queue.undo();
+    queue.answer({ none: true });
+    await undone;
+
+    expect(shown(queue)).toBe("t0");
+    expect(service.answers.size).toBe(0);
+  });
+});
+
+describe("leases", () => {
+  it("are extended while somebody works", async () => {
+    const service = new Service(2);
+    const queue = await started(service);
+
+    await vi.advanceTimersByTimeAsync(140_000);
+    queue.touch();
+    await vi.advanceTimersByTimeAsync(20_000);
+
+    expect(service.extended).toEqual(["t0", "t1"]);
+  });
+
+  it("run out when nobody does, and the tasks go", async () => {
+    const service = new Service(2);
+    const queue = await started(service);
+    service.failure = new Unavailable("gone");
+
+    await vi.advanceTimersByTimeAsync((LEASE_S + 20) * 1000);
+
+    expect(queue.snapshot()).toMatchObject({ phase: "away", current: null });
+  });
+
+  it("that are lost are told", async () => {
+    const service = new Service(2);
+    const queue = await started(service);
+    service.failure = new Refused(409, "Conflict", "Somebody else has it.");
+
+    await vi.advanceTimersByTimeAsync(160_000);
+
+    expect(queue.snapshot().current).toBeNull();
+    expect(texts(queue)).toContain("t0.jpg ran out");
+  });
+});
+
+it("says how fast it goes, without what was taken back", async () => {
+  const service = new Service(20);
+  const queue = await started(service);
+  for (const seconds of [2, 4]) {
+    await vi.advanceTimersByTimeAsync(seconds * 1000);
+    queue.answer(GEAR);
+    await settled();
+  }
+  expect(queue.snapshot()).toMatchObject({ answered: 2, paceS: 3 });
+
+  await queue.undo();
+
+  expect(queue.snapshot()).toMatchObject({ answered: 1, paceS: 2 });
+});

@@ -1,0 +1,318 @@
+"""The user pools' domains under /_cognito/<domain>/: a sign-in page, and OAuth 2.0's endpoints.
+
+People sign in by the code flow with PKCE, machines by their credentials. moto has the users and
+makes the tokens; what it lacks is here, and refuses as Cognito does (RFC 6749, 5.2). Unlike
+Cognito's, this page keeps no cookie: it asks for the password each time.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from moto.cognitoidp.exceptions import (
+    InvalidPasswordException,
+    NotAuthorizedError,
+    ResourceNotFoundError,
+    UserNotFoundError,
+)
+from moto.cognitoidp.models import cognitoidp_backends
+
+from local import tokens
+from local.calls import Request
+from local.constants import ACCOUNT_ID, REGION, SIGN_IN_PREFIX
+from local.protocols import Response
+
+CODE_LIFETIME_S = 300
+_WRONG = (NotAuthorizedError, ResourceNotFoundError, UserNotFoundError)
+
+
+class _Refused(Exception):  # noqa: N818 - an answer, not an error of ours
+    def __init__(self, error: str) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the page that sends people here asks for."""
+
+    client: Any
+    redirect_uri: str
+    state: str
+    challenge: str
+
+    def back(self, **answer: str) -> Response:
+        """The way back to the page."""
+        more = {"state": self.state} if self.state else {}
+        return _redirect(f"{self.redirect_uri}?{urlencode({**answer, **more})}")
+
+
+@dataclass(frozen=True)
+class _Code:
+    """What a code can be exchanged for, once and soon."""
+
+    asked: _Asked
+    tokens: Mapping[str, Any]
+    issued: float
+
+
+class SignIn:
+    """Every user pool's domain."""
+
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self._now = now
+        self.styled: set[str] = set()
+        """The clients with a sign-in page: those that have a managed login branding."""
+        self._codes: dict[str, _Code] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, request: Request) -> Response:  # noqa: PLR0911 - a case each
+        domain, _, path = request.path.removeprefix(SIGN_IN_PREFIX).partition("/")
+        pool = _pool_of_domain(domain)
+        form = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
+        query = dict(parse_qsl(request.query, keep_blank_values=True))
+        if pool is None:
+            return _page(404, "There is no such domain.")
+        match (request.method, path):
+            case ("POST", "oauth2/token"):
+                return self._token(pool, request, form)
+            case ("POST", "oauth2/revoke"):
+                pool.refresh_tokens.pop(form.get("token", ""), None)
+                return _json(200, {})
+            case ("GET", "oauth2/authorize"):
+                return _redirect(f"{SIGN_IN_PREFIX}{domain}/login?{request.query}")
+            case ("GET", "login"):
+                return self._login(pool, query, {})
+            case ("POST", "login"):
+                return self._login(pool, query, form)
+            case ("GET", "logout"):
+                return _logout(pool, query)
+        return _page(404, "The embedded runtime has no such page here.")
+
+    # --- The page ---------------------------------------------------------------------------------
+
+    def _login(self, pool: Any, query: Mapping[str, str], form: Mapping[str, str]) -> Response:
+        client = pool.clients.get(query.get("client_id", ""))
+        if client is None or query.get("redirect_uri") not in _listed(client, "CallbackURLs"):
+            return _page(400, "redirect_mismatch: the client does not know this address.")
+        if client.id not in self.styled:
+            return _page(403, "Login pages unavailable: the client has no style.")
+        asked = _Asked(
+            client, query["redirect_uri"], query.get("state", ""), query.get("code_challenge", "")
+        )
+        wanted = set(query.get("scope", "").split())
+        if query.get("response_type") != "code" or "code" not in _listed(
+            client, "AllowedOAuthFlows"
+        ):
+            return asked.back(error="unauthorized_client")
+        if not wanted <= set(_listed(client, "AllowedOAuthScopes")):
+            return asked.back(error="invalid_request", error_description="invalid_scope")
+        if asked.challenge and query.get("code_challenge_method") != "S256":
+            return asked.back(error="invalid_request")
+        return self._signed_in(pool, asked, form) if form else _form()
+
+    def _signed_in(self, pool: Any, asked: _Asked, form: Mapping[str, str]) -> Response:
+        name = form.get("username", "")
+        try:
+            answer = _authenticate(pool, asked.client, name, form)
+        except _WRONG:
+            return _form("Incorrect username or password.", name)
+        except InvalidPasswordException:
+            return _new_password_form(name, form["session"], "The password is too simple.")
+        if "AuthenticationResult" not in answer:
+            return _new_password_form(name, answer["Session"])
+        code = secrets.token_urlsafe(24)
+        with self._lock:
+            self._codes[code] = _Code(asked, answer["AuthenticationResult"], self._now())
+        return asked.back(code=code)
+
+    # --- Tokens -----------------------------------------------------------------------------------
+
+    def _token(self, pool: Any, request: Request, form: Mapping[str, str]) -> Response:
+        client_id, secret = _credentials(request, form)
+        client = pool.clients.get(client_id)
+        try:
+            if client is None or secret != (client.secret if client.generate_secret else None):
+                raise _Refused("invalid_client")
+            match form.get("grant_type"):
+                case "client_credentials":
+                    return _json(200, _for_machine(pool, client, form))
+                case "authorization_code":
+                    return _json(200, self._for_code(client, form))
+                case "refresh_token":
+                    return _json(200, _refreshed(pool, client, form))
+            raise _Refused("unsupported_grant_type")
+        except _Refused as refused:
+            return _json(400, {"error": refused.error})
+
+    def _for_code(self, client: Any, form: Mapping[str, str]) -> dict[str, Any]:
+        with self._lock:
+            code = self._codes.pop(form.get("code", ""), None)
+        if code is None or self._now() - code.issued > CODE_LIFETIME_S:
+            raise _Refused("invalid_grant")
+        same = code.asked.client is client and code.asked.redirect_uri == form.get("redirect_uri")
+        verifier = form.get("code_verifier", "")
+        if not same or code.asked.challenge != (_challenge(verifier) if verifier else ""):
+            raise _Refused("invalid_grant")
+        return {
+            "id_token": code.tokens["IdToken"],
+            "access_token": code.tokens["AccessToken"],
+            "refresh_token": code.tokens["RefreshToken"],
+            "expires_in": code.tokens["ExpiresIn"],
+            "token_type": "Bearer",
+        }
+
+
+def _authenticate(pool: Any, client: Any, name: str, form: Mapping[str, str]) -> Any:
+    """Tokens, or the challenge to set a new password."""
+    backend = cognitoidp_backends[ACCOUNT_ID][REGION]
+    if "session" in form:
+        return backend.respond_to_auth_challenge(
+            form["session"],
+            client.id,
+            "NEW_PASSWORD_REQUIRED",
+            {"USERNAME": name, "NEW_PASSWORD": form.get("new_password", "")},
+        )
+    return backend.admin_initiate_auth(
+        pool.id,
+        client.id,
+        "ADMIN_USER_PASSWORD_AUTH",
+        {"USERNAME": name, "PASSWORD": form.get("password", "")},
+    )
+
+
+def _for_machine(pool: Any, client: Any, form: Mapping[str, str]) -> dict[str, Any]:
+    allowed = set(_listed(client, "AllowedOAuthScopes"))
+    scopes = form.get("scope", " ".join(sorted(allowed))).split()
+    if "client_credentials" not in _listed(client, "AllowedOAuthFlows"):
+        raise _Refused("unauthorized_client")
+    if not set(scopes) <= allowed:
+        raise _Refused("invalid_scope")
+    return {
+        "access_token": tokens.access_token(pool, client.id, scopes),
+        "expires_in": tokens.LIFETIME_S,
+        "token_type": "Bearer",
+    }
+
+
+def _refreshed(pool: Any, client: Any, form: Mapping[str, str]) -> dict[str, Any]:
+    refresh_token = form.get("refresh_token", "")
+    known = pool.refresh_tokens.get(refresh_token)
+    if known is None or known[0] != client.id:
+        raise _Refused("invalid_grant")
+    access, identity, lifetime_s = pool.create_tokens_from_refresh_token(refresh_token)
+    return {
+        "id_token": identity,
+        "access_token": access,
+        "expires_in": lifetime_s,
+        "token_type": "Bearer",
+    }
+
+
+def _logout(pool: Any, query: Mapping[str, str]) -> Response:
+    client = pool.clients.get(query.get("client_id", ""))
+    address = query.get("logout_uri", "")
+    if client is None or address not in _listed(client, "LogoutURLs"):
+        return _page(400, "The client does not know this address.")
+    return _redirect(address)
+
+
+def _credentials(request: Request, form: Mapping[str, str]) -> tuple[str, str | None]:
+    header = request.headers.get("authorization", "")
+    if header.startswith("Basic "):
+        client_id, _, secret = base64.b64decode(header[6:]).decode().partition(":")
+        return client_id, secret
+    return form.get("client_id", ""), form.get("client_secret")
+
+
+def _challenge(verifier: str) -> str:
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def _listed(client: Any, name: str) -> list[str]:
+    return list(client.extended_config.get(name) or [])
+
+
+def _pool_of_domain(domain: str) -> Any | None:
+    for pool in cognitoidp_backends[ACCOUNT_ID][REGION].user_pools.values():
+        if domain == pool.id or (pool.domain is not None and pool.domain.domain == domain):
+            return pool
+    return None
+
+
+# --- Answers --------------------------------------------------------------------------------------
+
+
+def _form(problem: str = "", name: str = "") -> Response:
+    return _page(
+        200,
+        problem,
+        f"""<label>E-mail address
+          <input name="username" autocomplete="username" value="{html.escape(name)}" autofocus>
+        </label>
+        <label>Password
+          <input name="password" type="password" autocomplete="current-password">
+        </label>
+        <button>Sign in</button>""",
+    )
+
+
+def _new_password_form(name: str, session: str, problem: str = "") -> Response:
+    return _page(
+        200,
+        problem or "Choose a password of your own.",
+        f"""<input name="username" type="hidden" value="{html.escape(name)}">
+        <input name="session" type="hidden" value="{html.escape(session)}">
+        <label>New password
+          <input name="new_password" type="password" autocomplete="new-password" autofocus>
+        </label>
+        <button>Change password</button>""",
+    )
+
+
+def _page(status: int, text: str, fields: str = "") -> Response:
+    form = f'<form method="post">{fields}</form>' if fields else ""
+    content = f"""<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>Sign in</title>
+    <link rel="icon" href="data:,">
+    <style>
+      :root {{ color-scheme: light dark; font-family: sans-serif }}
+      body {{ max-width: 22rem; margin: 10vh auto; padding: 0 1rem }}
+      form, label {{ display: grid; gap: .5rem }}
+      form {{ gap: 1rem }}
+      input, button {{ font: inherit; padding: .6rem }}
+    </style>
+  </head>
+  <body>
+    <h1>Sign in</h1>
+    <p>This page stands in for Amazon Cognito's on this machine.</p>
+    <p role="alert">{html.escape(text)}</p>
+    {form}
+  </body>
+</html>
+"""
+    return Response(status, [("Content-Type", "text/html; charset=utf-8")], content.encode())
+
+
+def _redirect(address: str) -> Response:
+    return Response(302, [("Location", address)], b"")
+
+
+def _json(status: int, body: Mapping[str, Any]) -> Response:
+    headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
+    return Response(status, headers, json.dumps(body).encode())

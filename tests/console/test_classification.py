@@ -1,0 +1,198 @@
+"""The page with one label an image: sign in, look, press a key; and what can go wrong on the way."""
+
+from playwright.sync_api import expect
+
+from tests.console.conftest import LONG, MARKUP
+from tests.console.desk import PHONE, Desk
+
+A_SECOND_MS = 1000
+
+
+def test_a_reviewer_signs_in_and_answers_with_a_key(desk: Desk) -> None:
+    first, second, _ = desk.ask_about(3)
+    seat = desk.sit_down()
+    seat.wait_for_image("0000.jpg")
+
+    seat.press("2")
+    seat.wait_for_image("0001.jpg")
+    seat.press("1")
+
+    assert desk.answers(first) == [{"labels": ["gear"]}]
+    assert desk.answers(second) == [{"labels": ["bolt"]}]
+    expect(seat.page.locator(".pace")).to_contain_text("Answered now2")
+    assert "code=" not in seat.page.url
+    seat.leave()
+
+
+def test_none_of_the_above_is_an_answer(desk: Desk) -> None:
+    (task,) = desk.ask_about(1)
+    seat = desk.sit_down()
+
+    seat.press("0")
+
+    seat.say("No image waits for you.")
+    assert desk.answers(task) == [{"labels": []}]
+    seat.leave()
+
+
+def test_new_images_appear_by_themselves_in_an_empty_queue(desk: Desk) -> None:
+    seat = desk.open()
+    seat.page.clock.install()
+    seat.sign_in(*desk.stack.add_person())
+    seat.say("No image waits for you.")
+
+    desk.ask_about(1)
+    seat.page.clock.fast_forward(20 * A_SECOND_MS)
+
+    seat.wait_for_image("0000.jpg")
+    seat.leave()
+
+
+def test_an_answer_is_taken_back_and_given_anew(desk: Desk) -> None:
+    first, second = desk.ask_about(2)
+    seat = desk.sit_down()
+    seat.press("1")
+    seat.wait_for_image("0001.jpg")
+    desk.answers(first)
+
+    seat.press("u")
+    seat.wait_for_image("0000.jpg")
+    desk.unanswered(first)
+    seat.press("2")
+
+    seat.wait_for_image("0001.jpg")
+    assert desk.answers(first) == [{"labels": ["gear"]}]
+    assert desk.task(second)["answers"] == {}
+    seat.leave()
+
+
+def test_there_may_be_nothing_to_take_back(desk: Desk) -> None:
+    desk.ask_about(1)
+    seat = desk.sit_down()
+
+    seat.press("u")
+
+    seat.say("There is nothing to take back.")
+    seat.leave()
+
+
+def test_a_skipped_image_goes_to_somebody_else(desk: Desk) -> None:
+    first, _ = desk.ask_about(2)
+    seat = desk.sit_down()
+
+    seat.press("s")
+    seat.wait_for_image("0001.jpg")
+    seat.press("1")
+    seat.say("No image waits for you.")
+    other = desk.sit_down()
+    other.wait_for_image("0000.jpg")
+    other.press("2")
+
+    assert desk.answers(first) == [{"labels": ["gear"]}]
+    seat.leave()
+    other.leave()
+
+
+def test_two_reviewers_at_once_never_have_the_same_image(desk: Desk) -> None:
+    tasks = desk.ask_about(24)
+    seats = [desk.sit_down(), desk.sit_down()]
+
+    answered = [0, 0]
+    for turn in range(60):
+        seat = seats[turn % 2]
+        if seat.image.is_visible():
+            before = seat.file_name
+            seat.press("1")
+            answered[turn % 2] += 1
+            expect(seat.page.locator(".file-name, .nothing h1")).not_to_have_text(before)
+
+    for task in tasks:
+        assert desk.answers(task) == [{"labels": ["bolt"]}]
+    assert sum(answered) == len(tasks)
+    assert min(answered) > 0
+    for seat in seats:
+        expect(seat.page.get_by_text("was not taken")).to_have_count(0)
+        seat.leave()
+
+
+def test_everything_can_be_done_with_the_keyboard_alone(desk: Desk) -> None:
+    (first, *_) = desk.ask_about(3)
+    name, password = desk.stack.add_person()
+    seat = desk.open()
+    page = seat.page
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    seat.press("Tab", "Tab", "Enter")
+    expect(page.get_by_label("E-mail address")).to_be_focused()
+    page.keyboard.type(name)
+    seat.press("Tab")
+    page.keyboard.type(password)
+    seat.press("Enter")
+    seat.wait_for_image("0000.jpg")
+
+    seat.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("answer with that label")
+    seat.press("1", "Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert seat.file_name == "0000.jpg"
+    seat.press("ArrowDown", "ArrowDown", "ArrowUp", "ArrowDown", "Enter")
+
+    seat.wait_for_image("0001.jpg")
+    assert desk.answers(first) == [{"labels": ["gear"]}]
+    expect(page.locator(".label-list button:focus")).to_have_count(0)
+    seat.leave()
+
+
+def test_an_image_is_zoomed_and_moved(desk: Desk) -> None:
+    desk.ask_about(2)
+    seat = desk.sit_down()
+    width = seat.image.bounding_box()["width"]
+
+    seat.press("+", "+")
+    seat.page.wait_for_timeout(600)
+    zoomed = seat.image.bounding_box()
+    seat.drag((0.5, 0.5), (0.4, 0.4))
+    moved = seat.image.bounding_box()
+
+    assert zoomed["width"] > width * 1.3
+    assert moved["x"] < zoomed["x"] - 20
+    seat.press("1")
+    seat.wait_for_image("0001.jpg")
+    assert abs(seat.image.bounding_box()["width"] - width) < 2  # the next one is seen whole
+    seat.leave()
+
+
+def test_names_of_labels_are_text_whatever_is_in_them(desk: Desk) -> None:
+    (task,) = desk.ask_about(1)
+    seat = desk.sit_down()
+
+    expect(seat.page.get_by_role("button", name=MARKUP)).to_be_visible()
+    expect(seat.page.get_by_role("button", name=LONG.strip())).to_be_visible()
+    assert seat.page.locator("img[src=x]").count() == 0
+    seat.press("3")
+
+    assert desk.answers(task) == [{"labels": [MARKUP]}]
+    seat.leave()
+
+
+def test_the_model_s_answer_is_hidden_by_default(desk: Desk) -> None:
+    desk.ask_about(1)
+    seat = desk.sit_down()
+
+    assert "61" not in seat.page.locator(".panel").inner_text()
+    seat.leave()
+
+
+def test_it_works_on_a_phone(desk: Desk) -> None:
+    first, _ = desk.ask_about(2)
+    seat = desk.sit_down(viewport=PHONE, has_touch=True, is_mobile=True)
+    page = seat.page
+    button = page.get_by_role("button", name="gear")
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    for target in (button, page.get_by_role("button", name="None of the above")):
+        assert (target.bounding_box() or {})["height"] >= 44
+    button.tap()
+
+    seat.wait_for_image("0001.jpg")
+    assert desk.answers(first) == [{"labels": ["gear"]}]
+    seat.leave()

@@ -1,0 +1,270 @@
+"""The page when things are not as they should be: leases, connections, sessions, other people."""
+
+import json
+from typing import Any
+
+from playwright.sync_api import Page, Request, expect
+
+from local.launch import wait_for
+from tests.console.desk import Desk, Seat
+from tests.stack import launched
+
+SECOND_MS = 1000
+
+
+def _past(page: Page, seconds: int) -> None:
+    """Let the page's own time pass."""
+    page.clock.fast_forward(seconds * SECOND_MS)
+
+
+def _with_clock(desk: Desk) -> Seat:
+    seat = desk.open()
+    seat.page.clock.install()
+    seat.sign_in(*desk.stack.add_person())
+    expect(seat.image).to_be_visible()
+    return seat
+
+
+# --- Pace -----------------------------------------------------------------------------------------
+
+
+def test_no_request_stands_between_a_key_and_the_next_image(desk: Desk) -> None:
+    """With 500 tasks waiting, and with a service that has stopped to answer."""
+    desk.ask_about(500)
+    seat = desk.sit_down()
+    seat.wait_until_ready()
+    requests: list[str] = []
+    held: list[Any] = []
+    seat.page.on("request", lambda request: requests.append(_what(request)))
+    seat.page.route("**/*", lambda route: held.append(route))  # whatever is asked for from now on is not answered
+
+    for _ in range(4):
+        before = seat.file_name
+        seat.press("1")
+        expect(seat.page.locator(".file-name")).not_to_have_text(before)
+        expect(seat.image).to_be_visible()
+        assert seat.image.evaluate("image => image.complete && image.naturalWidth") == 640
+
+    # The answers are on their way, and more tasks are asked for; no image is.
+    assert sorted(set(requests)) == ["POST answer", "POST next"]
+    for route in held:
+        route.continue_()
+    seat.page.unroute_all()
+    seat.leave()
+
+
+def _what(request: Request) -> str:
+    return f"{request.method} {request.url.split('?')[0].rsplit('/', 1)[-1]}"
+
+
+# --- Leases ---------------------------------------------------------------------------------------
+
+
+def test_leases_are_extended_while_somebody_works(desk: Desk) -> None:
+    (task,) = desk.ask_about(1)
+    seat = _with_clock(desk)
+    (before,) = desk.task(task)["claims"].values()
+
+    _past(seat.page, 140)
+    seat.press("+")
+    _past(seat.page, 30)
+
+    def later() -> bool:
+        (claim,) = desk.task(task)["claims"].values()
+        return bool(claim["until"] > before["until"])
+
+    wait_for(later, "a longer lease", 20.0)
+    seat.leave()
+
+
+def test_who_goes_away_loses_the_images_and_is_told(desk: Desk) -> None:
+    desk.ask_about(2)
+    seat = _with_clock(desk)
+
+    for _ in range(3):  # a minute and more at a time, as timers do
+        _past(seat.page, 120)
+    seat.say("You were away, so the images went back to the others.")
+    seat.page.get_by_role("button", name="Go on").click()
+
+    seat.wait_for_image("0000.jpg")
+    seat.leave()
+
+
+def test_an_answer_after_the_lease_that_somebody_else_has_given_is_not_lost_silently(
+    browser: Any,
+) -> None:
+    """The stack's leases end after five seconds; the page takes them for minutes."""
+    with launched(time_scale=60, parameters={"ReviewLabels": "bolt,gear"}) as stack:
+        desk = Desk(stack, browser, "classification")
+        (task,) = desk.ask_about(1)
+        seat = desk.sit_down()
+        stack.sleep(330)
+        other = desk.sit_down()
+        other.press("2")
+        other.say("No image waits for you.")
+
+        seat.press("1")
+
+        seat.say("Your answer to 0000.jpg was not taken")
+        assert desk.answers(task) == [{"labels": ["gear"]}]
+        seat.leave()
+        other.leave()
+
+
+# --- The connection -------------------------------------------------------------------------------
+
+
+def test_answers_wait_for_the_connection_and_outlive_a_reload(desk: Desk) -> None:
+    tasks = desk.ask_about(4)
+    seat = desk.sit_down()
+    seat.wait_until_ready(4)
+
+    seat.page.route("**/answer", lambda route: route.abort())
+    seat.press("1")
+    seat.wait_for_image("0001.jpg")
+    seat.press("2")
+    seat.say("2 answers wait to be sent.")
+    seat.page.on("dialog", lambda dialog: dialog.accept())
+    seat.page.reload()
+    seat.wait_for_image("0002.jpg")
+    assert desk.task(tasks[0])["answers"] == {}
+    seat.page.unroute_all()
+
+    assert desk.answers(tasks[0]) == [{"labels": ["bolt"]}]
+    assert desk.answers(tasks[1]) == [{"labels": ["gear"]}]
+    expect(seat.page.get_by_text("to be sent")).to_have_count(0)
+    seat.leave()
+
+
+def test_a_failing_service_is_said_and_tried_again(desk: Desk) -> None:
+    (task, _) = desk.ask_about(2)
+    seat = desk.sit_down()
+    failing = {"service": "dynamodb", "operation": "TransactWriteItems"}
+
+    with desk.stack.faults({**failing, "error": "InternalServerError", "status": 500, "times": 40}):
+        seat.press("1")
+        seat.say("No connection, or the service does not answer.")
+
+    assert desk.answers(task) == [{"labels": ["bolt"]}]
+    expect(seat.page.get_by_text("No connection")).to_have_count(0)
+    seat.leave()
+
+
+def test_an_answer_that_is_refused_comes_back_with_words(desk: Desk) -> None:
+    (task, _) = desk.ask_about(2)
+    seat = desk.sit_down()
+    refusal = {"error": {"code": "InvalidRequest", "message": "There is no label bolt."}}
+    seat.page.route(
+        "**/answer",
+        lambda route: route.fulfill(status=400, json=refusal),
+        times=1,
+    )
+
+    seat.press("1")
+
+    seat.say("Your answer to 0000.jpg was not taken: There is no label bolt.")
+    seat.wait_for_image("0000.jpg")
+    seat.press("2")
+    assert desk.answers(task) == [{"labels": ["gear"]}]
+    seat.leave()
+
+
+def test_an_image_that_cannot_be_loaded_can_be_skipped(desk: Desk) -> None:
+    desk.ask_about(2)
+    seat = desk.open()
+    seat.page.route("**/images_from_api/0000.jpg*", lambda route: route.abort())
+    seat.sign_in(*desk.stack.add_person())
+
+    seat.say("This image cannot be shown.")
+    seat.press("1")
+    assert seat.file_name == "0000.jpg"
+    seat.press("s")
+
+    seat.wait_for_image("0001.jpg")
+    seat.leave()
+
+
+# --- Sessions -------------------------------------------------------------------------------------
+
+
+def _tokens(seat: Seat) -> dict[str, Any]:
+    kept: dict[str, Any] = json.loads(
+        seat.page.evaluate("sessionStorage.getItem('labelloop.tokens')")
+    )
+    return kept
+
+
+def _keep(seat: Seat, **changes: Any) -> None:
+    text = json.dumps({**_tokens(seat), **changes})
+    seat.page.evaluate("text => sessionStorage.setItem('labelloop.tokens', text)", text)
+
+
+def test_a_token_that_has_run_out_is_renewed_without_a_word(desk: Desk) -> None:
+    (task, _) = desk.ask_about(2)
+    seat = desk.sit_down()
+    before = _tokens(seat)
+    _keep(seat, idToken="h.e30.s", expires=0)
+
+    seat.press("1")
+
+    assert desk.answers(task) == [{"labels": ["bolt"]}]
+    assert _tokens(seat)["idToken"] != before["idToken"]
+    seat.leave()
+
+
+def test_a_session_that_has_ended_is_said_and_no_answer_is_lost(desk: Desk) -> None:
+    (task, *_) = desk.ask_about(3)
+    name, password = desk.stack.add_person()
+    seat = desk.open()
+    seat.sign_in(name, password)
+    seat.wait_for_image("0000.jpg")
+    seat.wait_until_ready(3)
+    _keep(seat, idToken="h.e30.s", refreshToken="gone")
+
+    seat.press("1")
+    seat.say("Your session has ended.")
+    assert desk.task(task)["answers"] == {}
+    seat.sign_in(name, password)
+
+    assert desk.answers(task) == [{"labels": ["bolt"]}]
+    seat.leave()
+
+
+def test_signing_out_gives_images_back_and_leaves_no_token(desk: Desk) -> None:
+    (task,) = desk.ask_about(1)
+    seat = desk.sit_down()
+    refresh_token = _tokens(seat)["refreshToken"]
+
+    seat.page.get_by_role("button", name="@example.com").click()
+    seat.page.get_by_role("menuitem", name="Sign out").click()
+
+    expect(seat.page.get_by_role("button", name="Sign in")).to_be_visible()
+    assert seat.page.evaluate("sessionStorage.length") == 0
+    assert desk.task(task)["claims"] == {}
+    config = seat.page.request.get(desk.stack.outputs["ConsoleUrl"] + "config.json").json()
+    form = {
+        "grant_type": "refresh_token",
+        "refresh_token": refresh_token,
+        "client_id": config["client_id"],
+    }
+    renewed = seat.page.request.post(f"{config['sign_in_url']}/oauth2/token", form=form)
+    assert (renewed.status, renewed.json()) == (400, {"error": "invalid_grant"})
+    seat.leave()
+
+
+def test_who_is_in_no_group_is_told_so(desk: Desk) -> None:
+    seat = desk.open()
+    seat.sign_in(*desk.stack.add_person(group=""))
+
+    seat.say("You may not review here.")
+    seat.leave()
+
+
+def test_a_code_that_this_page_did_not_ask_for_signs_nobody_in(desk: Desk) -> None:
+    seat = desk.open()
+
+    seat.page.goto(desk.stack.outputs["ConsoleUrl"] + "?code=stolen&state=foreign")
+
+    seat.say("Signing in did not work")
+    assert seat.page.evaluate("sessionStorage.length") == 0
+    seat.leave()

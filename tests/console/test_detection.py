@@ -1,0 +1,225 @@
+"""The page with boxes: drawn, moved, resized, labelled, deleted; by mouse, keyboard and finger."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.console import desk as at
+from tests.console.desk import CIRCLE, PHONE, SIZE_PX, SQUARE, Desk, Seat
+
+WIDTH, HEIGHT = SIZE_PX
+NEAR_PX = 4
+"""How far a drag on the screen may be off: a pixel there is up to three of the image."""
+
+
+def _pixels(box: dict[str, float]) -> dict[str, float]:
+    return {
+        "left": box["left"] * WIDTH,
+        "top": box["top"] * HEIGHT,
+        "width": box["width"] * WIDTH,
+        "height": box["height"] * HEIGHT,
+    }
+
+
+def _is(box: dict[str, Any], label: str, place: dict[str, float]) -> None:
+    assert box["label"] == label
+    found = {name: box[name] for name in place}
+    assert found == pytest.approx(_pixels(place), abs=NEAR_PX)
+    assert all(isinstance(value, int) for value in found.values())
+
+
+def _around(seat: Seat, place: dict[str, float]) -> None:
+    """Draw a box around a thing."""
+    start = place["left"], place["top"]
+    end = place["left"] + place["width"], place["top"] + place["height"]
+    seat.drag(start, end)
+
+
+def _ready(seat: Seat) -> Seat:
+    expect(seat.page.locator("svg.a9s-annotationlayer")).to_be_visible()
+    return seat
+
+
+def test_boxes_are_drawn_labelled_and_sent(detection_desk: Desk) -> None:
+    task, _ = detection_desk.ask_about(2)
+    seat = _ready(detection_desk.sit_down())
+
+    _around(seat, CIRCLE)
+    seat.press("1")
+    _around(seat, SQUARE)
+    seat.press("2")
+    expect(seat.page.locator(".box-list")).to_contain_text("Box 2: gear")
+    seat.press("Enter")
+
+    seat.wait_for_image("0001.jpg")
+    (answer,) = detection_desk.answers(task)
+    circle, square = at.boxes(answer)
+    _is(circle, "bolt", CIRCLE)
+    _is(square, "gear", SQUARE)
+    seat.leave()
+
+
+def test_a_box_is_moved_resized_and_deleted_with_the_mouse(detection_desk: Desk) -> None:
+    task, _ = detection_desk.ask_about(2)
+    seat = _ready(detection_desk.sit_down())
+    _around(seat, {"left": 0.1, "top": 0.1, "width": 0.2, "height": 0.2})
+    seat.press("1")
+    _around(seat, SQUARE)
+
+    seat.page.get_by_role("button", name="Delete box 2").click()
+    seat.page.get_by_role("button", name="Box 1: bolt").click()
+    seat.drag((0.2, 0.2), (0.3, 0.4))
+    seat.drag((0.4, 0.5), (0.6, 0.7))
+    seat.press("Enter")
+
+    (answer,) = detection_desk.answers(task)
+    (box,) = at.boxes(answer)
+    _is(box, "bolt", {"left": 0.2, "top": 0.3, "width": 0.4, "height": 0.4})
+    seat.leave()
+
+
+def test_a_box_is_made_moved_resized_and_deleted_with_the_keyboard(detection_desk: Desk) -> None:
+    task, _ = detection_desk.ask_about(2)
+    seat = _ready(detection_desk.sit_down())
+
+    seat.press("b", "1", "b", "2", "n")
+    seat.press("ArrowLeft", "ArrowUp", "Control+ArrowUp", "Shift+ArrowRight", "Shift+ArrowDown")
+    seat.press("n", "Delete", "Enter")
+
+    (answer,) = detection_desk.answers(task)
+    middle = {"label": "bolt", "left": 150, "top": 109, "width": 330, "height": 250}
+    assert at.boxes(answer) == [middle]
+    seat.leave()
+
+
+def test_one_starts_from_the_model_s_boxes(detection_desk: Desk) -> None:
+    task, _ = detection_desk.ask_about(2)
+    seat = _ready(detection_desk.sit_down())
+    expect(seat.page.locator(".box-list")).to_have_count(0)  # hidden until asked for
+
+    seat.press("m")
+    expect(seat.page.locator(".box-list li")).to_have_count(2)
+    seat.press("Enter")
+
+    (answer,) = detection_desk.answers(task)
+    circle, square = at.boxes(answer)
+    _is(circle, "bolt", CIRCLE)
+    _is(square, "gear", SQUARE)
+    seat.leave()
+
+
+def test_boxes_are_right_on_a_zoomed_image(detection_desk: Desk) -> None:
+    task, _ = detection_desk.ask_about(2)
+    seat = _ready(detection_desk.sit_down())
+
+    before = seat.image.bounding_box()["width"]
+    seat.page.mouse.move(*seat.spot(0.3, 0.4))
+    seat.page.mouse.wheel(0, -100)
+    seat.page.wait_for_timeout(500)
+    assert seat.image.bounding_box()["width"] > 1.2 * before
+    _around(seat, CIRCLE)
+    seat.press("1", "Enter")
+
+    (answer,) = detection_desk.answers(task)
+    _is(at.boxes(answer)[0], "bolt", CIRCLE)
+    seat.leave()
+
+
+def test_a_turned_image_s_boxes_are_those_of_the_image_as_it_is_shown(detection_desk: Desk) -> None:
+    (task,) = detection_desk.ask_about(1)
+    key = detection_desk.task(task)["key"]
+    version = detection_desk.stack.upload(key, at.turned(0)).version_id
+    detection_desk.stack.client("dynamodb").update_item(
+        TableName=detection_desk.stack.outputs["ReviewTasksTable"],
+        Key={"task_id": {"S": task}},
+        UpdateExpression="SET version_id = :version",
+        ExpressionAttributeValues={":version": {"S": version}},
+    )
+    seat = _ready(detection_desk.sit_down())
+
+    size = seat.image.evaluate("image => [image.naturalWidth, image.naturalHeight]")
+    _around(seat, CIRCLE)
+    seat.press("1", "Enter")
+
+    assert size == list(SIZE_PX)
+    (answer,) = detection_desk.answers(task)
+    _is(at.boxes(answer)[0], "bolt", CIRCLE)
+    seat.leave()
+
+
+def test_what_cannot_be_sent_is_said(detection_desk: Desk) -> None:
+    (task,) = detection_desk.ask_about(1)
+    seat = _ready(detection_desk.sit_down())
+
+    seat.press("Enter")
+    seat.say("Draw at least one box, or choose None of the above.")
+    seat.press("1")
+    seat.say("Select a box first, or draw one.")
+    seat.press("b", "Enter")
+    seat.say("Box 1 has no label yet.")
+    seat.press("0")
+    seat.say("There are boxes. Delete them first, or send them.")
+    assert detection_desk.task(task)["answers"] == {}
+    seat.press("Delete", "0")
+
+    seat.say("No image waits for you.")
+    assert detection_desk.answers(task) == [{"labels": []}]
+    seat.leave()
+
+
+def test_an_answer_that_is_taken_back_comes_with_its_boxes(detection_desk: Desk) -> None:
+    task, _ = detection_desk.ask_about(2)
+    seat = _ready(detection_desk.sit_down())
+    seat.press("m", "Enter")
+    seat.wait_for_image("0001.jpg")
+    before = at.boxes(detection_desk.answers(task)[0])
+
+    seat.press("u")
+    seat.wait_for_image("0000.jpg")
+    expect(seat.page.locator(".box-list li")).to_have_count(2)
+    detection_desk.unanswered(task)
+    seat.press("Enter")
+
+    assert at.boxes(detection_desk.answers(task)[0]) == before
+    seat.leave()
+
+
+def test_a_finger_draws_and_the_image_can_be_moved_instead(detection_desk: Desk) -> None:
+    task, _ = detection_desk.ask_about(2)
+    seat = _ready(
+        detection_desk.sit_down(viewport=PHONE, has_touch=True, is_mobile=True)
+    )
+    page = seat.page
+
+    _touch_drag(seat, (0.15, 0.2), (0.45, 0.6))
+    page.get_by_role("button", name="bolt").first.tap()
+    page.get_by_role("button", name="Move the image").tap()
+    _touch_drag(seat, (0.7, 0.7), (0.8, 0.8))  # draws nothing
+    page.get_by_role("button", name="Send").tap()
+
+    (answer,) = detection_desk.answers(task)
+    (box,) = at.boxes(answer)
+    _is(box, "bolt", CIRCLE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    seat.leave()
+
+
+def _touch_drag(seat: Seat, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """What a finger does: the browser's own touch events."""
+    devtools = seat.context.new_cdp_session(seat.page)
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        given = [dict(zip(("x", "y"), seat.spot(*point), strict=True)) for point in points]
+        devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": given})
+
+    touch("touchStart", start)
+    for step in range(1, 9):
+        share = step / 8
+        touch("touchMove", (_between(start[0], end[0], share), _between(start[1], end[1], share)))
+    seat.page.wait_for_timeout(350)
+    touch("touchEnd")
+
+
+def _between(start: float, end: float, share: float) -> float:
+    return start + (end - start) * share

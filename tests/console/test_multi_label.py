@@ -1,0 +1,101 @@
+"""The page with any number of labels an image: many to choose from, new ones, the model's shown."""
+
+from playwright.sync_api import expect
+
+from tests.console.desk import PHONE, Desk
+
+
+def test_several_labels_are_chosen_and_sent(multi_label_desk: Desk) -> None:
+    task, _ = multi_label_desk.ask_about(2)
+    seat = multi_label_desk.sit_down()
+    seat.wait_for_image("0000.jpg")
+
+    seat.press("1", "3", "5", "3", "Enter")
+
+    seat.wait_for_image("0001.jpg")
+    assert multi_label_desk.answers(task) == [{"labels": ["bolt", "part 01"]}]
+    expect(seat.page.locator(".label-list [aria-pressed=true]")).to_have_count(0)
+    seat.leave()
+
+
+def test_sending_nothing_is_refused_with_words_and_none_is_an_answer(
+    multi_label_desk: Desk,
+) -> None:
+    (task,) = multi_label_desk.ask_about(1)
+    seat = multi_label_desk.sit_down()
+
+    seat.press("Enter")
+    seat.say("Choose at least one label, or None of the above.")
+    seat.press("0")
+
+    assert multi_label_desk.answers(task) == [{"labels": []}]
+    seat.leave()
+
+
+def test_an_answer_that_is_taken_back_comes_with_what_was_chosen(multi_label_desk: Desk) -> None:
+    task, _ = multi_label_desk.ask_about(2)
+    seat = multi_label_desk.sit_down()
+    seat.press("1", "2", "Enter")
+    seat.wait_for_image("0001.jpg")
+    multi_label_desk.answers(task)
+
+    seat.press("u")
+    seat.wait_for_image("0000.jpg")
+    expect(seat.page.locator(".label-list [aria-pressed=true]")).to_have_count(2)
+    multi_label_desk.unanswered(task)
+    seat.press("2", "Enter")
+
+    assert multi_label_desk.answers(task) == [{"labels": ["bolt"]}]
+    seat.leave()
+
+
+def test_the_keyboard_filters_and_chooses_among_many_labels(multi_label_desk: Desk) -> None:
+    task, _ = multi_label_desk.ask_about(2)
+    seat = multi_label_desk.sit_down()
+
+    seat.press("/")
+    seat.page.keyboard.type("part 1")
+    expect(seat.page.locator(".label-list button")).to_have_count(5)
+    seat.press("ArrowDown", "ArrowDown", "Space")
+    seat.press("5", "Enter")
+
+    assert multi_label_desk.answers(task) == [{"labels": ["part 11", "part 14"]}]
+    seat.leave()
+
+
+def test_a_label_that_did_not_exist_can_be_typed(multi_label_desk: Desk) -> None:
+    task, _ = multi_label_desk.ask_about(2)
+    seat = multi_label_desk.sit_down()
+
+    seat.page.get_by_label("New label").fill("Zahnrad ⚙ & co")
+    seat.press("Enter", "Escape", "Enter")
+
+    seat.wait_for_image("0001.jpg")
+    assert multi_label_desk.answers(task) == [{"labels": ["Zahnrad ⚙ & co"]}]
+    expect(seat.page.get_by_role("button", name="Zahnrad ⚙ & co")).to_be_visible()
+    seat.leave()
+
+
+def test_the_model_s_answer_is_shown_where_the_operator_wants_it(multi_label_desk: Desk) -> None:
+    multi_label_desk.ask_about(1)
+    seat = multi_label_desk.sit_down()
+
+    expect(seat.page.get_by_role("button", name="bolt")).to_contain_text("model 61 %")
+    expect(seat.page.locator(".label-list [aria-pressed=true]")).to_have_count(0)
+    seat.leave()
+
+
+def test_it_works_on_a_phone(multi_label_desk: Desk) -> None:
+    task, _ = multi_label_desk.ask_about(2)
+    seat = multi_label_desk.sit_down(viewport=PHONE, has_touch=True, is_mobile=True)
+    page = seat.page
+
+    page.get_by_role("button", name="part 14").tap()
+    page.get_by_role("button", name="bolt").tap()
+    send = page.get_by_role("button", name="Send")
+    expect(send).to_be_in_viewport()  # however far one has scrolled
+    send.tap()
+
+    assert multi_label_desk.answers(task) == [{"labels": ["bolt", "part 14"]}]
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    seat.leave()

@@ -1,0 +1,92 @@
+"""ServeConsole: the page's files, what browsers are told about them, and nothing else."""
+
+import base64
+import gzip
+import json
+from typing import Any
+
+import pytest
+
+from functions.serve_console.app import ASSETS, lambda_handler
+from tests.unit.account import Account, Context, Json, event
+
+
+def _ask(case: str, name: str = "", **headers: str) -> Json:
+    request = event(f"serve_console.{case}")
+    request["headers"].update(headers)
+    if name:
+        request["pathParameters"]["name"] = name
+    answer: Json = lambda_handler(request, Context())
+    return answer
+
+
+def _text(answer: Json) -> str:
+    body: str = answer["body"]
+    return gzip.decompress(base64.b64decode(body)).decode() if answer["isBase64Encoded"] else body
+
+
+def test_the_page_loads_files_that_are_there(account: Account) -> None:
+    page = _text(_ask("page"))
+
+    assert '<div id="root">' in page
+    named = [name for name in ASSETS if f"./assets/{name}" in page]
+    assert {name.rsplit(".", 1)[-1] for name in named} == {"js", "css"}
+
+
+@pytest.mark.parametrize("name", ASSETS)
+def test_files_are_kept_for_good_and_the_page_is_asked_for_each_time(
+    account: Account, name: str
+) -> None:
+    asset, page = _ask("asset", name), _ask("page")
+
+    assert asset["headers"]["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert page["headers"]["Cache-Control"] == "no-cache"
+    assert asset["headers"]["Content-Type"].split(";")[0] in {"text/javascript", "text/css"}
+    assert _text(asset)
+
+
+def test_a_browser_that_has_the_page_is_not_sent_it_again(account: Account) -> None:
+    tag = _ask("page")["headers"]["ETag"]
+
+    answer = _ask("page", **{"if-none-match": f"W/{tag}"})
+
+    assert (answer["statusCode"], answer["body"]) == (304, "")
+    assert _ask("page", **{"if-none-match": '"other"'})["statusCode"] == 200
+
+
+def test_who_takes_no_gzip_gets_plain_text(account: Account) -> None:
+    plain = _ask("page", **{"accept-encoding": "identity"})
+
+    assert plain["body"] == _text(_ask("page"))
+    assert "Content-Encoding" not in plain["headers"]
+
+
+def test_the_page_is_told_where_to_sign_in(account: Account) -> None:
+    assert json.loads(_ask("config")["body"]) == {
+        "client_id": "4l5m6n7o8p9q0r1s2t3u4v5w6x",
+        "sign_in_url": "https://label-loop-1.auth.eu-west-1.amazoncognito.com",
+        "stack": "label-loop",
+    }
+
+
+@pytest.mark.parametrize("name", ["", "../../app.py", "..", "index.html", "x.js.gz", "\0"])
+def test_names_that_are_no_files_of_the_page_are_not_found(account: Account, name: str) -> None:
+    answer = _ask("no_asset", name)
+
+    assert answer["statusCode"] == 404
+    assert "import" not in answer["body"]
+
+
+@pytest.mark.parametrize("case", ["page", "config", "no_asset"])
+def test_every_answer_tells_browsers_to_be_careful(account: Account, case: str) -> None:
+    headers: dict[str, Any] = _ask(case)["headers"]
+    policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
+
+    assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert policy["script-src"] == "'self'"
+    assert policy["connect-src"].split()[1:] == [
+        "https://label-loop-1.auth.eu-west-1.amazoncognito.com"
+    ]
+    assert "https://bucket.s3.eu-west-1.amazonaws.com" in policy["img-src"].split()
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"

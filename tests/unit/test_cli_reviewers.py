@@ -1,0 +1,89 @@
+"""`labelloop reviewers` against moto's user pool."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.cli_world import World, aws_in_memory, client, error_of
+
+ANN, BOB = "ann@example.com", "bob@example.com"
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    with aws_in_memory(monkeypatch):
+        cognito = client("cognito-idp")
+        pool = cognito.create_user_pool(PoolName="people", UsernameAttributes=["email"])
+        pool_id = pool["UserPool"]["Id"]
+        for group in ("reviewers", "operators"):
+            cognito.create_group(UserPoolId=pool_id, GroupName=group)
+        yield World({"UserPoolId": pool_id, "ConsoleUrl": "https://api.example.com/"})
+
+
+def _locally(world: World) -> World:
+    world.stack = replace(world.stack, on_this_machine=True)
+    return world
+
+
+def test_an_added_reviewer_is_invited_by_e_mail_and_told_where(world: World) -> None:
+    result = world.run("reviewers", "add", ANN)
+
+    assert result.exit_code == 0
+    assert "https://api.example.com/" in result.stdout and "e-mail" in result.stdout
+    assert json.loads(world.run("reviewers", "list", "--json").stdout) == [
+        {"email": ANN, "groups": ["reviewers"], "signed_in_once": False}
+    ]
+
+
+def test_adding_somebody_twice_changes_nothing_and_may_add_a_group(world: World) -> None:
+    world.run("reviewers", "add", ANN)
+
+    again = world.run("reviewers", "add", ANN, "--operator", "--json")
+
+    assert json.loads(again.stdout)["new"] is False
+    assert f"{ANN}  reviewers, operators  (invited)" in world.run("reviewers", "list").stdout
+
+
+def test_on_this_machine_the_password_is_shown_and_works(world: World) -> None:
+    added = json.loads(_locally(world).run("reviewers", "add", ANN, "--json").stdout)
+
+    cognito, pool = client("cognito-idp"), world.stack.output("UserPoolId")
+    app = cognito.create_user_pool_client(UserPoolId=pool, ClientName="page")["UserPoolClient"]
+    answer = cognito.admin_initiate_auth(
+        UserPoolId=pool,
+        ClientId=app["ClientId"],
+        AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": ANN, "PASSWORD": added["password"]},
+    )
+    assert answer["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
+
+
+def test_a_removed_reviewer_is_gone_and_the_others_stay(world: World) -> None:
+    world.run("reviewers", "add", ANN)
+    world.run("reviewers", "add", BOB)
+
+    assert world.run("reviewers", "remove", ANN).exit_code == 0
+
+    people = json.loads(world.run("reviewers", "list", "--json").stdout)
+    assert [person["email"] for person in people] == [BOB]
+
+
+def test_many_reviewers_are_all_listed(world: World) -> None:
+    for number in range(65):  # Cognito gives sixty at a time
+        world.run("reviewers", "add", f"person{number:02d}@example.com")
+
+    assert len(json.loads(world.run("reviewers", "list", "--json").stdout)) == 65
+
+
+def test_what_is_no_address_is_refused(world: World) -> None:
+    assert "no e-mail address" in error_of(world.run("reviewers", "add", "ann"))
+
+
+def test_who_is_not_there_cannot_be_removed(world: World) -> None:
+    assert "labelloop reviewers list" in error_of(world.run("reviewers", "remove", ANN))
+
+
+def test_without_reviewers_the_list_says_what_to_do(world: World) -> None:
+    assert "labelloop reviewers add" in world.run("reviewers", "list").stdout
