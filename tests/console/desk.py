@@ -84,7 +84,7 @@ class Desk:
 
         def given() -> list[Record]:
             answers: Mapping[str, Record] = self.task(task_id).get("answers", {})
-            found = [
+            found: list[Record] = [
                 {name: said for name, said in answer.items() if name not in _WHEN}
                 for answer in answers.values()
             ]

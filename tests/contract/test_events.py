@@ -23,6 +23,7 @@ EVENTS = sorted((ROOT / "events").glob("*.json"))
 every_event = pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
 
 HTTP_APIS = ("serve_review_api", "serve_detect_api")
+BEHIND_HTTP = (*HTTP_APIS, "serve_console")
 CUSTOM_RESOURCES = ("set_up_stack", "set_up_human_review")
 TAKEN_FROM_AWS = ("dispatch_events", "detect_labels", "read_answers", "requeue_review")
 CUSTOM_RESOURCE: dict[str, type[BaseModel]] = {
@@ -43,7 +44,7 @@ def test_a_sample_event_is_taken_by_its_function(path: Path) -> None:
     if stem in CUSTOM_RESOURCES:
         ResourceRequest.model_validate(event)
         CUSTOM_RESOURCE[event["RequestType"]].model_validate(event)
-    elif stem in HTTP_APIS:
+    elif stem in BEHIND_HTTP:
         APIGatewayProxyEventV2Model.model_validate(event)
         assert event["routeKey"] in _routes()
     else:
@@ -57,7 +58,7 @@ def test_a_field_that_nobody_knows_is_refused_from_ourselves_and_passed_over_fro
     path: Path,
 ) -> None:
     stem = path.name.split(".")[0]
-    if stem in HTTP_APIS:
+    if stem in BEHIND_HTTP:
         return
     model = ResourceRequest if stem in CUSTOM_RESOURCES else files.app(stem).Input
     event = {**_read(path), "a-field-that-nobody-knows": 1}
