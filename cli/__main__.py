@@ -10,6 +10,7 @@ from cli.detect import detect
 from cli.doctor import doctor
 from cli.hosting import deploy, start, stop
 from cli.imports import import_
+from cli.label import label
 from cli.log import log
 from cli.params import params
 from cli.redrive import redrive
@@ -52,6 +53,7 @@ for command in (
     import_,
     detect,
     log,
+    label,
     versions,
     report,
     accuracy,

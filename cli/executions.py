@@ -1,4 +1,4 @@
-"""Executions of the training workflow, begun and followed from the command line."""
+"""Executions of workflows, begun and followed from the command line."""
 
 import json
 import time

@@ -4,6 +4,7 @@ SQS itself moves images and answers back to the queues that gave them up. Events
 target never were in another queue: each is given to the target that its message names.
 """
 
+import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -119,7 +120,8 @@ def _send_on(stack: Stack) -> dict[str, Any]:
         schedule = facts.get("SCHEDULE_ARN", "")
         # One run of a schedule makes up for all that were missed.
         if schedule not in made_up_for:
-            problem = _give(stack, facts.get("TARGET_ARN", ""), message["Body"], schedule)
+            target, body = _addressed(facts.get("TARGET_ARN", ""), message["Body"])
+            problem = _give(stack, target, body, schedule)
             if problem:
                 problems[problem] += 1
                 continue
@@ -129,6 +131,21 @@ def _send_on(stack: Stack) -> dict[str, Any]:
         sent += 1
     stayed = "; ".join(f"{count} stayed: {problem}" for problem, count in problems.items())
     return _outcome(sent + problems.total(), sent, stayed)
+
+
+def _addressed(target: str, body: str) -> tuple[str, str]:
+    """The target that an event did not reach, and the event.
+
+    Of one that reached a function in vain, Lambda's own record tells: it names no target beside it.
+    """
+    if target:
+        return target, body
+    try:
+        record = json.loads(body)
+        function = str(record["requestContext"]["functionArn"]).removesuffix(":$LATEST")
+        return function, json.dumps(record["requestPayload"])
+    except (ValueError, KeyError, TypeError):
+        return target, body
 
 
 def _received(sqs: Any, url: str) -> Iterator[Mapping[str, Any]]:

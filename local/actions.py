@@ -218,10 +218,34 @@ def _flow(params: Params) -> str:
     return _arn("sagemaker", f"flow-definition/{params['FlowDefinitionName']}")
 
 
+def _team(params: Params) -> str:
+    return _arn("sagemaker", f"workteam/private-crowd/{params['WorkteamName']}")
+
+
+def _workforce(params: Params) -> str:
+    return _arn("sagemaker", f"workforce/{params['WorkforceName']}")
+
+
+def _task_ui(params: Params) -> str:
+    return _arn("sagemaker", f"human-task-ui/{params['HumanTaskUiName']}")
+
+
 def _create_flow(params: Params) -> list[Requirement]:
     passing = {"iam:PassedToService": "sagemaker.amazonaws.com"}
     return [
         Requirement("sagemaker:CreateFlowDefinition", _flow(params)),
+        Requirement("iam:PassRole", str(params["RoleArn"]), passing),
+    ]
+
+
+def _job(params: Params) -> str:
+    return _arn("sagemaker", f"labeling-job/{params['LabelingJobName']}")
+
+
+def _create_job(params: Params) -> list[Requirement]:
+    passing = {"iam:PassedToService": "sagemaker.amazonaws.com"}
+    return [
+        Requirement("sagemaker:CreateLabelingJob", _job(params)),
         Requirement("iam:PassRole", str(params["RoleArn"]), passing),
     ]
 
@@ -304,6 +328,7 @@ RULES: dict[str, Rule] = {
         "AdminListGroupsForUser AdminInitiateAuth ListUsers ListUsersInGroup ListGroups "
         "DescribeUserPool DescribeUserPoolClient UpdateUserPoolClient ListUserPoolClients",
     ),
+    "cloudformation.DescribeStacks": _on("cloudformation:DescribeStacks", _param("StackName")),
     "sts.GetCallerIdentity": lambda _params: [],  # AWS needs no permission for it
     **_table_rows(
         "rekognition",
@@ -331,4 +356,11 @@ RULES: dict[str, Rule] = {
     "sagemaker.ListHumanLoops": _everything("sagemaker:ListHumanLoops"),
     "sagemaker.CreateFlowDefinition": _create_flow,
     **_table_rows("sagemaker", _flow, "DescribeFlowDefinition DeleteFlowDefinition"),
+    "sagemaker.CreateLabelingJob": _create_job,
+    **_table_rows("sagemaker", _job, "DescribeLabelingJob"),
+    "sagemaker.ListFlowDefinitions": _everything("sagemaker:ListFlowDefinitions"),
+    **_table_rows("sagemaker", _team, "CreateWorkteam DescribeWorkteam DeleteWorkteam"),
+    **_table_rows("sagemaker", _workforce, "CreateWorkforce DescribeWorkforce DeleteWorkforce"),
+    "sagemaker.ListWorkforces": _everything("sagemaker:ListWorkforces"),
+    **_table_rows("sagemaker", _task_ui, "CreateHumanTaskUi DescribeHumanTaskUi DeleteHumanTaskUi"),
 }

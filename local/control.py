@@ -1,10 +1,10 @@
 """The control endpoints under /_local/: what a test or a person asks the runtime itself.
 
 GET    /_local/calls, summary, metrics, faults, rekognition, permissions, functions, mail, health,
-       stack
+       stack, human-loops, labeling-jobs
 PUT    /_local/faults, rekognition, stack, cloudformation-response/<token>
 DELETE /_local/faults, rekognition, stack
-POST   /_local/schedules/<logical id>
+POST   /_local/schedules/<logical id>, human-loops/<name>, labeling-jobs/<name>
 """
 
 from __future__ import annotations
@@ -50,6 +50,10 @@ class Control:
             ("GET", "stack"): lambda *_: runtime.deployed.describe(),
             ("PUT", "stack"): self._put_stack,
             ("DELETE", "stack"): lambda *_: runtime.deployed.delete(),
+            ("GET", "human-loops"): lambda *_: runtime.sagemaker.human_loops.listed(),
+            ("POST", "human-loops"): self._work_on_loop,
+            ("GET", "labeling-jobs"): lambda *_: runtime.sagemaker.labeling_jobs.listed(),
+            ("POST", "labeling-jobs"): self._end_job,
             ("POST", "schedules"): self._fire,
             ("PUT", "cloudformation-response"): self._custom_resource_answer,
         }
@@ -103,6 +107,20 @@ class Control:
     def _fire(self, logical_id: str, _: bytes) -> Any:
         name = self._runtime.deployed.physical_id(logical_id, "AWS::Scheduler::Schedule")
         return self._runtime.schedules.fire(name)
+
+    def _work_on_loop(self, name: str, body: bytes) -> Any:
+        """As a worker, ``{"worker", "answerContent"}``; or ``{"end", "reason"}`` the loop."""
+        order, loops = json.loads(body), self._runtime.sagemaker.human_loops
+        if "end" in order:
+            return loops.end(name, order["end"], order.get("reason"))
+        return loops.answer(name, order["worker"], order["answerContent"])
+
+    def _end_job(self, name: str, body: bytes) -> Any:
+        """``{"end": "Completed", "labels": {image address: label}, "reason"}``."""
+        order = json.loads(body)
+        return self._runtime.sagemaker.labeling_jobs.end(
+            name, order["end"], order.get("labels", {}), order.get("reason")
+        )
 
     def _custom_resource_answer(self, token: str, body: bytes) -> None:
         self._runtime.deployed.custom_resource_answers.put(token, json.loads(body))

@@ -24,7 +24,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from moto.s3.models import s3_backends
 from werkzeug.exceptions import HTTPException
 
-from local import protocols, rekognition_calls, s3_requests, stack_calls
+from local import protocols, rekognition_calls, s3_requests, sagemaker_calls, stack_calls
 from local.actions import Requirement
 from local.calls import Call, LoggedCall, Request, UnknownCallError, identify
 from local.constants import ACCOUNT_ID, API_PREFIX, CONTROL_PREFIX, SIGN_IN_PREFIX
@@ -69,9 +69,6 @@ _UNSIGNED_OPERATIONS = frozenset(
         "GlobalSignOut",
         "RevokeToken",
     )
-)
-_A2I_OPERATIONS = frozenset(
-    ("StartHumanLoop", "DescribeHumanLoop", "ListHumanLoops", "StopHumanLoop", "DeleteHumanLoop")
 )
 _READING = frozenset(("GetObject", "HeadObject", "CopyObject", "UploadPartCopy"))
 _FORM = "application/x-www-form-urlencoded"
@@ -232,8 +229,8 @@ class Gateway:
                 return stack_calls.handle(call, self._runtime)
             if call.operation == "StartSyncExecution":
                 return self._start_sync(call, principal)
-            if call.operation in _A2I_OPERATIONS:
-                return _not_here(call)
+            if call.service == "sagemaker":
+                return sagemaker_calls.handle(call, self._runtime)
             if call.operation == "PutObject" and _FORM in environ.get("CONTENT_TYPE", ""):
                 del environ[
                     "CONTENT_TYPE"

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from local.mail import Mailbox
     from local.queues import QueuePollers
     from local.rekognition.service import RekognitionService
+    from local.sagemaker.service import SageMaker
     from local.schedules import Schedules
     from local.sign_in import SignIn
     from local.stack import Stack
@@ -90,6 +91,7 @@ class Runtime:
     schedules: Schedules = field(init=False)
     executions: Executions = field(init=False)
     rekognition: RekognitionService = field(init=False)
+    sagemaker: SageMaker = field(init=False)
     http_apis: HttpApis = field(init=False)
     sign_in: SignIn = field(init=False)
     stack: Stack | None = field(init=False, default=None)

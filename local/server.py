@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from moto.moto_api._internal.models import moto_api_backend
 
-from local import message_moves, moto_patches
+from local import message_moves, moto_patches, sagemaker_calls
 from local.authorization import Authorizer
 from local.calls import CallLog
 from local.clock import Clock
@@ -146,6 +146,7 @@ def _assemble(settings: Settings) -> tuple[Runtime, Server]:
         tps_per_inference_unit=settings.tps_per_inference_unit,
         time_scale=settings.rekognition_speed,
     )
+    runtime.sagemaker = sagemaker_calls.emulator(runtime)
     pages: dict[str, Page] = {
         CONTROL_PREFIX: Control(runtime),
         API_PREFIX: runtime.http_apis,

@@ -105,9 +105,11 @@ class Stack:
     def delete(self) -> dict[str, list[str]]:
         """Delete everything but what the template retains; says what went and what stayed."""
         with self._lock:
+            self.status = "DELETE_IN_PROGRESS"
             gone: dict[str, list[str]] = {"deleted": [], "retained": []}
             for logical_id in reversed(list(self._created)):
-                kept = self._delete(self._created.pop(logical_id))
+                kept = self._delete(self._created[logical_id])
+                del self._created[logical_id]
                 gone["retained" if kept else "deleted"].append(logical_id)
             self.outputs = {}
             self._announce("DELETE_COMPLETE")

@@ -123,7 +123,8 @@ def _values(entry: dict[str, Any]) -> str:
     if "MinValue" in entry:
         return f"{entry['MinValue']} to {entry['MaxValue']}"
     if "AllowedPattern" in entry:
-        return "an e-mail address, or empty"
+        what = "an e-mail address" if "@" in entry["AllowedPattern"] else "a name"
+        return f"{what}, or empty"
     return "names, comma separated" if entry["Type"] == "CommaDelimitedList" else "any text"
 
 

@@ -28,7 +28,7 @@ from botocore.exceptions import ClientError
 
 from labelloop.domain.detections import detection_id, human_loop_name
 from labelloop.domain.images import ImageObject
-from local.launch import LocalStack, launch, wait_for
+from local.launch import ROOT, LocalStack, launch, wait_for
 from tests import images
 
 OPERATOR_EMAIL = "operator@example.com"
@@ -629,6 +629,18 @@ def launched(
             yield stack
         finally:
             _launched.remove(stack)
+
+
+def with_little_time(folder: Path, stem: str) -> Path:
+    """The template, but the function of this folder has a minute: it hands over what takes long."""
+    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    for code in ("functions", "layers", "statemachine"):
+        (folder / code).symlink_to(ROOT / code)
+    long, short = (f"/{stem}\n      Timeout: {seconds}\n" for seconds in (900, 60))
+    assert long in text
+    path = folder / "template.yaml"
+    path.write_text(text.replace(long, short), encoding="utf-8")
+    return path
 
 
 def running() -> list[Stack]:

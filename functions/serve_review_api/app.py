@@ -125,7 +125,6 @@ class Session(TypedDict):
 class ToldFigures(TypedDict):
     """How somebody's answers were."""
 
-    answers: int
     agreed: int
     """How many agreed with what several people decided."""
     compared: int
@@ -142,7 +141,6 @@ class Summary(ToldFigures):
     """How much is to do, and how this person's answers were."""
 
     open: int
-    answered_today: int
     reviewers: NotRequired[list[ReviewerFigures]]
     """Everybody's figures, for operators."""
 
@@ -263,20 +261,13 @@ def summary() -> Summary:
     own = review_tasks.figures_of(person.sub)
     seen: Summary = {
         "open": review_tasks.count_waiting(),
-        "answered_today": review_tasks.answers_on(person.sub, clock.now()),
-        "answers": own.answers,
         "agreed": own.agreed,
         "compared": own.compared,
     }
     if http_api.caller(api).is_operator:
         figures = review_tasks.everybodys_figures()
         seen["reviewers"] = [
-            {
-                "name": name,
-                "answers": each.answers,
-                "agreed": each.agreed,
-                "compared": each.compared,
-            }
+            {"name": name, "agreed": each.agreed, "compared": each.compared}
             for name, each in sorted(figures.items())
         ]
     return seen

@@ -26,6 +26,7 @@ from labelloop.errors import BusyError, NotFoundError
 FOLDERS = (
     "images_labeled_by_folder/",
     "images_for_detection/",
+    "images_to_label/",
     "a2i-human-loop-data/",
     "manifests/imported/",
     "evaluation/",

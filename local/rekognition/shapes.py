@@ -18,7 +18,14 @@ from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Sh
 from local.rekognition.errors import ServiceError
 
 # Amazon's patterns are Java's, which can name Unicode categories; Python's nearest are wider.
-JAVA_CATEGORIES = {r"\p{L}": r"\w", r"\p{N}": r"\w", r"\p{Z}": r"\s"}
+JAVA_CATEGORIES = {
+    r"\p{L}": r"\w",
+    r"\p{N}": r"\w",
+    r"\p{Z}": r"\s",
+    r"\p{M}": r"\w",
+    r"\p{S}": "$+<=>^`|~",
+    r"\p{P}": r"!-#%-*,-/:;?@\[\]_{}",
+}
 
 
 @cache

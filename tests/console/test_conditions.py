@@ -40,9 +40,7 @@ def test_no_request_stands_between_a_key_and_the_next_image(desk: Desk) -> None:
         held.append(route)
 
     seat.page.on("request", lambda request: requests.append(_what(request)))
-    seat.page.route(
-        "**/*", lambda route: held.append(route)
-    )  # whatever is asked for from now on is not answered
+    seat.page.route("**/*", hold)  # what is asked for from now on is not answered
 
     for _ in range(4):
         before = seat.file_name

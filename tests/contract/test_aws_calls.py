@@ -55,6 +55,12 @@ PASSES_THROUGH = {
     "ObjectNotInActiveTierError",
     "EndpointDisabled",
     "PlatformApplicationDisabled",
+    # Of a user pool's client nothing is asked for that a pool of ours does not allow.
+    "FeatureUnavailableInTierException",
+    "InvalidOAuthFlowException",
+    "NotAuthorizedException",
+    "OperationNotEnabledException",
+    "ScopeDoesNotExistException",
     # Our own mistakes in a call: tests find them, and no caller could do anything about one.
     "InvalidArn",
     "InvalidName",

@@ -22,8 +22,10 @@ from tests.contract.files import ROOT
 EVENTS = sorted((ROOT / "events").glob("*.json"))
 every_event = pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
 
-WITH_RESOLVER = ("serve_review_api", "serve_detect_api")
-HTTP_APIS = (*WITH_RESOLVER, "serve_console")
+HTTP_APIS = ("serve_review_api", "serve_detect_api")
+BEHIND_HTTP = (*HTTP_APIS, "serve_console")
+CUSTOM_RESOURCES = ("set_up_stack", "set_up_human_review")
+TAKEN_FROM_AWS = ("dispatch_events", "detect_labels", "read_answers", "requeue_review")
 CUSTOM_RESOURCE: dict[str, type[BaseModel]] = {
     "Create": CloudFormationCustomResourceCreateModel,
     "Update": CloudFormationCustomResourceUpdateModel,
@@ -39,10 +41,10 @@ def _read(path: Path) -> Any:
 def test_a_sample_event_is_taken_by_its_function(path: Path) -> None:
     stem, event = path.name.split(".")[0], _read(path)
     module = files.app(stem)
-    if stem == "set_up_stack":
+    if stem in CUSTOM_RESOURCES:
         ResourceRequest.model_validate(event)
         CUSTOM_RESOURCE[event["RequestType"]].model_validate(event)
-    elif stem in HTTP_APIS:
+    elif stem in BEHIND_HTTP:
         APIGatewayProxyEventV2Model.model_validate(event)
         assert event["routeKey"] in _routes()
     else:
@@ -56,12 +58,12 @@ def test_a_field_that_nobody_knows_is_refused_from_ourselves_and_passed_over_fro
     path: Path,
 ) -> None:
     stem = path.name.split(".")[0]
-    if stem in HTTP_APIS:
+    if stem in BEHIND_HTTP:
         return
-    model = ResourceRequest if stem == "set_up_stack" else files.app(stem).Input
+    model = ResourceRequest if stem in CUSTOM_RESOURCES else files.app(stem).Input
     event = {**_read(path), "a-field-that-nobody-knows": 1}
     # What AWS sends us gets new fields without warning.
-    if stem in {"set_up_stack", "dispatch_events", "detect_labels", "read_answers"}:
+    if stem in {*CUSTOM_RESOURCES, *TAKEN_FROM_AWS}:
         model.from_event(event)
     else:
         with pytest.raises(InvalidRequestError):
@@ -96,7 +98,7 @@ def test_every_route_has_a_sample_event(stem: str) -> None:
     assert sampled == _routes_to(stem)
 
 
-@pytest.mark.parametrize("stem", WITH_RESOLVER)
+@pytest.mark.parametrize("stem", HTTP_APIS)
 def test_the_function_serves_every_route_that_leads_to_it_and_no_other(stem: str) -> None:
     module = files.app(stem)
     served = {

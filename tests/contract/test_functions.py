@@ -73,8 +73,10 @@ def _triggers(stem: str) -> list[str]:
     words = {
         "AWS::Lambda::EventSourceMapping": "FunctionName",
         "AWS::ApiGatewayV2::Integration": "IntegrationUri",
+        "AWS::Events::Rule": "Targets",
         "AWS::Scheduler::Schedule": "Target",
         "Custom::Setup": "ServiceToken",
+        "Custom::HumanReview": "ServiceToken",
     }
     return [
         logical_name

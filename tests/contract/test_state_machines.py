@@ -180,8 +180,12 @@ def test_the_outcomes_that_detection_chooses_by_are_all_that_there_are() -> None
 
 def test_every_kind_of_message_is_sent_by_some_state_or_function_and_the_reverse() -> None:
     sent = {state.body["Parameters"]["Payload"]["kind"] for state in telling}
-    function = (files.ROOT / "functions/host_model/app.py").read_text(encoding="utf-8")
-    told = {kind for kind in messages.OPERATOR_MESSAGES if f'"{kind}"' in function}
+    tellers = [
+        *(files.ROOT / "functions").glob("*/app.py"),
+        *(files.LAYER / "labelloop/aws").glob("*.py"),
+    ]
+    code = "".join(path.read_text(encoding="utf-8") for path in tellers)
+    told = {kind for kind in messages.OPERATOR_MESSAGES if f'"{kind}"' in code}
     assert told
     assert not sent & told
     assert sent | told == set(messages.OPERATOR_MESSAGES)

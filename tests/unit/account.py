@@ -24,6 +24,9 @@ from labelloop.aws import clients, model_registry, parameters
 from labelloop.settings import Variable
 from local.rekognition import RekognitionService
 from local.rekognition.errors import ServiceError
+from local.sagemaker.human_loops import HumanLoops
+from local.sagemaker.service import SageMaker
+from local.sagemaker.world import World
 from tests.contract import files
 
 REGION = "eu-west-1"
@@ -50,7 +53,7 @@ _wires: dict[str, "Wire"] = {}
 def _put_on_wire() -> None:
     """Let the product's clients of these services ask the running test's account."""
     for make in CLIENT_MAKERS:
-        for service in ("rekognition", "stepfunctions"):
+        for service in ("rekognition", "stepfunctions", "sagemaker", "sagemaker-a2i-runtime"):
             events = make(service).meta.events
             events.unregister("before-send", botocore_stubber)
             events.register("before-send", lambda service=service, **sent: _wires[service](**sent))
@@ -105,7 +108,9 @@ class Wire:
     def __call__(
         self, event_name: str, request: AWSPreparedRequest, **others: Any
     ) -> AWSResponse | None:
-        operation = _text(request.headers["X-Amz-Target"]).split(".")[1]
+        # Of A2I, whose requests name a path, only the start of a loop is asked for.
+        target = _text(request.headers.get("X-Amz-Target", "A2I.StartHumanLoop"))
+        operation = target.split(".")[1]
         content: Json = json.loads(request.body if isinstance(request.body, bytes) else b"{}")
         if operation not in self.answers and self.otherwise is None:
             made: AWSResponse | None = botocore_stubber(event_name, request, **others)
@@ -150,6 +155,31 @@ class _Bucket:
         self._s3.put_object(Bucket=bucket, Key=key, Body=body)
 
 
+def _world(standing: Clock, s3: Any) -> World:
+    """moto's account for the emulated SageMaker; what roles may do is tested on whole stacks."""
+    bucket = _Bucket(s3)
+
+    def user_pool_client(pool: str, client_id: str) -> Json | None:
+        cognito = _client("cognito-idp")
+        try:
+            answer = cognito.describe_user_pool_client(UserPoolId=pool, ClientId=client_id)
+        except cognito.exceptions.ResourceNotFoundException:
+            return None
+        found: Json = answer["UserPoolClient"]
+        return found
+
+    return World(
+        region=REGION,
+        account_id=ACCOUNT_ID,
+        now=standing,
+        read=lambda _, name, key: bucket.get(name, key, None),
+        write=lambda _, name, key, body: bucket.put(name, key, body),
+        trusts=lambda _: True,
+        user_pool_client=user_pool_client,
+        emit=lambda *_: None,
+    )
+
+
 @dataclass
 class Account:
     """What a test arranges and looks at."""
@@ -157,6 +187,8 @@ class Account:
     clock: Clock
     rekognition: Wire
     stepfunctions: Wire
+    sagemaker: Wire
+    human_loops: HumanLoops
     bucket: str
     project_arn: str
     _names: Mapping[str, str]
@@ -284,6 +316,9 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
         Variable.DETECTION_QUEUE_URL: detection_queue,
         Variable.DETECTION_RETENTION_DAYS: "0",
         Variable.DETECTION_STATE_MACHINE_ARN: _state_machine("detection"),
+        Variable.FLOW_DEFINITION_ARN: "",
+        Variable.HUMAN_LOOP_ROLE_ARN: f"arn:aws:iam::{ACCOUNT_ID}:role/label-loop-HumanLoopRole",
+        Variable.WORKTEAM_ARN: f"arn:aws:sagemaker:{REGION}:{ACCOUNT_ID}:workteam/private-crowd/t",
         Variable.HOST_MODEL_FUNCTION: "label-loop-HostModelFunction",
         Variable.HUMAN_REVIEW_STATE_MACHINE_ARN: _state_machine("human-review"),
         Variable.IMAGE_ORIGINS: "https://bucket.s3.eu-west-1.amazonaws.com",
@@ -307,10 +342,22 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
     for variable in Variable:
         monkeypatch.setenv(variable, variables[variable])
 
+    workers = SageMaker(_world(standing, s3))
     rekognition, stepfunctions = Wire(emulator.handle), Wire()
+    sagemaker = Wire(workers.handle)
     _put_on_wire()
     _wires.update(rekognition=rekognition, stepfunctions=stepfunctions)
-    made = Account(standing, rekognition, stepfunctions, bucket, project_arn, names)
+    _wires.update({"sagemaker": sagemaker, "sagemaker-a2i-runtime": sagemaker})
+    made = Account(
+        standing,
+        rekognition,
+        stepfunctions,
+        sagemaker,
+        workers.human_loops,
+        bucket,
+        project_arn,
+        names,
+    )
     yield made
     made.unhook()
     emulator.close()

@@ -200,6 +200,15 @@ class TestEvents:
         assert world.invoked == [(FUNCTION, {"force": False})]
         assert world.left(world.events_url) == 0
 
+    def test_an_event_on_which_a_function_failed_is_given_to_it_again(self, world: Queues) -> None:
+        context = {"functionArn": f"{FUNCTION}:$LATEST", "condition": "RetriesExhausted"}
+        record = {"requestContext": context, "requestPayload": {"detail": 1}}
+        world.undelivered(json.dumps(record))
+
+        assert world.run("redrive", "events").exit_code == 0
+
+        assert world.invoked == [(FUNCTION, {"detail": 1})]
+
     def test_what_a_target_refuses_stays_and_stops_nothing(self, world: Queues) -> None:
         world.undelivered("lost", RULE_ARN="arn:rule", TARGET_ARN=f"{world.target}-gone")
         world.undelivered("no attributes")

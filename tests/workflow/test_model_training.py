@@ -9,14 +9,20 @@ import random
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.launch import ROOT, wait_for
+from local.launch import wait_for
 from tests import images
-from tests.stack import Execution, Stack, Uploaded, launched, train_first_model
+from tests.stack import (
+    Execution,
+    Stack,
+    Uploaded,
+    launched,
+    train_first_model,
+    with_little_time,
+)
 
 TIME_SCALE = 300
 ENOUGH = {"circle": 5, "stripes": 5}
@@ -39,21 +45,9 @@ def trainable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         time_scale=TIME_SCALE,
         parameters=half,
         settings=settings,
-        template=with_little_time(tmp_path_factory.mktemp("template")),
+        template=with_little_time(tmp_path_factory.mktemp("template"), "set_up_stack"),
     ) as stack:
         yield stack
-
-
-def with_little_time(folder: Path) -> Path:
-    """The template, but the function that stops the models when the stack goes has a minute."""
-    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
-    for code in ("functions", "layers", "statemachine"):
-        (folder / code).symlink_to(ROOT / code)
-    long, short = (f"/set_up_stack\n      Timeout: {seconds}\n" for seconds in (900, 60))
-    assert long in text
-    path = folder / "template.yaml"
-    path.write_text(text.replace(long, short), encoding="utf-8")
-    return path
 
 
 @pytest.fixture

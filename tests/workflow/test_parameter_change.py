@@ -173,6 +173,7 @@ def test_what_a_schedule_cannot_start_is_kept_for_a_person_to_look_at(empty_stac
         empty_stack.physical_id(name)
         for name in (
             "HostingSchedule",
+            "LabelingSchedule",
             "ParameterCheckSchedule",
             "SamplingSchedule",
             "SelectionSchedule",

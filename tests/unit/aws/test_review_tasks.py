@@ -140,38 +140,30 @@ def _finished(number: int, bob: Annotation) -> tuple[ReviewTask, ReviewTask]:
     return task, _store(task, task.handed_on(), BOB)
 
 
-def test_answers_and_what_they_were_compared_to_are_counted_once(account: Account) -> None:
+def test_what_answers_were_compared_to_is_counted_once(account: Account) -> None:
     assert review_tasks.figures_of("ann") == NO_FIGURES
     task, _ = _finished(1, CAT)
     _finished(2, NONE)
     with pytest.raises(ChangedMeanwhileError):
         _store(task, task.handed_on(), BOB)
-    assert review_tasks.figures_of("ann") == Figures(2, 1, 1)
-    assert review_tasks.answers_on("ann", clock.now()) == 2
+    assert review_tasks.figures_of("ann") == Figures(1, 1)
     assert review_tasks.everybodys_figures() == {
-        ANN.name: Figures(2, 1, 1),
-        BOB.name: Figures(2, 1, 1),
+        ANN.name: Figures(1, 1),
+        BOB.name: Figures(1, 1),
     }
 
 
-def test_an_answer_that_is_taken_back_is_taken_off_the_day_on_which_it_was_given(
-    account: Account,
-) -> None:
+def test_an_answer_that_is_taken_back_is_compared_no_more(account: Account) -> None:
     _, done = _finished(1, CAT)
-    given = clock.now()
-    account.clock.advance(86_400)
     _store(done, done.undone("bob", clock.now()), BOB)
-    assert review_tasks.figures_of("bob") == NO_FIGURES
-    assert review_tasks.figures_of("ann") == Figures(1, 0, 0)
-    assert review_tasks.answers_on("bob", given) == 0
-    assert review_tasks.answers_on("bob", clock.now()) == 0
+    assert review_tasks.figures_of("bob") == review_tasks.figures_of("ann") == NO_FIGURES
 
 
 def test_what_else_is_in_the_table_is_no_task(account: Account) -> None:
     _finished(1, CAT)
     keys = [item["task_id"]["S"] for item in account.items("ReviewTasksTable")]
     others = [key for key in keys if key != "detection-1"]
-    assert len(others) == 4
+    assert len(others) == 2
     for key in others:
         with pytest.raises(NotFoundError):
             review_tasks.get(key)

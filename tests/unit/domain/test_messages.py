@@ -53,6 +53,17 @@ FACTS: dict[str, dict[str, Any]] = {
     },
     "model_starting": {"version": "v2", "images_wait": True, "status": "STOPPED"},
     "model_not_started": {"version": "v2", "status": "FAILED", "cause": CAUSE},
+    "labeling_problem": {"cause": CAUSE},
+    "labeling_job_ended": {
+        "job": "label-loop-1-2",
+        "status": "Failed",
+        "labelled": 3,
+        "on_console": 2,
+        "cause": CAUSE,
+    },
+    "ground_truth_refused": {"cause": CAUSE},
+    "a2i_refused": {"cause": CAUSE},
+    "loops_unanswered": {"loop": "detection-1", "status": "Stopped", "cause": CAUSE},
     "model_stopped": HOSTED,
     "model_idle": HOSTED,
     "workflow_failed": {

@@ -175,14 +175,14 @@ def test_reviewers_begin_with_what_the_model_found() -> None:
 
 def test_an_answer_counts_at_once_and_is_compared_when_the_task_is_finished() -> None:
     task = _answered(_task(3), ("ann", "cat"), ("bob", "cat"), ("cho", "dog"))
-    assert figures(task) == dict.fromkeys(("ann", "bob", "cho"), Figures(1, 0, 0))
+    assert figures(task) == {}
     done = task.handed_on()
     assert figures(done) == {
-        "ann": Figures(1, 1, 1),
-        "bob": Figures(1, 1, 1),
-        "cho": Figures(1, 1, 0),
+        "ann": Figures(1, 1),
+        "bob": Figures(1, 1),
+        "cho": Figures(1, 0),
     }
-    assert changed_figures(task, done)["cho"] == Figures(0, 1, 0)
+    assert changed_figures(task, done)["cho"] == Figures(1, 0)
 
 
 @pytest.mark.parametrize("labels", [("cat",), ("cat", "dog", None)])
@@ -190,15 +190,15 @@ def test_an_answer_is_compared_with_nothing_where_nothing_was_decided_or_nobody_
     labels: tuple[str | None, ...],
 ) -> None:
     task = _answered(_task(len(labels)), *zip(PEOPLE, labels, strict=False)).handed_on()
-    assert set(figures(task).values()) == {Figures(1, 0, 0)}
+    assert figures(task) == {}
 
 
 def test_an_answer_that_is_taken_back_is_taken_off_with_what_it_was_compared_to() -> None:
     task = _answered(_task(2), ("ann", "cat"), ("bob", "cat")).handed_on()
     undone = task.undone("ann", NOW + SECOND)
     assert changed_figures(task, undone) == {
-        "ann": Figures(-1, -1, -1),
-        "bob": Figures(0, -1, -1),
+        "ann": Figures(-1, -1),
+        "bob": Figures(-1, -1),
     }
 
 
@@ -275,9 +275,7 @@ class Review(RuleBasedStateMachine):
         for person, change in changes.items():
             before = self.figures.get(person, NO_FIGURES)
             self.figures[person] = Figures(
-                before.answers + change.answers,
-                before.compared + change.compared,
-                before.agreed + change.agreed,
+                before.compared + change.compared, before.agreed + change.agreed
             )
         self.counted = self.task
         counted = {person: one for person, one in self.figures.items() if one != NO_FIGURES}

@@ -1,9 +1,7 @@
 """SetUpStack: makes what is missing, keeps what is the operator's, stops what is billed."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
@@ -11,50 +9,19 @@ import pytest
 from functions.set_up_stack.app import FOLDERS, lambda_handler
 from labelloop.aws import parameters
 from labelloop.domain.parameters import BY_NAME, CATALOGUE
-from tests.unit.account import PREFIX, Account, Context, Json, event, refuses, version
-
-
-class _CloudFormation:
-    """The address that CloudFormation gives, and what was put there."""
-
-    def __init__(self) -> None:
-        answers: list[Json] = []
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_PUT(self) -> None:
-                length = int(self.headers["Content-Length"])
-                answers.append(json.loads(self.rfile.read(length)))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                """Say nothing."""
-
-        self.answers = answers
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/answer"
-
-    def ask(self, case: str, context: Context | None = None, **changes: Any) -> Json:
-        """What the function answers; empty when it does not."""
-        before = len(self.answers)
-        request = {**event(f"set_up_stack.{case}"), "ResponseURL": self.url, **changes}
-        lambda_handler(request, context or Context())
-        return self.answers[-1] if len(self.answers) > before else {}
+from tests.unit.account import PREFIX, Account, Context, Json, refuses, version
+from tests.unit.cloudformation import CloudFormation, waiting
 
 
 @pytest.fixture
-def cloudformation() -> Iterator[_CloudFormation]:
+def cloudformation() -> Iterator[CloudFormation]:
     """CloudFormation, waiting for an answer."""
-    made = _CloudFormation()
-    thread = threading.Thread(target=made.server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    with waiting("set_up_stack", lambda_handler) as made:
+        yield made
 
 
 def test_a_new_stack_gets_its_project_folders_and_parameters(
-    account: Account, cloudformation: _CloudFormation
+    account: Account, cloudformation: CloudFormation
 ) -> None:
     properties = {"ProjectName": "another-stack", "ServiceToken": "t"}
     answer = cloudformation.ask("create", ResourceProperties=properties)
@@ -67,7 +34,7 @@ def test_a_new_stack_gets_its_project_folders_and_parameters(
 
 
 def test_twice_comes_to_the_same_as_once_and_adopts_what_is_there(
-    account: Account, cloudformation: _CloudFormation
+    account: Account, cloudformation: CloudFormation
 ) -> None:
     first = cloudformation.ask("create")
     stored = parameters.stored()
@@ -78,7 +45,7 @@ def test_twice_comes_to_the_same_as_once_and_adopts_what_is_there(
 
 
 def test_parameter_store_refuses_a_bad_value_where_it_is_typed(
-    account: Account, cloudformation: _CloudFormation
+    account: Account, cloudformation: CloudFormation
 ) -> None:
     cloudformation.ask("create")
     described = parameters.described()
@@ -88,7 +55,7 @@ def test_parameter_store_refuses_a_bad_value_where_it_is_typed(
 
 
 def test_a_new_description_or_pattern_never_resets_a_value(
-    account: Account, cloudformation: _CloudFormation
+    account: Account, cloudformation: CloudFormation
 ) -> None:
     for name, value in (("Minimum-F1-Score", "0.95"), ("Model-Hosting", "always-on")):
         account.boto3("ssm").put_parameter(
@@ -106,7 +73,7 @@ def test_a_new_description_or_pattern_never_resets_a_value(
 
 
 def test_a_value_that_a_new_pattern_would_refuse_is_kept_for_the_operator_to_mend(
-    account: Account, cloudformation: _CloudFormation
+    account: Account, cloudformation: CloudFormation
 ) -> None:
     account.set_parameter("Minimum-F1-Score", "eighty")
     assert cloudformation.ask("update")["Status"] == "SUCCESS"
@@ -114,7 +81,7 @@ def test_a_value_that_a_new_pattern_would_refuse_is_kept_for_the_operator_to_men
 
 
 def test_an_operators_value_that_came_between_reading_and_writing_is_put_back(
-    account: Account, cloudformation: _CloudFormation
+    account: Account, cloudformation: CloudFormation
 ) -> None:
     """Parameter Store has no conditional write."""
     account.set_parameter("Minimum-F1-Score", "0.50")
@@ -166,7 +133,7 @@ class _Versions:
 
 
 def test_deletion_stops_every_model_that_is_billed_and_waits_until_it_is(
-    account: Account, cloudformation: _CloudFormation
+    account: Account, cloudformation: CloudFormation
 ) -> None:
     versions = _Versions(account, v1="STOPPED", v2="RUNNING", v3="TRAINING_COMPLETED")
     answer = cloudformation.ask("delete", PhysicalResourceId=account.project_arn)
@@ -177,7 +144,7 @@ def test_deletion_stops_every_model_that_is_billed_and_waits_until_it_is(
 
 
 def test_a_model_that_starts_is_stopped_as_soon_as_it_runs(
-    account: Account, cloudformation: _CloudFormation
+    account: Account, cloudformation: CloudFormation
 ) -> None:
     versions = _Versions(account, v1="STARTING")
     began = account.clock.now_s
@@ -197,7 +164,7 @@ def test_a_model_that_starts_is_stopped_as_soon_as_it_runs(
 
 
 def test_a_deletion_that_takes_longer_than_one_invocation_goes_on_in_another(
-    account: Account, cloudformation: _CloudFormation
+    account: Account, cloudformation: CloudFormation
 ) -> None:
     _Versions(account, v1="STARTING")
     invoked: list[Json] = []
@@ -221,14 +188,14 @@ def _note(invoked: list[Json], params: Json) -> tuple[Any, Json]:
 
 
 def test_deletion_of_a_project_that_is_gone_succeeds(
-    account: Account, cloudformation: _CloudFormation
+    account: Account, cloudformation: CloudFormation
 ) -> None:
     account.rekognition.answers["DescribeProjectVersions"] = refuses("ResourceNotFoundException")
     assert cloudformation.ask("delete")["Status"] == "SUCCESS"
 
 
 def test_deletion_of_what_was_never_made_succeeds_without_asking(
-    account: Account, cloudformation: _CloudFormation
+    account: Account, cloudformation: CloudFormation
 ) -> None:
     answer = cloudformation.ask("delete_of_nothing")
     assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", "never-made")
@@ -236,7 +203,7 @@ def test_deletion_of_what_was_never_made_succeeds_without_asking(
 
 
 def test_a_creation_that_fails_says_why_and_its_deletion_has_nothing_to_do(
-    account: Account, cloudformation: _CloudFormation
+    account: Account, cloudformation: CloudFormation
 ) -> None:
     account.rekognition.answers["CreateProject"] = refuses("AccessDeniedException", "No.")
     answer = cloudformation.ask("create")

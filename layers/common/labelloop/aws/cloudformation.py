@@ -1,11 +1,23 @@
-"""CloudFormation's side of a custom resource: its answer."""
+"""CloudFormation's side of a custom resource: its answer, and whether the stack goes."""
 
 import urllib.error
 import urllib.request
 
 from labelloop import clock
+from labelloop.aws.clients import client
+from labelloop.aws.failures import translated
 
 _TRIES = 5
+
+
+_GOING = {"DELETE_IN_PROGRESS", "DELETE_FAILED", "DELETE_COMPLETE", "ROLLBACK_IN_PROGRESS"}
+
+
+def is_going(stack_id: str) -> bool:
+    """Whether all of the stack is being deleted, and not a resource alone that was replaced."""
+    with translated():
+        (stack,) = client("cloudformation").describe_stacks(StackName=stack_id)["Stacks"]
+    return stack["StackStatus"] in _GOING
 
 
 def answer(url: str, body: bytes) -> None:

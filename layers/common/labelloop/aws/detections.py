@@ -11,13 +11,16 @@ What a record has, and when it is written; what does not apply is not there:
     with people's answer  copying_to, answers_read, while it is worked up; agreement, human_label,
                           human_labels, copied_key, completed, or review_problem
 
+An image that people are to label from nothing has a record too, so that its answers go the same
+way; its outcome is ``labeling``. It is no detection: no index has it, and nothing counts it.
+
 Two indexes serve every question asked of it. ``by_time`` has all records, spread over sixteen
 partitions a day; the records of a label, the one that decided, lie in four of those, so a question
 about a label reads a quarter. ``by_outcome`` has only what was not confident, which is little.
 """
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -30,6 +33,7 @@ from labelloop.aws.items import from_item, to_item, to_value
 from labelloop.aws.wiring import wiring
 from labelloop.clock import epoch_s, iso
 from labelloop.domain.detections import (
+    LABELING,
     OUTCOME_INDEX,
     TIME_INDEX,
     Outcome,
@@ -91,6 +95,41 @@ def record_once(detection: str, outcome: Outcome, facts: Record, now: datetime) 
             raise
     written = {name: value for name, value in record.items() if value is not None}
     return Recorded(written, is_news=outcome is not Outcome.WAITING or "Attributes" not in answer)
+
+
+def record_labeling_once(detection: str, facts: Record, now: datetime) -> Record:
+    """The record of an image to be labelled, written unless there is one."""
+    record = {**facts, "detection_id": detection, "outcome": LABELING, "date": iso(now)}
+    try:
+        client("dynamodb").put_item(
+            TableName=_table(),
+            Item=to_item(record),
+            ConditionExpression="attribute_not_exists(detection_id)",
+        )
+    except ClientError as error:
+        if code_of(error) != "ConditionalCheckFailedException":
+            with translated():
+                raise
+    return record
+
+
+def asked_about(detection_ids: Sequence[str]) -> set[str]:
+    """Those of which people have been asked; up to a hundred are looked up at once."""
+    wanted: Mapping[str, Any] = {
+        _table(): {
+            "Keys": [{"detection_id": {"S": one}} for one in detection_ids],
+            "ProjectionExpression": "detection_id, human_loop",
+        }
+    }
+    found: set[str] = set()
+    while wanted:
+        with translated():
+            answer = client("dynamodb").batch_get_item(RequestItems=wanted)
+        for item in answer["Responses"].get(_table(), []):
+            if "human_loop" in item:
+                found.add(item["detection_id"]["S"])
+        wanted = answer.get("UnprocessedKeys", {})
+    return found
 
 
 def get(detection: str) -> Record:

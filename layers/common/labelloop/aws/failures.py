@@ -68,7 +68,14 @@ BY_CODE: dict[str, type[errors.LabelLoopError]] = {
     "ExecutionDoesNotExist": errors.NotFoundError,
     "ExecutionLimitExceeded": errors.ThrottledError,
     "InvalidExecutionInput": errors.InvalidRequestError,
-    # EventBridge Scheduler
+    # SageMaker
+    "ResourceInUse": errors.BusyError,
+    "ResourceLimitExceeded": errors.QuotaExceededError,
+    "ResourceNotFound": errors.NotFoundError,
+    # Cognito
+    "ConcurrentModificationException": errors.BusyError,
+    "InternalErrorException": errors.ServiceFailedError,
+    # EventBridge Scheduler, human loops
     "ConflictException": errors.ChangedMeanwhileError,
 }
 

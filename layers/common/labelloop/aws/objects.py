@@ -41,6 +41,24 @@ def listing(prefix: str) -> Iterator[Listed]:
                 )
 
 
+def latest_versions(prefix: str) -> Iterator[ImageObject]:
+    """The version that counts of every object under the prefix, in key order; no deleted ones."""
+    pages = (
+        client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket(), Prefix=prefix)
+    )
+    with translated():
+        for page in pages:
+            for entry in page.get("Versions", []):
+                if entry["IsLatest"]:
+                    yield ImageObject(
+                        bucket(),
+                        entry["Key"],
+                        entry["VersionId"],
+                        entry["ETag"].strip('"'),
+                        entry["Size"],
+                    )
+
+
 def listing_by_folder(prefix: str) -> list[Listed]:
     """Every object in the folders under the prefix, the folders listed in parallel."""
     prefixes = [f"{prefix}{folder}/" for folder in folders(prefix)]

@@ -1,19 +1,56 @@
-"""Asking people about a detection, by whichever review backend the deployment has."""
+"""Asking people about a detection, by whichever review backend the deployment has.
+
+What A2I does not take goes to the review queue of our own: nothing is lost, and the operator hears
+of it, once for each kind of refusal.
+"""
 
 from datetime import datetime
 
-from labelloop.aws import detections, review_tasks
+from labelloop.aws import (
+    detections,
+    human_loops,
+    objects,
+    operator_news,
+    review_labels,
+    review_tasks,
+)
 from labelloop.aws.wiring import wiring
+from labelloop.domain import human_tasks, orientation
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Label, human_loop_name
+from labelloop.domain.images import dimensions
+from labelloop.domain.manifests import shown_key
 from labelloop.domain.review_tasks import ReviewTask, suggestion
+from labelloop.errors import InvalidRequestError, NotFoundError, RefusedError
 from labelloop.settings import Variable
+
+_BEGINNING_BYTES = 256 * 1024
+"""Of an image, so much is read to find its size."""
 
 
 def request(record: detections.Record, now: datetime) -> bool:
     """Ask people about the image of a record; False where they have been asked already."""
-    model_type = ModelType(wiring[Variable.MODEL_TYPE])
-    labels = [Label.from_json(entry) for entry in record.get("labels", [])]
+    flow_definition_arn = wiring[Variable.FLOW_DEFINITION_ARN]
+    if not flow_definition_arn:
+        return on_console(record, now)
+    # Refused the last time, it is not asked about in two places.
+    if review_tasks.exists(human_loop_name(record["detection_id"])):
+        return False
+    try:
+        return _in_a2i(record, flow_definition_arn, now)
+    except RefusedError as error:
+        operator_news.tell(
+            "a2i_refused",
+            f"a2i-refused-{type(error).__name__}",
+            record["detection_id"],
+            {"cause": str(error)},
+        )
+        return on_console(record, now)
+
+
+def on_console(record: detections.Record, now: datetime) -> bool:
+    """Put the image of a record into the review queue; False where it is there already."""
+    model_type = _model_type()
     return review_tasks.create_once(
         ReviewTask(
             task_id=human_loop_name(record["detection_id"]),
@@ -22,9 +59,54 @@ def request(record: detections.Record, now: datetime) -> bool:
             key=record["key"],
             version_id=record.get("version_id"),
             model_type=model_type,
-            suggestion=suggestion(labels, model_type),
+            suggestion=_suggestion(record, model_type),
             wanted=wiring.whole_number(Variable.REVIEWERS_PER_IMAGE),
             created=now,
         ),
         now,
     )
+
+
+def _model_type() -> ModelType:
+    return ModelType(wiring[Variable.MODEL_TYPE])
+
+
+def _suggestion(record: detections.Record, model_type: ModelType) -> tuple[Label, ...]:
+    labels = [Label.from_json(entry) for entry in record.get("labels", [])]
+    return suggestion(labels, model_type)
+
+
+def _in_a2i(record: detections.Record, flow_definition_arn: str, now: datetime) -> bool:
+    """Start a human loop. Raises a RefusedError where A2I does not take it."""
+    if flow_definition_arn == human_tasks.UNAVAILABLE:
+        raise InvalidRequestError(
+            "When the stack was deployed, A2I took no new customers; the log of SetUpHumanReview "
+            "has its words."
+        )
+    model_type, name = _model_type(), human_loop_name(record["detection_id"])
+    choices = human_tasks.categories(review_labels.choices(), model_type)
+    found = _suggestion(record, model_type)
+    # Workers are shown an object, never a version: what they see must stay what was detected.
+    shown = shown_key(name, record["key"])
+    try:
+        objects.copy(record["key"], record.get("version_id"), shown)
+    except NotFoundError:
+        return on_console(record, now)  # The image is gone: that is not A2I's doing.
+    content = human_tasks.input_content(
+        record,
+        f"s3://{objects.bucket()}/{shown}",
+        choices,
+        found,
+        _initial_boxes(record, found) if model_type is ModelType.DETECTION else (),
+    )
+    return human_loops.start_once(flow_definition_arn, name, content)
+
+
+def _initial_boxes(record: detections.Record, found: tuple[Label, ...]) -> list[dict[str, object]]:
+    """What the model found, in pixels; nothing where the image's beginning says no size."""
+    first_bytes = objects.read(record["key"], record.get("version_id"), _BEGINNING_BYTES)
+    size_px = dimensions(first_bytes)
+    if size_px is None:
+        return []
+    size_px = orientation.shown_size(size_px, orientation.orientation(first_bytes))
+    return human_tasks.initial_boxes(found, size_px)

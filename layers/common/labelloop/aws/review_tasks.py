@@ -29,6 +29,7 @@ from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.detections import Label
 from labelloop.domain.review_tasks import (
     HELD_QUEUE,
+    NO_FIGURES,
     OPEN_QUEUE,
     Claim,
     Figures,
@@ -73,6 +74,11 @@ def create_once(task: ReviewTask, now: datetime) -> bool:
     return True
 
 
+def exists(task_id: str) -> bool:
+    """Whether there is a task of this name."""
+    return bool(_item(task_id))
+
+
 def get(task_id: str) -> ReviewTask:
     """The task. Raises NotFoundError."""
     values = _item(task_id)
@@ -104,19 +110,20 @@ def change(before: ReviewTask, after: ReviewTask, person: Person, now: datetime)
         "ExpressionAttributeValues": {":seen": {"N": str(before.revision)}},
     }
     changes = changed_figures(before, after)
+    if after.wanted > 1 and person.sub in after.answers.keys() - before.answers.keys():
+        # What the person is called stands beside the figures that others' answers may change.
+        changes.setdefault(person.sub, NO_FIGURES)
     if not changes:
         with translated():
             client("dynamodb").put_item(**put)
         return stored
-    writes: list[dict[str, Any]] = [{"Put": put}]
-    for sub, figures in changes.items():
-        name = person.name if sub == person.sub else None
-        writes.append({"Update": _figures_added(sub, figures, name)})
-        # Of a day only answers are counted, each on the day when it was given.
-        if figures.answers:
-            given = (after if figures.answers > 0 else before).answers[sub]
-            writes.append({"Update": _day_added(sub, given.submitted, figures.answers)})
-    _write_all(writes)
+    _write_all(
+        [{"Put": put}]
+        + [
+            {"Update": _figures_added(sub, figures, person.name if sub == person.sub else None)}
+            for sub, figures in changes.items()
+        ]
+    )
     return stored
 
 
@@ -127,31 +134,17 @@ def _figures_added(sub: str, figures: Figures, name: str | None) -> dict[str, An
         "UpdateExpression": (
             "SET queue = :queue, available = :sub"
             + (", #name = :name" if name else "")
-            + " ADD answers :answers, compared :compared, agreed :agreed"
+            + " ADD compared :compared, agreed :agreed"
         ),
         **({"ExpressionAttributeNames": {"#name": "name"}} if name else {}),
         "ExpressionAttributeValues": {
             ":queue": {"S": REVIEWERS_QUEUE},
             ":sub": {"S": sub},
-            ":answers": to_value(figures.answers),
             ":compared": to_value(figures.compared),
             ":agreed": to_value(figures.agreed),
             **({":name": {"S": name}} if name else {}),
         },
     }
-
-
-def _day_added(sub: str, day: datetime, answers: int) -> dict[str, Any]:
-    return {
-        "TableName": _table(),
-        "Key": {"task_id": {"S": _day_key(sub, day)}},
-        "UpdateExpression": "ADD answers :answers",
-        "ExpressionAttributeValues": {":answers": to_value(answers)},
-    }
-
-
-def _day_key(sub: str, day: datetime) -> str:
-    return f"{_REVIEWER}{sub}#{iso(day)[:10]}"
 
 
 def _write_all(writes: list[dict[str, Any]]) -> None:
@@ -172,17 +165,12 @@ def _write_all(writes: list[dict[str, Any]]) -> None:
 
 
 def figures_of(sub: str) -> Figures:
-    """A person's figures; all zero for one who has answered nothing."""
+    """A person's figures; all zero for one whose answers nobody else's were compared with."""
     return _figures(_item(_REVIEWER + sub))
 
 
-def answers_on(sub: str, day: datetime) -> int:
-    """How many answers a person has given on a day (UTC)."""
-    return int(_item(_day_key(sub, day)).get("answers", 0))
-
-
 def everybodys_figures() -> dict[str, Figures]:
-    """The figures of all who ever answered, by name; by ``sub`` where the name is not known."""
+    """The figures of all whose answers were compared, by name; by ``sub`` where none is known."""
     return {
         str(values.get("name", values["available"])): _figures(values)
         for values in _queued(REVIEWERS_QUEUE)
@@ -190,7 +178,7 @@ def everybodys_figures() -> dict[str, Figures]:
 
 
 def _figures(values: Mapping[str, Any]) -> Figures:
-    return Figures(*(int(values.get(name, 0)) for name in ("answers", "compared", "agreed")))
+    return Figures(*(int(values.get(name, 0)) for name in ("compared", "agreed")))
 
 
 # --- What waits -----------------------------------------------------------------------------------
@@ -223,7 +211,10 @@ def _age(task: ReviewTask) -> tuple[datetime, str]:
 
 def count_waiting(most: int | None = None) -> int:
     """How many tasks wait for answers, claimed ones included; counted no further than that many."""
-    count = sum(_count(queue, most) for queue in (OPEN_QUEUE, HELD_QUEUE))
+    count = 0
+    for queue in (OPEN_QUEUE, HELD_QUEUE):
+        if most is None or count < most:
+            count += _count(queue, most)
     return count if most is None else min(count, most)
 
 

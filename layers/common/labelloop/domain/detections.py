@@ -107,6 +107,8 @@ class Decision:
     """The one that decided; None where the model found nothing."""
 
 
+LABELING = "labeling"
+"""Stands where a detection's outcome is, of an image that people are to label from nothing."""
 TIME_INDEX = "by_time"
 OUTCOME_INDEX = "by_outcome"
 OUTCOME_SHARDS = 8

@@ -17,7 +17,12 @@ from labelloop.errors import InconsistentError
 LABELLED_FOLDER = "images_labeled_by_folder/"
 REVIEWED_IMAGES = "images_imported/reviewed/"
 """Images that people gave several labels, or boxes; what they said is in the folder beside."""
+LABELLING_IMAGES = "images_imported/labeling/"
+"""Copies for labelling jobs, which know no versions and train from what they saw."""
+SHOWN_IMAGES = "images_in_review/"
+"""Copies of images for workers of A2I; the bucket forgets them after a month."""
 REVIEWED_MANIFESTS = "manifests/imported/reviewed/"
+UNLABELLED_FOLDER = "images_to_label/"
 TRAINING_FOLDER = "manifests/training/"
 MAX_KEY_BYTES = 1024
 
@@ -58,6 +63,16 @@ def labelled_key(label: str, detection: str, source_key: str) -> str:
 def reviewed_key(detection: str, source_key: str) -> str:
     """Where the image of a detection goes when people gave it several labels, or boxes."""
     return _named_after(f"{REVIEWED_IMAGES}{detection}-", source_key)
+
+
+def shown_key(human_loop: str, source_key: str) -> str:
+    """Where the workers of a human loop see its image: a copy, since they are shown no versions."""
+    return _named_after(f"{SHOWN_IMAGES}{human_loop}-", source_key)
+
+
+def labelling_copy_key(detection: str, source_key: str) -> str:
+    """Where the version of an image is that a labelling job asks about."""
+    return _named_after(f"{LABELLING_IMAGES}{detection}-", source_key)
 
 
 def reviewed_manifest(detection: str) -> str:

@@ -377,6 +377,73 @@ def _drift(facts: Facts) -> Message:
     )
 
 
+def _labeling_problem(facts: Facts) -> Message:
+    return _message(
+        "Nobody can be asked about images to label",
+        [
+            f"There are new images in images_to_label/, but: {cause_in_words(facts)}",
+            "Nothing was lost; the next look comes by schedule, or with: labelloop label",
+        ],
+        facts,
+    )
+
+
+def _labeling_job_ended(facts: Facts) -> Message:
+    return _message(
+        "A labelling job has not labelled all of its images",
+        [
+            f"The labelling job {facts['job']} of Ground Truth is {facts['status']}. Labelled: "
+            f"{facts['labelled']}; the others, {facts['on_console']}, are in the review queue of "
+            "the console instead.",
+            f"What happened: {cause_in_words(facts)}",
+        ],
+        facts,
+    )
+
+
+def _ground_truth_refused(facts: Facts) -> Message:
+    return _message(
+        "Ground Truth does not take images to label",
+        [
+            "Ground Truth was asked to have images labelled, and refused. They are in the review "
+            "queue of the console instead, and nothing is lost.",
+            f"What happened: {cause_in_words(facts)}",
+            "Since 30 July 2026 Ground Truth takes no new customers. If your account should be one "
+            "of the existing ones, ask AWS Support; otherwise deploy with ReviewBackend=console.",
+            "This is said once a month.",
+        ],
+        facts,
+    )
+
+
+def _a2i_refused(facts: Facts) -> Message:
+    return _message(
+        "Amazon A2I does not take images for review",
+        [
+            "A2I was asked to show an image to its workers, and refused. Such images are in the "
+            "review queue of the console instead, and nothing is lost.",
+            f"What happened: {cause_in_words(facts)}",
+            "Since 30 July 2026 A2I takes no new customers. If your account should be one of the "
+            "existing ones, ask AWS Support; otherwise deploy with ReviewBackend=console.",
+            "This is said once a month for each kind of refusal, not for every image.",
+        ],
+        facts,
+    )
+
+
+def _loops_unanswered(facts: Facts) -> Message:
+    return _message(
+        "Workers of Amazon A2I did not answer",
+        [
+            f"The human loop {facts['loop']} is {facts['status']}: it has ended without answers. "
+            "Its image is in the review queue of the console instead.",
+            f"What happened: {cause_in_words(facts)}",
+            "This is said once a day, however many there are.",
+        ],
+        facts,
+    )
+
+
 OPERATOR_MESSAGES: Mapping[str, Callable[[Facts], Message]] = {
     "training_started": _training_started,
     "model_deployed": _model_deployed,
@@ -396,6 +463,11 @@ OPERATOR_MESSAGES: Mapping[str, Callable[[Facts], Message]] = {
     "model_idle": _model_idle,
     "answer_problem": _answer_problem,
     "drift": _drift,
+    "labeling_problem": _labeling_problem,
+    "labeling_job_ended": _labeling_job_ended,
+    "ground_truth_refused": _ground_truth_refused,
+    "a2i_refused": _a2i_refused,
+    "loops_unanswered": _loops_unanswered,
 }
 
 

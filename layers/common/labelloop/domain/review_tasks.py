@@ -190,16 +190,13 @@ class ReviewTask:
 class Figures:
     """How a person's answers compare with what people said together."""
 
-    answers: int = 0
     compared: int = 0
     """Answers to tasks that came to a decision."""
     agreed: int = 0
     """Those of them that were the same as the decision."""
 
     def __sub__(self, other: "Figures") -> "Figures":
-        return Figures(
-            self.answers - other.answers, self.compared - other.compared, self.agreed - other.agreed
-        )
+        return Figures(self.compared - other.compared, self.agreed - other.agreed)
 
 
 NO_FIGURES = Figures()
@@ -213,9 +210,9 @@ def figures(task: ReviewTask) -> dict[str, Figures]:
     """
     together = consensus.of(task.said(), task.model_type)
     if not task.finished or len(task.answers) < 2 or together.agreement is Agreement.UNDECIDED:
-        return dict.fromkeys(task.answers, Figures(answers=1))
+        return {}
     return {
-        answer.worker: Figures(1, 1, int(consensus.agree(answer.said, together.said)))
+        answer.worker: Figures(1, int(consensus.agree(answer.said, together.said)))
         for answer in task.said()
     }
 

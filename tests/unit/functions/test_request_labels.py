@@ -1,0 +1,188 @@
+"""RequestLabels: each image that nobody has labelled becomes one task."""
+
+import json
+import re
+from typing import Any
+
+import botocore.session
+import pytest
+
+from functions.request_labels import app
+from functions.request_labels.app import lambda_handler
+from labelloop.aws import detections, review_tasks
+from labelloop.domain.annotations import ModelType
+from labelloop.domain.detections import LABELING, detection_id, human_loop_name
+from labelloop.domain.images import ImageObject
+from local.rekognition.shapes import find_problems
+from tests.unit.account import Account, Context, Json, event, refuses
+
+NOTHING = {"asked": 0, "refused": 0, "problem": "", "job": "", "refusal": ""}
+FLOW = "arn:aws:sagemaker:eu-west-1:123456789012:flow-definition/label-loop-1a2b3c4d-0123"
+
+
+@pytest.fixture
+def labelled(account: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
+    """An account whose people may choose between two labels."""
+    monkeypatch.setenv("REVIEW_LABELS", "cat,dog")
+    return account
+
+
+def operation_model(operation: str) -> Any:
+    """The shape of what SageMaker's operation takes."""
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    return model.operation_model(operation).input_shape
+
+
+def _ask() -> Json:
+    return lambda_handler(event("request_labels.schedule"), Context())
+
+
+def _put(account: Account, name: str, content: bytes = b"image") -> str:
+    """The detection's name of a new version."""
+    key = f"images_to_label/{name}"
+    version = account.put(key, content)
+    return detection_id(ImageObject(account.bucket, key, version, "", 0))
+
+
+def test_an_image_gets_a_task_and_a_record_that_its_answers_find(labelled: Account) -> None:
+    detection = _put(labelled, "a.jpg")
+    assert _ask() == {**NOTHING, "asked": 1}
+    task = review_tasks.get(human_loop_name(detection))
+    assert (task.key, task.suggestion, task.wanted) == ("images_to_label/a.jpg", (), 1)
+    record = detections.get(detection)
+    assert (record["outcome"], record["human_loop"]) == (LABELING, task.task_id)
+    assert (record["bucket"], record["version_id"]) == (labelled.bucket, task.version_id)
+
+
+def test_it_is_no_detection_that_is_listed_or_counted(labelled: Account) -> None:
+    _put(labelled, "a.jpg")
+    _ask()
+    (item,) = labelled.items("DetectionsTable")
+    assert not {"day_shard", "outcome_shard", "date_id"} & set(item)
+
+
+def test_people_are_asked_once_about_a_version_and_again_about_another(labelled: Account) -> None:
+    _put(labelled, "a.jpg")
+    _ask()
+    assert _ask()["asked"] == 0
+    _put(labelled, "a.jpg", b"another image")
+    assert _ask()["asked"] == 1
+    assert len(labelled.items("ReviewTasksTable")) == 2
+
+
+def test_a_run_that_died_between_record_and_task_is_made_good(labelled: Account) -> None:
+    detection = _put(labelled, "a.jpg")
+    _ask()
+    for table, key in (("DetectionsTable", "detection_id"), ("ReviewTasksTable", "task_id")):
+        value = detection if key == "detection_id" else human_loop_name(detection)
+        if table == "ReviewTasksTable":
+            labelled.boto3("dynamodb").delete_item(
+                TableName=f"label-loop-{table}", Key={key: {"S": value}}
+            )
+        else:
+            labelled.boto3("dynamodb").update_item(
+                TableName=f"label-loop-{table}",
+                Key={key: {"S": value}},
+                UpdateExpression="REMOVE human_loop",
+            )
+    assert _ask()["asked"] == 1
+    assert review_tasks.get(human_loop_name(detection))
+
+
+def test_what_is_no_image_or_deleted_is_left_out(labelled: Account) -> None:
+    labelled.put("images_to_label/", b"")
+    _put(labelled, "notes.txt")
+    _put(labelled, "gone.jpg")
+    labelled.boto3("s3").delete_object(Bucket=labelled.bucket, Key="images_to_label/gone.jpg")
+    assert _ask() == {**NOTHING, "refused": 1}
+
+
+def test_without_any_label_to_choose_nobody_is_asked(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _put(account, "a.jpg")
+    found = _ask()
+    assert (found["asked"], account.items("ReviewTasksTable")) == (0, [])
+    assert "There are no labels" in found["problem"]
+    monkeypatch.setenv("ALLOW_NEW_LABELS", "true")
+    assert _ask()["asked"] == 1
+
+
+def test_a_run_asks_about_so_many_and_the_next_one_goes_on(
+    labelled: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "MOST_ASKED", 3)
+    monkeypatch.setattr(app, "LOOKED_UP_AT_ONCE", 2)
+    for number in range(5):
+        _put(labelled, f"{number}.jpg")
+    assert [_ask()["asked"] for _ in range(3)] == [3, 2, 0]
+
+
+# --- Ground Truth ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ground_truth(labelled: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
+    """An account whose deployment has A2I for its review backend."""
+    monkeypatch.setenv("FLOW_DEFINITION_ARN", FLOW)
+    arn = "arn:aws:sagemaker:eu-west-1:123456789012:labeling-job/x"
+    labelled.sagemaker.answers["CreateLabelingJob"] = lambda _: {"LabelingJobArn": arn}
+    return labelled
+
+
+@pytest.mark.parametrize("model_type", ModelType)
+def test_a_job_is_begun_with_all_that_it_needs(
+    ground_truth: Account, monkeypatch: pytest.MonkeyPatch, model_type: ModelType
+) -> None:
+    monkeypatch.setenv("MODEL_TYPE", model_type)
+    detection = _put(ground_truth, "a.jpg")
+    found = _ask()
+    assert found["job"].startswith("label-loop-1a2b3c4d-")
+    (request,) = ground_truth.sagemaker.asked("CreateLabelingJob")
+    assert list(find_problems(request, operation_model("CreateLabelingJob"), "request")) == []
+    config = request["HumanTaskConfig"]
+    assert config["PreHumanTaskLambdaArn"].startswith("arn:aws:lambda:eu-west-1:568282634449:")
+    uris = (
+        request["LabelCategoryConfigS3Uri"],
+        request["InputConfig"]["DataSource"]["S3DataSource"]["ManifestS3Uri"],
+        config["UiConfig"]["UiTemplateS3Uri"],
+    )
+    labels, manifest, page = (
+        ground_truth.read(uri.removeprefix(f"s3://{ground_truth.bucket}/")) for uri in uris
+    )
+    assert {"label": "cat"} in json.loads(labels)["labels"]
+    assert set(re.findall(rb"task\.input\.(\w+)", page)) == {b"taskObject", b"labels"}
+    shown = json.loads(manifest)["source-ref"].removeprefix(f"s3://{ground_truth.bucket}/")
+    assert shown.startswith(f"images_imported/labeling/{detection}-")
+    assert ground_truth.read(shown) == b"image"
+    assert detections.get(detection)["human_loop"] == found["job"]
+    assert ground_truth.items("ReviewTasksTable") == []
+    assert _ask() == NOTHING
+
+
+def test_a_job_that_has_begun_is_not_begun_again(ground_truth: Account) -> None:
+    _put(ground_truth, "a.jpg")
+    ground_truth.sagemaker.answers["CreateLabelingJob"] = refuses("ResourceInUse")
+    assert _ask()["job"]
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ValidationException"])
+def test_what_ground_truth_refuses_is_asked_on_the_console(
+    ground_truth: Account, code: str
+) -> None:
+    detection = _put(ground_truth, "a.jpg")
+    ground_truth.sagemaker.answers["CreateLabelingJob"] = refuses(code, "Not you.")
+    found = _ask()
+    assert (found["asked"], found["job"]) == (1, "")
+    assert "Not you." in found["refusal"]
+    assert review_tasks.get(human_loop_name(detection))
+    assert _ask() == NOTHING
+
+
+def test_where_a2i_was_refused_at_the_deployment_the_console_is_asked(
+    ground_truth: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOW_DEFINITION_ARN", "unavailable")
+    _put(ground_truth, "a.jpg")
+    assert _ask()["refusal"]
+    assert len(ground_truth.items("ReviewTasksTable")) == 1
