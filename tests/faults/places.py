@@ -29,7 +29,10 @@ FAILURES: Mapping[str, Order] = {
 ``failed`` and ``answer lost``; a refusal reaches the caller."""
 
 _NEVER = 1_000_000
-_OTHER_WORK = ("ApplyParameters", "ParameterC", "HostModel", "SelectReviews")
+_OTHER_WORK = (
+    *("ApplyParameters", "ParameterC", "HostModel", "SelectReviews", "Selection"),
+    *("Labeling", "RequestLabels"),
+)
 """The looks by schedule, which pass by whatever is tested."""
 
 
