@@ -228,8 +228,8 @@ export class TaskQueue {
   private takeCurrent(): Held | null {
     this.touch();
     if (this.undoing) return null;
-    const current = this.held.shift();
-    return current ?? null;
+    this.notices = this.notices.filter((notice) => notice.kind === "error");
+    return this.held.shift() ?? null;
   }
 
   private async fill(): Promise<void> {

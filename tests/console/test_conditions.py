@@ -143,7 +143,7 @@ def test_answers_wait_for_the_connection_and_outlive_a_reload(desk: Desk) -> Non
 def test_a_failing_service_is_said_and_tried_again(desk: Desk) -> None:
     (task, _) = desk.ask_about(2)
     seat = desk.sit_down()
-    failing = {"service": "dynamodb", "operation": "TransactWriteItems"}
+    failing = {"service": "dynamodb", "operation": "GetItem", "function": "ServeReviewApi"}
 
     with desk.stack.faults({**failing, "error": "InternalServerError", "status": 500, "times": 40}):
         seat.press("1")
