@@ -140,18 +140,6 @@ def test_an_answer_that_was_not_handed_on_is_handed_on_by_the_next_visitor(
     wait_for(handed_on, "the consensus", ENOUGH_S)
 
 
-def test_answers_that_are_throttled_for_long_are_taken_in_later(
-    serving_stack: Stack, intake: Intake, doubtful: Doubtful
-) -> None:
-    (upload,) = doubtful()
-    read = Kind("ReadAnswers", "s3", "GetObject").order(
-        upload.task_id, error="SlowDown", status=503, times=20
-    )
-    with all_at_once(serving_stack, [read]):
-        _review(serving_stack, [serving_stack.add_reviewer()], [upload])
-    assert intake.dead("AnswersDeadLetterQueue") == 0
-
-
 def test_answers_that_are_reported_again_and_late_change_nothing(
     serving_stack: Stack, intake: Intake, doubtful: Doubtful
 ) -> None:

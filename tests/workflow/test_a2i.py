@@ -211,6 +211,27 @@ def test_sampled_detections_are_asked_about_too_and_refused_ones_on_the_console(
     assert any(asked)
 
 
+def test_chosen_doubtful_images_are_asked_about_too_and_refused_ones_on_the_console(
+    stack: Stack,
+) -> None:
+    quota = {**REFUSED, "error": "ServiceQuotaExceededException", "status": 402, "times": 2}
+    mute = {"service": "sns", "operation": "Publish", "error": "InternalError", "status": 500}
+    mute |= {"function": "SelectReviews", "times": 4}
+    with stack.review_budget(1000):
+        doubtful = [stack.detect(), by_api(stack)]
+
+        def asked() -> list[bool]:
+            stack.fire("SelectionSchedule")
+            each = [bool(loop_of(stack, upload)) != bool(stack.task(upload)) for upload in doubtful]
+            return each if all(each) else []
+
+        for upload in doubtful:
+            stack.wait_for_record(upload)
+        with stack.faults(quota, mute):
+            wait_for(asked, "questions about both", 60)
+    assert any(loop_of(stack, upload) for upload in doubtful)
+
+
 # --- Ground Truth ---------------------------------------------------------------------------------
 
 

@@ -279,3 +279,14 @@ def test_a_failure_of_the_service_is_retried(
     ):
         reviewer.review(doubtful, "circle")
         wait_for_answer(serving_stack, doubtful, "circle")
+
+
+def test_answers_that_are_throttled_for_long_are_taken_in_later(
+    serving_stack: Stack, reviewer: Reviewer, doubtful: Uploaded
+) -> None:
+    slow = {"service": "s3", "operation": "GetObject", "error": "SlowDown", "status": 503}
+    slow |= {"function": "ReadAnswers", "containing": doubtful.task_id, "times": 20}
+    reviewer.take_task(doubtful)
+    with serving_stack.faults(slow):
+        reviewer.answer(doubtful, "circle")
+        wait_for_answer(serving_stack, doubtful, "circle")
