@@ -15,8 +15,6 @@ export interface SessionInfo {
 
 export interface Summary {
   open: number;
-  answered_today: number;
-  answers: number;
   agreed: number;
   compared: number;
 }
