@@ -17,7 +17,7 @@ MANY = tuple(f"part {number:02d}" for number in range(1, 15))
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, without a window."""
-    expect.set_options(timeout=15_000)
+    expect.set_options(timeout=30_000)
     with sync_playwright() as playwright:
         # Root, as which continuous integration runs, may use it without a sandbox only.
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])

@@ -100,7 +100,7 @@ class Desk:
         """A browser of its own with the page in it, nobody signed in."""
         given = {"viewport": WIDE, **options}
         context = self._browser.new_context(**given)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(30_000)
         page = context.new_page()
         seat = Seat(self, context, page)
         page.goto(self.stack.outputs["ConsoleUrl"])
