@@ -58,7 +58,7 @@ PATH = {
 WORKFLOWS = {"DetectionStateMachineRole", "HumanReviewStateMachineRole"}
 EXPRESS_MB = 64
 SQS_BATCH = 10
-QUERY_PAGE_ITEMS = 25
+QUERY_PAGE_ITEMS = 10
 
 
 @dataclass(frozen=True)
@@ -273,10 +273,11 @@ def _measure(people: Stack, name: str, records: Iterable[Json]) -> tuple[int, di
     doubtful = [item for item in of_it if "outcome_shard" in item]
     tasks = people.raw_items("ReviewTasksTable") if doubtful else []
     by_time = _projection(people, "DetectionsTable", "by_time")
+    by_outcome = _projection(people, "DetectionsTable", "by_outcome")
     units = {
         "record": _mean(_units(item) for item in of_it),
         "by_time": _mean(_units(_only(item, by_time)) for item in of_it),
-        "by_outcome": _mean(_units(item) for item in doubtful),
+        "by_outcome": _mean(_units(_only(item, by_outcome)) for item in doubtful),
         "task": _mean(_units(item) for item in tasks),
     }
     return round(_mean(_bytes(item) for item in of_it)), units
@@ -459,15 +460,13 @@ def _write_units(done: Round) -> tuple[float, float, float]:
     used, units = done.used, done.units
     put = used.count("dynamodb.PutItem", "DetectLabels")
     updated = used.count("dynamodb.UpdateItem")
-    # What AddToTraining notes is in no other index than the one that holds all.
-    noted = used.count("dynamodb.UpdateItem", "AddToTraining")
     assert not used.count("dynamodb.TransactWriteItems"), "these are not in the bill"
     requested = used.count("dynamodb.PutItem", "RequestReview")
     changed = used.count("dynamodb.PutItem", "ServeReviewApi")
-    by_time = (put + updated - noted) * units["by_time"]
     return (
         (put + updated) * units["record"],
-        by_time + (done.reviewed + updated) * units["by_outcome"],
+        # What is noted of an answer is in neither index.
+        put * units["by_time"] + done.reviewed * units["by_outcome"],
         (requested * 2 + changed * 3 - done.reviewed) * units["task"],
     )
 

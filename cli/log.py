@@ -36,6 +36,8 @@ COLUMNS = (
     "key",
     "detection_id",
 )
+MOST_AT_ONCE = 100
+"""What BatchGetItem takes."""
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 Record = Mapping[str, Any]
@@ -106,7 +108,7 @@ def log(
         for record in records
         if label in {None, record.get("label")} and outcome in {None, record["outcome"]}
     )
-    rows = list(islice(fitting, limit or None))
+    rows = _whole_records(stack, list(islice(fitting, limit or None)))
     text = _as_csv(rows) if as_csv else _as_table(rows)
     show(as_json, rows, text)
 
@@ -147,6 +149,22 @@ def _partition(stack: Stack, index: str, name: str, span: Span) -> Iterator[Reco
     )
     for page in pages:
         yield from (from_item(item) for item in page["Items"])
+
+
+def _whole_records(stack: Stack, found: list[Record]) -> list[Record]:
+    """The records with what the index lacks, as what people answered; in the same order."""
+    table, by_id = stack.output("DetectionsTable"), dict[str, Record]()
+    for start in range(0, len(found), MOST_AT_ONCE):
+        names = [record["detection_id"] for record in found[start : start + MOST_AT_ONCE]]
+        request: Any = {table: {"Keys": [{"detection_id": {"S": name}} for name in names]}}
+        while request:
+            answer = stack.client("dynamodb").batch_get_item(RequestItems=request)
+            for item in answer["Responses"].get(table, ()):
+                record = from_item(item)
+                by_id[record["detection_id"]] = record
+            request = answer.get("UnprocessedKeys")
+    # One that has expired since stays as the index has it.
+    return [by_id.get(record["detection_id"], record) for record in found]
 
 
 def _about(stack: Stack, name: str) -> Iterator[Record]:

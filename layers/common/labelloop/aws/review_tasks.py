@@ -44,7 +44,7 @@ QUEUE_INDEX = "by_queue"
 REVIEWERS_QUEUE = "reviewers"
 MOST_HELD = 1000
 """Of the tasks that are with somebody, so many are looked at for those whose time has run out."""
-_PAGE = 25
+_PAGE = 10
 _REVIEWER = "reviewer#"
 
 
