@@ -123,6 +123,17 @@ describe("working ahead", () => {
     expect(queue.snapshot().ready).toBe(9);
   });
 
+  it("asks once more when something has changed while it asked", async () => {
+    const service = new Service(0);
+    const queue = await started(service);
+
+    queue.lookAgain();
+    queue.lookAgain();
+    await settled();
+
+    expect(service.asked.length).toBe(3);
+  });
+
   it("looks again by itself when there is nothing", async () => {
     const service = new Service(0);
     const queue = await started(service);

@@ -83,6 +83,7 @@ export class TaskQueue {
   private undoing = false;
   private answered = 0;
   private filling = false;
+  private fillAgain = false;
   private failures = 0;
   private noticeId = 0;
   private shownAt = 0;
@@ -235,8 +236,13 @@ export class TaskQueue {
   private async fill(): Promise<void> {
     const count = this.ahead() + 1 - this.held.length;
     const rests = this.phase === "away" || this.phase === "signed-out" || this.phase === "not-allowed";
-    if (this.filling || rests || count <= 0) return;
+    if (rests || count <= 0) return;
+    if (this.filling) {
+      this.fillAgain = true; // what is under way does not know of what has changed since
+      return;
+    }
     this.filling = true;
+    this.fillAgain = false;
     clearTimeout(this.lookTimer);
     let found: Task[] = [];
     try {
@@ -259,7 +265,7 @@ export class TaskQueue {
       }
     }
     this.changed();
-    if (found.length > 0) void this.fill();
+    if (found.length > 0 || this.fillAgain) void this.fill();
   }
 
   private ahead(): number {
