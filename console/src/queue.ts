@@ -83,7 +83,7 @@ export class TaskQueue {
   private undoing = false;
   private answered = 0;
   private filling = false;
-  private fillAgain = false;
+  private wishes = 0;
   private failures = 0;
   private noticeId = 0;
   private shownAt = 0;
@@ -237,12 +237,10 @@ export class TaskQueue {
     const count = this.ahead() + 1 - this.held.length;
     const rests = this.phase === "away" || this.phase === "signed-out" || this.phase === "not-allowed";
     if (rests || count <= 0) return;
-    if (this.filling) {
-      this.fillAgain = true; // what is under way does not know of what has changed since
-      return;
-    }
+    this.wishes += 1;
+    if (this.filling) return;
+    const wish = this.wishes;
     this.filling = true;
-    this.fillAgain = false;
     clearTimeout(this.lookTimer);
     let found: Task[] = [];
     try {
@@ -265,7 +263,8 @@ export class TaskQueue {
       }
     }
     this.changed();
-    if (found.length > 0 || this.fillAgain) void this.fill();
+    // What was asked for did not know of what has changed since.
+    if (found.length > 0 || this.wishes > wish) void this.fill();
   }
 
   private ahead(): number {
