@@ -214,7 +214,8 @@ def test_sampled_detections_are_asked_about_too_and_refused_ones_on_the_console(
 def test_chosen_doubtful_images_are_asked_about_too_and_refused_ones_on_the_console(
     stack: Stack,
 ) -> None:
-    quota = {**REFUSED, "error": "ServiceQuotaExceededException", "status": 402, "times": 2}
+    # Of a kind that no other test has had told already.
+    refused = {**REFUSED, "error": "ValidationException", "times": 2}
     mute = {"service": "sns", "operation": "Publish", "error": "InternalError", "status": 500}
     mute |= {"function": "SelectReviews", "times": 4}
     with stack.review_budget(1000):
@@ -227,7 +228,7 @@ def test_chosen_doubtful_images_are_asked_about_too_and_refused_ones_on_the_cons
 
         for upload in doubtful:
             stack.wait_for_record(upload)
-        with stack.faults(quota, mute):
+        with stack.faults(refused, mute):
             wait_for(asked, "questions about both", 60)
     assert any(loop_of(stack, upload) for upload in doubtful)
 
