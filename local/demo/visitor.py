@@ -21,7 +21,7 @@ from local.demo.failure import DemoError
 from local.launch import LocalStack
 
 UPLOADS_AT_ONCE = 4
-REVIEWER_EMAIL = "reviewer@example.com"
+REVIEWER_EMAIL = "demo@example.com"
 
 Record = Mapping[str, Any]
 
