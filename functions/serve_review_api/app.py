@@ -7,7 +7,6 @@ Idempotent  yes; the same answer given twice is one answer, and a task is handed
 """
 
 from collections.abc import Callable
-from dataclasses import asdict
 from itertools import islice
 from typing import Annotated, Any, NotRequired, TypeVar
 
@@ -23,7 +22,7 @@ from labelloop.domain import human_loops
 from labelloop.domain.annotations import MOST_BOXES, MOST_LABELS, Annotation, Box, ModelType
 from labelloop.domain.detections import Label
 from labelloop.domain.human_loops import NONE_OF_THE_ABOVE, TimedAnswer
-from labelloop.domain.review_tasks import LEASE, ReviewTask
+from labelloop.domain.review_tasks import LEASE, ReviewTask, answer_body
 from labelloop.entrypoint import Strict, logger
 from labelloop.errors import (
     BusyError,
@@ -473,7 +472,7 @@ def _shown(task: ReviewTask, person: Person, answer: Annotation | None = None) -
         "file_name": task.key.rsplit("/", 1)[-1],
         "lease_until": clock.iso(task.claims[person.sub].until),
         "suggestion": _suggestion(task),
-        "answer": None if answer is None else _as_body(answer, task.model_type),
+        "answer": None if answer is None else answer_body(answer, task.model_type),
     }
 
 
@@ -489,18 +488,6 @@ def _inside(label: Label) -> Label:
     return (
         label if label.box is None else Label(label.name, label.confidence_pct, label.box.inside())
     )
-
-
-def _as_body(said: Annotation, model_type: ModelType) -> dict[str, Any]:
-    """An answer in the form in which it is given."""
-    if not said.labels:
-        return {"none": True}
-    if model_type is ModelType.CLASSIFICATION:
-        return {"label": said.labels[0]}
-    if said.size_px is None:
-        return {"labels": list(said.labels)}
-    size = {"width": said.size_px[0], "height": said.size_px[1]}
-    return {"boxes": [asdict(box) for box in said.boxes], "size": size}
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -7,11 +7,12 @@ what it waits for is what they could see.
 import re
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TypeVar
 
 from labelloop.domain.annotations import Annotation, Box, ModelType, training_line
 from labelloop.domain.detections import Label
+from labelloop.domain.review_tasks import answer_body
 from local.demo.application import TIME_SCALE, Application
 from local.demo.display import Display, Step
 from local.demo.failure import DemoError
@@ -198,7 +199,7 @@ class Story:
                 if not self._reviewer.look(task):
                     raise DemoError(f"The image of task {task['task_id']} is empty.")
                 shows = pictures[task["file_name"]].shows
-                self._reviewer.answer(task, _answer(shows, self._model_type))
+                self._reviewer.answer(task, answer_body(shows, self._model_type))
                 nones += not shows.labels
                 kept += len(_left_as_they_were(task, shows))
                 drawn += len(shows.boxes)
@@ -273,18 +274,6 @@ class Story:
             if not GOOD_NEWS.match(mail["subject"]):
                 text = " ".join(mail["message"].split())
                 raise DemoError(f"The operator was told: {mail['subject']}. {text[:400]}")
-
-
-def _answer(shows: Annotation, model_type: ModelType) -> Record:
-    """What a person says who sees what is in the image."""
-    if not shows.labels:
-        return {"none": True}
-    if model_type is ModelType.CLASSIFICATION:
-        return {"label": shows.labels[0]}
-    if shows.size_px is None:
-        return {"labels": list(shows.labels)}
-    size = {"width": shows.size_px[0], "height": shows.size_px[1]}
-    return {"boxes": [asdict(box) for box in shows.boxes], "size": size}
 
 
 def _left_as_they_were(task: Record, shows: Annotation) -> list[tuple[Box, Box]]:

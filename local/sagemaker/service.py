@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import botocore.session
@@ -90,18 +90,24 @@ class SageMaker:
 
     def _known_workforces(self) -> dict[str, Json]:
         """Those that are there, with their status; one that was deleted a while ago is gone."""
+        return {
+            name: {**told, "Status": status}
+            for name, told, status in self._there(self._workforces, "CreateDate", WORKFORCE_TAKES_S)
+        }
+
+    def _there(
+        self, things: dict[str, Json], created: str, takes_s: float
+    ) -> Iterator[tuple[str, Json, str]]:
+        """Name, content and status of what has not been deleted for so long that it is gone."""
         now = self._world.now()
-        known = {}
-        for name, workforce in self._workforces.items():
-            if now - workforce.get("deleted", now) < WORKFORCE_TAKES_S:
+        for name, thing in things.items():
+            if now - thing.get("deleted", now) < takes_s:
                 status = "Active"
-                if "deleted" in workforce:
+                if "deleted" in thing:
                     status = "Deleting"
-                elif now - workforce["CreateDate"] < WORKFORCE_TAKES_S:
+                elif now - thing[created] < takes_s:
                     status = "Initializing"
-                told = {part: workforce[part] for part in workforce if part != "deleted"}
-                known[name] = {**told, "Status": status}
-        return known
+                yield name, {part: thing[part] for part in thing if part != "deleted"}, status
 
     def _list_workforces(self, _: Json) -> Json:
         return {"Workforces": list(self._known_workforces().values())}
@@ -196,22 +202,14 @@ class SageMaker:
 
     def _known_flows(self) -> dict[str, Json]:
         """Those that are there, with their status; one that was deleted a while ago is gone."""
-        now = self._world.now()
-        known = {}
-        for name, flow in self._flows.items():
-            if now - flow.get("deleted", now) < FLOW_TAKES_S:
-                status = "Active"
-                if "deleted" in flow:
-                    status = "Deleting"
-                elif now - flow["CreationTime"] < FLOW_TAKES_S:
-                    status = "Initializing"
-                told = {part: flow[part] for part in flow if part != "deleted"}
-                known[name] = {
-                    **told,
-                    "FlowDefinitionArn": self._flow_arn(name),
-                    "FlowDefinitionStatus": status,
-                }
-        return known
+        return {
+            name: {
+                **told,
+                "FlowDefinitionArn": self._flow_arn(name),
+                "FlowDefinitionStatus": status,
+            }
+            for name, told, status in self._there(self._flows, "CreationTime", FLOW_TAKES_S)
+        }
 
     def _describe_flow(self, request: Json) -> Json:
         name = request["FlowDefinitionName"]

@@ -5,8 +5,9 @@ stores a task only over the one it read, so two people never take the same slot.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from labelloop.domain import consensus
 from labelloop.domain.annotations import MOST_BOXES, Annotation, ModelType
@@ -184,6 +185,18 @@ class ReviewTask:
 
 
 # --- Reviewers ------------------------------------------------------------------------------------
+
+
+def answer_body(said: Annotation, model_type: ModelType) -> dict[str, Any]:
+    """What a person says of an image, in the form in which the review API takes it."""
+    if not said.labels:
+        return {"none": True}
+    if model_type is ModelType.CLASSIFICATION:
+        return {"label": said.labels[0]}
+    if said.size_px is None:
+        return {"labels": list(said.labels)}
+    size = {"width": said.size_px[0], "height": said.size_px[1]}
+    return {"boxes": [asdict(box) for box in said.boxes], "size": size}
 
 
 @dataclass(frozen=True)
