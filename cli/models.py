@@ -98,31 +98,12 @@ def training_lock(stack: Stack) -> tuple[str | None, str]:
 
 def records(stack: Stack) -> list[dict[str, Any]]:
     """What is known of every version, the newest first."""
-    pages = (
-        stack.client("dynamodb")
-        .get_paginator("query")
-        .paginate(
-            TableName=stack.output("ModelVersionsTable"),
-            KeyConditionExpression="kind = :kind",
-            ExpressionAttributeValues={":kind": {"S": "version"}},
-        )
-    )
-    found = [from_item(item) for page in pages for item in page["Items"]]
-    return sorted(found, key=lambda record: int(record["number"]), reverse=True)
+    return sorted(_all(stack, "version"), key=lambda record: int(record["number"]), reverse=True)
 
 
 def samples(stack: Stack, name: str) -> list[Sample]:
     """What people's answers to sampled detections of a version say."""
-    pages = (
-        stack.client("dynamodb")
-        .get_paginator("query")
-        .paginate(
-            TableName=stack.output("ModelVersionsTable"),
-            KeyConditionExpression="kind = :kind",
-            ExpressionAttributeValues={":kind": {"S": f"sample#{name}"}},
-        )
-    )
-    found = [from_item(item) for page in pages for item in page["Items"]]
+    found = _all(stack, f"sample#{name}")
     return [Sample(tuple(item["labels"]), item["right"]) for item in found if "right" in item]
 
 
@@ -160,6 +141,20 @@ def find(stack: Stack, name: str) -> Version:
             return version
     names = ", ".join(version.name for version in known[:5]) or "none yet"
     raise CommandError(f"The project has no version {name}. Its newest versions: {names}.")
+
+
+def _all(stack: Stack, kind: str) -> list[dict[str, Any]]:
+    """Every item of a kind in the table of versions, by name."""
+    pages = (
+        stack.client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=stack.output("ModelVersionsTable"),
+            KeyConditionExpression="kind = :kind",
+            ExpressionAttributeValues={":kind": {"S": kind}},
+        )
+    )
+    return [from_item(item) for page in pages for item in page["Items"]]
 
 
 def _state(stack: Stack, name: str) -> dict[str, Any] | None:

@@ -70,6 +70,22 @@ def _key(kind: str, name: str) -> dict[str, Any]:
     return {"kind": {"S": kind}, "name": {"S": name}}
 
 
+def _all(kind: str) -> list[dict[str, Any]]:
+    """Every item of a kind, by name."""
+    pages = (
+        client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=_table(),
+            KeyConditionExpression="kind = :kind",
+            ExpressionAttributeValues={":kind": {"S": kind}},
+            ConsistentRead=True,
+        )
+    )
+    with translated():
+        return [from_item(item) for page in pages for item in page["Items"]]
+
+
 def _get(kind: str, name: str) -> dict[str, Any] | None:
     with translated():
         answer = client("dynamodb").get_item(
@@ -190,19 +206,7 @@ def take_lock(lock: Lock, from_owner: str | None = None) -> None:
 
 def versions() -> list[dict[str, Any]]:
     """What is known of every version, the oldest first."""
-    pages = (
-        client("dynamodb")
-        .get_paginator("query")
-        .paginate(
-            TableName=_table(),
-            KeyConditionExpression="kind = :kind",
-            ExpressionAttributeValues={":kind": {"S": "version"}},
-            ConsistentRead=True,
-        )
-    )
-    with translated():
-        found = [from_item(item) for page in pages for item in page["Items"]]
-    return sorted(found, key=lambda version: int(version["number"]))
+    return sorted(_all("version"), key=lambda version: int(version["number"]))
 
 
 def add_version(name: str, values: Mapping[str, Any]) -> None:
@@ -427,18 +431,7 @@ def note_sample(version: str, detection: str, sample: Sample | None, completed: 
 
 def samples(version: str) -> list[Sample]:
     """What all answers say of a version's detections."""
-    pages = (
-        client("dynamodb")
-        .get_paginator("query")
-        .paginate(
-            TableName=_table(),
-            KeyConditionExpression="kind = :kind",
-            ExpressionAttributeValues={":kind": {"S": f"sample#{version}"}},
-            ConsistentRead=True,
-        )
-    )
-    with translated():
-        found = [from_item(item) for page in pages for item in page["Items"]]
+    found = _all(f"sample#{version}")
     return [Sample(tuple(item["labels"]), item["right"]) for item in found if "right" in item]
 
 
