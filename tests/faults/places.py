@@ -30,10 +30,10 @@ FAILURES: Mapping[str, Order] = {
 
 _NEVER = 1_000_000
 _OTHER_WORK = (
-    *("ApplyParameters", "ParameterC", "HostModel", "SelectReviews", "Selection"),
-    *("Labeling", "RequestLabels"),
+    *("ApplyParameters", "ParameterC", "DeploymentRule", "HostModel", "SelectReviews"),
+    *("Selection", "Labeling", "RequestLabels"),
 )
-"""The looks by schedule, which pass by whatever is tested."""
+"""The looks by schedule and after a deployment, which pass by whatever is tested."""
 
 
 @dataclass(frozen=True, order=True)
