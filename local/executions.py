@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from moto.logs.models import logs_backends
+from moto.stepfunctions.parser.api import ExecutionStatus
 from moto.stepfunctions.parser.backend.execution import Execution, SyncExecution
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
@@ -79,6 +80,8 @@ class Executions:
             else:
                 arn = self._arn("express", state_machine.name, name, str(uuid.uuid4()))
             execution = self._prepare(Execution, state_machine, name, arn, text)
+            # Whoever lists executions now finds it, and moto gives it a status only as it starts.
+            execution.exec_status = ExecutionStatus.RUNNING
             state_machine.executions.append(execution)
             execution.recorded_in = state_machine.executions
             self._announce(execution, "RUNNING")

@@ -64,6 +64,7 @@ from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped, ProgramTimedOut
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils import boto_client, json_path
+from moto.stepfunctions.parser.backend import execution as execution_module
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
@@ -164,21 +165,29 @@ def start_executions(runtime: Runtime) -> None:
 
 
 def finish_executions(runtime: Runtime) -> None:
-    """moto keeps a reference to every thread it ever started, and tells nobody that an execution
-    has ended.
+    """moto keeps a reference to every thread it ever started, tells nobody that an execution has
+    ended, and says so in its status before its output is there.
     """
     terminated = BaseExecutionWorkerCommunication.terminated
 
     def terminated_and_told(self: Any) -> None:
         execution = self.execution
-        terminated(self)
-        execution.stop_date = runtime.clock.datetime()
-        if execution.status == "TIMED_OUT":
+        environment = execution.exec_worker.env
+        execution.output = environment.states.get_input()
+        if isinstance(environment.program_state(), ProgramTimedOut):
             execution.error = "States.Timeout"
+        terminated(self)
         TMP_THREADS.clear()
         runtime.executions.finished(execution)
 
+    def now(**_: Any) -> Any:
+        return runtime.clock.datetime()
+
     BaseExecutionWorkerCommunication.terminated = terminated_and_told
+    # the module uses its clock for the stop date only
+    execution_module.datetime = types.SimpleNamespace(
+        datetime=types.SimpleNamespace(now=now), timezone=types.SimpleNamespace(utc=UTC)
+    )
 
 
 def write_context_times_as_text(runtime: Runtime) -> None:

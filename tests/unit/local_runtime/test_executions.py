@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from botocore.session import get_session
+from moto.stepfunctions.parser.api import ExecutionStatus
+from moto.stepfunctions.parser.backend.execution import Execution
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from local import executions
@@ -233,3 +235,41 @@ def test_a_failure_stands_in_the_machines_log_group(
     line = json.loads(event["message"])
     assert line["type"] == "ExecutionFailed"
     assert line["details"] == {"error": "Refused", "cause": "why"}
+
+
+def test_a_status_is_there_from_the_start_and_the_rest_when_it_says_that_all_is_over(
+    runtime: Any,
+    create: Callable[..., str],
+    eventually: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sfn, arn = runtime.client("stepfunctions"), create(PASS, "STANDARD")
+    listed, ended = [], []
+    begin = Execution.start
+
+    class Watched(Execution):  # type: ignore[misc]
+        """Looked at where it begins, and as its status changes."""
+
+        @property
+        def exec_status(self) -> ExecutionStatus | None:
+            return self._status
+
+        @exec_status.setter
+        def exec_status(self, status: ExecutionStatus | None) -> None:
+            if status == ExecutionStatus.SUCCEEDED:
+                ended.append((self.output, self.stop_date))
+            self._status = status
+
+        def start(self) -> None:
+            listed.extend(sfn.list_executions(stateMachineArn=arn)["executions"])
+            begin(self)
+
+    monkeypatch.setattr(executions, "Execution", Watched)
+    started = sfn.start_execution(stateMachineArn=arn, input='{"k": 1}')
+    assert [entry["status"] for entry in listed] == ["RUNNING"]
+    ((output, stop_date),) = eventually(lambda: ended)
+    assert output == {"k": 1}
+    told = eventually(
+        lambda: sfn.describe_execution(executionArn=started["executionArn"]).get("stopDate")
+    )
+    assert abs(told.timestamp() - stop_date.timestamp()) < 1
