@@ -1,5 +1,6 @@
 """What all unit tests share."""
 
+import signal
 from functools import cache
 from typing import Any
 
@@ -9,6 +10,9 @@ from hypothesis import settings
 # A busy machine is no failure: time limits are pytest's.
 settings.register_profile("labelloop", deadline=None)
 settings.load_profile("labelloop")
+
+# A shell lets what it runs in the background ignore Ctrl-C, which some tests press.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @cache

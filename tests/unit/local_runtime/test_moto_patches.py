@@ -480,7 +480,9 @@ def seen(runtime: Any, eventually: Callable[..., Any]) -> Any:
 
     def watch(pattern: dict[str, Any]) -> Callable[[int], list[Any]]:
         name = f"watch-{uuid.uuid4()}"
-        url = sqs.create_queue(QueueName=name)["QueueUrl"]
+        # What is received stays in the queue, and must not come again.
+        hidden = {"VisibilityTimeout": "43200"}
+        url = sqs.create_queue(QueueName=name, Attributes=hidden)["QueueUrl"]
         arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
         events.put_rule(Name=name, EventPattern=json.dumps(pattern))
         events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": arn}])
