@@ -29,19 +29,25 @@ def begin(stack: Stack, request: Mapping[str, Any]) -> str:
     return arn
 
 
-def follow(stack: Stack, execution: str, what_is_done: Callable[[], str], failed: str) -> None:
-    """Show what is being done until the execution ends.
+def follow(
+    stack: Stack,
+    execution: str,
+    what_is_done: Callable[[], str],
+    failed: str,
+    is_enough: Callable[[], bool] = lambda: False,
+) -> None:
+    """Show what is being done until the execution ends, or has come far enough.
 
     Raises CommandError, beginning with ``failed``, where the end is no success.
     """
     progress = Progress()
     while True:
         described = stack.client("stepfunctions").describe_execution(executionArn=execution)
-        if described["status"] != "RUNNING":
+        if described["status"] != "RUNNING" or is_enough():
             break
         progress.say(what_is_done())
         time.sleep(stack.look_every_s)
     progress.end()
-    if described["status"] != "SUCCEEDED":
+    if described["status"] not in {"RUNNING", "SUCCEEDED"}:
         cause = cause_in_words({"error": described.get("error"), "cause": described.get("cause")})
         raise CommandError(f"{failed} ({described['status']}): {cause} Its steps: {execution}")

@@ -7,6 +7,7 @@ import click
 
 from cli import executions
 from cli.stack import Stack, on_stack, show
+from labelloop.domain.messages import images_in_words
 
 
 @click.command()
@@ -24,14 +25,42 @@ def label(stack: Stack, no_wait: bool, as_json: bool) -> None:
     if no_wait:
         show(as_json, {"execution": execution}, "The labeling workflow has been started.")
         return
-    executions.follow(stack, execution, lambda: "looking for images", "Nobody was asked")
-    output = json.loads(steps.describe_execution(executionArn=execution)["output"])
-    show(as_json, {"execution": execution, **output["labels"]}, _text(output["labels"]))
+    # Where a labelling job of Ground Truth asks, the execution follows it for days.
+    executions.follow(
+        stack,
+        execution,
+        lambda: "looking for images",
+        "Nobody was asked",
+        lambda: bool(_labels(stack, execution)),
+    )
+    labels = _labels(stack, execution)
+    show(as_json, {"execution": execution, **labels}, _text(labels))
 
 
-def _text(found: dict[str, Any]) -> str:
-    asked = found["asked"]
-    lines = [found["problem"] or f"People are asked about {asked} more images."]
-    if found["refused"]:
-        lines.append(f"{found['refused']} files are no images, or too large, and are left out.")
+def _labels(stack: Stack, execution: str) -> dict[str, Any]:
+    """What the workflow's first state came to; nothing before its end."""
+    pages = stack.client("stepfunctions").get_paginator("get_execution_history")
+    for page in pages.paginate(executionArn=execution):
+        for event in page["events"]:
+            left = event.get("stateExitedEventDetails", {})
+            if left.get("name") == "RequestLabels":
+                labels: dict[str, Any] = json.loads(left["output"]).get("labels", {})
+                return labels
+    return {}
+
+
+def _text(labels: dict[str, Any]) -> str:
+    asked = images_in_words(labels["asked"])
+    if labels["problem"]:
+        lines = [labels["problem"]]
+    elif labels["job"]:
+        lines = [f"Ground Truth's labelling job {labels['job']} asks about {asked} more."]
+    elif labels["asked"]:
+        lines = [f"People are asked about {asked} more."]
+    else:
+        lines = ["There is no image in images_to_label/ about which nobody has been asked."]
+    if labels["refusal"]:
+        lines.append(f"On the review page, for Ground Truth did not take them: {labels['refusal']}")
+    if labels["refused"]:
+        lines.append(f"Left out, since they are no images or too large: {labels['refused']}.")
     return "\n".join(lines)

@@ -25,7 +25,9 @@ from typing import Any
 import urllib3
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
+from click.testing import CliRunner, Result
 
+from cli.__main__ import main
 from labelloop.domain.detections import detection_id, human_loop_name
 from labelloop.domain.images import ImageObject
 from local.launch import ROOT, LocalStack, launch, wait_for
@@ -92,6 +94,11 @@ class Stack:
     def client(self, service: str) -> Any:
         """The operator's client for a service."""
         return self.local.client(service)
+
+    def labelloop(self, *words: str) -> Result:
+        """What a ``labelloop`` command of the operator says."""
+        options = ("--local", "--data-dir", str(self.local.data_dir))
+        return CliRunner().invoke(main, [words[0], *options, *words[1:]])
 
     def physical_id(self, logical_id: str) -> str:
         """The name that a resource of the template has; of a queue, its URL."""

@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from PIL import Image
 
-from cli.__main__ import main
 from local.launch import wait_for
 from tests import images
 from tests.stack import Stack, launched, train_first_model
@@ -36,12 +34,6 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def labelloop(stack: Stack, *words: str) -> Result:
-    """A ``labelloop`` command about the application on this machine."""
-    options = ("--local", "--data-dir", str(stack.local.data_dir))
-    return CliRunner().invoke(main, [words[0], *options, *words[1:]])
-
-
 def test_a_folder_gets_a_row_for_each_image_once(stack: Stack, here: Path) -> None:
     expected = {}
     for number in range(30):
@@ -54,8 +46,8 @@ def test_a_folder_gets_a_row_for_each_image_once(stack: Stack, here: Path) -> No
     (here / "parts" / "broken.jpg").write_bytes(images.draw("circle", 9999)[:300])
     expected |= {"doubtful.jpg": "", "broken.jpg": ""}
 
-    begun = labelloop(stack, "detect", "parts", "--no-wait")
-    done = labelloop(stack, "detect", "parts", "--draw", "drawn", "--json")
+    begun = stack.labelloop("detect", "parts", "--no-wait")
+    done = stack.labelloop("detect", "parts", "--draw", "drawn", "--json")
 
     assert (begun.exit_code, done.exit_code) == (0, 0), begun.output + done.output
     answer = json.loads(done.stdout)
@@ -82,7 +74,7 @@ def test_an_image_of_a_turned_camera_is_drawn_as_it_was_seen(stack: Stack, here:
     exif[0x0112] = 6  # turned to the right it is shown
     upright.rotate(90, expand=True).save(here / "turned.jpg", "JPEG", exif=exif)
 
-    done = labelloop(stack, "detect", "turned.jpg", "--draw", "drawn")
+    done = stack.labelloop("detect", "turned.jpg", "--draw", "drawn")
 
     assert done.exit_code == 0, done.output
     with Image.open("drawn/turned.jpg") as drawn:
@@ -102,11 +94,11 @@ def test_dead_letters_are_detected_after_they_were_sent_round_again(
     sqs, url = stack.client("sqs"), stack.outputs["DetectionDeadLetterQueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody=body)
 
-    done = labelloop(stack, "redrive")
+    done = stack.labelloop("redrive")
 
     assert (done.exit_code, done.stdout) == (0, "detection: 1 sent round again.\n"), done.output
     assert stack.wait_for_record(upload, "confident")["label"] == "circle"
-    assert "nothing to send" in labelloop(stack, "redrive").stdout
+    assert "nothing to send" in stack.labelloop("redrive").stdout
 
 
 def test_an_event_that_its_queue_refused_reaches_it_later(stack: Stack, here: Path) -> None:
@@ -125,7 +117,7 @@ def test_an_event_that_its_queue_refused_reaches_it_later(stack: Stack, here: Pa
         MessageAttributes=attributes,
     )
 
-    done = labelloop(stack, "redrive", "events")
+    done = stack.labelloop("redrive", "events")
 
     assert done.exit_code == 0 and "1 sent" in done.stdout
 

@@ -122,8 +122,14 @@ class Executions:
     def __init__(self) -> None:
         self.inputs: list[dict[str, Any]] = []
         self.coming: list[dict[str, Any]] = [{"status": "RUNNING"}, {"status": "SUCCEEDED"}]
+        self.history: list[dict[str, Any]] = []
         self.client = answering(
-            "stepfunctions", {"StartExecution": self._start, "DescribeExecution": self._describe}
+            "stepfunctions",
+            {
+                "StartExecution": self._start,
+                "DescribeExecution": self._describe,
+                "GetExecutionHistory": lambda _: {"events": self.history},
+            },
         )
 
     def _start(self, asked: dict[str, Any]) -> Mapping[str, Any]:
@@ -159,6 +165,7 @@ class World:
             "DetectionsTable": "detections",
             "ReviewTasksTable": "tasks",
             "ModelTrainingStateMachineArn": "arn:machine",
+            "ImageLabelingStateMachineArn": "arn:labeling",
             "DetectionDeadLetterQueueUrl": urls["d"],
             "AnswersDeadLetterQueueUrl": urls["a"],
             "UndeliveredEventsQueueUrl": urls["e"],

@@ -73,7 +73,8 @@ def test_a_project_without_a_labelled_image_gets_its_first_model(bare: Stack) ->
         record = bare.wait_for_record(one, has="agreement")
         assert record["human_label"] == label
         assert record["copied_key"].startswith(f"images_labeled_by_folder/{label}/")
-    assert bare.run("image_labeling").status == "SUCCEEDED"
+    said = bare.labelloop("label")
+    assert (said.exit_code, "nobody has been asked" in said.stdout) == (0, True), said.output
     assert len(bare.tasks()) == len(uploads) + 2
     execution = bare.run("model_training", {"force": True})
     assert bare.deployed(), (execution, bare.operator_mails())
