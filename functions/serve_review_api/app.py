@@ -243,7 +243,7 @@ def session() -> Session:
     person = _person()
     return {
         "model_type": ModelType(wiring[Variable.MODEL_TYPE]),
-        "labels": review_labels.choices(),
+        "labels": review_labels.choices(at_once=True),
         "none": NONE_OF_THE_ABOVE,
         "allow_new_labels": review_labels.may_be_new(),
         "show_model_answer": parameters.settings().show_model_answer,

@@ -20,7 +20,7 @@ from moto import mock_aws
 from moto.core.models import botocore_stubber
 
 from labelloop import clock
-from labelloop.aws import clients, model_registry, parameters
+from labelloop.aws import clients, model_registry, parameters, review_labels
 from labelloop.settings import Variable
 from local.rekognition import RekognitionService
 from local.rekognition.errors import ServiceError
@@ -234,7 +234,7 @@ class Account:
         self.boto3("ssm").put_parameter(
             Name=PREFIX + name, Value=value, Type="String", Overwrite=True
         )
-        parameters._cache.clear()
+        parameters.settings._known = None
 
     def operator_mail(self) -> list[Json]:
         """What was published to the operator's topic so far."""
@@ -282,8 +282,8 @@ def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account
 
 def _forget() -> None:
     """A process that has just begun has read nothing yet."""
-    parameters._cache.clear()
-    model_registry._cache.clear()
+    for answer in (parameters.settings, model_registry.deployed_lately, review_labels.choices):
+        answer._known = None
     model_registry._noted.clear()
 
 

@@ -94,11 +94,36 @@ def test_labels_are_the_deployments_or_else_the_folders(
     with pytest.raises(MalformedAnswerError, match="none of the labels"):
         review_labels.check("dog")
     monkeypatch.setenv("REVIEW_LABELS", "dog, cow")
-    assert review_labels.choices() == ["dog", "cow"]
+    assert review_labels.choices(at_once=True) == ["dog", "cow"]
     monkeypatch.setenv("ALLOW_NEW_LABELS", "true")
     review_labels.check("anything else")
     with pytest.raises(MalformedAnswerError, match="cannot be a label"):
         review_labels.check("a/b")
+
+
+def test_labels_are_looked_up_once_a_minute_and_when_one_is_unknown(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+    folders = objects.folders
+
+    def counted(prefix: str) -> list[str]:
+        looks.append(prefix)
+        return folders(prefix)
+
+    monkeypatch.setattr(objects, "folders", counted)
+    account.put("images_labeled_by_folder/cat/1.jpg", b"x")
+    for _ in range(3):
+        review_labels.check("cat")
+        review_labels.check()
+    assert len(looks) == 1
+    account.put("images_labeled_by_folder/dog/1.jpg", b"x")
+    assert review_labels.choices() == ["cat"]
+    review_labels.check("cat", "dog")
+    assert len(looks) == 2
+    account.clock.advance(60)
+    review_labels.check("dog")
+    assert len(looks) == 3
 
 
 def test_any_number_of_images_is_sent_round(account: Account) -> None:

@@ -345,7 +345,7 @@ def test_an_image_that_waits_is_counted_as_waiting_once_and_then_as_what_it_beca
     for _ in range(2):
         _detect()
     model_registry.switch("v1", version_arn("v1"), None)
-    model_registry.forget_deployed()
+    model_registry.deployed_lately(at_once=True)
     account.rekognition.answers["DetectCustomLabels"] = lambda _: _labels()
     _detect()
     assert measured(capsys.readouterr().out) == [

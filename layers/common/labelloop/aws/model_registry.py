@@ -26,6 +26,7 @@ from labelloop import clock
 from labelloop.aws.clients import client
 from labelloop.aws.failures import translated
 from labelloop.aws.items import from_item, to_item, to_value
+from labelloop.aws.remembered import remembered
 from labelloop.aws.wiring import wiring
 from labelloop.clock import epoch_s, iso
 from labelloop.domain.accuracy import Sample
@@ -35,8 +36,6 @@ from labelloop.domain.selection import Day
 from labelloop.errors import ChangedMeanwhileError, TrainingInProgressError
 from labelloop.settings import Variable
 
-CACHED_FOR = timedelta(seconds=30)
-"""How long a warm function may go on with a model that another has replaced."""
 NOTED_EVERY = timedelta(minutes=1)
 """How often a warm function that is asked without pause notes that it was."""
 _TELLING_TAKES = timedelta(minutes=5)
@@ -52,13 +51,6 @@ class Deployed:
     previous: str | None
 
 
-@dataclass
-class _Cache:
-    deployed: Deployed | None
-    until: datetime
-
-
-_cache: dict[str, _Cache] = {}
 _noted: dict[str, datetime] = {}
 
 
@@ -122,19 +114,10 @@ def deployed() -> Deployed | None:
     return Deployed(values["version"], values["version_arn"], values.get("previous"))
 
 
+@remembered(seconds=30)
 def deployed_lately() -> Deployed | None:
     """The version that serves, or did half a minute ago: for work that cannot ask every time."""
-    now = clock.now()
-    cached = _cache.get(_table())
-    if cached is None or cached.until <= now:
-        cached = _Cache(deployed(), now + CACHED_FOR)
-        _cache[_table()] = cached
-    return cached.deployed
-
-
-def forget_deployed() -> None:
-    """Ask the table at the next ``deployed_lately``: the model that it named does not answer."""
-    _cache.clear()
+    return deployed()
 
 
 def switch(version: str, version_arn: str, before: Deployed | None) -> Deployed:

@@ -2,28 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
-from labelloop import clock
 from labelloop.aws.clients import client
 from labelloop.aws.failures import translated
+from labelloop.aws.remembered import remembered
 from labelloop.aws.wiring import wiring
 from labelloop.domain.parameters import SYSTEM_RECORD, OperatorSettings, Parameter, parse
 from labelloop.settings import Variable
-
-CACHED_FOR = timedelta(seconds=60)
-"""How long a warm function may go on with settings that the operator has changed."""
-
-
-@dataclass
-class _Cache:
-    settings: OperatorSettings
-    until: datetime
-
-
-_cache: dict[str, _Cache] = {}
 
 
 def prefix() -> str:
@@ -31,19 +17,13 @@ def prefix() -> str:
     return wiring[Variable.PARAMETER_PREFIX]
 
 
-def settings(at_once: bool = False) -> OperatorSettings:
+@remembered(seconds=60)
+def settings() -> OperatorSettings:
     """The operator's settings, at most a minute old, or as they are when asked at once.
 
     Raises ConfigurationError when one of them has a value that it must not have.
     """
-    now = clock.now()
-    cached = _cache.get(prefix())
-    if at_once or cached is None or cached.until <= now:
-        cached = _Cache(
-            parse({name: value for name, (value, _) in stored().items()}), now + CACHED_FOR
-        )
-        _cache[prefix()] = cached
-    return cached.settings
+    return parse({name: value for name, (value, _) in stored().items()})
 
 
 def stored() -> dict[str, tuple[str, int]]:

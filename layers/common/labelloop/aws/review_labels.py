@@ -3,6 +3,7 @@
 import json
 
 from labelloop.aws import model_registry, objects
+from labelloop.aws.remembered import remembered
 from labelloop.aws.wiring import wiring
 from labelloop.domain import labels as label_names
 from labelloop.domain.manifests import LABELLED_FOLDER, VersionFiles
@@ -10,9 +11,10 @@ from labelloop.errors import InvalidRequestError, MalformedAnswerError, NotFound
 from labelloop.settings import Variable
 
 
+@remembered(seconds=60)
 def choices() -> list[str]:
     """The labels of this deployment: as the template has them, else those of the labelled folders
-    and of the model that serves.
+    and of the model that serves. A minute old, or as they are when asked at once.
     """
     named = wiring.names(Variable.REVIEW_LABELS)
     return list(named) if named else sorted({*objects.folders(LABELLED_FOLDER), *_trained()})
@@ -43,7 +45,10 @@ def check(*labels: str) -> None:
             label_names.check(label)
         except InvalidRequestError as error:
             raise MalformedAnswerError(f"{label!r} cannot be a label: {error}") from error
-    for label in sorted(new - set(choices() if new else ())):
+    unknown = new and new - set(choices())
+    if unknown:  # A folder may have been made just now.
+        unknown -= set(choices(at_once=True))
+    for label in sorted(unknown):
         if not may_be_new():
             raise MalformedAnswerError(
                 f"{label!r} is none of the labels. To accept it, make a folder of that name in "

@@ -15,9 +15,7 @@ def ask(image: ImageObject | bytes, model_type: ModelType) -> tuple[str | None, 
     version: str | None = None
     # What was read lately may have been replaced and stopped: then what serves now is asked.
     for read_anew in (False, True):
-        if read_anew:
-            model_registry.forget_deployed()
-        deployed = model_registry.deployed_lately()
+        deployed = model_registry.deployed_lately(at_once=read_anew)
         if deployed is None:
             continue
         version = deployed.version
