@@ -23,12 +23,14 @@ from labelloop.aws import (
     objects,
     parameters,
     queues,
+    review_tasks,
     serving_model,
 )
 from labelloop.aws.wiring import wiring
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Label, Outcome, decide, detection_id, surest_first
 from labelloop.domain.images import (
+    API_FOLDER,
     ImageObject,
     api_key,
     media_type,
@@ -257,7 +259,7 @@ def _from_log(image: ImageObject, is_new: bool) -> Detected | Response[Waiting]:
     until = clock.now() + (PATIENCE if is_new else timedelta())
     while (record := detections.result(detection)) is None and clock.now() < until:
         clock.sleep(LOOK_EVERY_S)
-    if record is None:
+    if record is None or _is_nobodys(record):
         record = _detect_and_log(image, detection)
     outcome = Outcome(record["outcome"])
     if outcome is Outcome.REJECTED:
@@ -266,6 +268,18 @@ def _from_log(image: ImageObject, is_new: bool) -> Detected | Response[Waiting]:
         waiting: Waiting = {"outcome": "waiting", "detection_id": detection}
         return Response(202, content_types.APPLICATION_JSON, waiting)
     return _logged(record)
+
+
+def _is_nobodys(record: detections.Record) -> bool:
+    """Whether a person should be asked and is not: who began to see to that has died.
+
+    The image of an upload comes again by its queue; what was sent here comes with whoever asks.
+    """
+    return (
+        record["outcome"] == Outcome.REVIEW
+        and record["key"].startswith(API_FOLDER)
+        and not review_tasks.exists(record["human_loop"])
+    )
 
 
 def _detect_and_log(image: ImageObject, detection: str) -> detections.Record:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from functions.detect_labels.app import lambda_handler as detect_labels
+from functions.request_review.app import lambda_handler as request_review
 from functions.serve_detect_api.app import MOST_BYTES, lambda_handler
 from labelloop import clock
 from labelloop.aws import detections, model_registry
@@ -369,6 +370,20 @@ def test_a_doubtful_image_is_told_with_the_task_that_people_have(serving: Accoun
     _, found = _ask("image_to_log")
     assert found["outcome"] == "review"
     assert found["human_loop"] == f"detection-{found['detection_id']}"
+
+
+def test_a_doubtful_image_that_nobody_was_asked_about_is_seen_to_when_it_comes_again(
+    serving: Account,
+) -> None:
+    """The workflow of the first request ended behind the record, and so did who started it."""
+    _finds(serving, ("dent", 42.0))
+    _, first = _ask("image_to_log")
+    assert _ask("image_to_log") == (200, first)
+    assert len(serving.stepfunctions.asked("StartSyncExecution")) == 2
+    request_review({"detection_id": first["detection_id"]}, Context())
+    assert _ask("image_to_log") == (200, first)
+    assert len(serving.stepfunctions.asked("StartSyncExecution")) == 2
+    assert len(_detected(serving)) == 1
 
 
 def _detection(account: Account, version_id: str) -> str:
