@@ -4,6 +4,7 @@ Invoked by  statemachine/detection.asl.yaml, state ``DetectLabels``
 Raises      ThrottledError       an outcome that the dispatcher sees; nothing hides it by retrying
             ServiceFailedError   retried by the state machine
             InvalidRequestError  caught: the event is none of an image
+            ObjectUnreadableError  caught: the image is there, and Rekognition may not read it
 Idempotent  yes; the record's key is the object version, and a second call goes on from the first's
             record
 """
@@ -12,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from labelloop import clock
-from labelloop.aws import detections, metrics, parameters, serving_model
+from labelloop.aws import detections, metrics, objects, parameters, serving_model
 from labelloop.aws.wiring import wiring
 from labelloop.domain import messages
 from labelloop.domain.annotations import ModelType
@@ -88,6 +89,8 @@ class Output:
 
     detection_id: str
     outcome: Outcome
+    asked_model: bool
+    """Whether the model answered for it: only that tells the dispatcher how fast the model is."""
     human_loop: str | None
     version: str | None
     notify: bool
@@ -110,14 +113,15 @@ def lambda_handler(event: Input, invocation: Invocation) -> Output:
     detection = detection_id(image)
     settings = parameters.settings()
     model_type = ModelType(wiring[Variable.MODEL_TYPE])
-    record = detections.result(detection) if event.detail.again else None
+    record, asked_model = detections.result(detection) if event.detail.again else None, False
     if record is None:
-        record = _record(image, model_type, settings, invocation)
+        record, asked_model = _record(image, model_type, settings, invocation)
     result = _result(image, model_type, record)
     message = messages.detection_result(result)
     return Output(
         detection_id=detection,
         outcome=result.outcome,
+        asked_model=asked_model,
         human_loop=result.human_loop,
         version=result.version,
         notify=wants_message(result.outcome, settings.notifications),
@@ -131,8 +135,10 @@ def lambda_handler(event: Input, invocation: Invocation) -> Output:
 
 def _record(
     image: ImageObject, model_type: ModelType, settings: OperatorSettings, invocation: Invocation
-) -> detections.Record:
-    """Look at the image, and write what came of it; the record that was first."""
+) -> tuple[detections.Record, bool]:
+    """Look at the image, and write what came of it: the record that was first, and whether the
+    model answered.
+    """
     detection = detection_id(image)
     outcome, facts = _look_at(image, model_type, settings)
     context = {
@@ -151,7 +157,7 @@ def _record(
     record, is_news = detections.record_once(detection, outcome, {**context, **facts}, clock.now())
     if is_news:
         _count(outcome, record)
-    return record
+    return record, "labels" in facts
 
 
 def _count(outcome: Outcome, record: detections.Record) -> None:
@@ -172,8 +178,11 @@ def _look_at(
         version, labels = serving_model.ask(image, model_type)
     except InvalidImageError as error:
         return Outcome.REJECTED, {"reason": f"Rekognition does not take it: {error}"}
-    except ObjectUnreadableError as error:
-        return Outcome.REJECTED, {"reason": f"It cannot be read, or was deleted meanwhile: {error}"}
+    except ObjectUnreadableError:
+        # The service says the same where it may not read the image: that can be mended.
+        if objects.exists(image):
+            raise
+        return Outcome.REJECTED, {"reason": "It was deleted meanwhile."}
     if labels is None:
         return Outcome.WAITING, {"version": version}
     decision = decide(

@@ -72,6 +72,8 @@ class _End(Enum):
     """What becomes of a message."""
 
     DONE = auto()
+    PASSED = auto()
+    """The same, but the model was not asked: it says nothing of how fast that is."""
     BACK = auto()
     """It stays in its queue, which counts that."""
     ANEW = auto()
@@ -87,11 +89,7 @@ def lambda_handler(batch: Input) -> Output:
     ends = _dispatch(queue, messages)
     queues.send(
         queue,
-        [
-            _execution_input(message)
-            for message in messages
-            if ends[message.message_id] is _End.ANEW
-        ],
+        [_marked(message.body) for message in messages if ends[message.message_id] is _End.ANEW],
     )
     return Output(
         batchItemFailures=[
@@ -152,7 +150,8 @@ def _run(queue: Variable, message: Message) -> _End:
         if execution.output.get("told") is False:
             logger.warning("consumer not told, tried again later", extra=facts)
             return _End.BACK
-        return _End.DONE
+        asked_model = execution.output.get("detected", {}).get("asked_model", True)
+        return _End.DONE if asked_model else _End.PASSED
     if execution.error == "ThrottledError":
         return _End.ANEW
     facts |= {
@@ -185,11 +184,14 @@ def _is_about_folder_marker(body: str) -> bool:
 
 def _execution_input(message: Message) -> str:
     """The message's body, marked where an execution of it may have begun before."""
-    if message.attributes.receive_count == 1:
-        return message.body
+    return message.body if message.attributes.receive_count == 1 else _marked(message.body)
+
+
+def _marked(body: str) -> str:
+    """The same, saying that an execution of it may have begun before."""
     try:
-        event = json.loads(message.body)
+        event = json.loads(body)
         event["detail"]["again"] = True
     except (KeyError, TypeError, ValueError):
-        return message.body
+        return body
     return json.dumps(event)

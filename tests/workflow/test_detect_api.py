@@ -47,7 +47,7 @@ def kept(stack: Stack, content: Record) -> Uploaded:
 def test_a_machine_sends_an_image_and_gets_what_the_model_finds(
     serving_stack: Stack, machine: str
 ) -> None:
-    before = model_calls(serving_stack)
+    before, kept_before = model_calls(serving_stack), serving_stack.keys("images_from_api/")
     answer = post(serving_stack, machine, serving_stack.new_image("circle"))
     assert answer.status == 200
     assert (answer.content["outcome"], answer.content["label"]) == ("confident", "circle")
@@ -56,7 +56,7 @@ def test_a_machine_sends_an_image_and_gets_what_the_model_finds(
     assert model_calls(serving_stack) == before + 1
     doubtful = post(serving_stack, machine, serving_stack.new_image())
     assert doubtful.content["outcome"] == "deferred"
-    assert not serving_stack.keys("images_from_api/")
+    assert serving_stack.keys("images_from_api/") == kept_before
 
 
 def test_a_person_names_an_object_of_the_bucket(serving_stack: Stack) -> None:

@@ -1,7 +1,9 @@
 """Each path through `statemachine/detection.asl.yaml`, from the upload to what people see of it."""
 
 import json
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,22 @@ from local.launch import wait_for
 from tests.stack import Stack, Uploaded
 
 NOT_AN_IMAGE = b"\xff\xd8\xff but no image follows"
+THROTTLED: tuple[Mapping[str, Any], ...] = (
+    {
+        "service": "rekognition",
+        "operation": "DetectCustomLabels",
+        "error": "ProvisionedThroughputExceededException",
+        "status": 400,
+    },
+    {
+        "service": "lambda",
+        "operation": "Invoke",
+        "error": "TooManyRequestsException",
+        "status": 429,
+        "containing": "images_for_detection/",
+    },
+)
+"""By the model, and by Lambda, whose account may run few functions at once."""
 
 
 def body(stack: Stack, upload: Uploaded) -> str:
@@ -73,7 +91,7 @@ def test_what_is_no_image_is_rejected_with_its_reason_and_the_consumer_is_told(
 
 
 def test_an_image_that_is_gone_before_it_is_looked_at_is_rejected(serving_stack: Stack) -> None:
-    upload = serving_stack.upload("elsewhere/gone.jpg", b"")
+    upload = serving_stack.upload("elsewhere/gone.jpg", serving_stack.new_image())
     gone = Uploaded("images_for_detection/gone.jpg", upload.version_id, "")
     answer = serving_stack.run_express("detection", serving_stack.event(gone))
     assert answer["status"] == "SUCCEEDED"
@@ -173,13 +191,10 @@ def test_the_minimum_confidence_is_the_operators(serving_stack: Stack) -> None:
     assert record["minimum_confidence_pct"] == 0
 
 
-def test_throttling_is_an_outcome_that_the_dispatcher_sees(serving_stack: Stack) -> None:
-    throttled = {
-        "service": "rekognition",
-        "operation": "DetectCustomLabels",
-        "error": "ProvisionedThroughputExceededException",
-        "status": 400,
-    }
+@pytest.mark.parametrize("throttled", THROTTLED, ids=lambda fault: fault["service"])
+def test_throttling_is_an_outcome_that_the_dispatcher_sees(
+    serving_stack: Stack, throttled: Mapping[str, Any]
+) -> None:
     with serving_stack.faults({**throttled, "times": -1}):
         upload = serving_stack.detect("circle")
         answer = serving_stack.run_express("detection", serving_stack.event(upload))
@@ -227,15 +242,10 @@ def test_a_message_that_comes_again_is_sent_without_detecting_again(serving_stac
     assert _detected(serving_stack) == before + 1
 
 
+@pytest.mark.parametrize("throttled", THROTTLED, ids=lambda fault: fault["service"])
 def test_an_image_that_is_throttled_longer_than_the_queue_counts_is_detected_in_the_end(
-    serving_stack: Stack,
+    serving_stack: Stack, throttled: Mapping[str, Any]
 ) -> None:
-    throttled = {
-        "service": "rekognition",
-        "operation": "DetectCustomLabels",
-        "error": "ProvisionedThroughputExceededException",
-        "status": 400,
-    }
     queue = serving_stack.client("sqs").get_queue_attributes(
         QueueUrl=serving_stack.outputs["DetectionQueueUrl"], AttributeNames=["RedrivePolicy"]
     )
@@ -248,6 +258,19 @@ def test_an_image_that_is_throttled_longer_than_the_queue_counts_is_detected_in_
         AttributeNames=["ApproximateNumberOfMessages"],
     )
     assert dead["Attributes"]["ApproximateNumberOfMessages"] == "0"
+
+
+def test_a_doubtful_image_whose_review_is_throttled_is_not_detected_again(
+    serving_stack: Stack,
+) -> None:
+    before = _detected(serving_stack)
+    request = {"service": "lambda", "operation": "Invoke", "containing": "detection_id"}
+    with serving_stack.faults(
+        {**request, "error": "TooManyRequestsException", "status": 429, "times": 9}
+    ):
+        upload = serving_stack.detect()
+        serving_stack.wait_for_task(upload)
+    assert _detected(serving_stack) == before + 1
 
 
 def _detected(stack: Stack) -> int:

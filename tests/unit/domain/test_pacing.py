@@ -1,5 +1,6 @@
 """labelloop.domain.pacing: additive increase, multiplicative decrease."""
 
+import math
 from collections import deque
 
 import pytest
@@ -96,11 +97,12 @@ REFUSAL_S = 0.1
 
 
 class Container:
-    """One process with a batch that never ends, whose calls take some time."""
+    """One process whose calls take some time; a batch ends with the last of its calls."""
 
-    def __init__(self, latency_s: float) -> None:
+    def __init__(self, latency_s: float, batch: float = math.inf) -> None:
         self.pace = Pace()
         self._latency_s = latency_s
+        self._batch = self._left = batch
         self._taken: deque[float] = deque()
         self._refused: deque[float] = deque()
         self.done = self.refused = 0
@@ -108,10 +110,14 @@ class Container:
     def step(self, now_s: float, model: Model) -> None:
         while self._taken and self._taken[0] + self._latency_s <= now_s:
             self._taken.popleft()
-            self.pace.succeeded()
+            if self._left:
+                self.pace.succeeded()
         while self._refused and self._refused[0] + REFUSAL_S <= now_s:
             self.pace.throttled(self._refused.popleft(), now_s)
-        if not self.pace.wait_s(now_s):
+        if not self._left and not self._taken and not self._refused:
+            self._left = self._batch
+        if self._left and not self.pace.wait_s(now_s):
+            self._left -= 1
             self.pace.begun(now_s)
             taken = model.takes(now_s)
             (self._taken if taken else self._refused).append(now_s)
@@ -137,6 +143,18 @@ def test_the_model_is_kept_busy_and_few_calls_are_refused(
     _run(model, containers, 0.0, 300.0)
     done, refused = sum(c.done for c in containers), sum(c.refused for c in containers)
     assert done >= 0.92 * 300 * model.capacity_per_s
+    assert refused <= 0.06 * (done + refused)
+
+
+@pytest.mark.parametrize(("units", "latency_s"), [(1, 2.0), (2, 1.0), (5, 0.5), (5, 0.9)])
+def test_two_containers_keep_the_model_busy_though_each_ends_a_batch_of_forty(
+    units: int, latency_s: float
+) -> None:
+    """As the template has it. The longer an answer takes, the longer a container stands idle."""
+    model, containers = Model(5.0 * units), [Container(latency_s, 40) for _ in range(2)]
+    _run(model, containers, 0.0, 300.0)
+    done, refused = sum(c.done for c in containers), sum(c.refused for c in containers)
+    assert done >= 0.9 * 300 * model.capacity_per_s
     assert refused <= 0.06 * (done + refused)
 
 

@@ -8,7 +8,12 @@ import pytest
 from functions.detect_labels.app import lambda_handler
 from labelloop import clock
 from labelloop.aws import detections, model_registry
-from labelloop.errors import InvalidRequestError, ServiceFailedError, ThrottledError
+from labelloop.errors import (
+    InvalidRequestError,
+    ObjectUnreadableError,
+    ServiceFailedError,
+    ThrottledError,
+)
 from labelloop.settings import Variable
 from tests.unit.account import Account, Context, Json, event, measured, refuses, version_arn
 
@@ -55,6 +60,18 @@ def test_a_certain_detection_is_logged_with_all_that_the_model_said(serving: Acc
     ]
     assert "outcome_shard" not in record
     assert "human_loop" not in record
+
+
+def test_it_is_said_whether_the_model_was_asked(account: Account) -> None:
+    """Not for an image that waits, nor one that is known: neither tells how fast the model is."""
+    assert _detect()["asked_model"] is False
+    model_registry.switch("v1", version_arn("v1"), None)
+    model_registry.deployed_lately(at_once=True)
+    account.rekognition.answers["DetectCustomLabels"] = lambda _: _labels(("dent", 99.0))
+    assert _detect()["asked_model"] is True
+    again = event("detect_labels.image")
+    again["detail"]["again"] = True
+    assert _detect(again)["asked_model"] is False
 
 
 def test_the_very_version_of_the_object_is_looked_at_with_all_its_labels(serving: Account) -> None:
@@ -279,7 +296,6 @@ def test_what_is_no_image_is_rejected_without_asking_the_model(serving: Account)
         "InvalidImageFormatException",
         "ImageTooLargeException",
         "InvalidParameterException",
-        "InvalidS3ObjectException",
     ],
 )
 def test_what_the_service_refuses_for_good_is_rejected_with_the_reason(
@@ -289,6 +305,23 @@ def test_what_the_service_refuses_for_good_is_rejected_with_the_reason(
     output = _detect()
     assert (output["outcome"], output["notify"]) == ("rejected", True)
     assert "Bad picture." in detections.get(output["detection_id"])["reason"]
+
+
+def test_an_image_that_is_gone_is_rejected_and_one_that_may_not_be_read_is_not(
+    serving: Account,
+) -> None:
+    """The service says the same of both, and a permission can be mended."""
+    serving.rekognition.answers["DetectCustomLabels"] = refuses("InvalidS3ObjectException")
+    gone = _detect()
+    assert gone["outcome"] == "rejected"
+    assert "deleted" in detections.get(gone["detection_id"])["reason"]
+    there = event("detect_labels.image")
+    found = there["detail"]["object"]
+    there["detail"]["bucket"]["name"] = serving.bucket
+    found["version-id"] = serving.put(found["key"], b"an image")
+    with pytest.raises(ObjectUnreadableError):
+        lambda_handler(there, Context())
+    assert len(serving.items("DetectionsTable")) == 1
 
 
 @pytest.mark.parametrize(

@@ -95,8 +95,27 @@ def test_a_throttled_message_goes_to_the_end_of_its_queue_and_slows_the_next_one
     )
     assert _run(account, case) == []
     bodies = [json.loads(record["body"]) for record in event(f"dispatch_events.{case}")["Records"]]
+    for body in bodies:  # What it came to before stands in the log, perhaps.
+        body["detail"]["again"] = True
     assert sorted(_sent(account, queue), key=str) == sorted(bodies, key=str)
     assert app._paces[queue].rate_per_s < 1000.0
+
+
+@pytest.mark.parametrize(("asked_model", "grows"), [(True, True), (False, False)])
+def test_only_what_the_model_answered_tells_how_fast_it_is(
+    account: Account, asked_model: bool, grows: bool
+) -> None:
+    """What waits for a model, or is no image, is soon done with."""
+    output = json.dumps({"detected": {"outcome": "x", "asked_model": asked_model}})
+    account.stepfunctions.answers["StartSyncExecution"] = lambda _: _ended(
+        "SUCCEEDED", output=output
+    )
+    pace = app._paces[Variable.DETECTION_QUEUE_URL]
+    pace.rate_per_s = 5.0
+    batch = _batch(account)
+    batch["Records"] = [{**batch["Records"][0], "messageId": str(number)} for number in range(4)]
+    assert lambda_handler(batch, Context()) == {"batchItemFailures": []}
+    assert (pace.rate_per_s > 5.0) is grows
 
 
 def test_an_execution_that_cannot_even_start_for_throttling_is_begun_later(

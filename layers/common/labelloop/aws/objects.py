@@ -159,6 +159,17 @@ def latest(key: str) -> Latest:
     return Latest(_image(key, answer, answer["ContentLength"]), answer["LastModified"])
 
 
+def exists(image: ImageObject) -> bool:
+    """Whether this version of an object is there. Raises PermissionMissingError."""
+    which = {"VersionId": image.version_id} if image.version_id else {}
+    try:
+        with translated():
+            client("s3").head_object(Bucket=image.bucket, Key=image.key, **which)
+    except NotFoundError:
+        return False
+    return True
+
+
 def write_new(key: str, body: bytes, content_type: str) -> ImageObject:
     """Put the object, unless there is one. Raises ChangedMeanwhileError where there is."""
     with translated():
