@@ -80,6 +80,16 @@ def test_one_version_is_copied_or_linked_whatever_its_key_is(account: Account, k
     assert urllib.request.url2pathname(urlsplit(link).path).endswith(key)
 
 
+def test_links_name_the_bucket_in_its_region(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host of all Regions does not know a new bucket for some hours."""
+    region = clients.client("s3").meta.region_name
+    assert region != "us-east-1"
+    host = urlsplit(objects.link("a.jpg", None, 60)).hostname
+    assert host == f"{account.bucket}.s3.{region}.amazonaws.com"
+
+
 def test_json_is_written_for_people_too(account: Account) -> None:
     objects.write_json("report.json", {"label": "傷", "f1": 0.5})
     assert account.read("report.json").decode() == '{\n  "label": "傷",\n  "f1": 0.5\n}'

@@ -38,7 +38,9 @@ def _client(service: str, attempts: int, read_timeout_s: int) -> Any:
         connect_timeout=5,
         read_timeout=read_timeout_s,
         max_pool_connections=50,
-        # Else the SDK signs links the old way, which S3 does not take for buckets of today.
+        # Else the SDK signs links the old way, which S3 does not take for buckets of today, and for
+        # the host of all Regions, which sends on, for a day, who asks for a new bucket elsewhere.
         signature_version="s3v4" if service == "s3" else None,
+        s3={"addressing_style": "virtual"} if service == "s3" else None,
     )
     return boto3.client(service, config=config)  # type: ignore[call-overload]
