@@ -12,6 +12,8 @@ from cli.failures import CommandError, code_of
 from cli.stack import Stack, on_stack, show
 
 REVIEWERS, OPERATORS = "reviewers", "operators"
+INVITED = "FORCE_CHANGE_PASSWORD"
+"""Cognito's word for who has not signed in with the temporary password yet."""
 
 
 @click.group()
@@ -26,11 +28,12 @@ def reviewers() -> None:
 def add(stack: Stack, *, email: str, operator: bool, as_json: bool) -> None:
     """Let the person with the address EMAIL review.
 
-    Cognito sends a new person an e-mail with a temporary password, good for a week.
+    Cognito sends a new person an e-mail with a temporary password, good for a week. Who has not
+    signed in by then is added again, and gets another.
     """
     _check(email)
     group = OPERATORS if operator else REVIEWERS
-    password, new = _invite(stack, email)
+    password, new, invited = _invite(stack, email)
     stack.client("cognito-idp").admin_add_user_to_group(
         UserPoolId=stack.output("UserPoolId"), Username=email, GroupName=group
     )
@@ -40,8 +43,8 @@ def add(stack: Stack, *, email: str, operator: bool, as_json: bool) -> None:
     if password is not None:
         answer["password"] = password
         words += f"\nNo e-mails are sent on this machine. The temporary password: {password}"
-    elif new:
-        words += "\nAn e-mail with a temporary password is on its way."
+    elif invited:
+        words += f"\n{'An' if new else 'Another'} e-mail with a temporary password is on its way."
     show(as_json, answer, words)
 
 
@@ -85,28 +88,35 @@ def _check(email: str) -> None:
         raise CommandError(f"{email!r} is no e-mail address. Nobody was added.")
 
 
-def _invite(stack: Stack, email: str) -> tuple[str | None, bool]:
-    """The temporary password where no e-mail brings it, and whether the person is new."""
+def _invite(stack: Stack, email: str) -> tuple[str | None, bool, bool]:
+    """The temporary password where no e-mail brings it, whether the person is new, and whether they
+    are invited: somebody who has never signed in is invited again.
+    """
+    cognito = stack.client("cognito-idp")
+    user = {"UserPoolId": stack.output("UserPoolId"), "Username": email}
     invitation: dict[str, Any] = {"DesiredDeliveryMediums": ["EMAIL"]}
     password = None
     if stack.on_this_machine:
         password = temporary_password()
         invitation = {"TemporaryPassword": password, "MessageAction": "SUPPRESS"}
+    attributes = [
+        {"Name": "email", "Value": email},
+        {"Name": "email_verified", "Value": "true"},
+    ]
     try:
-        stack.client("cognito-idp").admin_create_user(
-            UserPoolId=stack.output("UserPoolId"),
-            Username=email,
-            UserAttributes=[
-                {"Name": "email", "Value": email},
-                {"Name": "email_verified", "Value": "true"},
-            ],
-            **invitation,
-        )
+        cognito.admin_create_user(**user, UserAttributes=attributes, **invitation)
     except ClientError as error:
         if code_of(error) != "UsernameExistsException":
             raise
-        return None, False
-    return password, True
+    else:
+        return password, True, True
+    if cognito.admin_get_user(**user)["UserStatus"] != INVITED:
+        return None, False, False
+    if password is None:
+        cognito.admin_create_user(**user, **invitation, MessageAction="RESEND")
+    else:
+        cognito.admin_set_user_password(**user, Password=password, Permanent=False)
+    return password, False, True
 
 
 def temporary_password() -> str:
@@ -126,7 +136,7 @@ def _people(stack: Stack) -> dict[str, dict[str, Any]]:
                 {
                     "email": email,
                     "groups": [],
-                    "signed_in_once": user["UserStatus"] != "FORCE_CHANGE_PASSWORD",
+                    "signed_in_once": user["UserStatus"] != INVITED,
                 },
             )
             person["groups"].append(group)

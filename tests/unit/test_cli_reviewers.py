@@ -60,6 +60,39 @@ def test_on_this_machine_the_password_is_shown_and_works(world: World) -> None:
     assert answer["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
 
 
+def test_somebody_whose_invitation_has_run_out_is_invited_again(world: World) -> None:
+    invitations: list[str | None] = []
+
+    def note(params: dict[str, str], **_: object) -> None:
+        invitations.append(params.get("MessageAction"))
+
+    world.run("reviewers", "add", ANN)
+    events, what = client("cognito-idp").meta.events, "provide-client-params.*.AdminCreateUser"
+    events.register(what, note)
+    again = world.run("reviewers", "add", ANN)
+    events.unregister(what, note)
+
+    assert "Another e-mail" in again.stdout
+    assert invitations == [None, "RESEND"]
+
+
+def test_who_has_signed_in_is_not_invited_again(world: World) -> None:
+    world.run("reviewers", "add", ANN)
+    user = {"UserPoolId": world.stack.output("UserPoolId"), "Username": ANN}
+    client("cognito-idp").admin_set_user_password(**user, Password="Abc1-" * 3, Permanent=True)
+
+    assert "password" not in world.run("reviewers", "add", ANN).stdout
+
+
+def test_on_this_machine_a_lost_password_is_replaced(world: World) -> None:
+    first, second = (
+        json.loads(_locally(world).run("reviewers", "add", ANN, "--json").stdout) for _ in range(2)
+    )
+
+    assert (first["new"], second["new"]) == (True, False)
+    assert second["password"] not in {None, first["password"]}
+
+
 def test_a_removed_reviewer_is_gone_and_the_others_stay(world: World) -> None:
     world.run("reviewers", "add", ANN)
     world.run("reviewers", "add", BOB)
