@@ -25,7 +25,7 @@ from local.drawing import LABELS
 from local.launch import ROOT, LocalStack, launch, wait_for
 from tests.stack import Reviewer, Stack
 
-IMAGES = {0.0: 300, 0.1: 300, 1.0: 40}
+IMAGES = {0.0: 300, 0.1: 600, 1.0: 40}
 """How many images by the share of them that is reviewed."""
 WARM_UP = 150
 """After so many the dispatcher has found the model's pace, as it has for most of a million."""

@@ -90,12 +90,16 @@ def log(
     """Show what was detected, the newest first.
 
     With IMAGE, a key of the bucket, a detection's id or a human loop's name, all that is known of
-    it, whenever that was.
+    it, whenever that was. A key finds what the bucket still has versions of: those that were
+    replaced or deleted go after 90 days, and their records stay.
     """
     if image is not None:
-        found = list(_about(stack, image))
+        found = list(islice(_about(stack, image), limit or None))
         if not found:
-            raise CommandError(f"The inference log knows nothing of {image}.")
+            raise CommandError(
+                f"The inference log knows nothing of {image}, or the bucket no longer has it: then "
+                "look by its detection's id, or with --since and --csv."
+            )
         show(as_json, found, "\n\n".join(_whole(record) for record in found))
         return
     span = (since, until or datetime.now(UTC))

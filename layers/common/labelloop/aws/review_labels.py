@@ -11,10 +11,10 @@ from labelloop.errors import InvalidRequestError, MalformedAnswerError, NotFound
 from labelloop.settings import Variable
 
 
-@remembered(seconds=60)
+@remembered(minutes=15)
 def choices() -> list[str]:
     """The labels of this deployment: as the template has them, else those of the labelled folders
-    and of the model that serves. A minute old, or as they are when asked at once.
+    and of the model that serves. As they were lately, or as they are when asked at once.
     """
     named = wiring.names(Variable.REVIEW_LABELS)
     return list(named) if named else sorted({*objects.folders(LABELLED_FOLDER), *_trained()})
