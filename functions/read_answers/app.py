@@ -51,11 +51,14 @@ class Output(Strict):
     training: dict[str, Any]
     """What the image teaches; without labels where it does not."""
     completed: str
+    """When they began to be read."""
 
 
 @task
 def lambda_handler(event: Input) -> Output:
     """Read the answers and weigh them."""
+    # Before they are read: whatever is put afterwards is read by a run with a later time.
+    began = clock.now()
     key = event.detail.object.key
     detection = detection_of_loop(human_loops.loop_of_key(key))
     if detection is None:
@@ -74,5 +77,5 @@ def lambda_handler(event: Input) -> Output:
         labels=to_value(as_labels(together.said))["L"],
         audits=bool(record.get("sampled")) and record["outcome"] == Outcome.CONFIDENT,
         training=(together.said if trains else consensus.NOTHING).as_json(),
-        completed=clock.iso(clock.now()),
+        completed=clock.iso(began),
     )

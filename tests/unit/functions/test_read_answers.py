@@ -72,6 +72,21 @@ def test_what_the_object_holds_now_counts_however_late_its_event_comes(asked: Ac
     assert _say(asked, "dent")["label"] == "dent"
 
 
+def test_a_slow_run_has_the_time_before_it_read(asked: Account) -> None:
+    newer: list[Json] = []
+
+    def meanwhile(**_: object) -> None:
+        asked.unhook()
+        asked.clock.advance(1)
+        newer.append(_say(asked, "dent"))
+        asked.clock.advance(1)
+
+    asked.hook("s3", "after-call.s3.GetObject", meanwhile)
+    older = _say(asked, "scratch")
+    assert (older["label"], newer[0]["label"]) == ("scratch", "dent")
+    assert older["completed"] < newer[0]["completed"]
+
+
 @pytest.mark.parametrize(("trains", "labels"), [("false", []), ("true", ["scratch"])])
 def test_a_sampled_answer_trains_where_the_operator_wants_it(
     asked: Account, trains: str, labels: list[str]
