@@ -34,16 +34,12 @@ class Output(Strict):
 
 @task
 def lambda_handler(request: Input) -> Output:
-    """Remove what a former answer had put there, then add what this one says."""
+    """Remove what former answers had put there, then add what this one says."""
     detection, said = request.detection_id, Annotation.from_json(request.said)
     record = detections.get(detection)
     key = reviewed_images.key_of(record, said)
-    known = {str(record.get(name, "")) for name in ("copied_key", "copying_to")}
-    for former in known - {key, ""}:
+    for former in detections.begin_to_copy(detection, key, request.read) - {key}:
         reviewed_images.remove(detection, former)
-    before = detections.begin_to_copy(detection, key, request.read)
-    if before not in {key, "", *known}:
-        reviewed_images.remove(detection, before)
     if key:
         reviewed_images.add(record, said, key, request.read.removesuffix("Z"))
     return Output(copied_key=key)

@@ -36,3 +36,7 @@ def test_an_item_is_one_that_dynamodb_takes(account: Account) -> None:
     dynamodb.put_item(TableName="label-loop-ModelVersionsTable", Item=to_item(record))
     (item,) = account.items("ModelVersionsTable")
     assert from_item(item) == _without_none(record)
+
+
+def test_a_set_comes_back_sorted() -> None:
+    assert from_item({"keys": {"SS": ["b", "a"]}}) == {"keys": ["a", "b"]}

@@ -177,6 +177,33 @@ def test_answers_that_were_read_again_meanwhile_are_not_put_back(
     assert _keys(detected) == [copied]
 
 
+@pytest.mark.parametrize(
+    ("model_type", "request_", "changed", "left"),
+    [
+        ("classification", AGREED, {"labels": ["dent"]}, [COPY.replace("scratch", "dent")]),
+        ("classification", AGREED, {"labels": []}, []),
+        ("multi-label", SEVERAL, {"labels": []}, []),
+        ("detection", BOXES, {"labels": []}, []),
+    ],
+)
+def test_a_copy_that_lands_after_the_answers_were_changed_is_removed_by_the_next_run(
+    detect: Callable[..., Account], model_type: str, request_: Json, changed: Json, left: list[str]
+) -> None:
+    detected = detect(model_type)
+
+    def meanwhile(**_: object) -> None:
+        detected.unhook()
+        detected.clock.advance(1)
+        _note(_add({**request_, "said": changed, "read": "2026-11-21T09:15:31.000Z"}))
+
+    detected.hook("s3", "before-call.s3.CopyObject", meanwhile)
+    late = _add(request_)
+    assert late in _keys(detected)
+    # That one's answer is not recorded, so that its message comes again.
+    _add({**request_, "said": changed, "read": "2026-11-21T09:25:31.000Z"})
+    assert _keys(detected) == left
+
+
 def test_an_image_version_that_is_gone_is_said_to_be_gone(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:

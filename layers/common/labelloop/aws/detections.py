@@ -8,7 +8,7 @@ What a record has, and when it is written; what does not apply is not there:
                           human_loop where a person is asked; expires
     with its sampling     sampled, human_loop
     with its selection    outcome, human_loop
-    with people's answer  copying_to, answers_read, while it is worked up; agreement, human_label,
+    with people's answer  answers_read, copy_keys, before it is copied; agreement, human_label,
                           human_labels, copied_key, completed, or review_problem
 
 An image that people are to label from nothing has a record too, so that its answers go the same
@@ -172,23 +172,27 @@ def note(detection: str, facts: Record) -> None:
             raise
 
 
-def begin_to_copy(detection: str, key: str, read: str) -> str:
+def begin_to_copy(detection: str, key: str, read: str) -> set[str]:
     """Note where the image of a detection is about to be copied to, for answers read at a time.
 
-    What was noted before; empty for nothing. Raises ConflictError where the answers have been read
-    again since, NotFoundError where there is no record.
+    All places it was ever to be copied to, this one included; an empty key is none. A copy may be
+    late, so none of them is forgotten. Raises ConflictError where the answers have been read again
+    since, NotFoundError where there is no record.
     """
     try:
         answer = client("dynamodb").update_item(
             TableName=_table(),
             Key={"detection_id": {"S": detection}},
-            UpdateExpression="SET copying_to = :key, answers_read = :read",
+            UpdateExpression="SET answers_read = :read" + (" ADD copy_keys :keys" if key else ""),
             ConditionExpression=(
                 "attribute_exists(detection_id)"
                 " AND (attribute_not_exists(answers_read) OR answers_read <= :read)"
             ),
-            ExpressionAttributeValues={":key": {"S": key}, ":read": {"S": read}},
-            ReturnValues="UPDATED_OLD",
+            ExpressionAttributeValues={
+                ":read": {"S": read},
+                **({":keys": {"SS": [key]}} if key else {}),
+            },
+            ReturnValues="ALL_NEW",
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
     except ClientError as error:
@@ -198,7 +202,7 @@ def begin_to_copy(detection: str, key: str, read: str) -> str:
             raise NotFoundError(f"The inference log has no detection {detection}.") from error
         with translated():
             raise
-    return str(from_item(answer.get("Attributes", {})).get("copying_to", ""))
+    return set(from_item(answer["Attributes"]).get("copy_keys", ()))
 
 
 def turn_to_review(detection: str) -> Record:

@@ -21,7 +21,7 @@ def to_value(value: Any) -> dict[str, Any]:
 
 
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
-    """The plain values of an item; numbers come back as int or float."""
+    """The plain values of an item; numbers come back as int or float, sets as sorted lists."""
     return {name: _plain(_deserializer.deserialize(value)) for name, value in item.items()}
 
 
@@ -42,4 +42,6 @@ def _plain(value: Any) -> Any:
         return {name: _plain(part) for name, part in value.items()}
     if isinstance(value, list):
         return [_plain(part) for part in value]
+    if isinstance(value, set):
+        return sorted(_plain(part) for part in value)
     return value
