@@ -439,7 +439,8 @@ def _hand_on(task: ReviewTask, person: Person) -> ReviewTask:
     """Write the task's answers where the workflow reads them, then close the task.
 
     In this order: a task whose answers were not written stays in the queue, and whoever comes
-    across it hands it on.
+    across it hands it on. Where somebody has changed the task meanwhile, these answers may have
+    been written over newer ones, so those are handed on again.
     """
     issuer = http_api.caller(api).issuer
     answers = [
@@ -460,7 +461,10 @@ def _hand_on(task: ReviewTask, person: Person) -> ReviewTask:
         except BusyError:
             clock.pause(BETWEEN_TRIES_S * attempt)
         except ChangedMeanwhileError:
-            break  # Undone or handed on by another request: that one has the say.
+            newer = review_tasks.get(task.task_id)
+            if newer.complete and newer.said() != task.said():
+                return _hand_on(newer, person)
+            return newer
     return task
 
 

@@ -400,6 +400,29 @@ def test_a_task_whose_answers_were_never_handed_on_is_handed_on_by_the_next_pers
     assert output["humanLoopName"] == task.task_id
 
 
+@pytest.mark.parametrize("whose", [ANN, BOB])
+def test_answers_that_are_handed_on_late_give_way_to_newer_ones(queue: Account, whose: str) -> None:
+    """A person's own request may be slow, and so may that of another one who came across them."""
+    task = review_tasks.get(_next(ANN)["task_id"])
+
+    def meanwhile(**_: object) -> None:
+        queue.unhook()
+        assert _ask("answer", ANN, task.task_id)[0] == 200
+        assert _ask("undo", ANN, task.task_id)[0] == 200
+        assert _ask("none", ANN, task.task_id)[0] == 200
+
+    if whose == BOB:
+        died = task.answered(ANN, Annotation.of_labels(["scratch"]), clock.now())
+        review_tasks.change(task, died, Person(ANN, "Ann"), clock.now())
+        queue.clock.advance(LEASE.total_seconds() + 1)
+    queue.hook("s3", "before-call.s3.PutObject", meanwhile)
+    if whose == ANN:
+        assert _ask("answer", ANN, task.task_id)[1]["complete"] is True
+    else:
+        _next(BOB)
+    assert _said(queue) == [Annotation.of_labels([])]
+
+
 def test_the_list_shows_what_may_be_taken_now(queue: Account) -> None:
     _next(BOB)
     status, listed = _ask("list")
