@@ -1,5 +1,6 @@
 """labelloop.domain.review_tasks: leases, several reviewers, ties, second thoughts."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -141,6 +142,21 @@ def test_only_who_has_answered_can_take_an_answer_back() -> None:
         _answered(_task(2), ("ann", "cat")).undone("bob", NOW)
 
 
+def test_an_answer_stays_while_somebody_looks_who_was_asked_because_of_it() -> None:
+    tie = _answered(_task(2), ("ann", "cat"), ("bob", "dog")).claimed("cho", NOW)
+    with pytest.raises(ConflictError, match="Somebody else"):
+        tie.undone("ann", NOW + SECOND)
+    assert tie.undone("ann", NOW + LEASE).held_by("ann", NOW + LEASE)
+    settled = tie.answered("cho", _says("dog"), NOW).handed_on()
+    assert settled.undone("cho", NOW + SECOND).held_by("cho", NOW + SECOND)
+
+
+def test_an_answer_can_be_taken_back_beside_one_who_looks_anyway() -> None:
+    task = _answered(_task(2), ("ann", "cat")).claimed("bob", NOW)
+    undone = task.undone("ann", NOW + SECOND)
+    assert {person for person in PEOPLE if undone.held_by(person, NOW + SECOND)} == {"ann", "bob"}
+
+
 def test_who_needs_longer_gets_a_new_lease_and_keeps_the_time_it_took() -> None:
     later = NOW + timedelta(minutes=4)
     task = _task().claimed("ann", NOW).extended("ann", later)
@@ -254,7 +270,8 @@ class Review(RuleBasedStateMachine):
     @rule(person=st.sampled_from(PEOPLE))
     def undo(self, person: str) -> None:
         if person in self.task.answers:
-            self.task = self.task.undone(person, self.now)
+            with suppress(ConflictError):
+                self.task = self.task.undone(person, self.now)
 
     @precondition(lambda self: self.task.complete)
     @rule()
@@ -268,6 +285,12 @@ class Review(RuleBasedStateMachine):
     @invariant()
     def at_most_one_more_than_wanted_is_asked(self) -> None:
         assert len(self.task.answers) <= self.task.wanted + 1
+
+    @invariant()
+    def nobody_looks_at_it_whose_answer_is_not_wanted(self) -> None:
+        looking = sum(self.task.held_by(person, self.now) for person in PEOPLE)
+        answers = len(self.task.answers)
+        assert looking <= max(self.task.wanted, answers + 1) - answers
 
     @invariant()
     def figures_that_are_added_up_change_by_change_are_those_of_the_task(self) -> None:

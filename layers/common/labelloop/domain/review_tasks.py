@@ -87,7 +87,8 @@ class ReviewTask:
     def _live_skips(self, now: datetime) -> dict[str, datetime]:
         return {worker: until for worker, until in self.skipped.items() if until > now}
 
-    def _free_slots(self, now: datetime) -> int:
+    def free_slots(self, now: datetime) -> int:
+        """How many more people may look at it."""
         asked = max(self.wanted, len(self.answers) + 1)
         return asked - len(self.answers) - len(self._live_claims(now))
 
@@ -99,7 +100,7 @@ class ReviewTask:
         """
         if self.complete:
             return now + LEASE
-        if self._free_slots(now) > 0:
+        if self.free_slots(now) > 0:
             return None
         return min(claim.until for claim in self._live_claims(now).values())
 
@@ -111,7 +112,7 @@ class ReviewTask:
         """Whether this person may take it now, or take it again."""
         if self.complete or worker in self.answers or worker in self._live_skips(now):
             return False
-        return self.held_by(worker, now) or self._free_slots(now) > 0
+        return self.held_by(worker, now) or self.free_slots(now) > 0
 
     def claimed(self, worker: str, now: datetime) -> "ReviewTask":
         """The task when this person has taken it, or taken it again."""
@@ -155,18 +156,22 @@ class ReviewTask:
         claim = self.claims.get(worker)
         if claim is None:
             raise ConflictError("You have not claimed this task, or somebody else has it now.")
-        if claim.until <= now and (self.complete or self._free_slots(now) <= 0):
+        if claim.until <= now and (self.complete or self.free_slots(now) <= 0):
             raise ConflictError("Your time for this task ran out and somebody else has it now.")
 
     def undone(self, worker: str, now: datetime) -> "ReviewTask":
         """The task without this person's answer, claimed by the same person again.
 
-        Raises ConflictError when the person has given no answer.
+        Raises ConflictError when the person has given no answer, or somebody else, who was asked
+        because of it, is looking at the image.
         """
         if worker not in self.answers:
             raise ConflictError("You have not answered this task, or took your answer back.")
         answers = {name: given for name, given in self.answers.items() if name != worker}
-        return replace(self._next(answers=answers), finished=False).claimed(worker, now)
+        without = replace(self._next(answers=answers), finished=False)
+        if without.free_slots(now) <= 0:
+            raise ConflictError("Somebody else is looking at this image by now.")
+        return without.claimed(worker, now)
 
     def handed_on(self) -> "ReviewTask":
         """The task when its answers have been handed on."""
