@@ -38,7 +38,7 @@ def lambda_handler(request: Input) -> Output:
     detection, said = request.detection_id, Annotation.from_json(request.said)
     record = detections.get(detection)
     key = reviewed_images.key_of(record, said)
-    for former in detections.begin_to_copy(detection, key, request.read) - {key}:
+    for former in detections.begin_to_copy(record, key, request.read) - {key}:
         reviewed_images.remove(detection, former)
     if key:
         reviewed_images.add(record, said, key, request.read.removesuffix("Z"))

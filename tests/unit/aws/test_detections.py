@@ -1,5 +1,6 @@
 """labelloop.aws.detections: one record for each object version, and two indexes over them."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -39,10 +40,46 @@ def test_a_record_that_waits_gives_way_and_no_other_does(
 def test_records_expire_where_the_deployment_says_so(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "expires" not in detections.record_once(_id(1), Outcome.REVIEW, {}, clock.now()).record
+    first = detections.record_once(_id(1), Outcome.CONFIDENT, {}, clock.now())
+    assert "expires" not in first.record
     monkeypatch.setenv("DETECTION_RETENTION_DAYS", "30")
-    record = detections.record_once(_id(2), Outcome.REVIEW, {}, clock.now()).record
+    record = detections.record_once(_id(2), Outcome.CONFIDENT, {}, clock.now()).record
     assert record["expires"] == clock.epoch_s(clock.now(), timedelta(days=30))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "ask"),
+    [
+        (Outcome.REVIEW, detections.get),
+        (Outcome.DEFERRED, detections.turn_to_review),
+        (Outcome.CONFIDENT, detections.sample),
+    ],
+)
+@pytest.mark.parametrize("key", ["images_labeled_by_folder/cat/1.jpg", ""])
+def test_a_record_about_which_people_are_asked_stays_until_they_have_answered(
+    account: Account,
+    monkeypatch: pytest.MonkeyPatch,
+    outcome: Outcome,
+    ask: Callable[[str], detections.Record],
+    key: str,
+) -> None:
+    monkeypatch.setenv("DETECTION_RETENTION_DAYS", "7")
+    detections.record_once(_id(1), outcome, {}, clock.now())
+    record = ask(_id(1))
+    assert "expires" not in record
+    account.clock.advance(timedelta(days=8).total_seconds())
+    detections.begin_to_copy(record, key, clock.iso(clock.now()))
+    expires = detections.get(_id(1))["expires"]
+    assert expires == clock.epoch_s(clock.now(), timedelta(days=7))
+
+
+def test_the_record_of_an_image_to_be_labelled_never_expires(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DETECTION_RETENTION_DAYS", "7")
+    record = detections.record_labeling_once(_id(1), {}, clock.now())
+    detections.begin_to_copy(record, "", clock.iso(clock.now()))
+    assert "expires" not in detections.get(_id(1))
 
 
 def test_what_is_not_there_is_not_found_and_cannot_be_added_to(account: Account) -> None:

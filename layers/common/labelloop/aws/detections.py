@@ -5,11 +5,11 @@ What a record has, and when it is written; what does not apply is not there:
     with the detection    detection_id, date, request_id, trace_id; bucket, key, version_id, etag,
                           size_bytes; outcome, reason; version, label, confidence_pct, labels,
                           labels_left_out; minimum_confidence_pct, review_enabled, sampled;
-                          human_loop where a person is asked; expires
-    with its sampling     sampled, human_loop
-    with its selection    outcome, human_loop
-    with people's answer  answers_read, copy_keys, before it is copied; agreement, human_label,
-                          human_labels, copied_key, completed, or review_problem
+                          human_loop where a person is asked; otherwise expires
+    with its sampling     sampled, human_loop; no longer expires
+    with its selection    outcome, human_loop; no longer expires
+    with people's answer  answers_read, copy_keys, expires, before it is copied; agreement,
+                          human_label, human_labels, copied_key, completed, or review_problem
 
 An image that people are to label from nothing has a record too, so that its answers go the same
 way; its outcome is ``labeling``. It is no detection: no index has it, and nothing counts it.
@@ -31,7 +31,7 @@ from labelloop.aws.clients import client
 from labelloop.aws.failures import code_of, translated
 from labelloop.aws.items import from_item, to_item, to_value
 from labelloop.aws.wiring import wiring
-from labelloop.clock import epoch_s, iso
+from labelloop.clock import epoch_s, from_iso, iso
 from labelloop.domain.detections import (
     LABELING,
     OUTCOME_INDEX,
@@ -64,10 +64,9 @@ def record_once(detection: str, outcome: Outcome, facts: Record, now: datetime) 
     """The record of this detection: the given one, or the one that was written before.
 
     A record that only waits for a model gives way to what the model said; one that goes on waiting
-    is no news.
+    is no news. One about which people are asked stays until they have answered.
     """
     label = facts.get("label")
-    retention_days = wiring.whole_number(Variable.DETECTION_RETENTION_DAYS)
     record = {
         **facts,
         "detection_id": detection,
@@ -76,7 +75,7 @@ def record_once(detection: str, outcome: Outcome, facts: Record, now: datetime) 
         "date_id": f"{iso(now)}#{detection}",
         "day_shard": day_shard(f"{now:%Y-%m-%d}", label, detection),
         "outcome_shard": outcome_shard(outcome, detection),
-        "expires": epoch_s(now, timedelta(days=retention_days)) if retention_days else None,
+        "expires": None if outcome is Outcome.REVIEW else _expires(now),
     }
     try:
         answer = client("dynamodb").put_item(
@@ -97,8 +96,16 @@ def record_once(detection: str, outcome: Outcome, facts: Record, now: datetime) 
     return Recorded(written, is_news=outcome is not Outcome.WAITING or "Attributes" not in answer)
 
 
+def _expires(now: datetime) -> int | None:
+    retention_days = wiring.whole_number(Variable.DETECTION_RETENTION_DAYS)
+    return epoch_s(now, timedelta(days=retention_days)) if retention_days else None
+
+
 def record_labeling_once(detection: str, facts: Record, now: datetime) -> Record:
-    """The record of an image to be labelled, written unless there is one."""
+    """The record of an image to be labelled, written unless there is one.
+
+    It never expires: without it people would be asked again.
+    """
     record = {**facts, "detection_id": detection, "outcome": LABELING, "date": iso(now)}
     try:
         client("dynamodb").put_item(
@@ -172,26 +179,30 @@ def note(detection: str, facts: Record) -> None:
             raise
 
 
-def begin_to_copy(detection: str, key: str, read: str) -> set[str]:
-    """Note where the image of a detection is about to be copied to, for answers read at a time.
+def begin_to_copy(record: Record, key: str, read: str) -> set[str]:
+    """Note where the image of a record is about to be copied to, for answers read at a time.
 
     All places it was ever to be copied to, this one included; an empty key is none. A copy may be
-    late, so none of them is forgotten. Raises ConflictError where the answers have been read again
+    late, so none of them is forgotten. From that time on the record is kept as long as others.
+    Raises ConflictError where the answers have been read again
     since, NotFoundError where there is no record.
     """
+    detection = record["detection_id"]
+    expires = None if record["outcome"] == LABELING else _expires(from_iso(read))
     try:
         answer = client("dynamodb").update_item(
             TableName=_table(),
             Key={"detection_id": {"S": detection}},
-            UpdateExpression="SET answers_read = :read" + (" ADD copy_keys :keys" if key else ""),
+            UpdateExpression="SET answers_read = :read"
+            + (", expires = :expires" if expires else "")
+            + (" ADD copy_keys :keys" if key else ""),
             ConditionExpression=(
                 "attribute_exists(detection_id)"
                 " AND (attribute_not_exists(answers_read) OR answers_read <= :read)"
             ),
-            ExpressionAttributeValues={
-                ":read": {"S": read},
-                **({":keys": {"SS": [key]}} if key else {}),
-            },
+            ExpressionAttributeValues=to_item(
+                {":read": read, ":expires": expires, ":keys": {key} if key else None}
+            ),
             ReturnValues="ALL_NEW",
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
@@ -231,7 +242,9 @@ def _let_people_be_asked(detection: str, changes: Record) -> Record:
         answer = client("dynamodb").update_item(
             TableName=_table(),
             Key={"detection_id": {"S": detection}},
-            UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in facts),
+            UpdateExpression="SET "
+            + ", ".join(f"{name} = :{name}" for name in facts)
+            + " REMOVE expires",
             ConditionExpression="attribute_exists(detection_id)"
             " AND attribute_not_exists(human_loop)",
             ExpressionAttributeValues={f":{name}": to_value(v) for name, v in facts.items()},
