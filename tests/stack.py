@@ -300,6 +300,14 @@ class Stack:
         finally:
             self.set_parameters(before)
 
+    @contextlib.contextmanager
+    def sampling(self, interval: int) -> Iterator[None]:
+        """Every so many detections sampled for the length of a block, none from before it."""
+        values = {"Enable-Automatic-Human-Sampling": "true"}
+        with self.parameters({**values, "Human-Sampling-Interval": str(interval)}):
+            wait_for(lambda: self.schedule("sampling")[1] == "ENABLED", "the schedule", 60)
+            yield
+
     def leave_model_alone(self) -> None:
         """Do what an operator does who wants no model started or stopped."""
         self.client("dynamodb").put_item(

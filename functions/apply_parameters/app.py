@@ -7,8 +7,10 @@ Raises      ConfigurationError   caught: the operator is told which value is wro
 Idempotent  yes; a schedule that is right is left alone
 """
 
-from labelloop.aws import parameters, schedules
+from labelloop import clock
+from labelloop.aws import model_registry, parameters, schedules
 from labelloop.aws.wiring import wiring
+from labelloop.clock import iso
 from labelloop.entrypoint import Strict, task
 from labelloop.settings import Variable
 
@@ -39,6 +41,8 @@ def lambda_handler(_: Input) -> Output:
 def _bring_into_line() -> list[str]:
     """Set both schedules' rates, and whether they run at all; the schedules that were not right."""
     settings = parameters.settings(at_once=True)
+    if settings.sampling_enabled and schedules.is_off(wiring[Variable.SAMPLING_SCHEDULE]):
+        _leave_out_what_came_meanwhile()
     wanted = {
         wiring[Variable.TRAINING_SCHEDULE]: (
             settings.training_poll_minutes,
@@ -51,3 +55,9 @@ def _bring_into_line() -> list[str]:
         for name, (minutes, enabled) in wanted.items()
         if schedules.set_rate(name, minutes, enabled)
     ]
+
+
+def _leave_out_what_came_meanwhile() -> None:
+    """Let sampling go on from now, since it was switched off; the count stays."""
+    position = model_registry.sampling_position()
+    model_registry.move_sampling_position(position, position.not_before(iso(clock.now())))

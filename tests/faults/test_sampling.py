@@ -10,8 +10,7 @@ SETTLED_S = 330
 
 
 def test_every_nth_detection_is_sampled_once_wherever_sampling_dies(serving_stack: Stack) -> None:
-    every = {"Enable-Automatic-Human-Sampling": "true", "Human-Sampling-Interval": str(INTERVAL)}
-    with serving_stack.parameters(every):
+    with serving_stack.sampling(INTERVAL):
         serving_stack.sleep(SETTLED_S)
         _sample(serving_stack)  # Counts what other tests have left.
         since_last = serving_stack.item("ModelVersionsTable", kind="state", name="sampling")[

@@ -196,9 +196,7 @@ def test_sampled_detections_are_asked_about_too_and_refused_ones_on_the_console(
     quota = {**REFUSED, "error": "ServiceQuotaExceededException", "status": 402, "times": 2}
     mute = {"service": "sns", "operation": "Publish", "error": "InternalError", "status": 500}
     mute |= {"function": "SampleDetections", "times": 4}
-    settings = {"Enable-Automatic-Human-Sampling": "true", "Human-Sampling-Interval": "1"}
-    settings |= {"Minimum-Label-Detection-Confidence": "0"}
-    with stack.parameters(settings):
+    with stack.sampling(1), stack.parameters({"Minimum-Label-Detection-Confidence": "0"}):
         sure = [stack.detect("circle"), by_api(stack, "circle")]
         for upload in sure:
             stack.wait_for_record(upload, outcome="confident")

@@ -16,8 +16,7 @@ EVERY = 3
 @pytest.fixture(scope="module")
 def sampling(serving_stack: Stack) -> Iterator[Stack]:
     """The stack with every third detection sampled, and all that came before already counted."""
-    switched_on = {"Enable-Automatic-Human-Sampling": "true"}
-    with serving_stack.parameters({**switched_on, "Human-Sampling-Interval": "1000000"}):
+    with serving_stack.sampling(1_000_000):
         serving_stack.sleep(SETTLED_S)
         assert serving_stack.run("human_sampling").status == "SUCCEEDED"
         with serving_stack.parameters({"Human-Sampling-Interval": str(EVERY)}):
@@ -69,16 +68,18 @@ def test_what_was_counted_is_not_counted_again(sampling: Stack, uploads: list[Up
     assert len(sampled(sampling, uploads)) == 2
 
 
-def test_switched_off_it_counts_nothing_and_later_goes_on_from_there(
+def test_switched_off_it_counts_nothing_and_later_goes_on_from_then(
     sampling: Stack, uploads: list[Uploaded]
 ) -> None:
     before = position(sampling)
-    more = detect(sampling, EVERY)
     with sampling.parameters({"Enable-Automatic-Human-Sampling": "false"}):
+        meanwhile = detect(sampling, EVERY)
         assert sampling.run("human_sampling").status == "SUCCEEDED"
-    assert position(sampling) == before
-    sampling.run("human_sampling")
-    assert len(sampled(sampling, more)) == 1
+        assert position(sampling) == before
+    with sampling.sampling(EVERY):
+        later = detect(sampling, EVERY)
+        assert sampling.run("human_sampling").status == "SUCCEEDED"
+    assert (len(sampled(sampling, meanwhile)), len(sampled(sampling, later))) == (0, 1)
 
 
 def test_a_sampled_answer_trains_only_where_the_operator_wants_it(

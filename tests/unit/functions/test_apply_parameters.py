@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from functions.apply_parameters.app import lambda_handler
+from labelloop.aws import model_registry
+from labelloop.domain.sampling import START, Position
 from labelloop.errors import ConfigurationError
 from tests.unit.account import Account, Context, Json
 
@@ -69,6 +71,21 @@ def test_switched_off_and_on_again(scheduled: Account) -> None:
     )
     assert _apply() == {"changed": ["label-loop-sampling"]}
     assert _schedule(scheduled, "label-loop-sampling")["State"] == "ENABLED"
+
+
+def test_what_came_while_sampling_was_switched_off_is_left_out(scheduled: Account) -> None:
+    before = Position("2026-11-20T09:15:27.000Z#1", 7)
+    model_registry.move_sampling_position(START, before)
+    assert _apply() == {"changed": []}
+    scheduled.set_parameter("Enable-Automatic-Human-Sampling", "false")
+    _apply()
+    assert model_registry.sampling_position() == before
+    scheduled.clock.advance(3600)
+    scheduled.set_parameter("Enable-Automatic-Human-Sampling", "true")
+    for _ in range(2):
+        _apply()
+        assert model_registry.sampling_position() == Position("2026-11-21T10:15:27.000Z", 7)
+        scheduled.clock.advance(3600)
 
 
 def test_a_value_that_cannot_be_used_changes_nothing(scheduled: Account) -> None:

@@ -13,6 +13,13 @@ _KEPT = (
 )
 
 
+def is_off(name: str) -> bool:
+    """Whether the schedule does not run at all."""
+    with translated():
+        state: str = client("scheduler").get_schedule(Name=name)["State"]
+    return state == "DISABLED"
+
+
 def set_rate(name: str, minutes: int, enabled: bool) -> bool:
     """Let the schedule run every so many minutes, or not at all; whether that was a change.
 
