@@ -7,7 +7,8 @@ Raises      ConfigurationError       caught: the operator is told
 Idempotent  yes; the position moves after the tasks exist, and tasks have their loop's name
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import islice
 
 from labelloop import clock
 from labelloop.aws import detections, model_registry, parameters, review_requests
@@ -22,7 +23,9 @@ SETTLED_AFTER = timedelta(minutes=5)
 LATEST = timedelta(days=1)
 """The next run need not look for anything older than so long before this one."""
 LONGEST_GAP = timedelta(days=31)
-"""The longest time between two runs that the parameters allow: how far the first run looks back."""
+"""The longest time between two runs that the parameters allow: no run looks back further."""
+PORTION = 20_000
+"""So many detections are held at once, in some 13 MB, before the position moves."""
 _COUNTED = {Outcome.CONFIDENT, Outcome.REVIEW, Outcome.DEFERRED}
 
 
@@ -45,20 +48,29 @@ def lambda_handler(_: Input) -> Output:
         return Output(counted=0, sampled=0)
     now = clock.now()
     position = model_registry.sampling_position()
-    records = {
-        record["date_id"]: record
+    records = (
+        record
         for record in detections.in_time_order(
-            position.after, now - SETTLED_AFTER, now - LONGEST_GAP
+            position.not_before(iso(now - LONGEST_GAP)).after, now - SETTLED_AFTER
         )
         if record["outcome"] in _COUNTED
-    }
-    taken, after = sampling.take(records, position, settings.sampling_interval)
-    for date_id in taken:
-        try:
-            review_requests.request(detections.sample(records[date_id]["detection_id"]), now)
-        except NotFoundError:
-            continue  # It has expired, and the index lags.
-    after = after.not_before(iso(now - LATEST))
+    )
+    counted = sampled = 0
+    while portion := {record["date_id"]: record for record in islice(records, PORTION)}:
+        taken, after = sampling.take(portion, position, settings.sampling_interval)
+        for date_id in taken:
+            _ask(portion[date_id]["detection_id"], now)
+        model_registry.move_sampling_position(position, after)
+        position = after
+        counted, sampled = counted + len(portion), sampled + len(taken)
+    after = position.not_before(iso(now - LATEST))
     if after != position:
         model_registry.move_sampling_position(position, after)
-    return Output(counted=len(records), sampled=len(taken))
+    return Output(counted=counted, sampled=sampled)
+
+
+def _ask(detection: str, now: datetime) -> None:
+    try:
+        review_requests.request(detections.sample(detection), now)
+    except NotFoundError:
+        return  # It has expired, and the index lags.

@@ -119,16 +119,16 @@ def test_records_come_in_the_order_of_time_over_days_partitions_and_pages(
         "provide-client-params.dynamodb.Query",
         lambda params, **_: {**params, "Limit": 2},
     )
-    since = clock.now()
+    since = clock.iso(clock.now())
     ids = []
     for number in range(40):
         account.clock.advance(7200)
         facts = {"label": f"label {number % 5}"}
         made = detections.record_once(_id(number), Outcome.REVIEW, facts, clock.now())
         ids.append(made.record["detection_id"])
-    found = list(detections.in_time_order("", clock.now(), since))
+    found = list(detections.in_time_order(since, clock.now()))
     assert [record["detection_id"] for record in found] == ids
-    later = list(detections.in_time_order(found[24]["date_id"], clock.now(), since))
+    later = list(detections.in_time_order(found[24]["date_id"], clock.now()))
     assert later == found[25:]
 
 
@@ -137,4 +137,4 @@ def test_a_position_later_than_the_end_has_nothing_after_it(account: Account) ->
     detections.record_once(_id(1), Outcome.REVIEW, {}, clock.now())
     after = f"{clock.iso(clock.now())}#{_id(1)}"
     until = clock.now() - timedelta(seconds=2)
-    assert list(detections.in_time_order(after, until, until)) == []
+    assert list(detections.in_time_order(after, until)) == []

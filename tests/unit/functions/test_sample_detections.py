@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from functions.sample_detections import app
 from functions.sample_detections.app import lambda_handler
 from labelloop import clock
 from labelloop.aws import detections, model_registry, review_tasks
@@ -78,6 +79,36 @@ def test_a_run_that_died_before_its_position_was_kept_is_repeated_without_harm(
     )
     assert _sample() == first
     assert sampled.items("ReviewTasksTable") == tasks
+
+
+def test_a_backlog_is_counted_in_portions_and_each_is_counted_once(
+    sampled: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "PORTION", 4)
+    made = _record(sampled, 10)
+    tasks: list[object] = []
+
+    def die(**_: object) -> None:
+        tasks.append(1)
+        if len(tasks) == 2:
+            raise RuntimeError("The function dies with the second task.")
+
+    sampled.hook("dynamodb", "before-call.dynamodb.UpdateItem", die)
+    with pytest.raises(RuntimeError):
+        _sample()
+    assert model_registry.sampling_position().after.endswith(made[3])
+    assert _sample() == {"counted": 6, "sampled": 2}
+    assert _tasks(sampled) == {human_loop_name(made[n]) for n in (2, 5, 8)}
+
+
+def test_no_run_looks_back_further_than_the_longest_time_between_two(sampled: Account) -> None:
+    _record(sampled, 2)
+    _sample()
+    _record(sampled, 9)
+    sampled.clock.advance(timedelta(days=31).total_seconds())
+    assert _sample() == {"counted": 0, "sampled": 0}
+    _record(sampled, 1)
+    assert _sample() == {"counted": 1, "sampled": 1}
 
 
 def test_what_came_in_the_last_minutes_is_left_for_the_next_run(sampled: Account) -> None:

@@ -261,18 +261,18 @@ def _let_people_be_asked(detection: str, changes: Record) -> Record:
     return from_item(answer["Attributes"])
 
 
-def in_time_order(after: str, until: datetime, since: datetime) -> Iterator[Record]:
-    """Records by (date, id), after a ``date_id`` and up to a moment.
+def in_time_order(after: str, until: datetime) -> Iterator[Record]:
+    """Records by (date, id), after a ``date_id`` or a date, and up to a moment.
 
-    ``since`` says where to begin when ``after`` is empty. The records have what the index has.
+    The records have what the index has.
     """
-    day = datetime.fromisoformat(after[:10]).replace(tzinfo=UTC) if after else since
+    day = datetime.fromisoformat(after[:10]).replace(tzinfo=UTC)
     last = f"{iso(until)}~"
     if after > last:
         return  # Counted by a run whose clock was ahead; DynamoDB refuses such a range.
     while f"{day:%Y-%m-%d}" <= f"{until:%Y-%m-%d}":
         streams = [
-            _partition(TIME_INDEX, "day_shard", shard, after or " ", last)
+            _partition(TIME_INDEX, "day_shard", shard, after, last)
             for shard in day_shards(f"{day:%Y-%m-%d}")
         ]
         yield from heapq.merge(*streams, key=lambda record: record["date_id"])
