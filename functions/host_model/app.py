@@ -49,8 +49,6 @@ ONE_LOOK_FOR = timedelta(minutes=1)
 """Of images that find no model in that time, one has the model looked at."""
 LOOKS_EVERY = timedelta(minutes=2)
 """As the schedule does, beside the images."""
-MOST_REVIEWS_COUNTED = 10_000
-"""Counting them reads them: so many are some 6 MB, every two minutes."""
 
 
 class Input(Strict):
@@ -212,7 +210,7 @@ def _measure(hosting: Hosting | None) -> None:
         MODEL_COST: rules.cost_usd(
             LOOKS_EVERY, sum(one.inference_units for one in running), _usd_per_unit_hour()
         ),
-        REVIEWS_WAITING: review_tasks.count_waiting(MOST_REVIEWS_COUNTED),
+        REVIEWS_WAITING: review_tasks.count_waiting(),
     }
     if hosting and hosting.runs and parameters.settings().model_hosting == "on-demand":
         measured[MODEL_RUNNING_HOURS] = _since(hosting.running_since) / timedelta(hours=1)

@@ -140,6 +140,7 @@ class Summary(ToldFigures):
     """How much is to do, and how this person's answers were."""
 
     open: int
+    """Counted no further than 10,000."""
     reviewers: NotRequired[list[ReviewerFigures]]
     """Everybody's figures, for operators."""
 

@@ -44,6 +44,8 @@ QUEUE_INDEX = "by_queue"
 REVIEWERS_QUEUE = "reviewers"
 MOST_HELD = 1000
 """Of the tasks that are with somebody, so many are looked at for those whose time has run out."""
+MOST_COUNTED = 10_000
+"""Counting the tasks reads them: so many are some 6 MB, every half minute for each open page."""
 _PAGE = 10
 _REVIEWER = "reviewer#"
 
@@ -209,16 +211,16 @@ def _age(task: ReviewTask) -> tuple[datetime, str]:
     return task.created, task.task_id
 
 
-def count_waiting(most: int | None = None) -> int:
+def count_waiting(most: int = MOST_COUNTED) -> int:
     """How many tasks wait for answers, claimed ones included; counted no further than that many."""
     count = 0
     for queue in (OPEN_QUEUE, HELD_QUEUE):
-        if most is None or count < most:
+        if count < most:
             count += _count(queue, most)
-    return count if most is None else min(count, most)
+    return min(count, most)
 
 
-def _count(queue: str, most: int | None) -> int:
+def _count(queue: str, most: int) -> int:
     pages = (
         client("dynamodb")
         .get_paginator("query")
@@ -234,7 +236,7 @@ def _count(queue: str, most: int | None) -> int:
     with translated():
         for page in pages:
             count += page["Count"]
-            if most is not None and count >= most:
+            if count >= most:
                 return most
     return count
 
