@@ -3,12 +3,10 @@
     task        task_id, what it is about, its answers and claims; ``queue`` and ``available`` while
                 it waits: in the queue ``open`` by when it was made, in ``held`` by when it can be
                 taken again
-    reviewer    task_id is ``reviewer#<sub>``; name, answers, compared, agreed; in the queue
-                ``reviewers``
-    day         task_id is ``reviewer#<sub>#<date>``; answers, of that day (UTC); in no queue
+    reviewer    task_id is ``reviewer#<sub>``; name, compared, agreed; in the queue ``reviewers``
 
 What a task counts for in its reviewers' figures is written with the task, all or nothing: so each
-answer and each decision counts once, whatever is tried again, and is taken off with the answer.
+decision counts once, whatever is tried again, and is taken off with the answer.
 """
 
 import heapq
