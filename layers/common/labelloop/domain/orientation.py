@@ -31,8 +31,9 @@ def as_stored(content: bytes) -> bytes:
     place = _value(content)
     if place is None:
         return content
-    value = UPRIGHT.to_bytes(2, place[1])
-    return content[: place[0]] + value + content[place[0] + 2 :]
+    # Slices of bytes would be a second copy: the function that does this has little memory.
+    whole, value = memoryview(content), UPRIGHT.to_bytes(2, place[1])
+    return b"".join((whole[: place[0]], value, whole[place[0] + 2 :]))
 
 
 def shown_size(size_px: tuple[int, int], orientation: int) -> tuple[int, int]:
