@@ -47,6 +47,15 @@ def test_records_expire_where_the_deployment_says_so(
     assert record["expires"] == clock.epoch_s(clock.now(), timedelta(days=30))
 
 
+def test_an_image_that_waits_for_a_model_waits_however_long_that_takes(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DETECTION_RETENTION_DAYS", "1")
+    waiting = detections.record_once(_id(1), Outcome.WAITING, {}, clock.now()).record
+    assert "expires" not in waiting
+    assert "expires" in detections.record_once(_id(1), Outcome.CONFIDENT, {}, clock.now()).record
+
+
 @pytest.mark.parametrize(
     ("outcome", "ask"),
     [

@@ -5,7 +5,7 @@ What a record has, and when it is written; what does not apply is not there:
     with the detection    detection_id, date, request_id, trace_id; bucket, key, version_id, etag,
                           size_bytes; outcome, reason; version, label, confidence_pct, labels,
                           labels_left_out; minimum_confidence_pct, review_enabled, sampled;
-                          human_loop where a person is asked; otherwise expires
+                          human_loop where a person is asked; expires, unless something is to come
     with its sampling     sampled, human_loop; no longer expires
     with its selection    outcome, human_loop; no longer expires
     with people's answer  answers_read, copy_keys, expires, before it is copied; agreement,
@@ -64,7 +64,8 @@ def record_once(detection: str, outcome: Outcome, facts: Record, now: datetime) 
     """The record of this detection: the given one, or the one that was written before.
 
     A record that only waits for a model gives way to what the model said; one that goes on waiting
-    is no news. One about which people are asked stays until they have answered.
+    is no news. Both stay until that comes, as one about which people are asked stays until they
+    have answered.
     """
     label = facts.get("label")
     record = {
@@ -75,7 +76,7 @@ def record_once(detection: str, outcome: Outcome, facts: Record, now: datetime) 
         "date_id": f"{iso(now)}#{detection}",
         "day_shard": day_shard(f"{now:%Y-%m-%d}", label, detection),
         "outcome_shard": outcome_shard(outcome, detection),
-        "expires": None if outcome is Outcome.REVIEW else _expires(now),
+        "expires": None if outcome in {Outcome.REVIEW, Outcome.WAITING} else _expires(now),
     }
     try:
         answer = client("dynamodb").put_item(
@@ -184,8 +185,8 @@ def begin_to_copy(record: Record, key: str, read: str) -> set[str]:
 
     All places it was ever to be copied to, this one included; an empty key is none. A copy may be
     late, so none of them is forgotten. From that time on the record is kept as long as others.
-    Raises ConflictError where the answers have been read again
-    since, NotFoundError where there is no record.
+    Raises ConflictError where the answers have been read again since, NotFoundError where there is
+    no record.
     """
     detection = record["detection_id"]
     expires = None if record["outcome"] == LABELING else _expires(from_iso(read))
