@@ -6,6 +6,9 @@ Raises      NotFoundError        caught: the job or its files were deleted, the 
             ThrottledError, ServiceFailedError   retried by the state machine
 Idempotent  yes; what is imported has the job's name, and a task its image's
 
+The first look notes on the records that people are asked: from then on no run of RequestLabels
+begins with these images again.
+
 What workers agree on is Ground Truth's own affair: it gives one answer an image. Images about which
 a job says nothing in the end go to the review queue.
 """
@@ -44,12 +47,14 @@ class Output(Strict):
 @task
 def lambda_handler(request: Input) -> Output:
     """Look; import the output of a job that has ended, however it has."""
-    status, reason, output_uri = labeling_jobs.describe(request.job)
+    job = Job(request.job)
+    images = rules.detections_in(objects.lines(job.input_manifest))
+    _note_asked(images, job)
+    status, reason, output_uri = labeling_jobs.describe(job.name)
     if status in _UNDER_WAY:
         return Output(
             ended=False, status=status, labelled=0, on_console=0, reason="", outcome="under way"
         )
-    job = Job(request.job)
     found = rules.labelled(_lines(output_uri) if output_uri else ())
     if found.lines:
         text = "".join(f"{line}\n" for line in found.lines)
@@ -57,9 +62,7 @@ def lambda_handler(request: Input) -> Output:
     now = clock.now()
     for detection in found.detections:
         detections.note(detection, {"agreement": "decided", "completed": iso(now)})
-    missing = sorted(
-        set(rules.detections_in(objects.lines(job.input_manifest))) - set(found.detections)
-    )
+    missing = sorted(set(images) - set(found.detections))
     for detection in missing:
         review_requests.on_console(detections.get(detection), now)
         detections.note(detection, {"human_loop": human_loop_name(detection)})
@@ -71,6 +74,13 @@ def lambda_handler(request: Input) -> Output:
         reason=reason or "no reason was given",
         outcome="some not labelled" if missing else "all labelled",
     )
+
+
+def _note_asked(images: list[str], job: Job) -> None:
+    for start in range(0, len(images), detections.LOOKED_UP_AT_ONCE):
+        group = images[start : start + detections.LOOKED_UP_AT_ONCE]
+        for detection in set(group) - detections.asked_about(group):
+            detections.note(detection, {"human_loop": job.name})
 
 
 def _lines(uri: str) -> list[bytes]:

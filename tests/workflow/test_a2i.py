@@ -260,7 +260,9 @@ def test_a_labelling_job_labels_from_nothing_and_the_console_what_it_leaves(
     first, second, third = (by_detection[upload.detection_id] for upload in to_label)
     labels = {first: "circle", second: "None of the Above"}
     order = {"end": "Stopped", "labels": labels, "reason": "The operator stopped it."}
-    # Another run finds nothing new while it is under way.
+    # Another run finds nothing new while it is followed.
+    for upload in to_label:
+        stack.wait_for_record(upload, has="human_loop")
     assert stack.run("image_labeling").states[-2:] == ("WhoAsks", "Done")
     stack.local.control("POST", f"labeling-jobs/{job['name']}", order)
     ended = stack.end_of(execution, 120)

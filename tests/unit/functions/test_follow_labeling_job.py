@@ -32,7 +32,6 @@ def begun(account: Account) -> Account:
     for detection in (ONE, TWO):
         facts = {"bucket": account.bucket, "key": f"images_to_label/{detection}.jpg"}
         detections.record_labeling_once(detection, facts, clock.now())
-        detections.note(detection, {"human_loop": JOB.name})
         lines.append(input_line(f"s3://{account.bucket}/{detection}.jpg", detection))
     account.put(JOB.input_manifest, "\n".join(lines).encode())
     _is(account, "InProgress")
@@ -78,6 +77,7 @@ def _follow() -> Json:
 def test_a_job_under_way_is_left_alone(begun: Account, status: str) -> None:
     _is(begun, status)
     assert _follow()["outcome"] == "under way"
+    assert detections.asked_about([ONE, TWO]) == {ONE, TWO}
     assert begun.keys("manifests/imported/") == []
     assert begun.items("ReviewTasksTable") == []
 
@@ -87,6 +87,7 @@ def test_what_was_labelled_is_imported_once(begun: Account) -> None:
     for _ in range(2):
         found = _follow()
         assert (found["outcome"], found["labelled"], found["on_console"]) == ("all labelled", 2, 0)
+    assert detections.asked_about([ONE, TWO]) == {ONE, TWO}
     (key,) = begun.keys("manifests/imported/")
     assert key == JOB.imported
     assert len(begun.read(key).splitlines()) == 2

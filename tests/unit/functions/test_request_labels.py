@@ -1,7 +1,10 @@
 """RequestLabels: each image that nobody has labelled becomes one task."""
 
+import itertools
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import botocore.session
@@ -9,10 +12,13 @@ import pytest
 
 from functions.request_labels import app
 from functions.request_labels.app import lambda_handler
-from labelloop.aws import detections, review_tasks
+from labelloop import clock
+from labelloop.aws import clients, detections, objects, review_tasks
+from labelloop.domain import labeling_jobs
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import LABELING, detection_id, human_loop_name
 from labelloop.domain.images import ImageObject
+from labelloop.domain.labeling_jobs import Job
 from local.rekognition.shapes import find_problems
 from tests.unit.account import Account, Context, Json, event, refuses
 
@@ -112,7 +118,7 @@ def test_a_run_asks_about_so_many_and_the_next_one_goes_on(
     labelled: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "MOST_ASKED", 3)
-    monkeypatch.setattr(app, "LOOKED_UP_AT_ONCE", 2)
+    monkeypatch.setattr(detections, "LOOKED_UP_AT_ONCE", 2)
     for number in range(5):
         _put(labelled, f"{number}.jpg")
     assert [_ask()["asked"] for _ in range(3)] == [3, 2, 0]
@@ -155,15 +161,93 @@ def test_a_job_is_begun_with_all_that_it_needs(
     shown = json.loads(manifest)["source-ref"].removeprefix(f"s3://{ground_truth.bucket}/")
     assert shown.startswith(f"images_imported/labeling/{detection}-")
     assert ground_truth.read(shown) == b"image"
-    assert detections.get(detection)["human_loop"] == found["job"]
     assert ground_truth.items("ReviewTasksTable") == []
-    assert _ask() == NOTHING
 
 
-def test_a_job_that_has_begun_is_not_begun_again(ground_truth: Account) -> None:
-    _put(ground_truth, "a.jpg")
+def _jobs(account: Account) -> dict[str, list[str]]:
+    """The images that each job was begun with: those of its manifest as they are in the end."""
+    names = [request["LabelingJobName"] for request in account.sagemaker.asked("CreateLabelingJob")]
+    return {
+        name: labeling_jobs.detections_in(account.read(Job(name).input_manifest).splitlines())
+        for name in names
+    }
+
+
+def _is_followed(job: str) -> None:
+    for detection in labeling_jobs.detections_in(objects.lines(Job(job).input_manifest)):
+        detections.note(detection, {"human_loop": job})
+
+
+def test_a_job_that_nobody_follows_is_found_again_with_its_own_images(
+    ground_truth: Account,
+) -> None:
+    first = [_put(ground_truth, f"{number}.jpg") for number in range(3)]
+    begun = _ask()
     ground_truth.sagemaker.answers["CreateLabelingJob"] = refuses("ResourceInUse")
-    assert _ask()["job"]
+    later = _put(ground_truth, "0-later.jpg")
+    # The later image comes first in the bucket, and a job of its own begins before.
+    assert {_ask()["job"] for _ in range(2)} != {begun["job"]}
+    _is_followed(_ask()["job"])
+    again = _ask()
+    assert (again["job"], again["asked"]) == (begun["job"], 3)
+    _is_followed(begun["job"])
+    assert _ask() == NOTHING
+    assert sorted(_jobs(ground_truth).values(), key=len) == [[later], first]
+
+
+@contextmanager
+def _dies_after(calls: int, account: Account) -> Iterator[None]:
+    """Let only so many calls through that write something."""
+    left = itertools.count(calls, -1)
+
+    def die(event_name: str, **_: Any) -> None:
+        writes = not re.search(r"\.(Get|List|Head|BatchGet)\w+$", event_name)
+        if writes and next(left) <= 0:
+            raise InterruptedError(event_name)
+
+    services = [clients.client(name) for name in ("dynamodb", "s3", "sagemaker")]
+    for service in services:
+        service.meta.events.register_first("before-call", die)
+    try:
+        yield
+    finally:
+        for service in services:
+            service.meta.events.unregister("before-call", die)
+
+
+@pytest.mark.parametrize("calls", range(16))
+@pytest.mark.parametrize("answer", ["accepts", "refuses"])
+def test_a_run_that_died_at_any_call_is_made_good(
+    ground_truth: Account, calls: int, answer: str
+) -> None:
+    asked = [_put(ground_truth, f"{number}.jpg") for number in range(2)]
+    if answer == "refuses":
+        ground_truth.sagemaker.answers["CreateLabelingJob"] = refuses("AccessDeniedException")
+    with suppress(InterruptedError), _dies_after(calls, ground_truth):
+        _ask()
+    asked.append(_put(ground_truth, "0-later.jpg"))
+    while (found := _ask())["asked"]:
+        if found["job"]:
+            _is_followed(found["job"])
+    if answer == "accepts":
+        assert ground_truth.items("ReviewTasksTable") == []
+        assert sorted(itertools.chain(*_jobs(ground_truth).values())) == sorted(asked)
+    else:
+        assert len(ground_truth.items("ReviewTasksTable")) == len(asked)
+
+
+def test_an_image_that_another_run_left_out_of_its_job_is_asked_about_on_the_console(
+    ground_truth: Account,
+) -> None:
+    _put(ground_truth, "a.jpg")
+    begun = _ask()["job"]
+    left_out = _put(ground_truth, "b.jpg")
+    facts = {"bucket": ground_truth.bucket, "key": "images_to_label/b.jpg"}
+    detections.record_labeling_once(left_out, facts, clock.now())
+    detections.mark(left_out, begun)
+    assert _ask()["job"] == begun
+    assert review_tasks.get(human_loop_name(left_out))
+    assert len(ground_truth.items("ReviewTasksTable")) == 1
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ValidationException"])

@@ -12,7 +12,8 @@ What a record has, and when it is written; what does not apply is not there:
                           human_label, human_labels, copied_key, completed, or review_problem
 
 An image that people are to label from nothing has a record too, so that its answers go the same
-way; its outcome is ``labeling``. It is no detection: no index has it, and nothing counts it.
+way; its outcome is ``labeling``. It is no detection: no index has it, and nothing counts it. Where
+a labelling job is to ask, ``labeling_job`` has its name before there is such a job.
 
 Two indexes serve every question asked of it. ``by_time`` has all records, spread over sixteen
 partitions a day; the records of a label, the one that decided, lie in four of those, so a question
@@ -45,6 +46,8 @@ from labelloop.domain.detections import (
 )
 from labelloop.errors import ConflictError, NotFoundError
 from labelloop.settings import Variable
+
+LOOKED_UP_AT_ONCE = 100
 
 Record = Mapping[str, Any]
 
@@ -121,8 +124,21 @@ def record_labeling_once(detection: str, facts: Record, now: datetime) -> Record
     return record
 
 
+def mark(detection: str, job: str) -> str:
+    """The labelling job that the record of an image is marked for: this one, or an earlier one."""
+    with translated():
+        answer = client("dynamodb").update_item(
+            TableName=_table(),
+            Key={"detection_id": {"S": detection}},
+            UpdateExpression="SET labeling_job = if_not_exists(labeling_job, :job)",
+            ExpressionAttributeValues={":job": {"S": job}},
+            ReturnValues="ALL_NEW",
+        )
+    return str(from_item(answer["Attributes"])["labeling_job"])
+
+
 def asked_about(detection_ids: Sequence[str]) -> set[str]:
-    """Those of which people have been asked; up to a hundred are looked up at once."""
+    """Those of which people have been asked, of ``LOOKED_UP_AT_ONCE`` at most."""
     wanted: Mapping[str, Any] = {
         _table(): {
             "Keys": [{"detection_id": {"S": one}} for one in detection_ids],
