@@ -1,7 +1,7 @@
 """FollowLabelingJob: look how far a labelling job is, and take over what it has come to.
 
 Invoked by  statemachine/image_labeling.asl.yaml, state ``FollowLabelingJob``
-Raises      NotFoundError        caught: the job or its files were deleted, the operator is told
+Raises      NotFoundError        caught: the job or its input was deleted, the operator is told
             UnknownStatusError   caught: the operator is told
             ThrottledError, ServiceFailedError   retried by the state machine
 Idempotent  yes; what is imported has the job's name, and a task its image's
@@ -23,6 +23,7 @@ from labelloop.domain import labeling_jobs as rules
 from labelloop.domain.detections import human_loop_name
 from labelloop.domain.labeling_jobs import Job
 from labelloop.entrypoint import Strict, task
+from labelloop.errors import NotFoundError
 
 _UNDER_WAY = {JobStatus.INITIALIZING, JobStatus.IN_PROGRESS, JobStatus.STOPPING}
 
@@ -55,7 +56,7 @@ def lambda_handler(request: Input) -> Output:
         return Output(
             ended=False, status=status, labelled=0, on_console=0, reason="", outcome="under way"
         )
-    found = rules.labelled(_lines(output_uri) if output_uri else ())
+    found = rules.labelled(_lines(output_uri))
     if found.lines:
         text = "".join(f"{line}\n" for line in found.lines)
         objects.write(job.imported, text.encode(), "application/jsonl")
@@ -84,6 +85,9 @@ def _note_asked(images: list[str], job: Job) -> None:
 
 
 def _lines(uri: str) -> list[bytes]:
-    """The lines of the object at this address."""
+    """The lines of the object at this address; none where a job that failed has left none."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return list(objects.lines_at(bucket, key))
+    try:
+        return list(objects.lines_at(bucket, key)) if uri else []
+    except NotFoundError:
+        return []

@@ -83,10 +83,11 @@ class LabelingJobs:
                 "CreationTime": job.created,
                 "LastModifiedTime": job.created,
                 **({"FailureReason": job.reason} if job.reason else {}),
+                # Of a job that failed it leads nowhere.
                 **(
-                    {"LabelingJobOutput": {"OutputDatasetS3Uri": job.output_uri}}
-                    if job.status in {"Completed", "Stopped"}
-                    else {}
+                    {}
+                    if under_way
+                    else {"LabelingJobOutput": {"OutputDatasetS3Uri": job.output_uri}}
                 ),
             }
 

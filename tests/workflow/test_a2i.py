@@ -245,24 +245,30 @@ def to_label(stack: Stack) -> list[Uploaded]:
     return [stack.upload(key, stack.new_image("circle")) for key in keys]
 
 
-def test_a_labelling_job_labels_from_nothing_and_the_console_what_it_leaves(
-    stack: Stack, to_label: list[Uploaded]
-) -> None:
-    execution = stack.start("image_labeling")
+def _job_of(stack: Stack, uploads: list[Uploaded]) -> Record:
+    """The labelling job under way, when it is followed."""
 
     def begun() -> list[Record]:
         jobs = stack.local.control("GET", "labeling-jobs")
         return [job for job in jobs if job["status"] == "InProgress"]
 
     (job,) = wait_for(begun, "the labelling job", 60)
+    for upload in uploads:
+        assert stack.wait_for_record(upload, has="human_loop")["human_loop"] == job["name"]
+    return job
+
+
+def test_a_labelling_job_labels_from_nothing_and_the_console_what_it_leaves(
+    stack: Stack, to_label: list[Uploaded]
+) -> None:
+    execution = stack.start("image_labeling")
+    job = _job_of(stack, to_label)
     assert job["labels"] == [*sorted(images.LABELS), "None of the Above"]
     by_detection = {uri.split("/")[-1].split("-")[0]: uri for uri in job["images"]}
     first, second, third = (by_detection[upload.detection_id] for upload in to_label)
     labels = {first: "circle", second: "None of the Above"}
     order = {"end": "Stopped", "labels": labels, "reason": "The operator stopped it."}
     # Another run finds nothing new while it is followed.
-    for upload in to_label:
-        stack.wait_for_record(upload, has="human_loop")
     assert stack.run("image_labeling").states[-2:] == ("WhoAsks", "Done")
     stack.local.control("POST", f"labeling-jobs/{job['name']}", order)
     ended = stack.end_of(execution, 120)
@@ -277,6 +283,22 @@ def test_a_labelling_job_labels_from_nothing_and_the_console_what_it_leaves(
     trained = b"".join(map(stack.read, stack.keys(f"manifests/training/{version}/")))
     assert first.encode() in trained
     assert third.encode() not in trained
+
+
+def test_a_look_that_fails_is_told_and_the_job_is_followed_all_the_same(
+    stack: Stack, to_label: list[Uploaded]
+) -> None:
+    execution = stack.start("image_labeling")
+    job = _job_of(stack, to_label)
+    closed = {"service": "sagemaker", "operation": "DescribeLabelingJob", "status": 400}
+    closed |= {"error": "AccessDeniedException", "times": 1}
+    with stack.faults(closed):
+        (mail,) = stack.wait_for_mail("workflow_failed")
+    assert "PermissionMissingError" in mail["message"] or "AccessDenied" in mail["message"]
+    stack.local.control("POST", f"labeling-jobs/{job['name']}", {"end": "Failed", "labels": {}})
+    ended = stack.end_of(execution, 180)
+    assert (ended.status, ended.states[-2]) == ("SUCCEEDED", "TellNotLabelled")
+    assert all(stack.task(upload) for upload in to_label)
 
 
 def test_what_ground_truth_refuses_is_asked_on_the_console(

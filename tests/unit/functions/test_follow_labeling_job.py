@@ -104,8 +104,13 @@ def test_what_was_not_labelled_goes_to_the_review_queue(begun: Account) -> None:
     assert detections.get(TWO)["human_loop"] == human_loop_name(TWO)
 
 
-def test_a_job_that_failed_leaves_all_of_its_images_to_the_console(begun: Account) -> None:
-    _is(begun, "Failed", FailureReason="The role cannot read.")
+@pytest.mark.parametrize("names_output", [True, False])
+def test_a_job_that_failed_leaves_all_of_its_images_to_the_console(
+    begun: Account, names_output: bool
+) -> None:
+    output = {"OutputDatasetS3Uri": f"s3://{begun.bucket}/{OUTPUT}"}
+    more: Json = {"LabelingJobOutput": output} if names_output else {}
+    _is(begun, "Failed", FailureReason="The role cannot read.", **more)
     found = _follow()
     assert (found["labelled"], found["on_console"]) == (0, 2)
     assert found["reason"] == "The role cannot read."

@@ -256,7 +256,7 @@ def _workflow_failed(facts: Facts) -> Message:
     return _message(
         f"Something went wrong in {facts['workflow']}",
         [
-            f"The workflow {facts['workflow']} has stopped with an error.",
+            f"A step of the workflow {facts['workflow']} has failed.",
             f"What happened: {cause_in_words(facts)}",
             f"Its steps can be seen in the Step Functions console: {facts['execution']}",
         ],
