@@ -27,6 +27,7 @@ def emulator(runtime: Runtime) -> SageMaker:
             now=runtime.clock.now,
             read=lambda role, bucket, key: _read(runtime, role, bucket, key),
             write=lambda role, bucket, key, body: _write(runtime, role, bucket, key, body),
+            check=lambda role, action, resource: _check(runtime, role, action, resource),
             trusts=lambda role: runtime.authorizer.trusts(
                 role, "sagemaker.amazonaws.com", {"aws:SourceAccount": runtime.account_id}
             ),
@@ -60,6 +61,13 @@ def _write(runtime: Runtime, role_arn: str, bucket: str, key: str, body: bytes) 
         runtime.client("s3", role_arn).put_object(Bucket=bucket, Key=key, Body=body)
     except ClientError as error:
         raise _as_python(error) from error
+
+
+def _check(runtime: Runtime, role_arn: str, action: str, resource: str) -> None:
+    metrics = {"cloudwatch:namespace": "AWS/SageMaker/LabelingJobs"}
+    context = metrics if action == "cloudwatch:PutMetricData" else {}
+    if not runtime.authorizer.check(role_arn, action, resource, context):
+        raise PermissionError(f"{role_arn} may not {action} on {resource}")
 
 
 def _as_python(error: ClientError) -> Exception:

@@ -11,6 +11,15 @@ from local.sagemaker.human_loops import split_uri
 from local.sagemaker.world import World
 
 INITIALIZING_TAKES_S = 60.0
+# https://docs.aws.amazon.com/sagemaker/latest/dg/sms-security-permission-execution-role.html, whose
+# rights to objects are those of what is read and written here.
+_ON_BUCKETS = ("s3:GetBucketLocation", "s3:ListBucket")
+_ON_LOGS = (
+    "logs:CreateLogGroup",
+    "logs:CreateLogStream",
+    "logs:DescribeLogStreams",
+    "logs:PutLogEvents",
+)
 
 Json = dict[str, Any]
 
@@ -46,6 +55,7 @@ class LabelingJobs:
             if name in self._jobs:
                 raise ServiceError("ResourceInUse", f"There is a labelling job {name} already.")
             try:
+                self._check_role(request)
                 self._labels(request)
                 self._input(request)
                 self._read(request, request["HumanTaskConfig"]["UiConfig"]["UiTemplateS3Uri"])
@@ -53,6 +63,30 @@ class LabelingJobs:
                 raise ServiceError("ValidationException", f"The job's files: {error}") from error
             self._jobs[name] = Job(request, self._world.now())
         return {"LabelingJobArn": self._world.arn(f"labeling-job/{name}")}
+
+    def _check_role(self, request: Json) -> None:
+        """Raises PermissionError where the job's role lacks what the guide asks for."""
+        manifest_uri = request["InputConfig"]["DataSource"]["S3DataSource"]["ManifestS3Uri"]
+        (in_bucket, _), (bucket, folder) = map(
+            split_uri, (manifest_uri, request["OutputConfig"]["S3OutputPath"])
+        )
+        account = f"{self._world.region}:{self._world.account_id}"
+        logs = f"arn:aws:logs:{account}:log-group:/aws/sagemaker/LabelingJobs"
+        needed = [
+            *(
+                (action, f"arn:aws:s3:::{one}")
+                for one in (in_bucket, bucket)
+                for action in _ON_BUCKETS
+            ),
+            (
+                "s3:AbortMultipartUpload",
+                f"arn:aws:s3:::{bucket}/{folder}{request['LabelingJobName']}",
+            ),
+            ("cloudwatch:PutMetricData", "*"),
+            *((action, logs) for action in _ON_LOGS),
+        ]
+        for action, resource in needed:
+            self._world.check(request["RoleArn"], action, resource)
 
     def _read(self, request: Json, uri: str) -> bytes:
         return self._world.read(request["RoleArn"], *split_uri(uri))

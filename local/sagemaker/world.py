@@ -17,6 +17,8 @@ class World:
     """The object of a bucket and key, under a role. Raises PermissionError or KeyError."""
     write: Callable[[str, str, str, bytes], None]
     """Puts an object into a bucket under a key, under a role. Raises PermissionError."""
+    check: Callable[[str, str, str], None]
+    """Raises PermissionError where a role may not do an action on a resource."""
     trusts: Callable[[str], bool]
     """Whether SageMaker may assume a role."""
     user_pool_client: Callable[[str, str], Mapping[str, Any] | None]

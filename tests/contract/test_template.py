@@ -182,6 +182,26 @@ def test_no_function_may_do_everything_or_delete_data(stem: str) -> None:
     }
 
 
+def test_labelling_jobs_have_the_role_that_ground_truth_asks_for() -> None:
+    # https://docs.aws.amazon.com/sagemaker/latest/dg/sms-security-permission-execution-role.html
+    asked_for = {
+        "s3:ListBucket",
+        "s3:GetBucketLocation",
+        "s3:AbortMultipartUpload",
+        "s3:GetObject",
+        "s3:PutObject",
+        "cloudwatch:PutMetricData",
+        "logs:CreateLogStream",
+        "logs:CreateLogGroup",
+        "logs:DescribeLogStreams",
+        "logs:PutLogEvents",
+    }
+    (policy,) = files.template()["Resources"]["HumanLoopRole"]["Properties"]["Policies"]
+    statements = policy["PolicyDocument"]["Statement"]
+    granted = {action for one in statements for action in files.as_list(one["Action"])}
+    assert granted == asked_for
+
+
 @pytest.mark.parametrize("workflow", files.WORKFLOWS)
 def test_a_state_machine_may_invoke_the_functions_that_it_invokes_and_no_other(
     workflow: str,
