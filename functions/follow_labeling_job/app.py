@@ -9,8 +9,9 @@ Idempotent  yes; what is imported has the job's name, and a task its image's
 The first look notes on the records that people are asked: from then on no run of RequestLabels
 begins with these images again.
 
-What workers agree on is Ground Truth's own affair: it gives one answer an image. Images about which
-a job says nothing in the end go to the review queue.
+What workers agree on is Ground Truth's own affair: it gives one label an image, boxes, or labels
+with confidences, of which those above a half stand. Images about which a job says nothing in the
+end go to the review queue.
 """
 
 from typing import Literal

@@ -89,6 +89,40 @@ def test_of_boxes_those_of_no_label_are_left_out_too() -> None:
         assert len(labeling_jobs.labelled([line]).lines) == kept
 
 
+def _of_several(**confidences: float) -> bytes:
+    labels = ["person", "bicycle", "None of the Above"]
+    numbers = {name: str(labels.index(name.replace("_", " "))) for name in confidences}
+    metadata = {
+        **{name: value for name, value in METADATA.items() if name != "confidence"},
+        "class-map": {number: labels[int(number)] for number in numbers.values()},
+        "confidence-map": {numbers[name]: value for name, value in confidences.items()},
+        "type": "groundtruth/image-classification-multilabel",
+    }
+    label = [int(number) for number in numbers.values()]
+    return _line("one", label=label, **{"label-metadata": metadata})
+
+
+@pytest.mark.parametrize(
+    ("confidences", "labels"),
+    [
+        ({"bicycle": 0.95, "person": 0.2}, ("bicycle",)),
+        ({"bicycle": 0.95, "person": 0.77}, ("bicycle", "person")),
+        ({"bicycle": 0.95, "None_of_the_Above": 0.2}, ("bicycle",)),
+        ({"bicycle": 0.2, "None_of_the_Above": 0.95}, None),
+        ({"bicycle": 0.33, "person": 0.33}, None),
+        ({"bicycle": 0.0, "person": 0.0}, ("bicycle", "person")),
+        ({"None_of_the_Above": 0.0}, None),
+    ],
+)
+def test_of_several_labels_those_train_that_are_surely_right(
+    confidences: dict[str, float], labels: tuple[str, ...] | None
+) -> None:
+    found = labeling_jobs.labelled([_of_several(**confidences)])
+    assert found.detections == ["one"]
+    trained = [read_line(line, ModelType.MULTI_LABEL).annotation.labels for line in found.lines]
+    assert trained == ([labels] if labels else [])
+
+
 def test_a_manifest_says_which_records_it_is_about() -> None:
     lines = [labeling_jobs.input_line("s3://b/k.jpg", name).encode() for name in ("a", "b")]
     assert labeling_jobs.detections_in([*lines, b""]) == ["a", "b"]

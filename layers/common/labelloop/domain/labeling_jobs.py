@@ -19,6 +19,8 @@ ATTRIBUTE = "label"
 DETECTION = "label-loop-detection"
 """In a line, the name of the image's record: a job copies what it does not know."""
 MOST_LABELS = 50
+_SURE = 0.5
+"""Of several labels, those stand whose confidence is above it."""
 
 _TASKS = {
     ModelType.CLASSIFICATION: "ImageMultiClass",
@@ -139,15 +141,38 @@ def labelled(output: Iterable[bytes]) -> Labelled:
     for line in output:
         if not line.strip():
             continue
-        content = json.loads(line)
+        content = _weighed(json.loads(line))
         metadata = content.get(f"{ATTRIBUTE}-metadata", {})
         if ATTRIBUTE not in content or "failure-reason" in metadata:
             continue
         detections.append(str(content[DETECTION]))
-        if NONE_OF_THE_ABOVE not in _labels(metadata):
+        if content[ATTRIBUTE] != [] and NONE_OF_THE_ABOVE not in _labels(metadata):
             kept = {name: value for name, value in content.items() if name != DETECTION}
             lines.append(json.dumps(kept, ensure_ascii=False))
     return Labelled(lines, detections)
+
+
+def _weighed(content: dict[str, Any]) -> dict[str, Any]:
+    """A line without the labels that Ground Truth doubts.
+
+    Of several labels it gives all that any worker chose, and weighs them in the confidences alone.
+    Those are all 0 where one worker was asked.
+    """
+    metadata = content.get(f"{ATTRIBUTE}-metadata", {})
+    confidences: Mapping[str, float] = metadata.get("confidence-map", {})
+    if not any(confidences.values()):
+        return content
+    sure = {number for number, confidence in confidences.items() if confidence > _SURE}
+    names = {number: name for number, name in metadata["class-map"].items() if number in sure}
+    return {
+        **content,
+        ATTRIBUTE: [number for number in content[ATTRIBUTE] if str(number) in sure],
+        f"{ATTRIBUTE}-metadata": {
+            **metadata,
+            "class-map": names,
+            "confidence-map": {number: confidences[number] for number in names},
+        },
+    }
 
 
 def _labels(metadata: Mapping[str, Any]) -> set[str]:
