@@ -54,12 +54,12 @@ class HumanLoops:
             raise ServiceError("ValidationException", f"InputContent: {error}", 400) from error
         with self._lock:
             before = self._loops.get(name)
-            if before is None:
+            if before is None or before.status != IN_PROGRESS:
                 arn = self._world.arn(f"human-loop/{name}")
                 known = {**flow, "FlowDefinitionArn": flow_arn}
                 self._loops[name] = Loop(name, arn, known, content, self._world.now())
             elif before.content != content or before.flow["FlowDefinitionArn"] != flow_arn:
-                message = f"A human loop of the name {name} has another input."
+                message = f"An active human loop of the name {name} has another input."
                 raise ServiceError("ConflictException", message, 409)
             return {"HumanLoopArn": self._loops[name].arn}
 

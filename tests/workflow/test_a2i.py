@@ -68,6 +68,9 @@ def test_two_workers_who_agree_decide_and_their_image_trains(stack: Stack) -> No
     assert answer(stack, doubtful, "bob", label("circle"))["status"] == "Completed"
     record = stack.wait_for_record(doubtful, has="agreement")
     assert (record["agreement"], record["human_label"]) == ("decided", "circle")
+    again = stack.run_express("detection", stack.event(doubtful))
+    assert again["status"] == "SUCCEEDED", again
+    assert loop_of(stack, doubtful)["status"] == "Completed"
     assert stack.task(doubtful) == {}
     stack.run("model_training", {"force": True})
     version = stack.versions()[-1]["name"]

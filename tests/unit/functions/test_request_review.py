@@ -111,6 +111,12 @@ def test_a_loop_that_has_begun_is_not_begun_again(a2i: Account) -> None:
     assert a2i.items("ReviewTasksTable") == []
 
 
+def test_what_people_have_answered_is_not_asked_about_again(a2i: Account) -> None:
+    detections.note(DETECTION, {"agreement": "undecided"})
+    assert lambda_handler(DOUBTFUL, Context())["created"] is False
+    assert a2i.sagemaker.requests == []
+
+
 @pytest.mark.parametrize(
     ("code", "status"),
     [

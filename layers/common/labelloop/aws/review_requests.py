@@ -30,6 +30,8 @@ _BEGINNING_BYTES = 256 * 1024
 
 def request(record: detections.Record, now: datetime) -> bool:
     """Ask people about the image of a record; False where they have been asked already."""
+    if "agreement" in record:
+        return False  # A2I would begin a loop of the same name again once the first has ended.
     flow_definition_arn = wiring[Variable.FLOW_DEFINITION_ARN]
     if not flow_definition_arn:
         return on_console(record, now)
