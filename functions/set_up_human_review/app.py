@@ -15,7 +15,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from labelloop import clock
-from labelloop.aws import cloudformation, flow_definitions, functions, user_pools, work_teams
+from labelloop.aws import (
+    cloudformation,
+    flow_definitions,
+    functions,
+    human_loops,
+    user_pools,
+    work_teams,
+)
+from labelloop.aws.cloudformation import Stack
 from labelloop.aws.flow_definitions import FlowStatus
 from labelloop.custom_resource import (
     NEVER_MADE,
@@ -66,7 +74,7 @@ def lambda_handler(request: ResourceRequest, seconds_left: Callable[[], float]) 
     wanted = Wanted.model_validate(request.properties)
     if request.request_type == "Delete":
         made = request.physical_resource_id or NEVER_MADE
-        _clean_up(made, wanted, cloudformation.is_going(request.stack_id), seconds_left)
+        _clean_up(made, wanted, cloudformation.stack(request.stack_id), seconds_left)
         return ResourceAnswer(physical_resource_id=made)
     labels = [label for label in wanted.ReviewLabels.split(",") if label]
     if labels:
@@ -171,29 +179,49 @@ def _check_is_ours(workforce: str, user_pool: str | None, wanted: Wanted) -> Non
 # --- Cleaning up ----------------------------------------------------------------------------------
 
 
-def _clean_up(
-    made: str, wanted: Wanted, stack_goes: bool, seconds_left: Callable[[], float]
-) -> None:
-    """Delete the flow definition of this name; with the stack, all of them, team and workforce."""
+def _clean_up(made: str, wanted: Wanted, stack: Stack, seconds_left: Callable[[], float]) -> None:
+    """Delete the flow definition of this name; with the stack, all of them, team and workforce.
+
+    A stack that goes back to the console has its loops stopped, whose images then go there too.
+    """
+    goes_back = not stack.is_going and stack.parameters["ReviewBackend"] != "a2i"
     going = {made} - {NEVER_MADE, NOT_TAKEN}
-    if stack_goes:
+    if stack.is_going or goes_back:
         # Those too that were left for their loops, and that failed before they had a name.
         going |= set(flow_definitions.names(f"{wanted.Prefix}-"))
     for name in sorted(going):
+        if goes_back:
+            _stop_loops(name)
         try:
-            while not flow_definitions.delete(name):
+            while not _is_gone(name, loops_end=goes_back):
                 _wait(seconds_left)
             flow_definitions.delete_page(name)
         except BusyError as error:
-            if stack_goes:
+            if stack.is_going:
                 raise ConfigurationError(
                     f"The flow definition {name} has human loops under way. Stop them, or let them "
                     "be answered, and delete the stack again."
                 ) from error
             # Replaced: its loops may end, and what is left of it costs nothing.
             logger.warning("left for its human loops", extra={"flow_definition": name})
-    if stack_goes and not wanted.WorkteamName:
+    if (stack.is_going or goes_back) and not wanted.WorkteamName:
         _delete_own_team(wanted.Prefix, seconds_left)
+
+
+def _stop_loops(name: str) -> None:
+    try:
+        human_loops.stop_all(flow_definitions.status(name)[0])
+    except NotFoundError:
+        return  # The flow definition is gone, or a loop has been deleted by somebody.
+
+
+def _is_gone(name: str, *, loops_end: bool) -> bool:
+    try:
+        return flow_definitions.delete(name)
+    except BusyError:
+        if loops_end:
+            return False
+        raise
 
 
 def _delete_own_team(name: str, seconds_left: Callable[[], float]) -> None:

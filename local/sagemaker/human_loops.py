@@ -80,6 +80,30 @@ class HumanLoops:
             **({"HumanLoopOutput": {"OutputS3Uri": loop.output_uri}} if loop.output_uri else {}),
         }
 
+    def summaries(self, request: Json) -> Json:
+        """ListHumanLoops, on one page."""
+        with self._lock:
+            return {
+                "HumanLoopSummaries": [
+                    {
+                        "HumanLoopName": loop.name,
+                        "HumanLoopStatus": loop.status,
+                        "CreationTime": _iso(loop.created),
+                        "FlowDefinitionArn": loop.flow["FlowDefinitionArn"],
+                    }
+                    for loop in self._loops.values()
+                    if loop.flow["FlowDefinitionArn"] == request["FlowDefinitionArn"]
+                ]
+            }
+
+    def stop(self, request: Json) -> Json:
+        """StopHumanLoop, which takes no time here."""
+        try:
+            self.end(request["HumanLoopName"], "Stopped", None)
+        except LookupError as error:
+            raise ServiceError("ResourceNotFoundException", str(error), 404) from error
+        return {}
+
     def under_way(self, flow_arn: str) -> bool:
         """Whether a flow definition has loops that have not ended."""
         with self._lock:

@@ -50,6 +50,8 @@ class SageMaker:
             "DescribeLabelingJob": self.labeling_jobs.describe,
             "StartHumanLoop": self._start_loop,
             "DescribeHumanLoop": self.human_loops.describe,
+            "ListHumanLoops": self.human_loops.summaries,
+            "StopHumanLoop": self.human_loops.stop,
         }
 
     def handle(self, operation: str, request: Json) -> Json:

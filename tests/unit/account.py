@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
@@ -22,6 +23,7 @@ from moto.core.models import botocore_stubber
 from labelloop import clock
 from labelloop.aws import clients, model_registry, parameters, review_labels
 from labelloop.settings import Variable
+from local.protocols import rest_operation
 from local.rekognition import RekognitionService
 from local.rekognition.errors import ServiceError
 from local.sagemaker.human_loops import HumanLoops
@@ -108,10 +110,16 @@ class Wire:
     def __call__(
         self, event_name: str, request: AWSPreparedRequest, **others: Any
     ) -> AWSResponse | None:
-        # Of A2I, whose requests name a path, only the start of a loop is asked for.
-        target = _text(request.headers.get("X-Amz-Target", "A2I.StartHumanLoop"))
-        operation = target.split(".")[1]
         content: Json = json.loads(request.body if isinstance(request.body, bytes) else b"{}")
+        if "X-Amz-Target" in request.headers:
+            operation = _text(request.headers["X-Amz-Target"]).split(".")[1]
+        else:
+            # A2I's requests name a path.
+            url = urlsplit(request.url)
+            body = json.dumps(content).encode()
+            found = rest_operation("sagemaker", str(request.method), url.path, url.query, body)
+            assert found, url
+            operation, content = found
         if operation not in self.answers and self.otherwise is None:
             made: AWSResponse | None = botocore_stubber(event_name, request, **others)
             return made

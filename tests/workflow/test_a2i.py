@@ -351,6 +351,20 @@ def test_another_setting_makes_another_flow_definition_and_loops_of_the_old_one_
     assert before in _flows(stack)
 
 
+def test_back_on_the_console_open_loops_end_there_and_no_workforce_is_left(stack: Stack) -> None:
+    asked = stack.detect()
+    wait_for_loop(stack, asked)
+    stack.local.control("PUT", "stack", {"parameters": {"ReviewBackend": "console"}})
+    assert loop_of(stack, asked)["status"] == "Stopped"
+    stack.wait_for_task(asked)
+    assert _flows(stack) == set()
+    assert stack.client("sagemaker").list_workforces()["Workforces"] == []
+    stack.add_reviewer().review(asked, "circle")
+    assert stack.wait_for_record(asked, has="agreement")["human_label"] == "circle"
+    stack.local.control("PUT", "stack", {"parameters": {"ReviewBackend": "a2i"}})
+    assert len(_flows(stack)) == 1
+
+
 def test_the_stack_goes_when_its_loops_have_ended_by_several_invocations(stack: Stack) -> None:
     asked = stack.detect()
     wait_for_loop(stack, asked)

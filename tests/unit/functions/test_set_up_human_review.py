@@ -27,12 +27,20 @@ def cloudformation() -> Iterator[CloudFormation]:
 @pytest.fixture(autouse=True)
 def stack_id(account: Account, cloudformation: CloudFormation) -> str:
     """The stack that asks; it is there until a test deletes it."""
-    topic = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
+    template = {
+        "Parameters": {"ReviewBackend": {"Type": "String"}},
+        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+    }
     made: str = account.boto3("cloudformation").create_stack(
-        StackName="label-loop", TemplateBody=json.dumps(topic)
+        StackName="label-loop", TemplateBody=json.dumps(template), Parameters=backend("a2i")
     )["StackId"]
     cloudformation.always = {"StackId": made}
     return made
+
+
+def backend(name: str) -> list[Json]:
+    """CloudFormation's way of saying where people are to answer."""
+    return [{"ParameterKey": "ReviewBackend", "ParameterValue": name}]
 
 
 def delete_stack(account: Account) -> None:
@@ -228,20 +236,25 @@ def test_what_a_failed_creation_left_is_deleted(
     assert made_names(account) == {"flows": [], "workforces": []}
 
 
-def test_loops_under_way_keep_their_flow_definition(
-    account: Account, cloudformation: CloudFormation, pool: tuple[str, str]
-) -> None:
-    made = cloudformation.ask("create", ResourceProperties=wanted(pool))
+def begin_loop(account: Account, flow_definition_arn: str) -> None:
+    """Ask workers about something."""
     start = account.sagemaker.otherwise
     assert start
     start(
         "StartHumanLoop",
         {
             "HumanLoopName": "detection-1",
-            "FlowDefinitionArn": made["Data"]["FlowDefinitionArn"],
+            "FlowDefinitionArn": flow_definition_arn,
             "HumanLoopInput": {"InputContent": "{}"},
         },
     )
+
+
+def test_loops_under_way_keep_their_flow_definition(
+    account: Account, cloudformation: CloudFormation, pool: tuple[str, str]
+) -> None:
+    made = cloudformation.ask("create", ResourceProperties=wanted(pool))
+    begin_loop(account, made["Data"]["FlowDefinitionArn"])
     replaced = cloudformation.ask("delete", PhysicalResourceId=made["PhysicalResourceId"])
     assert replaced["Status"] == "SUCCESS", "its loops may end"
     assert made_names(account)["flows"] == [made["PhysicalResourceId"]]
@@ -253,6 +266,27 @@ def test_loops_under_way_keep_their_flow_definition(
     )
     assert answer["Status"] == "FAILED"
     assert "human loops under way" in answer["Reason"]
+
+
+def test_with_the_console_instead_loops_are_stopped_and_nothing_is_left(
+    account: Account, cloudformation: CloudFormation, pool: tuple[str, str]
+) -> None:
+    replaced = cloudformation.ask("create", ResourceProperties=wanted(pool))
+    begin_loop(account, replaced["Data"]["FlowDefinitionArn"])
+    made = cloudformation.ask("create", ResourceProperties=wanted(pool, Reviewers="2"))
+    account.boto3("cloudformation").update_stack(
+        StackName="label-loop", UsePreviousTemplate=True, Parameters=backend("console")
+    )
+    for _ in range(2):
+        answer = cloudformation.ask(
+            "delete",
+            PhysicalResourceId=made["PhysicalResourceId"],
+            ResourceProperties=wanted(pool, Reviewers="2"),
+        )
+        assert answer["Status"] == "SUCCESS", answer
+    (loop,) = account.human_loops.listed()
+    assert loop["status"] == "Stopped"
+    assert made_names(account) == {"flows": [], "workforces": []}
 
 
 def test_what_takes_long_goes_on_in_another_invocation(

@@ -1,7 +1,9 @@
-"""CloudFormation's side of a custom resource: its answer, and whether the stack goes."""
+"""CloudFormation's side of a custom resource: its answer, and what becomes of the stack."""
 
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from labelloop import clock
 from labelloop.aws.clients import client
@@ -13,11 +15,20 @@ _TRIES = 5
 _GOING = {"DELETE_IN_PROGRESS", "DELETE_FAILED", "DELETE_COMPLETE", "ROLLBACK_IN_PROGRESS"}
 
 
-def is_going(stack_id: str) -> bool:
-    """Whether all of the stack is being deleted, and not a resource alone that was replaced."""
+class Stack(NamedTuple):
+    """The stack of a custom resource, as it is going to be."""
+
+    is_going: bool
+    """Whether all of it is being deleted."""
+    parameters: Mapping[str, str]
+
+
+def stack(stack_id: str) -> Stack:
+    """The stack that asks."""
     with translated():
-        (stack,) = client("cloudformation").describe_stacks(StackName=stack_id)["Stacks"]
-    return stack["StackStatus"] in _GOING
+        (found,) = client("cloudformation").describe_stacks(StackName=stack_id)["Stacks"]
+    parameters = {one["ParameterKey"]: one["ParameterValue"] for one in found.get("Parameters", [])}
+    return Stack(found["StackStatus"] in _GOING, parameters)
 
 
 def answer(url: str, body: bytes) -> None:

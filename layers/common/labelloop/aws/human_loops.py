@@ -35,3 +35,14 @@ def _start(flow_definition_arn: str, name: str, content: Mapping[str, Any]) -> N
     except EndpointConnectionError as error:
         # Not a failure that passes: in a Region without A2I, the name of its host does not exist.
         raise NotFoundError(f"A2I cannot be reached: {error}") from error
+
+
+def stop_all(flow_definition_arn: str) -> None:
+    """Stop the loops of a flow definition that are under way."""
+    a2i = client("sagemaker-a2i-runtime")
+    pages = a2i.get_paginator("list_human_loops").paginate(FlowDefinitionArn=flow_definition_arn)
+    with translated():
+        for page in pages:
+            for loop in page["HumanLoopSummaries"]:
+                if loop["HumanLoopStatus"] == "InProgress":
+                    a2i.stop_human_loop(HumanLoopName=loop["HumanLoopName"])
