@@ -3,8 +3,7 @@
 import itertools
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import botocore.session
@@ -13,7 +12,7 @@ import pytest
 from functions.request_labels import app
 from functions.request_labels.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import clients, detections, objects, review_tasks
+from labelloop.aws import detections, objects, review_tasks
 from labelloop.domain import labeling_jobs
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import LABELING, detection_id, human_loop_name
@@ -195,36 +194,31 @@ def test_a_job_that_nobody_follows_is_found_again_with_its_own_images(
     assert sorted(_jobs(ground_truth).values(), key=len) == [[later], first]
 
 
-@contextmanager
-def _dies_after(calls: int, account: Account) -> Iterator[None]:
-    """Let only so many calls through that write something."""
-    left = itertools.count(calls, -1)
+def _die_at(write: int, account: Account) -> None:
+    """Let the process die at the call of this number of those that write something."""
+    writes = itertools.count()
 
     def die(event_name: str, **_: Any) -> None:
-        writes = not re.search(r"\.(Get|List|Head|BatchGet)\w+$", event_name)
-        if writes and next(left) <= 0:
+        reads = re.search(r"\.(Get|List|BatchGet)\w+$", event_name)
+        if not reads and next(writes) == write:
             raise InterruptedError(event_name)
 
-    services = [clients.client(name) for name in ("dynamodb", "s3", "sagemaker")]
-    for service in services:
-        service.meta.events.register_first("before-call", die)
-    try:
-        yield
-    finally:
-        for service in services:
-            service.meta.events.unregister("before-call", die)
+    for service in ("dynamodb", "s3", "sagemaker"):
+        account.hook(service, "before-call", die)
 
 
-@pytest.mark.parametrize("calls", range(16))
+@pytest.mark.parametrize("write", range(16))
 @pytest.mark.parametrize("answer", ["accepts", "refuses"])
 def test_a_run_that_died_at_any_call_is_made_good(
-    ground_truth: Account, calls: int, answer: str
+    ground_truth: Account, write: int, answer: str
 ) -> None:
     asked = [_put(ground_truth, f"{number}.jpg") for number in range(2)]
     if answer == "refuses":
         ground_truth.sagemaker.answers["CreateLabelingJob"] = refuses("AccessDeniedException")
-    with suppress(InterruptedError), _dies_after(calls, ground_truth):
+    _die_at(write, ground_truth)
+    with suppress(InterruptedError):
         _ask()
+    ground_truth.unhook()
     asked.append(_put(ground_truth, "0-later.jpg"))
     while (found := _ask())["asked"]:
         if found["job"]:
