@@ -10,8 +10,10 @@ deployment: what is deployed is read anew each time, and a version that is no lo
 one is stopped by the deployment that replaced it. One in place has stopped the model by intention.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from labelloop import clock
 from labelloop.aws import (
@@ -89,6 +91,8 @@ def _look_after(version: Version | None, now: Hosting | None, request: Input) ->
         return NOTHING
     if _is_deployed_in_place():
         return NOTHING
+    if now.untold and version.status not in rules.STARTABLE:
+        now = _tell_starting(now, now.untold)
     settings = parameters.settings()
     if version.status is VersionStatus.RUNNING:
         # An image that has just found none is sent round by the schedule: that may take long.
@@ -97,7 +101,8 @@ def _look_after(version: Version | None, now: Hosting | None, request: Input) ->
     situation = Situation(
         status=version.status,
         images_wait=images_wait,
-        since_last_start=_since(now.asked),
+        # One that nobody was told of may not have been.
+        since_last_start=timedelta.max if now.untold else _since(now.asked),
         idle_for=timedelta(),
     )
     step = rules.next_step(situation, settings)
@@ -123,7 +128,8 @@ def _noted(version: Version) -> Hosting:
         return now
     seen = iso(clock.now())
     if runs:
-        now = Hosting(version.name, now.asked, seen, inference_units=version.inference_units)
+        units = version.inference_units
+        now = replace(now, running_since=seen, stopped=None, inference_units=units)
     else:
         now = replace(now, stopped=seen)
     model_registry.note_hosting(now)
@@ -175,11 +181,16 @@ def _stop(version: Version, now: Hosting, settings: OperatorSettings) -> None:
 
 
 def _start(version: Version, now: Hosting, settings: OperatorSettings, images_wait: bool) -> None:
+    facts = {"version": version.name, "images_wait": images_wait, "status": version.status}
+    # Noted first: whatever happens then, the next look tells of it.
+    started = replace(now, asked=iso(clock.now()), untold=facts)
+    model_registry.note_hosting(started)
     try:
         rekognition.start_version(
             version.arn, settings.minimum_inference_units, settings.maximum_inference_units
         )
     except (QuotaExceededError, BusyError) as error:
+        model_registry.note_hosting(now)
         cause = f"{error} {version.status_message}".strip()
         operator_news.tell(
             "model_not_started",
@@ -188,14 +199,15 @@ def _start(version: Version, now: Hosting, settings: OperatorSettings, images_wa
             {"version": version.name, "status": version.status, "cause": cause},
         )
         return
-    started = iso(clock.now())
-    operator_news.tell(
-        "model_starting",
-        f"starting-{version.name}-{now.asked}",
-        "HostModel",
-        {"version": version.name, "images_wait": images_wait, "status": version.status},
-    )
-    model_registry.note_hosting(replace(now, asked=started))
+    _tell_starting(started, facts)
+
+
+def _tell_starting(started: Hosting, facts: Mapping[str, Any]) -> Hosting:
+    once = f"starting-{started.version}-{started.asked}"
+    operator_news.tell("model_starting", once, "HostModel", facts)
+    told = replace(started, untold=None)
+    model_registry.note_hosting(told)
+    return told
 
 
 # --- Figures --------------------------------------------------------------------------------------

@@ -142,6 +142,42 @@ def test_a_start_that_comes_to_nothing_is_tried_again_after_a_while(deployed: Ac
     assert _mails(deployed) == ["model_starting"] * 2
 
 
+@pytest.mark.parametrize("then", ["STARTING", "RUNNING"])
+def test_a_start_that_could_not_be_told_is_told_by_the_next_look_and_not_tried_again(
+    deployed: Account, then: str
+) -> None:
+    publications = iter([ThrottledError("slower")])
+
+    def publish(**_: object) -> None:
+        for error in publications:
+            raise error
+
+    deployed.hook("sns", "before-call.sns.Publish", publish)
+    _waits()
+    with pytest.raises(ThrottledError):
+        _look()
+    assert _mails(deployed) == []
+    _is(deployed, then)
+    for _ in range(2):
+        deployed.clock.advance(2 * MINUTE)
+        _look()
+    assert _mails(deployed) == ["model_starting"]
+    _is(deployed, "FAILED")
+    assert _look()["step"] == "nothing"
+    assert len(deployed.rekognition.asked("StartProjectVersion")) == 1
+
+
+def test_a_start_that_was_noted_and_not_made_is_made_by_the_next_look(deployed: Account) -> None:
+    _waits()
+    start = deployed.rekognition.answers["StartProjectVersion"]
+    deployed.rekognition.answers["StartProjectVersion"] = refuses("ThrottlingException")
+    with pytest.raises(ThrottledError):
+        _look()
+    deployed.rekognition.answers["StartProjectVersion"] = start
+    assert _look()["step"] == "start"
+    assert _mails(deployed) == ["model_starting"]
+
+
 @pytest.mark.parametrize("error", ["LimitExceededException", "ResourceInUseException"])
 def test_a_refused_start_is_tried_at_each_look_and_told_once_a_day(
     deployed: Account, error: str

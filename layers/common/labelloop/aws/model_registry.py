@@ -291,6 +291,8 @@ class Hosting:
     """When that run was first seen to be over; None where it goes on."""
     inference_units: int = 1
     """With how many it ran then."""
+    untold: Mapping[str, Any] | None = None
+    """What the operator is to be told of the last start; None where that was told."""
 
     @property
     def runs(self) -> bool:
@@ -309,6 +311,7 @@ def hosting(version: str) -> Hosting:
         values.get("running_since"),
         values.get("stopped"),
         int(values.get("inference_units", 1)),
+        values.get("untold"),
     )
 
 
