@@ -181,7 +181,12 @@ def _stop(version: Version, now: Hosting, settings: OperatorSettings) -> None:
 
 
 def _start(version: Version, now: Hosting, settings: OperatorSettings, images_wait: bool) -> None:
-    facts = {"version": version.name, "images_wait": images_wait, "status": version.status}
+    facts = {
+        "version": version.name,
+        "images_wait": images_wait,
+        "status": version.status,
+        **_last_run(now),
+    }
     # Noted first: whatever happens then, the next look tells of it.
     started = replace(now, asked=iso(clock.now()), untold=facts)
     model_registry.note_hosting(started)
@@ -252,6 +257,14 @@ def _tell(kind: str, once: str, now: Hosting, settings: OperatorSettings) -> Non
         "idle_minutes": settings.idle_minutes,
     }
     operator_news.tell(kind, once, "HostModel", facts)
+
+
+def _last_run(now: Hosting) -> dict[str, Any]:
+    """The figures of a run that is over, which nobody was told of where it failed."""
+    if not now.running_since or not now.stopped:
+        return {}
+    ran_for = from_iso(now.stopped) - from_iso(now.running_since)
+    return rules.run_in_figures(ran_for, now.inference_units, _usd_per_unit_hour())
 
 
 def _since(moment: str | None) -> timedelta:

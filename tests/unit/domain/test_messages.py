@@ -130,6 +130,11 @@ def test_a_message_to_the_operator_reads_as_if_somebody_had_written_it(
         ("run_unfinished", {}, "labelloop deploy v3"),
         ("model_starting", {}, "Images have come in, and by Model-Hosting"),
         ("model_starting", {"images_wait": False}, "It was STOPPED, and by Model-Hosting"),
+        (
+            "model_starting",
+            {"hours": 3.0, "usd": 12.0, "usd_per_hour": 4.0},
+            "It ran for 3.0 hours, which cost about US$12.00 at US$4.00 an hour.",
+        ),
         ("model_stopped", {}, "It has run for 2.2 hours, which cost about US$18.00"),
         ("model_idle", {}, "params set Model-Hosting on-demand"),
         ("images_waiting", {"version": "v1"}, "The deployed model, v1, is not running."),

@@ -318,6 +318,17 @@ def test_a_run_that_somebody_ended_is_over_also_while_nothing_is_done_about_it(
     assert model_registry.hosting(SERVING).running_since == iso(clock.now())
 
 
+def test_a_run_that_failed_is_told_with_its_hours_and_cost_when_the_next_begins(
+    running: Account,
+) -> None:
+    running.set_parameter("Model-Hosting", "always-on")
+    running.clock.advance(3 * 60 * MINUTE)
+    _is(running, "FAILED")
+    assert _look()["step"] == "start"
+    (facts,) = running.operator_facts()
+    assert (facts["status"], facts["hours"], facts["usd"]) == ("FAILED", 3.0, 12.0)
+
+
 # --- What is measured -----------------------------------------------------------------------------
 
 

@@ -288,11 +288,13 @@ def _images_waiting(facts: Facts) -> Message:
 def _model_starting(facts: Facts) -> Message:
     why = "Images have come in" if facts["images_wait"] else f"It was {facts['status']}"
     by = "only while there is work (on-demand)" if facts["images_wait"] else "always (always-on)"
+    before = [f"Its last run is over. It {_ran(facts, 'ran')}"] if "hours" in facts else []
     return _message(
         f"Model {facts['version']} is being started",
         [
             f"{why}, and by Model-Hosting a model runs {by}. Starting usually takes ten to twenty "
             "minutes; images that come in wait for it.",
+            *before,
             "It is billed until it is stopped. To stop it, and start none: labelloop stop",
         ],
         facts,
