@@ -51,6 +51,8 @@ ONE_LOOK_FOR = timedelta(minutes=1)
 """Of images that find no model in that time, one has the model looked at."""
 LOOKS_EVERY = timedelta(minutes=2)
 """As the schedule does, beside the images."""
+LOOK_TAKES = timedelta(minutes=5)
+"""At most: then the function is ended."""
 
 
 class Input(Strict):
@@ -91,8 +93,10 @@ def _look_after(version: Version | None, now: Hosting | None, request: Input) ->
         return NOTHING
     if _is_deployed_in_place():
         return NOTHING
-    if now.untold and version.status not in rules.STARTABLE:
-        now = _tell_starting(now, now.untold)
+    # Of a look that has died; one that goes on does it itself.
+    unfinished = now.untold if _since(now.asked) >= LOOK_TAKES else None
+    if unfinished and version.status not in rules.STARTABLE:
+        now = _tell_starting(now, unfinished)
     settings = parameters.settings()
     if version.status is VersionStatus.RUNNING:
         # An image that has just found none is sent round by the schedule: that may take long.
@@ -101,8 +105,7 @@ def _look_after(version: Version | None, now: Hosting | None, request: Input) ->
     situation = Situation(
         status=version.status,
         images_wait=images_wait,
-        # One that nobody was told of may not have been.
-        since_last_start=timedelta.max if now.untold else _since(now.asked),
+        since_last_start=timedelta.max if unfinished else _since(now.asked),
         idle_for=timedelta(),
     )
     step = rules.next_step(situation, settings)
@@ -187,7 +190,7 @@ def _start(version: Version, now: Hosting, settings: OperatorSettings, images_wa
         "status": version.status,
         **_last_run(now),
     }
-    # Noted first: whatever happens then, the next look tells of it.
+    # Noted first: whatever happens then, a later look tells of it.
     started = replace(now, asked=iso(clock.now()), untold=facts)
     model_registry.note_hosting(started)
     try:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from functions.host_model.app import LOOKS_EVERY, lambda_handler
+from functions.host_model.app import LOOK_TAKES, LOOKS_EVERY, lambda_handler
 from labelloop import clock
 from labelloop.aws import detections, model_registry, review_tasks
 from labelloop.clock import iso
@@ -143,7 +143,7 @@ def test_a_start_that_comes_to_nothing_is_tried_again_after_a_while(deployed: Ac
 
 
 @pytest.mark.parametrize("then", ["STARTING", "RUNNING"])
-def test_a_start_that_could_not_be_told_is_told_by_the_next_look_and_not_tried_again(
+def test_a_start_that_could_not_be_told_is_told_by_a_later_look_and_not_tried_again(
     deployed: Account, then: str
 ) -> None:
     publications = iter([ThrottledError("slower")])
@@ -158,8 +158,10 @@ def test_a_start_that_could_not_be_told_is_told_by_the_next_look_and_not_tried_a
         _look()
     assert _mails(deployed) == []
     _is(deployed, then)
+    _look()
+    assert _mails(deployed) == [], "the look that made it may be about to"
     for _ in range(2):
-        deployed.clock.advance(2 * MINUTE)
+        deployed.clock.advance(5 * MINUTE)
         _look()
     assert _mails(deployed) == ["model_starting"]
     _is(deployed, "FAILED")
@@ -167,13 +169,14 @@ def test_a_start_that_could_not_be_told_is_told_by_the_next_look_and_not_tried_a
     assert len(deployed.rekognition.asked("StartProjectVersion")) == 1
 
 
-def test_a_start_that_was_noted_and_not_made_is_made_by_the_next_look(deployed: Account) -> None:
+def test_a_start_that_was_noted_and_not_made_is_made_by_a_later_look(deployed: Account) -> None:
     _waits()
     start = deployed.rekognition.answers["StartProjectVersion"]
     deployed.rekognition.answers["StartProjectVersion"] = refuses("ThrottlingException")
     with pytest.raises(ThrottledError):
         _look()
     deployed.rekognition.answers["StartProjectVersion"] = start
+    deployed.clock.advance(5 * MINUTE)
     assert _look()["step"] == "start"
     assert _mails(deployed) == ["model_starting"]
 
@@ -410,3 +413,7 @@ def test_a_look_that_fails_is_silent(running: Account, capsys: pytest.CaptureFix
 def test_costs_are_of_the_time_between_two_looks() -> None:
     schedule = files.template()["Resources"]["HostingSchedule"]["Properties"]
     assert schedule["ScheduleExpression"] == f"rate({LOOKS_EVERY // timedelta(minutes=1)} minutes)"
+
+
+def test_a_look_takes_no_longer_than_the_function_may() -> None:
+    assert files.function("host_model")["Timeout"] <= LOOK_TAKES / timedelta(seconds=1)
