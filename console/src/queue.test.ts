@@ -197,7 +197,44 @@ describe("answers", () => {
     expect(queue.snapshot().answered).toBe(0);
   });
 
-  it("that have not been sent yet are taken back without asking", async () => {
+  it("that are taken back while they are sent do not go out again", async () => {
+    const service = new Service(20);
+    const queue = await started(service);
+    let fail: (reason: Error) => void = () => undefined;
+    const hanging = new Promise<void>((_, reject) => (fail = reject));
+    vi.spyOn(service, "answer").mockReturnValueOnce(hanging);
+    queue.answer(GEAR);
+
+    const undone = queue.undo();
+    fail(new Unavailable("timeout"));
+    await undone;
+    expect(shown(queue)).toBe("t0");
+    expect(queue.snapshot().current?.task.answer).toEqual(GEAR);
+    await vi.advanceTimersByTimeAsync(60_000);
+
+    expect(service.answers.size).toBe(0);
+    expect(queue.snapshot()).toMatchObject({ connected: true, waiting: 0 });
+    expect(kept.size).toBe(0);
+  });
+
+  it("that arrived without a confirmation are taken back at the service", async () => {
+    const service = new Service(20);
+    const queue = await started(service);
+    vi.spyOn(service, "answer").mockImplementationOnce((id, answer) => {
+      service.answers.set(id, answer);
+      return Promise.reject(new Unavailable("status 503"));
+    });
+    queue.answer(GEAR);
+    await settled();
+    expect(service.answers.get("t0")).toEqual(GEAR);
+
+    await queue.undo();
+
+    expect(shown(queue)).toBe("t0");
+    expect(service.answers.size).toBe(0);
+  });
+
+  it("that cannot be taken back now stand, and can be taken back later", async () => {
     const service = new Service(20);
     const queue = await started(service);
     service.failure = new Unavailable("gone");
@@ -205,8 +242,13 @@ describe("answers", () => {
     await settled();
 
     await queue.undo();
+    expect(shown(queue)).toBe("t1");
+    expect(texts(queue)).toContain("It stands until you take it back again.");
+    expect(queue.snapshot()).toMatchObject({ canUndo: true, waiting: 1 });
     service.failure = null;
     await vi.advanceTimersByTimeAsync(60_000);
+    expect(service.answers.get("t0")).toEqual(GEAR);
+    await queue.undo();
 
     expect(shown(queue)).toBe("t0");
     expect(service.answers.size).toBe(0);

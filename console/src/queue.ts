@@ -60,7 +60,7 @@ interface Outgoing {
 
 interface Past {
   readonly taskId: string;
-  readonly fileName: string;
+  readonly answer: Answer;
   held: Held | null;
   readonly tookMs: number;
 }
@@ -149,7 +149,7 @@ export class TaskQueue {
     if (current === null) return;
     const tookMs = Date.now() - this.shownAt;
     const { task_id: taskId, file_name: fileName } = current.task;
-    this.past.push({ taskId, fileName, held: current, tookMs });
+    this.past.push({ taskId, answer, held: current, tookMs });
     if (this.past.length > REMEMBERED) this.past.shift();
     for (const old of this.past.slice(0, -IMAGES_REMEMBERED)) old.held = null;
     this.answered += 1;
@@ -173,24 +173,25 @@ export class TaskQueue {
       return;
     }
     const unsent = this.outgoing.find((one) => one.taskId === last.taskId);
-    if (unsent?.held && unsent.sending === null) {
-      this.drop(unsent);
-      this.comeBack(unsent.held, { ...unsent.held.task, answer: unsent.answer });
-      this.forgetTime(last);
-      this.changed();
-      return;
-    }
     this.undoing = true;
     this.changed();
+    await unsent?.sending;
+    // It may have arrived though nothing came back, and must not go out again.
+    const waits = this.outgoing.filter((one) => one === unsent);
+    if (unsent !== undefined) this.drop(unsent);
     try {
-      await unsent?.sending;
       const task = await this.api.undo(last.taskId);
+      this.succeeded();
       this.forgetTime(last);
-      this.comeBack(last.held, task);
+      this.comeBack(last.held, { ...task, answer: task.answer ?? last.answer });
     } catch (error) {
-      if (!(error instanceof Refused)) this.past.push(last);
-      const why = error instanceof Refused ? error.message : TEXTS.offline;
-      this.failed(error, TEXTS.undoRefused(why));
+      const refused = error instanceof Refused;
+      if (!refused) {
+        this.past.push(last);
+        this.outgoing.push(...waits);
+        this.keep();
+      }
+      this.failed(error, TEXTS.undoRefused(refused ? error.message : TEXTS.undoLater));
     } finally {
       this.undoing = false;
       this.changed();

@@ -84,6 +84,7 @@ export const TEXTS = {
   nothingToUndo: "There is nothing to take back.",
   takenBack: "Your answer was taken back. Answer again.",
   undoRefused: (why: string) => `The answer could not be taken back: ${why}`,
+  undoLater: "the service does not answer. It stands until you take it back again.",
   answerRefused: (name: string, why: string) => `Your answer to ${name} was not taken: ${why}`,
   taskLost: (name: string) => `Your time for ${name} ran out, and somebody else has it now.`,
   dismiss: "Dismiss",
