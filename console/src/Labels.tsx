@@ -5,7 +5,7 @@ import Button from "@cloudscape-design/components/button";
 import Icon from "@cloudscape-design/components/icon";
 import Input, { type InputProps } from "@cloudscape-design/components/input";
 import ToggleButton from "@cloudscape-design/components/toggle-button";
-import { memo, useState, type Ref } from "react";
+import { memo, useState, type MouseEvent, type Ref } from "react";
 
 import { TEXTS } from "./texts";
 
@@ -46,7 +46,7 @@ export const Labels = memo(function Labels(props: Props) {
           }}
         />
       )}
-      <div className="label-list" role="group" aria-label={TEXTS.labels}>
+      <div className="label-list" role="group" aria-label={TEXTS.labels} onClickCapture={onlyFirstClick}>
         {visible.map((label, place) => (
           <LabelButton
             key={label}
@@ -63,6 +63,11 @@ export const Labels = memo(function Labels(props: Props) {
     </div>
   );
 });
+
+/** The second click of a double click would answer the next image, which nobody has seen. */
+export function onlyFirstClick(event: MouseEvent): void {
+  if (event.detail > 1) event.stopPropagation();
+}
 
 interface LabelButtonProps {
   label: string;

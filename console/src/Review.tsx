@@ -23,7 +23,7 @@ import { fromModel, inside, inTheMiddle, moved, resized, type Item, type Size } 
 import { BoxList } from "./BoxList";
 import { Header } from "./Header";
 import { ImageView } from "./ImageView";
-import { Labels, WITH_KEYS } from "./Labels";
+import { Labels, onlyFirstClick, WITH_KEYS } from "./Labels";
 import { Pace } from "./Pace";
 import type { Held, TaskQueue } from "./queue";
 import { TEXTS } from "./texts";
@@ -148,7 +148,7 @@ interface NothingProps {
 function Nothing({ phase, connected, queue, onKeys }: NothingProps) {
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
-      if (event.ctrlKey || event.metaKey) return;
+      if (event.ctrlKey || event.metaKey || event.repeat) return;
       if (event.key === "u") void queue.undo();
       if (event.key === "?") onKeys();
     };
@@ -276,6 +276,8 @@ function Question(props: QuestionProps) {
   };
 
   const press = (event: KeyboardEvent) => {
+    // A key that is held down would answer images that nobody has seen.
+    if (event.repeat && !(event.key in ARROWS || "+=- ".includes(event.key))) return;
     const field = isField(event.target);
     if (event.key === "Escape") {
       if (field && event.target instanceof HTMLElement) event.target.blur();
@@ -451,7 +453,7 @@ function Question(props: QuestionProps) {
           }}
         />
         <p className="problem" role="alert">{problem}</p>
-        <div className="actions">
+        <div className="actions" onClickCapture={onlyFirstClick}>
           <div className="row">
             <Button fullWidth disabled={!mayAct} onClick={none}>
               <span className="label-content"><kbd aria-hidden="true">0</kbd> {TEXTS.none}</span>

@@ -64,6 +64,25 @@ def test_an_answer_is_taken_back_and_given_anew(desk: Desk) -> None:
     seat.leave()
 
 
+def test_a_key_that_is_held_down_and_a_double_click_answer_one_image_each(desk: Desk) -> None:
+    first, second, third = desk.ask_about(3)
+    seat = desk.sit_down()
+    seat.wait_until_ready(3)
+
+    for _ in range(5):
+        seat.page.keyboard.down("1")
+    seat.page.keyboard.up("1")
+    seat.wait_for_image("0001.jpg")
+    desk.answers(first)
+    seat.page.get_by_role("button", name="gear").dblclick()
+    seat.wait_for_image("0002.jpg")
+
+    assert desk.answers(second) == [{"labels": ["gear"]}]
+    assert seat.file_name == "0002.jpg"
+    assert desk.task(third)["answers"] == {}
+    seat.leave()
+
+
 def test_there_may_be_nothing_to_take_back(desk: Desk) -> None:
     desk.ask_about(1)
     seat = desk.sit_down()
