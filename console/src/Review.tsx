@@ -148,7 +148,7 @@ interface NothingProps {
 function Nothing({ phase, connected, queue, onKeys }: NothingProps) {
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
-      if (event.ctrlKey || event.metaKey || event.repeat) return;
+      if (isOfMenu(event) || event.ctrlKey || event.metaKey || event.repeat) return;
       if (event.key === "u") void queue.undo();
       if (event.key === "?") onKeys();
     };
@@ -276,6 +276,7 @@ function Question(props: QuestionProps) {
   };
 
   const press = (event: KeyboardEvent) => {
+    if (isOfMenu(event)) return;
     // A key that is held down would answer images that nobody has seen.
     if (event.repeat && !(event.key in ARROWS || "+=- ".includes(event.key))) return;
     const field = isField(event.target);
@@ -513,6 +514,11 @@ function onlyOne(labels: readonly string[]): string {
 
 function asSet(label: string | undefined): ReadonlySet<string> {
   return new Set(label === undefined ? [] : [label]);
+}
+
+/** Whether a menu has taken the key, or is open. */
+function isOfMenu({ target, defaultPrevented }: KeyboardEvent): boolean {
+  return defaultPrevented || (target instanceof Element && target.closest("[role=menu]") !== null);
 }
 
 function isField(target: EventTarget | null): boolean {

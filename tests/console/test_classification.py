@@ -133,9 +133,9 @@ def test_two_reviewers_at_once_never_have_the_same_image(desk: Desk) -> None:
 
 
 def test_everything_can_be_done_with_the_keyboard_alone(desk: Desk) -> None:
-    (first, *_) = desk.ask_about(3)
+    first, second, third = desk.ask_about(3)
     name, password = desk.stack.add_person()
-    seat = desk.open()
+    seat = desk.open(color_scheme="light")
     page = seat.page
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
     seat.press("Tab", "Tab", "Enter")
@@ -156,6 +156,17 @@ def test_everything_can_be_done_with_the_keyboard_alone(desk: Desk) -> None:
     seat.wait_for_image("0001.jpg")
     assert desk.answers(first) == [{"labels": ["gear"]}]
     expect(page.locator(".label-list button:focus")).to_have_count(0)
+
+    page.get_by_role("button", name=name).focus()
+    seat.press("ArrowDown", "ArrowDown", "ArrowDown", "Enter")
+    expect(page.locator("body.awsui-dark-mode")).to_be_visible()
+    assert seat.file_name == "0001.jpg"
+    seat.press("1")  # the focus is on the menu's button still
+    seat.wait_for_image("0002.jpg")
+    assert desk.answers(second) == [{"labels": ["bolt"]}]
+    seat.press("ArrowDown", "1", "ArrowDown", "ArrowDown", "ArrowDown", "Enter")
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    assert desk.task(third)["answers"] == {}
     seat.leave()
 
 
