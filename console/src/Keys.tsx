@@ -5,7 +5,7 @@ import Modal from "@cloudscape-design/components/modal";
 import type { ModelType } from "./api";
 import { KEYS, TEXTS } from "./texts";
 
-export default function Keys({ kind, onClose }: { kind: ModelType; onClose: () => void }) {
+export function Keys({ kind, onClose }: { kind: ModelType; onClose: () => void }) {
   return (
     <Modal visible header={TEXTS.keysTitle} closeAriaLabel={TEXTS.close} onDismiss={onClose}>
       <dl className="keys">

@@ -23,13 +23,13 @@ import { fromModel, inside, inTheMiddle, moved, resized, type Item, type Size } 
 import { BoxList } from "./BoxList";
 import { Header } from "./Header";
 import { ImageView } from "./ImageView";
+import { Keys } from "./Keys";
 import { Labels, onlyFirstClick, WITH_KEYS } from "./Labels";
 import { Pace } from "./Pace";
 import type { Held, TaskQueue } from "./queue";
 import { TEXTS } from "./texts";
 
 const BoxEditor = lazy(() => import("./BoxEditor"));
-const Keys = lazy(() => import("./Keys"));
 
 const STEP_PX = 10;
 const NO_MODEL: ReadonlyMap<string, number> = new Map();
@@ -129,11 +129,7 @@ export function Review({ api, info, queue, onSignedOut, onSignOut }: Props) {
       <div className="aside" role="status">
         {said} {shownName !== undefined && TEXTS.shown(shownName)}
       </div>
-      {keysShown && (
-        <Suspense>
-          <Keys kind={info.model_type} onClose={() => setKeysShown(false)} />
-        </Suspense>
-      )}
+      {keysShown && <Keys kind={info.model_type} onClose={() => setKeysShown(false)} />}
     </>
   );
 }

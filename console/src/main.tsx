@@ -4,9 +4,14 @@ import "./styles.css";
 import { createRoot } from "react-dom/client";
 
 import { App } from "./App";
+import { Boundary } from "./Boundary";
 import { followTheme } from "./theme";
 
 followTheme();
 const root = document.getElementById("root");
 if (root === null) throw new Error("the page has no root");
-createRoot(root).render(<App />);
+createRoot(root).render(
+  <Boundary>
+    <App />
+  </Boundary>,
+);

@@ -10,6 +10,8 @@ export const TEXTS = {
   signInFailed: (reason: string) => `Signing in did not work: ${reason}`,
   cannotStart: (reason: string) => `The page cannot start: ${reason}`,
   again: "Try again",
+  broken: "The page has changed, or a part of it cannot be loaded. Answers that are not sent yet are kept.",
+  reload: "Load the page again",
   keys: "Keys",
   keysHint: "? shows the keys",
   theme: "Appearance",

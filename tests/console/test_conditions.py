@@ -141,6 +141,19 @@ def test_answers_wait_for_the_connection_and_outlive_a_reload(desk: Desk) -> Non
     seat.leave()
 
 
+def test_the_keys_are_shown_without_a_connection(desk: Desk) -> None:
+    desk.ask_about(1)
+    seat = desk.sit_down()
+    seat.wait_until_ready(1)
+
+    seat.context.set_offline(True)
+    seat.press("?")
+
+    expect(seat.page.get_by_role("dialog")).to_contain_text("None of the above")
+    expect(seat.image).to_be_visible()
+    seat.leave()
+
+
 def test_a_failing_service_is_said_and_tried_again(desk: Desk) -> None:
     (task, _) = desk.ask_about(2)
     seat = desk.sit_down()

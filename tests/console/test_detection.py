@@ -160,6 +160,20 @@ def test_a_turned_image_s_boxes_are_those_of_the_image_as_it_is_shown(detection_
     seat.leave()
 
 
+def test_a_part_of_the_page_that_is_gone_after_a_deployment_is_said(detection_desk: Desk) -> None:
+    detection_desk.ask_about(1)
+    seat = detection_desk.open()
+    seat.page.route("**/assets/BoxEditor-*.js", lambda route: route.fulfill(status=404))
+    seat.sign_in(*detection_desk.stack.add_person())
+
+    seat.say("The page has changed, or a part of it cannot be loaded.")
+    seat.page.unroute_all()
+    seat.page.get_by_role("button", name="Load the page again").click()
+
+    seat.wait_for_image("0000.jpg")
+    _ready(seat).leave()
+
+
 def test_what_cannot_be_sent_is_said(detection_desk: Desk) -> None:
     (task,) = detection_desk.ask_about(1)
     seat = _ready(detection_desk.sit_down())

@@ -29,7 +29,7 @@ def test_every_file_that_the_built_files_load_is_there() -> None:
 
 
 def test_the_page_loads_quickly() -> None:
-    """Bytes over the wire until there is something to see; boxes and keys are loaded later."""
+    """Bytes over the wire until there is something to see; boxes are loaded later."""
     first = make_console.STATIC.glob("assets/index-*.gz")
 
     assert sum(path.stat().st_size for path in first) < 260_000
