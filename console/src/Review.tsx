@@ -219,6 +219,10 @@ function Question(props: QuestionProps) {
   const initial = useMemo(() => initialBoxes(task, info, size), [task, info, size]);
   const mayAct = !blocked && image !== null;
 
+  useEffect(() => {
+    if (kind === "multi-label") queue.keepDraft(task.task_id, { labels: [...chosen] });
+  }, [kind, queue, task.task_id, chosen]);
+
   const none = () => {
     if (!mayAct) return;
     if (kind === "detection" && boxes.current?.items().length !== 0) setProblem(TEXTS.boxesInTheWay);
@@ -407,6 +411,7 @@ function Question(props: QuestionProps) {
                       setItems(now);
                       setSelected(one);
                       setProblem("");
+                      queue.keepDraft(task.task_id, { boxes: now, size });
                     }}
                   />
                 </Suspense>

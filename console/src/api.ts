@@ -19,7 +19,7 @@ export interface Summary {
   compared: number;
 }
 
-/** A box in pixels of the upright image. */
+/** A box in pixels of the upright image; its label is empty while it has none yet. */
 export interface Box {
   label: string;
   left: number;

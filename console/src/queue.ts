@@ -164,6 +164,12 @@ export class TaskQueue {
     this.post({ taskId, fileName, answer: null, held: null, sending: null });
   }
 
+  /** Note what is begun on an image, for when another one comes in between. */
+  keepDraft = (taskId: string, answer: Answer): void => {
+    const begun = this.held.find(({ task }) => task.task_id === taskId);
+    if (begun !== undefined) this.replace(taskId, { task: { ...begun.task, answer } });
+  };
+
   /** Take the last answer back. */
   async undo(): Promise<void> {
     if (this.undoing) return;

@@ -211,6 +211,25 @@ def test_an_answer_that_is_taken_back_comes_with_its_boxes(detection_desk: Desk)
     seat.leave()
 
 
+def test_boxes_outlive_the_image_before_that_is_taken_back(detection_desk: Desk) -> None:
+    detection_desk.ask_about(2)
+    seat = _ready(detection_desk.sit_down())
+    seat.press("0")
+    seat.wait_for_image("0001.jpg")
+    _ready(seat).press("b", "b", "1", "b", "2")
+    listed = seat.page.locator(".box-list li")
+    expect(listed).to_have_text(["Box 1: no label yet", "Box 2: bolt", "Box 3: gear"])
+
+    seat.press("u")
+    seat.wait_for_image("0000.jpg")
+    expect(listed).to_have_count(0)
+    _ready(seat).press("0")
+
+    seat.wait_for_image("0001.jpg")
+    expect(listed).to_have_text(["Box 1: no label yet", "Box 2: bolt", "Box 3: gear"])
+    seat.leave()
+
+
 def test_a_finger_draws_and_the_image_can_be_moved_instead(detection_desk: Desk) -> None:
     task, _ = detection_desk.ask_about(2)
     seat = _ready(detection_desk.sit_down(viewport=PHONE, has_touch=True, is_mobile=True))

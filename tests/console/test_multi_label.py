@@ -49,6 +49,27 @@ def test_an_answer_that_is_taken_back_comes_with_what_was_chosen(multi_label_des
     seat.leave()
 
 
+def test_what_is_chosen_outlives_the_image_before_that_is_taken_back(
+    multi_label_desk: Desk,
+) -> None:
+    multi_label_desk.ask_about(2)
+    seat = multi_label_desk.sit_down()
+    seat.press("0")
+    seat.wait_for_image("0001.jpg")
+    chosen = seat.page.locator(".label-list [aria-pressed=true]")
+    seat.press("1", "3", "2", "3")
+    expect(chosen).to_have_count(2)
+
+    seat.press("u")
+    seat.wait_for_image("0000.jpg")
+    expect(chosen).to_have_count(0)
+    seat.press("0")
+
+    seat.wait_for_image("0001.jpg")
+    expect(chosen).to_have_count(2)
+    seat.leave()
+
+
 def test_the_keyboard_filters_and_chooses_among_many_labels(multi_label_desk: Desk) -> None:
     task, _ = multi_label_desk.ask_about(2)
     seat = multi_label_desk.sit_down()
