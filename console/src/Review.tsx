@@ -28,6 +28,7 @@ import { Labels, onlyFirstClick, WITH_KEYS } from "./Labels";
 import { Pace } from "./Pace";
 import type { Held, TaskQueue } from "./queue";
 import { TEXTS } from "./texts";
+import { Unsent } from "./Unsent";
 
 const BoxEditor = lazy(() => import("./BoxEditor"));
 
@@ -45,6 +46,7 @@ interface Props {
 export function Review({ api, info, queue, onSignedOut, onSignOut }: Props) {
   const view = useSyncExternalStore(queue.subscribe, queue.snapshot);
   const [keysShown, setKeysShown] = useState(false);
+  const [unsent, setUnsent] = useState(0);
   const [said, setSaid] = useState("");
   const [added, setAdded] = useState<string[]>([]);
   const showKeys = useCallback(() => setKeysShown(true), []);
@@ -82,9 +84,15 @@ export function Review({ api, info, queue, onSignedOut, onSignOut }: Props) {
     [queue],
   );
 
+  const askToSignOut = async () => {
+    const left = await queue.sendAll();
+    if (left === 0) onSignOut();
+    else setUnsent(left);
+  };
+
   return (
     <>
-      <Header name={info.name} onKeys={showKeys} onSignOut={onSignOut} />
+      <Header name={info.name} onKeys={showKeys} onSignOut={() => void askToSignOut()} />
       <main className="review">
         <div className="messages">
           {!view.connected && (
@@ -112,7 +120,7 @@ export function Review({ api, info, queue, onSignedOut, onSignOut }: Props) {
             held={current}
             labels={labels}
             queue={queue}
-            blocked={keysShown || view.undoing}
+            blocked={keysShown || unsent > 0 || view.undoing}
             onAnswer={answer}
             onSkip={() => {
               setSaid(TEXTS.skipped);
@@ -130,6 +138,7 @@ export function Review({ api, info, queue, onSignedOut, onSignOut }: Props) {
         {said} {shownName !== undefined && TEXTS.shown(shownName)}
       </div>
       {keysShown && <Keys kind={info.model_type} onClose={() => setKeysShown(false)} />}
+      {unsent > 0 && <Unsent count={unsent} onStay={() => setUnsent(0)} onSignOut={onSignOut} />}
     </>
   );
 }

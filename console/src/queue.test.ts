@@ -162,6 +162,44 @@ describe("answers", () => {
     expect(queue.snapshot()).toMatchObject({ connected: true, waiting: 0 });
   });
 
+  it("that cannot be sent are told though other requests succeed, ever less often tried", async () => {
+    const service = new Service(20);
+    const queue = await started(service);
+    const answer = vi.spyOn(service, "answer").mockRejectedValue(new Unavailable("status 503"));
+    queue.answer(GEAR);
+    await settled();
+    queue.skip();
+    await vi.advanceTimersByTimeAsync(60_000);
+
+    expect(service.skipped).toEqual(["t1"]);
+    expect(queue.snapshot()).toMatchObject({ connected: false, waiting: 1 });
+    expect(answer.mock.calls.length).toBeLessThan(8);
+
+    answer.mockRestore();
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(queue.snapshot()).toMatchObject({ connected: true, waiting: 0 });
+  });
+
+  it("are sent once more before signing out, and those that are left are counted", async () => {
+    const service = new Service(20);
+    const queue = await started(service);
+    service.failure = new Unavailable("gone");
+    queue.answer(GEAR);
+    queue.answer(GEAR);
+    await settled();
+    expect(await queue.sendAll()).toBe(2);
+
+    service.failure = null;
+    expect(await queue.sendAll()).toBe(0);
+    expect(service.answers.size).toBe(2);
+
+    vi.spyOn(service, "answer").mockReturnValueOnce(new Promise(() => undefined));
+    queue.answer(GEAR);
+    const hanging = queue.sendAll();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(await hanging).toBe(1);
+  });
+
   it("outlive the page", async () => {
     const service = new Service(20);
     const queue = await started(service);

@@ -17,6 +17,7 @@ const LOOK_AGAIN_MS = 15_000;
 const RETRY_MS = [1_000, 2_000, 5_000, 10_000, 30_000];
 const PACE_OF = 20;
 const LONGEST_LOOK_MS = 120_000;
+const LEAVING_MS = 5_000;
 
 export type ImageState = "loading" | "ready" | "failed";
 
@@ -56,6 +57,7 @@ interface Outgoing {
   readonly answer: Answer | null; // null: skipped
   readonly held: Held | null;
   sending: Promise<void> | null;
+  failed: boolean;
 }
 
 interface Past {
@@ -154,14 +156,14 @@ export class TaskQueue {
     for (const old of this.past.slice(0, -IMAGES_REMEMBERED)) old.held = null;
     this.answered += 1;
     this.tookMs.push(tookMs);
-    this.post({ taskId, fileName, answer, held: current, sending: null });
+    this.post({ taskId, fileName, answer, held: current, sending: null, failed: false });
   }
 
   skip(): void {
     const current = this.takeCurrent();
     if (current === null) return;
     const { task_id: taskId, file_name: fileName } = current.task;
-    this.post({ taskId, fileName, answer: null, held: null, sending: null });
+    this.post({ taskId, fileName, answer: null, held: null, sending: null, failed: false });
   }
 
   /** Note what is begun on an image, for when another one comes in between. */
@@ -221,14 +223,19 @@ export class TaskQueue {
     this.changed();
   };
 
+  /** Send what waits, before signing out: how many answers are left after a moment. */
+  async sendAll(): Promise<number> {
+    this.pump();
+    const sent = Promise.allSettled(this.outgoing.flatMap((one) => one.sending ?? []));
+    await Promise.race([sent, new Promise((over) => setTimeout(over, LEAVING_MS))]);
+    return this.view.waiting;
+  }
+
   /** Give back what is held, before signing out. */
   async releaseAll(): Promise<void> {
     const ids = this.held.map(({ task }) => task.task_id);
     this.stop();
-    await Promise.allSettled([
-      ...this.outgoing.map((one) => one.sending),
-      ...ids.map((id) => this.api.release(id)),
-    ]);
+    await Promise.allSettled(ids.map((id) => this.api.release(id)));
   }
 
   // --- Claiming ahead -----------------------------------------------------------------------------
@@ -250,10 +257,12 @@ export class TaskQueue {
     this.filling = true;
     clearTimeout(this.lookTimer);
     let found: Task[] = [];
+    let reached = false;
     try {
       const known = [...this.held.map(({ task }) => task.task_id), ...this.outgoing.map((one) => one.taskId)];
       found = await this.api.next(count, known);
       this.succeeded();
+      reached = true;
       const now = new Set([...this.held.map(({ task }) => task.task_id), ...this.outgoing.map((one) => one.taskId)]);
       for (const task of found) {
         if (!now.has(task.task_id)) this.add(task);
@@ -264,8 +273,8 @@ export class TaskQueue {
       this.filling = false;
     }
     if (this.phase === "starting" || this.phase === "working" || this.phase === "empty") {
-      if (this.connected) this.phase = this.held.length > 0 ? "working" : "empty";
-      if (found.length === 0 && this.connected) {
+      if (reached) this.phase = this.held.length > 0 ? "working" : "empty";
+      if (found.length === 0 && reached) {
         this.lookTimer = setTimeout(() => void this.fill(), LOOK_AGAIN_MS);
       }
     }
@@ -328,13 +337,15 @@ export class TaskQueue {
     try {
       if (one.answer === null) await this.api.skip(one.taskId);
       else await this.api.answer(one.taskId, one.answer);
-      this.succeeded();
       this.drop(one);
+      this.succeeded();
     } catch (error) {
       if (error instanceof Refused) {
         this.drop(one);
+        this.succeeded();
         if (one.answer !== null) this.refused(one, one.answer, error);
       } else {
+        one.failed = true;
         this.failed(error);
       }
     }
@@ -371,6 +382,7 @@ export class TaskQueue {
       answer,
       held: null,
       sending: null,
+      failed: false,
     }));
   }
 
@@ -412,6 +424,7 @@ export class TaskQueue {
   // --- The connection -----------------------------------------------------------------------------
 
   private succeeded(): void {
+    if (this.outgoing.some((one) => one.failed)) return;
     this.failures = 0;
     this.connected = true;
   }

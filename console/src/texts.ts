@@ -6,6 +6,11 @@ export const TEXTS = {
   signIn: "Sign in",
   signInWhy: "Images wait here for people who say what is in them.",
   signOut: "Sign out",
+  signOutUnsent: (count: number) =>
+    `${count === 1 ? "One answer is" : `${count} answers are`} not sent. Sign out anyway?`,
+  signOutKept: "Until this tab is closed, they wait for you to sign in again here, and may be too late then.",
+  signOutAnyway: "Sign out anyway",
+  stay: "Stay",
   sessionEnded: "Your session has ended. Sign in again: your last answers are kept until then.",
   signInFailed: (reason: string) => `Signing in did not work: ${reason}`,
   cannotStart: (reason: string) => `The page cannot start: ${reason}`,

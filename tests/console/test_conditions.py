@@ -253,8 +253,7 @@ def test_signing_out_gives_images_back_and_leaves_no_token(desk: Desk) -> None:
     seat = desk.sit_down()
     refresh_token = _tokens(seat)["refreshToken"]
 
-    seat.page.get_by_role("button", name="@example.com").click()
-    seat.page.get_by_role("menuitem", name="Sign out").click()
+    _sign_out(seat)
 
     expect(seat.page.get_by_role("button", name="Sign in")).to_be_visible()
     assert seat.page.evaluate("sessionStorage.length") == 0
@@ -268,6 +267,40 @@ def test_signing_out_gives_images_back_and_leaves_no_token(desk: Desk) -> None:
     renewed = seat.page.request.post(f"{config['sign_in_url']}/oauth2/token", form=form)
     assert (renewed.status, renewed.json()) == (400, {"error": "invalid_grant"})
     seat.leave()
+
+
+def test_signing_out_with_answers_that_are_not_sent_asks_first(desk: Desk) -> None:
+    (task, *_) = desk.ask_about(2)
+    name, password = desk.stack.add_person()
+    seat = desk.open()
+    seat.sign_in(name, password)
+    seat.wait_for_image("0000.jpg")
+    seat.wait_until_ready(2)
+    seat.page.route("**/answer", lambda route: route.fulfill(status=503))
+    seat.press("1")
+    seat.wait_for_image("0001.jpg")
+
+    _sign_out(seat)
+    question = seat.page.get_by_role("dialog")
+    expect(question).to_contain_text("One answer is not sent. Sign out anyway?")
+    seat.press("2")
+    question.get_by_role("button", name="Stay").last.click()
+    expect(question).to_have_count(0)
+    assert seat.file_name == "0001.jpg"
+    _sign_out(seat)
+    question.get_by_role("button", name="Sign out anyway").click()
+    expect(seat.page.get_by_role("button", name="Sign in")).to_be_visible()
+    assert desk.task(task)["answers"] == {}
+    seat.page.unroute_all()
+    seat.sign_in(name, password)
+
+    assert desk.answers(task) == [{"labels": ["bolt"]}]
+    seat.leave()
+
+
+def _sign_out(seat: Seat) -> None:
+    seat.page.get_by_role("button", name="@example.com").click()
+    seat.page.get_by_role("menuitem", name="Sign out").click()
 
 
 def test_who_is_in_no_group_is_told_so(desk: Desk) -> None:
