@@ -10,7 +10,7 @@ const LOOK_EVERY_MS = 30_000;
 
 export function Pace({ api, view }: { api: Api; view: View }) {
   const summary = useSummary(api);
-  const open = summary === null ? TEXTS.none_yet : String(summary.open);
+  const open = summary === null ? TEXTS.none_yet : TEXTS.openValue(summary.open);
   const agreement =
     summary !== null && summary.compared > 0
       ? TEXTS.agreementValue(summary.agreed, summary.compared)

@@ -76,6 +76,7 @@ export const TEXTS = {
   noBoxesToSend: "Draw at least one box, or choose None of the above.",
 
   open: "Open",
+  openValue: (count: number) => (count < 10_000 ? String(count) : "10,000+"), // counted no further
   answered: "Answered now",
   pace: "Pace",
   paceValue: (seconds: number) => `${seconds.toFixed(1)} s an image`,
