@@ -292,6 +292,23 @@ describe("answers", () => {
     expect(service.answers.size).toBe(0);
   });
 
+  it("that the service does not give back stand, with its words, and the work goes on", async () => {
+    const service = new Service(20);
+    const queue = await started(service);
+    queue.answer(GEAR);
+    await settled();
+    service.failure = new Refused(409, "Conflict", "Somebody else is looking at it by now.");
+
+    await queue.undo();
+    expect(texts(queue)).toContain("could not be taken back: Somebody else is looking at it by now.");
+    expect(queue.snapshot()).toMatchObject({ phase: "working", undoing: false, canUndo: false });
+    service.failure = null;
+    queue.answer(GEAR);
+    await settled();
+
+    expect([...service.answers.keys()]).toEqual(["t0", "t1"]);
+  });
+
   it("are taken back one after the other, the last one first", async () => {
     const service = new Service(20);
     const queue = await started(service);

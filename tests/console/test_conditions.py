@@ -312,10 +312,16 @@ def test_who_is_in_no_group_is_told_so(desk: Desk) -> None:
 
 
 def test_a_code_that_this_page_did_not_ask_for_signs_nobody_in(desk: Desk) -> None:
+    """While it waits for a code that it did ask for."""
     seat = desk.open()
+    asked = json.dumps({"verifier": "v", "state": "mine"})
+    seat.page.evaluate("text => sessionStorage.setItem('labelloop.signing-in', text)", asked)
+    requests: list[str] = []
+    seat.page.on("request", lambda request: requests.append(_what(request)))
 
     seat.page.goto(desk.stack.outputs["ConsoleUrl"] + "?code=stolen&state=foreign")
 
     seat.say("Signing in did not work")
+    assert "POST token" not in requests
     assert seat.page.evaluate("sessionStorage.length") == 0
     seat.leave()
