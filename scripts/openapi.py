@@ -58,6 +58,9 @@ class Route:
     callers: tuple[Json, ...] = (PEOPLE,)
 
 
+PASSING = (ThrottledError, ServiceFailedError)
+"""What any route may answer, since each asks AWS."""
+
 ROUTES = {
     "list_tasks": Route(
         (InvalidRequestError, NotAllowedError),
@@ -102,8 +105,7 @@ ROUTES = {
     "detect": Route(
         (
             *(InvalidRequestError, NotAllowedError, NotFoundError, ChangedMeanwhileError),
-            *(TooLargeError, InvalidImageError, ThrottledError, ModelNotReadyError),
-            ServiceFailedError,
+            *(TooLargeError, InvalidImageError, ModelNotReadyError),
         ),
         tells=(
             "An image in the body has up to 4 MB, one in the bucket up to 15 MB; PNG or JPEG, 64 "
@@ -290,7 +292,7 @@ def _responses(route: Route, handler: Any, refs: dict[Any, Json]) -> Json:
             answer["content"] = {JSON_TYPE: {"schema": refs[kind]}}
         responses[str(status)] = answer
     responses["401"] = {"description": "The token is missing, wrong or too old: API Gateway's own."}
-    for error in route.refusals:
+    for error in (*route.refusals, *PASSING):
         told = str(http_api.STATUS[error])
         said = f"{error.__name__.removesuffix('Error')}: {(error.__doc__ or '').strip()}"
         if told in responses:
