@@ -166,11 +166,12 @@ export class TaskQueue {
     this.post({ taskId, fileName, answer: null, held: null, sending: null, failed: false });
   }
 
-  /** Note what is begun on an image, for when another one comes in between. */
-  keepDraft = (taskId: string, answer: Answer): void => {
-    const begun = this.held.find(({ task }) => task.task_id === taskId);
-    if (begun !== undefined) this.replace(taskId, { task: { ...begun.task, answer } });
-  };
+  /** Note what is begun on an image, for when another one comes in between. The page shows it already. */
+  keepDraft(taskId: string, answer: Answer): void {
+    this.held = this.held.map((one) =>
+      one.task.task_id === taskId ? { ...one, task: { ...one.task, answer } } : one,
+    );
+  }
 
   /** Take the last answer back. */
   async undo(): Promise<void> {
