@@ -77,6 +77,7 @@ class Control:
         return {
             "calls": self._runtime.calls.counts(),
             "lambda": self._runtime.functions.counts(),
+            "busy": self._runtime.functions.busy(),
             **self._runtime.executions.counts(),
         }
 

@@ -539,6 +539,15 @@ class FunctionPool:
         with self._free:
             return dict(self._counts)
 
+    def busy(self) -> dict[str, int]:
+        """Invocations that are under way, by function stem."""
+        with self._free:
+            return {
+                function.spec.stem: working
+                for function in self._functions.values()
+                if (working := len(function.workers) - len(function.idle) + function.starting)
+            }
+
     def close(self) -> None:
         with self._free:
             self._closed = True

@@ -59,9 +59,13 @@ export default function BoxEditor({ ref, ...props }: Props) {
       const chosen = made.getSelected()[0]?.id ?? null;
       latest.current.onChange(found, chosen);
     };
-    made.on("createAnnotation", (drawn) => {
-      made.updateAnnotation(toAnnotation({ ...toItem(drawn), label: latest.current.newLabel() }));
-      made.setSelected(drawn.id, true);
+    made.on("createAnnotation", ({ id }) => {
+      // It is told a moment late: a quick hand has labelled the box by then, or deleted it.
+      const drawn = made.getAnnotationById(id);
+      if (drawn === undefined) return;
+      const item = toItem(drawn);
+      if (item.label === "") made.updateAnnotation(toAnnotation({ ...item, label: latest.current.newLabel() }));
+      made.setSelected(id, true);
     });
     made.on("updateAnnotation", (changed) => {
       const item = toItem(changed);

@@ -266,7 +266,9 @@ function Question(props: QuestionProps) {
         return after;
       });
     }
-    const item = boxes.current?.items().find((one) => one.id === selected);
+    const drawn = boxes.current?.items() ?? [];
+    // One that was drawn this very moment is not selected yet.
+    const item = drawn.find((one) => one.id === selected) ?? drawn.filter((one) => one.label === "").at(-1);
     if (item === undefined) return setProblem(TEXTS.selectBoxFirst);
     lastLabel.current = label;
     boxes.current?.change(item.id, { ...item, label });

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from local.launch import wait_for
 from tests.console.desk import CHROMIUM, Desk
 from tests.stack import Stack, launched
 
@@ -54,6 +55,8 @@ def _desk(stack: Stack, browser: Browser, kind: str) -> Iterator[Desk]:
     yield Desk(stack, browser, kind)
     for context in browser.contexts:
         context.close()
+    # What a page that is closed has asked for may claim a task still.
+    wait_for(lambda: not stack.local.control("GET", "summary")["busy"], "the last answers", 20.0)
     stack.forget_tasks()
 
 
