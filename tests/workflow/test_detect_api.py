@@ -150,6 +150,7 @@ def test_a_doubtful_image_goes_to_a_person_and_what_they_say_trains(
     answer = post(serving_stack, machine, image, query="?log=true").content
     upload = kept(serving_stack, answer)
     assert (answer["outcome"], answer["human_loop"]) == ("review", upload.task_id)
+    assert post(serving_stack, machine, image, query="?log=true").content == answer
     (mail,) = serving_stack.consumer_mails(upload)
     assert upload.key in mail["message"]
     reviewer = serving_stack.add_reviewer()

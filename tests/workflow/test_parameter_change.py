@@ -33,6 +33,19 @@ def set_schedule(stack: Stack, schedule: Record, expression: str, state: str) ->
     )
 
 
+def wait_until_followed(stack: Stack) -> None:
+    """Wait until whatever was changed before has been followed: a second without anything."""
+    looks: list[tuple[int, bool]] = []
+
+    def quiet() -> bool:
+        summary = stack.local.control("GET", "summary")
+        ended = sum(summary["executions"].get("parameter_change", {}).values())
+        looks.append((ended, bool(summary["busy"])))
+        return looks[-10:] == [(ended, False)] * 10
+
+    wait_for(quiet, "the schedules", 20)
+
+
 def put_back_by_a_deployment(stack: Stack) -> None:
     """Give a schedule what the template has, as CloudFormation does when it updates it."""
     found = stack.client("scheduler").get_schedule(Name=f"{stack.local.name}-training")
@@ -180,6 +193,7 @@ def test_what_a_schedule_cannot_start_is_kept_for_a_person_to_look_at(empty_stac
             "TrainingSchedule",
         )
     ]
+    wait_until_followed(empty_stack)
     before = {name: scheduler.get_schedule(Name=name) for name in names}
     found: set[str] = set()
 
