@@ -5,6 +5,7 @@ The tests share a stack and build on each other: they run in the order in which 
 
 import re
 from collections.abc import Iterator
+from itertools import groupby
 
 import pytest
 
@@ -58,10 +59,10 @@ def test_images_start_it_and_none_of_them_is_lost(hosted: Stack) -> None:
         assert hosted.wait_for_record(upload, "confident")["label"] == "circle"
     assert len(hosted.records("images_for_detection/")) == len(uploads)
     _wait_for_status(hosted, "STOPPED")
-    # A slow machine may let it seem idle in between: then it was started once more.
-    times = len(_told(hosted, told)) // 2
-    assert _told(hosted, told) == ["model_starting", "model_stopped"] * times
-    assert times >= 1
+    # A slow machine may let it seem idle in between: then it was started once more. And a look may
+    # seem to have died, since five minutes are short here: then its start was told again.
+    kinds = [kind for kind, _ in groupby(_told(hosted, told))]
+    assert kinds == ["model_starting", "model_stopped"] * max(1, len(kinds) // 2)
 
 
 def test_who_asks_it_directly_starts_it_and_keeps_it_running(hosted: Stack) -> None:
