@@ -230,19 +230,25 @@ def test_a_token_that_has_run_out_is_renewed_without_a_word(desk: Desk) -> None:
     seat.leave()
 
 
+def _sit_down_as_somebody(desk: Desk, count: int) -> tuple[Seat, tuple[str, str]]:
+    """A browser in which so many images are claimed, and with what the person signs in again."""
+    person = desk.stack.add_person()
+    seat = desk.open()
+    seat.sign_in(*person)
+    seat.wait_for_image("0000.jpg")
+    seat.wait_until_ready(count)
+    return seat, person
+
+
 def test_a_session_that_has_ended_is_said_and_no_answer_is_lost(desk: Desk) -> None:
     (task, *_) = desk.ask_about(3)
-    name, password = desk.stack.add_person()
-    seat = desk.open()
-    seat.sign_in(name, password)
-    seat.wait_for_image("0000.jpg")
-    seat.wait_until_ready(3)
+    seat, person = _sit_down_as_somebody(desk, 3)
     _keep(seat, idToken="h.e30.s", refreshToken="gone")
 
     seat.press("1")
     seat.say("Your session has ended.")
     assert desk.task(task)["answers"] == {}
-    seat.sign_in(name, password)
+    seat.sign_in(*person)
 
     assert desk.answers(task) == [{"labels": ["bolt"]}]
     seat.leave()
@@ -271,11 +277,7 @@ def test_signing_out_gives_images_back_and_leaves_no_token(desk: Desk) -> None:
 
 def test_signing_out_with_answers_that_are_not_sent_asks_first(desk: Desk) -> None:
     (task, *_) = desk.ask_about(2)
-    name, password = desk.stack.add_person()
-    seat = desk.open()
-    seat.sign_in(name, password)
-    seat.wait_for_image("0000.jpg")
-    seat.wait_until_ready(2)
+    seat, person = _sit_down_as_somebody(desk, 2)
     seat.page.route("**/answer", lambda route: route.fulfill(status=503))
     seat.press("1")
     seat.wait_for_image("0001.jpg")
@@ -292,7 +294,7 @@ def test_signing_out_with_answers_that_are_not_sent_asks_first(desk: Desk) -> No
     expect(seat.page.get_by_role("button", name="Sign in")).to_be_visible()
     assert desk.task(task)["answers"] == {}
     seat.page.unroute_all()
-    seat.sign_in(name, password)
+    seat.sign_in(*person)
 
     assert desk.answers(task) == [{"labels": ["bolt"]}]
     seat.leave()
