@@ -21,7 +21,6 @@ export const TEXTS = {
   keysHint: "? shows the keys",
   theme: "Appearance",
   themes: { auto: "As the device", light: "Light", dark: "Dark" },
-  skipToWork: "Skip to the image",
 
   empty: "No image waits for you.",
   emptyWhy: "New ones appear here by themselves. You can leave this page open.",
@@ -90,13 +89,11 @@ export const TEXTS = {
   sent: (what: string) => `Answered: ${what}`,
   skipped: "Skipped.",
   nothingToUndo: "There is nothing to take back.",
-  takenBack: "Your answer was taken back. Answer again.",
   undoRefused: (why: string) => `The answer could not be taken back: ${why}`,
   undoLater: "the service does not answer. It stands until you take it back again.",
   answerRefused: (name: string, why: string) => `Your answer to ${name} was not taken: ${why}`,
   taskLost: (name: string) => `Your time for ${name} ran out, and somebody else has it now.`,
   dismiss: "Dismiss",
-  notices: "Messages",
   close: "Close",
 
   keysTitle: "Keys",
