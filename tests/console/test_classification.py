@@ -1,5 +1,7 @@
 """The page with one label an image: sign in, look, press a key."""
 
+import time
+
 from playwright.sync_api import expect
 
 from tests.console.conftest import LONG, MARKUP
@@ -115,17 +117,20 @@ def test_two_reviewers_at_once_never_have_the_same_image(desk: Desk) -> None:
     seats = [desk.sit_down(), desk.sit_down()]
 
     answered = [0, 0]
-    for turn in range(60):
-        seat = seats[turn % 2]
-        if seat.image.is_visible():
-            before = seat.file_name
-            seat.press("1")
-            answered[turn % 2] += 1
-            expect(seat.page.locator(".file-name, .nothing h1")).not_to_have_text(before)
+    over = time.monotonic() + 60
+    while sum(answered) < len(tasks):
+        assert time.monotonic() < over, f"{answered} answers"
+        for number, seat in enumerate(seats):
+            if seat.image.is_visible():
+                before = seat.file_name
+                seat.press("1")
+                answered[number] += 1
+                expect(seat.page.locator(".file-name, .nothing h1")).not_to_have_text(before)
+            else:  # claiming, or the other one has the last ones
+                seat.page.wait_for_timeout(20)
 
     for task in tasks:
         assert desk.answers(task) == [{"labels": ["bolt"]}]
-    assert sum(answered) == len(tasks)
     assert min(answered) > 0
     for seat in seats:
         expect(seat.page.get_by_text("was not taken")).to_have_count(0)
