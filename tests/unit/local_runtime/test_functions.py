@@ -153,6 +153,18 @@ def test_the_worker_whose_session_token_is_given_is_killed_in_the_midst(
     assert not runtime.functions.kill_worker("nobody")
 
 
+def test_a_function_is_busy_until_its_invocation_ends(runtime: Any, eventually: Any) -> None:
+    arn = runtime.add_function("sample.sleep", name="at-work")
+    pid, _ = call(runtime, arn, {"seconds": 0})
+    assert "at-work" not in runtime.functions.busy()
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(call, runtime, arn, {"seconds": 60})
+        eventually(lambda: runtime.functions.busy().get("at-work") == 1)
+        os.kill(pid, signal.SIGKILL)
+        running.result(timeout=10)
+    assert "at-work" not in runtime.functions.busy()
+
+
 def test_no_more_than_the_reserved_concurrency_run_at_once(runtime: Any) -> None:
     arn = runtime.add_function("sample.sleep", name="narrow", reserved_concurrency=2)
     with ThreadPoolExecutor(6) as threads:

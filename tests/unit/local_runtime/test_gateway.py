@@ -180,7 +180,8 @@ def test_the_summary_counts_calls_invocations_and_executions(small_stack: SmallS
     call = "states.StartSyncExecution"
     assert after["calls"][call] == before["calls"].get(call, 0) + 1
     assert after["lambda"]["Work"] == before["lambda"].get("Work", 0) + 1
-    assert "Work" not in after["busy"]
+    # Other tests may have left work that is tried again.
+    eventually(lambda: "Work" not in small_stack.control("GET", "summary")["busy"])
     assert set(after["transitions"]) == {"standard", "express"}
     assert "quick" in after["executions"]
 
