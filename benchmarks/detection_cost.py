@@ -439,7 +439,7 @@ def _functions(done: Round, memory: Mapping[str, int]) -> float:
         / 1024
         for name in PATH - {"DispatchEvents"}
     }
-    # All its containers wait for the one model; an answer is alone in its batch.
+    # All its containers wait for the one model; answers are counted as if each had its own batch.
     held_s = done.images * _detecting_containers() / ASSUMED["images_per_s_a_unit"]
     held_s += done.used.executions["human_review"] * _durations_ms(done, memory)[2] / 1000
     gb_s["DispatchEvents"] = held_s * memory["DispatchEvents"] / 1024

@@ -78,6 +78,12 @@ class _End(Enum):
     """It stays in its queue, which counts that."""
     ANEW = auto()
     """It goes to the end of its queue as a new message."""
+    AGAIN = auto()
+    """The same, saying that its image is in the log: the model is not asked again."""
+
+
+_THROTTLED = {"ThrottledError": _End.ANEW, "ThrottledOnceDetectedError": _End.AGAIN}
+"""The errors of executions that were refused because there were too many."""
 
 
 @task
@@ -87,10 +93,9 @@ def lambda_handler(batch: Input) -> Output:
     # A folder that somebody made in the console: no image, no work.
     messages = [message for message in batch.messages if not _is_about_folder_marker(message.body)]
     ends = _dispatch(queue, messages)
-    queues.send(
-        queue,
-        [_marked(message.body) for message in messages if ends[message.message_id] is _End.ANEW],
-    )
+    anew = [_execution_input(m) for m in messages if ends[m.message_id] is _End.ANEW]
+    again = [_marked(m.body) for m in messages if ends[m.message_id] is _End.AGAIN]
+    queues.send(queue, anew + again)
     return Output(
         batchItemFailures=[
             Failure(itemIdentifier=message) for message, end in ends.items() if end is _End.BACK
@@ -127,7 +132,7 @@ def _dispatch(queue: Variable, messages: list[Message]) -> dict[str, _End]:
             for future in [future for future in running if future.done()]:
                 message, message_begun_s = running.pop(future)
                 ends[message.message_id] = end = future.result()
-                if end is _End.ANEW:
+                if end in _THROTTLED.values():
                     pace.throttled(message_begun_s, clock.stopwatch_s())
                 elif end is _End.DONE and to_begin:
                     # Where none waits for its turn, something else than the pace is the limit.
@@ -152,8 +157,8 @@ def _run(queue: Variable, message: Message) -> _End:
             return _End.BACK
         asked_model = execution.output.get("detected", {}).get("asked_model", True)
         return _End.DONE if asked_model else _End.PASSED
-    if execution.error == "ThrottledError":
-        return _End.ANEW
+    if execution.error in _THROTTLED:
+        return _THROTTLED[execution.error]
     facts |= {
         "status": execution.status,
         "error": execution.error,

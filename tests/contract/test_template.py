@@ -47,12 +47,13 @@ def test_a_request_to_the_api_is_answered_before_api_gateway_gives_up() -> None:
     assert module.PATIENCE.total_seconds() + clients.READ_TIMEOUT_S < timeout_s < API_GATEWAY_S
 
 
-def test_every_queue_hides_a_message_for_six_times_its_functions_timeout() -> None:
+def test_every_queue_hides_a_message_for_six_times_its_functions_timeout_and_the_window() -> None:
     for mapping in files.resources("AWS::Lambda::EventSourceMapping").values():
         (queue,) = files.references(mapping["Properties"]["EventSourceArn"])
         (function,) = files.references(mapping["Properties"]["FunctionName"])
         visibility_s = files.template()["Resources"][queue]["Properties"]["VisibilityTimeout"]
-        assert visibility_s == 6 * files.functions()[function]["Timeout"]
+        window_s = mapping["Properties"]["MaximumBatchingWindowInSeconds"]
+        assert visibility_s == 6 * files.functions()[function]["Timeout"] + window_s
 
 
 def test_a_dead_letter_queue_keeps_messages_longer_than_the_queue_before_it() -> None:

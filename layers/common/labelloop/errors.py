@@ -3,6 +3,7 @@
     LabelLoopError
       + RetryableError             the same call may succeed later
       |   + ThrottledError             the service asks for a slower pace
+      |   |   + ThrottledOnceDetectedError   the image is in the log already
       |   + ServiceFailedError         the service failed on its side
       |   + ModelNotReadyError         the model is not RUNNING
       |   + BusyError                  the resource is being changed by somebody else
@@ -39,6 +40,10 @@ class RetryableError(LabelLoopError):
 
 class ThrottledError(RetryableError):
     """The service asks for a slower pace."""
+
+
+class ThrottledOnceDetectedError(ThrottledError):
+    """The service asks for a slower pace, and the image is in the log already."""
 
 
 class ServiceFailedError(RetryableError):

@@ -87,16 +87,16 @@ def test_an_execution_that_failed_sends_its_message_back_alone(
     ("case", "queue"),
     [("images", Variable.DETECTION_QUEUE_URL), ("answers", Variable.ANSWERS_QUEUE_URL)],
 )
+@pytest.mark.parametrize("error", ["ThrottledError", "ThrottledOnceDetectedError"])
 def test_a_throttled_message_goes_to_the_end_of_its_queue_and_slows_the_next_ones(
-    account: Account, case: str, queue: Variable
+    account: Account, error: str, case: str, queue: Variable
 ) -> None:
-    account.stepfunctions.answers["StartSyncExecution"] = lambda _: _ended(
-        "FAILED", error="ThrottledError"
-    )
+    account.stepfunctions.answers["StartSyncExecution"] = lambda _: _ended("FAILED", error=error)
     assert _run(account, case) == []
     bodies = [json.loads(record["body"]) for record in event(f"dispatch_events.{case}")["Records"]]
-    for body in bodies:  # What it came to before stands in the log, perhaps.
-        body["detail"]["again"] = True
+    if error == "ThrottledOnceDetectedError":  # What it came to stands in the log.
+        for body in bodies:
+            body["detail"]["again"] = True
     assert sorted(_sent(account, queue), key=str) == sorted(bodies, key=str)
     assert app._paces[queue].rate_per_s < 1000.0
 
@@ -157,6 +157,16 @@ def test_a_message_that_came_before_is_marked(account: Account) -> None:
         False,
         True,
     ]
+
+
+def test_a_mark_stays_on_a_message_that_is_throttled(account: Account) -> None:
+    account.stepfunctions.answers["StartSyncExecution"] = lambda _: _ended(
+        "FAILED", error="ThrottledError"
+    )
+    batch = _batch(account)
+    batch["Records"][0]["attributes"]["ApproximateReceiveCount"] = "2"
+    lambda_handler(batch, Context())
+    assert sorted(sent["detail"].get("again", False) for sent in _sent(account)) == [False, True]
 
 
 def test_a_detection_that_nobody_was_told_of_comes_again(account: Account) -> None:

@@ -114,9 +114,9 @@ def deployed() -> Deployed | None:
     return Deployed(values["version"], values["version_arn"], values.get("previous"))
 
 
-@remembered(seconds=30)
+@remembered(seconds=60)
 def deployed_lately() -> Deployed | None:
-    """The version that serves, or did half a minute ago: for work that cannot ask every time."""
+    """The version that serves, or did a minute ago: for work that cannot ask every time."""
     return deployed()
 
 
