@@ -23,6 +23,8 @@ from cli.stack import Stack, describe
 
 MODELS_FOR_A_SWAP = 2
 """A new model is proven while the old one serves."""
+FEWEST_FUNCTIONS = 50
+"""At once: twenty detect for five inference units, four dispatch, and reviewers ask in between."""
 DEFAULT_QUOTAS = "AWS's own are two running models, two trainings, five inference units a model."
 
 _QUOTAS = {
@@ -124,6 +126,22 @@ def _quota_values(stack: Stack) -> dict[str, float]:
     }
 
 
+def functions(stack: Stack) -> Iterator[Found]:
+    """How many functions may run at once: AWS gives new accounts few."""
+    limit = stack.client("lambda").get_account_settings()["AccountLimit"]
+    most, left = limit["ConcurrentExecutions"], limit["UnreservedConcurrentExecutions"]
+    text = f"{left} functions may run at once"
+    if left < most:
+        text += f" ({most - left} are reserved by others)"
+    if left < FEWEST_FUNCTIONS:
+        yield warning(
+            f"{text}: bursts are detected more slowly, and reviewers may have to wait.",
+            "Ask in Service Quotas for more of Lambda's Concurrent executions: it costs nothing.",
+        )
+    else:
+        yield ok(f"{text}.")
+
+
 def stack_status(stack: Stack) -> Iterator[Found]:
     """Whether the stack is there and whole."""
     description = describe(stack)
@@ -169,5 +187,6 @@ FIRST = (
 
 CHECKS = (
     Check("quotas", quotas, "servicequotas:ListServiceQuotas", on_aws_only=True),
+    Check("functions", functions, "lambda:GetAccountSettings", on_aws_only=True),
     Check("stack", stack_status, "cloudformation:DescribeStacks"),
 )

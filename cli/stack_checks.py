@@ -153,7 +153,7 @@ def running_models(stack: Stack) -> Iterator[Found]:
             "Put another one into service: labelloop versions, then labelloop deploy VERSION",
         )
     elif serving and serving not in {version.name for version in billed}:
-        yield note(f"{serving} is deployed and stopped: images wait for it.", "labelloop start")
+        yield _about_stopped(stack, serving)
     elif not serving and not billed:
         yield ok("None was deployed yet, and none is billed.")
     others = _running_elsewhere(stack)
@@ -162,6 +162,15 @@ def running_models(stack: Stack) -> Iterator[Found]:
             f"Other projects run models too: {', '.join(others)}. They count for the account's "
             "limit, and a swap needs two."
         )
+
+
+def _about_stopped(stack: Stack, serving: str) -> Found:
+    if models.hosting_is_paused(stack):
+        return note(f"{serving} was stopped by hand: images wait for it.", "labelloop start")
+    name = "Model-Hosting"
+    hosting = stored_values(stack).get(name, BY_NAME[name].default)
+    when = "when images come in" if hosting == "on-demand" else "within some minutes"
+    return ok(f"{serving} is deployed and stopped. It is started {when} ({name} is {hosting}).")
 
 
 def _running_elsewhere(stack: Stack) -> list[str]:
@@ -307,8 +316,7 @@ def reviewers(stack: Stack) -> Iterator[Found]:
             return
     yield warning(
         "Doubtful detections go to people, but nobody is in the group reviewers.",
-        f"aws cognito-idp admin-add-user-to-group --user-pool-id {pool} --group-name reviewers "
-        "--username NAME; how to make one is in the README, Answering reviews.",
+        "labelloop reviewers add EMAIL",
     )
 
 

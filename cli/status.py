@@ -105,11 +105,21 @@ def _text(found: dict[str, Any]) -> str:
     if found["versions"]:
         lines += ["", "last versions"]
         lines += [f"  {_version(version)}" for version in found["versions"]]
-    if found["waiting_images"] and found["deployed"] and found["deployed_status"] != "RUNNING":
-        lines += ["", "Images wait for the model. To start it: labelloop start"]
+    if found["waiting_images"] and found["deployed_status"] != models.RUNNING:
+        lines += ["", f"Images wait {_for_what(found)}"]
     if dead:
         lines += ["", "To see why there are dead letters, and what to do: labelloop doctor"]
     return "\n".join(lines)
+
+
+def _for_what(found: dict[str, Any]) -> str:
+    if not found["deployed"]:
+        return "until a first model is trained and deployed."
+    if found["hosting_is_paused"]:
+        return "for the model, which was stopped by hand. To start it: labelloop start"
+    if found["deployed_status"] == models.STARTING:
+        return "for the model. It is starting, which usually takes ten to twenty minutes."
+    return "for the model. It is started within some minutes; now: labelloop start"
 
 
 def _deployed(found: dict[str, Any]) -> str:

@@ -222,7 +222,31 @@ class TestStatus:
 
         assert (found["waiting_images"], found["open_reviews"]) == (3, 2)
         assert found["dead_letters"] == {"detection": 0, "answers": 1, "events": 0}
-        assert "1 answers" in text and "labelloop start" in text
+        assert "1 answers" in text
+
+    @pytest.mark.parametrize(
+        ("status", "words"),
+        [
+            ("STOPPED", "It is started within some minutes; now: labelloop start"),
+            ("STARTING", "It is starting"),
+            (None, "until a first model is trained"),
+        ],
+    )
+    def test_it_says_what_images_wait_for(
+        self, world: World, status: str | None, words: str
+    ) -> None:
+        if status:
+            world.deploy("v1", status)
+        world.put("detections", detection_id="1", outcome_shard="waiting#1")
+
+        assert "Images wait " in (text := world.run("status").stdout) and words in text
+
+    def test_images_wait_for_a_model_that_somebody_has_stopped(self, world: World) -> None:
+        world.deploy("v1", "STOPPED")
+        world.put("versions", kind="state", name="hosting_pause")
+        world.put("detections", detection_id="1", outcome_shard="waiting#1")
+
+        assert "stopped by hand. To start it: labelloop start" in world.run("status").stdout
 
     def test_it_says_how_long_the_model_has_run_and_what_that_cost(self, world: World) -> None:
         world.deploy("v1", "RUNNING")

@@ -35,6 +35,7 @@ class Clinic:
         self.replaced: dict[str, Any] = {}
         self.quotas = dict(QUOTAS)
         self.replace("service-quotas", {"ListServiceQuotas": self._quotas})
+        self.functions_at_once(1000)
         sns = boto3.client("sns")
         self.topics = {
             who: sns.create_topic(Name=who)["TopicArn"] for who in ("operator", "consumer")
@@ -88,6 +89,10 @@ class Clinic:
     def replace(self, service: str, answers: Mapping[str, Any]) -> None:
         """Let a service answer these operations so."""
         self.replaced[service] = answering(service, answers)
+
+    def functions_at_once(self, most: int, reserved: int = 0) -> None:
+        limit = {"ConcurrentExecutions": most, "UnreservedConcurrentExecutions": most - reserved}
+        self.replace("lambda", {"GetAccountSettings": lambda _: {"AccountLimit": limit}})
 
     def _quotas(self, asked: dict[str, Any]) -> Mapping[str, Any]:
         """One a page."""
@@ -167,7 +172,7 @@ class TestBeforeADeployment:
         assert "sam build && sam deploy --guided" in result.stdout
         assert result.stdout.splitlines()[-1] == "no problems, no warnings."
         checks = {one["check"] for one in json.loads(before.run("--json").stdout)["findings"]}
-        assert checks == {"region", "credentials", "quotas", "stack"}
+        assert checks == {"region", "credentials", "quotas", "functions", "stack"}
 
     def test_it_names_account_identity_region_and_quotas(self, before: Clinic) -> None:
         text = before.run().stdout
@@ -191,6 +196,17 @@ class TestBeforeADeployment:
         before.quotas = {"Projects": 100.0}
         before.replace("service-quotas", {"ListServiceQuotas": before._quotas})
         assert before.found("quotas")[0] == "note"
+
+    def test_a_new_account_may_run_few_functions_at_once(self, before: Clinic) -> None:
+        assert before.found("functions") == ("ok", "1000 functions may run at once.")
+
+        before.functions_at_once(10)
+        level, text = before.found("functions")
+        assert level == "warning" and "Service Quotas" in text
+
+        before.functions_at_once(1000, reserved=970)
+        level, text = before.found("functions")
+        assert level == "warning" and "30 functions may run at once (970 are reserved" in text
 
     def test_without_credentials_nothing_else_is_looked_at(self, before: Clinic) -> None:
         def nobody(_: Any) -> Any:
@@ -382,10 +398,21 @@ class TestModels:
 
         assert [level for level, _ in clinic.findings("models")] == ["ok", "ok"]
 
-    def test_a_stopped_one_is_no_problem_and_a_deleted_one_is(self, clinic: Clinic) -> None:
+    def test_one_that_is_stopped_says_when_it_starts(self, clinic: Clinic) -> None:
         clinic.world.deploy("v1", "STOPPED")
-        assert clinic.found("models")[0] == "note"
+        level, text = clinic.found("models")
+        assert level == "ok" and "started when images come in" in text
 
+        clinic.set("Model-Hosting", "always-on")
+        level, text = clinic.found("models")
+        assert level == "ok" and "started within some minutes" in text
+
+        clinic.world.put("versions", kind="state", name="hosting_pause")
+        level, text = clinic.found("models")
+        assert level == "note" and "labelloop start" in text
+
+    def test_one_that_was_deleted_is_a_problem(self, clinic: Clinic) -> None:
+        clinic.world.deploy("v1", "STOPPED")
         del clinic.world.model.coming["v1"]
         level, text = clinic.found("models")
         assert level == "problem" and "labelloop deploy" in text
@@ -469,7 +496,7 @@ class TestImagesAndPeople:
     def test_without_reviewers_questions_stay_open(self, clinic: Clinic) -> None:
         clinic.cognito.admin_delete_user(UserPoolId=clinic.pool, Username="ann")
         level, text = clinic.found("reviewers")
-        assert level == "warning" and "admin-add-user-to-group" in text
+        assert level == "warning" and "labelloop reviewers add" in text
 
         clinic.set("Enable-A2I-Workflow", "false")
         assert clinic.found("reviewers")[0] == "ok"
@@ -487,7 +514,7 @@ def test_what_the_local_application_has_not_is_passed_over(clinic: Clinic) -> No
     clinic.replace("service-quotas", {"ListServiceQuotas": refused("NotImplemented")})
     clinic.tells = {}
 
-    assert clinic.found("quotas")[0] == "note"
+    assert clinic.found("quotas")[0] == clinic.found("functions")[0] == "note"
     assert clinic.run().exit_code == 0
 
 

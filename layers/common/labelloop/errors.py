@@ -43,7 +43,7 @@ class ThrottledError(RetryableError):
 
 
 class ThrottledOnceDetectedError(ThrottledError):
-    """The service asks for a slower pace, and the image is in the log already."""
+    """The image is in the log already."""
 
 
 class ServiceFailedError(RetryableError):
