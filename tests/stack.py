@@ -442,14 +442,13 @@ class Stack:
         """The review task of an image, once there is one."""
         return wait_for(lambda: self.task(upload), f"the task of {upload.key}", timeout_s)
 
-    def wait_for_mail(self, kind: str, count: int = 1, timeout_s: float = 30.0) -> list[Record]:
-        """The operator's e-mails of a kind, once there are that many."""
+    def wait_for_mail(self, kind: str, about: str = "", timeout_s: float = 30.0) -> list[Record]:
+        """The operator's e-mails of a kind that name something, once there is one."""
 
-        def enough() -> list[Record]:
-            mails = self.operator_mails(kind)
-            return mails if len(mails) >= count else []
+        def found() -> list[Record]:
+            return [mail for mail in self.operator_mails(kind) if about in mail["message"]]
 
-        return wait_for(enough, f"{count} e-mails of the kind {kind}", timeout_s)
+        return wait_for(found, f"an e-mail of the kind {kind} about {about!r}", timeout_s)
 
     def wait_until_idle(self, timeout_s: float = 30.0) -> None:
         """Wait until no message is in a queue and none is being worked on."""

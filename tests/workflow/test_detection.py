@@ -103,6 +103,7 @@ def test_without_a_model_images_wait_and_the_operator_is_told_once(empty_stack: 
     uploads = [empty_stack.detect("circle") for _ in range(2)]
     for upload in uploads:
         empty_stack.wait_for_record(upload, "waiting")
+    empty_stack.wait_for_mail("images_waiting")
     empty_stack.wait_until_idle()
     assert len(empty_stack.operator_mails("images_waiting")) == 1
     assert not empty_stack.consumer_mails(uploads[0])
