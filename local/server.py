@@ -177,4 +177,7 @@ def _write_description(runtime: Runtime) -> None:
         "outputs": runtime.deployed.outputs,
     }
     text = json.dumps(description, indent=2) + "\n"
-    (runtime.data_dir / "stack.json").write_text(text, encoding="utf-8")
+    # Others wait until it is there, and then read it: whole.
+    new = runtime.data_dir / "stack.json.new"
+    new.write_text(text, encoding="utf-8")
+    new.replace(runtime.data_dir / "stack.json")

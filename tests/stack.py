@@ -314,15 +314,19 @@ class Stack:
             TableName=self.outputs["ModelVersionsTable"],
             Item={"kind": {"S": "state"}, "name": {"S": "hosting_pause"}},
         )
-        scheduler, name = self.client("scheduler"), f"{self.local.name}-hosting"
-        known = scheduler.get_schedule(Name=name)
-        wanted = ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")
-        scheduler.update_schedule(**{part: known[part] for part in wanted}, State="DISABLED")
+        self.disable("hosting")
 
     def schedule(self, name: str) -> tuple[str, str]:
         """Expression and state of the ``training`` or ``sampling`` schedule."""
         answer = self.client("scheduler").get_schedule(Name=f"{self.local.name}-{name}")
         return answer["ScheduleExpression"], answer["State"]
+
+    def disable(self, name: str) -> None:
+        """Let the schedule of this name start nothing by itself."""
+        scheduler, name = self.client("scheduler"), f"{self.local.name}-{name}"
+        known = scheduler.get_schedule(Name=name)
+        wanted = ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")
+        scheduler.update_schedule(**{part: known[part] for part in wanted}, State="DISABLED")
 
     @contextlib.contextmanager
     def review_budget(self, budget: int) -> Iterator[None]:
@@ -449,6 +453,14 @@ class Stack:
             return [mail for mail in self.operator_mails(kind) if about in mail["message"]]
 
         return wait_for(found, f"an e-mail of the kind {kind} about {about!r}", timeout_s)
+
+    def wait_until_rests(self, function: str, timeout_s: float = 30.0) -> None:
+        """Wait until no invocation of a function is under way."""
+        wait_for(
+            lambda: function not in self.local.control("GET", "summary")["busy"],
+            f"the end of {function}",
+            timeout_s,
+        )
 
     def wait_until_idle(self, timeout_s: float = 30.0) -> None:
         """Wait until no message is in a queue and none is being worked on."""

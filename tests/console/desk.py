@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from labelloop.aws.items import to_item
 from labelloop.domain.detections import human_loop_name
@@ -101,6 +101,9 @@ class Desk:
         given = {"viewport": WIDE, **options}
         context = self._browser.new_context(**given)
         context.set_default_timeout(30_000)
+        # Chromium loses requests while interception is switched on or off
+        # (https://github.com/microsoft/playwright/issues/41802), so it is on all the time.
+        context.route("**/nobody-asks-for-this", lambda route: route.abort())
         page = context.new_page()
         seat = Seat(self, context, page)
         page.goto(self.stack.outputs["ConsoleUrl"])
@@ -127,6 +130,8 @@ class Seat:
         self.page = page
         self.complaints: list[str] = []
         """What the browser complained about: failed scripts, what the page's policy forbids."""
+        self._images_loaded = 0
+        page.on("requestfinished", self._note)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on(
             "console",
@@ -136,6 +141,9 @@ class Seat:
                 else None
             ),
         )
+
+    def _note(self, request: Request) -> None:
+        self._images_loaded += "/images_from_api/" in request.url
 
     @property
     def image(self) -> Any:
@@ -172,7 +180,24 @@ class Seat:
             return len(mine) >= count
 
         wait_for(held, f"{count} claimed tasks", 20.0)
+
+        def loaded() -> bool:
+            self.page.wait_for_timeout(20)  # Playwright hears of requests only meanwhile.
+            return self._images_loaded >= count
+
+        wait_for(loaded, f"{count} images", 20.0)
         self.page.wait_for_load_state("networkidle")
+
+    def wait_until_zoomed(self, width_px: float) -> None:
+        """Wait until the image is that wide and stands still: what is drawn before is lost."""
+        widths: list[float] = []
+
+        def still() -> bool:
+            self.page.wait_for_timeout(250)
+            widths.append(self.image.bounding_box()["width"])
+            return widths[-1] > width_px and widths[-1:] == widths[-2:-1]
+
+        wait_for(still, f"an image {width_px:.0f} pixels wide", 20.0)
 
     def say(self, text: str) -> None:
         """Expect the page to say something."""

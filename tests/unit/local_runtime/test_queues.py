@@ -89,7 +89,7 @@ def test_messages_reach_the_function_as_lambda_shapes_them(
     assert record["eventSourceARN"] == line.arn
     assert record["attributes"]["ApproximateReceiveCount"] == "1"
     sent_s = int(record["attributes"]["SentTimestamp"]) / 1000
-    assert abs(sent_s - line.runtime.clock.now()) < 300
+    assert abs(sent_s - line.runtime.clock.now()) < 3000
     assert record["messageAttributes"]["kind"] == {
         "dataType": "String",
         "stringValue": "s",
@@ -154,7 +154,7 @@ def test_two_batches_are_worked_on_at_once(line: Line, eventually: Callable[...,
 
 
 def test_a_window_gathers_a_batch(line: Line, eventually: Callable[..., Any]) -> None:
-    line.map(line.function("sample.echo"), max_batching_window_s=30, batch_size=3)
+    line.map(line.function("sample.echo"), max_batching_window_s=100, batch_size=3)
     for number in range(3):
         line.send({"n": number})
         time.sleep(0.05)

@@ -54,7 +54,7 @@ def test_ctrl_c_ends_it_cleanly_with_its_workers(tmp_path: Path) -> None:
     }
     template = write_template(tmp_path, {"F": function}, Outputs={"F": {"Value": {"Ref": "F"}}})
     process = launch(tmp_path, "--template", str(template))
-    eventually((tmp_path / "stack.json").exists)
+    eventually((tmp_path / "stack.json").exists, timeout_s=60)
     stack = SmallStack(process, tmp_path)
     stack.client("lambda").invoke(FunctionName=stack.outputs["F"])
     process.send_signal(signal.SIGINT)
