@@ -60,7 +60,6 @@ def _measured(desk: Desk) -> dict[str, object]:
     desk.ask_about(TASKS, distinct=TASKS)
     seat = desk.sit_down()
     seat.wait_until_ready()
-    seat.context.unroute_all()  # Tests look at each request, which no reviewer's browser does.
     seat.page.evaluate(WATCH)
     for number in range(1, ANSWERS + 1):
         seat.page.wait_for_timeout(LOOK_MS)

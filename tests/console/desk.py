@@ -101,9 +101,6 @@ class Desk:
         given = {"viewport": WIDE, **options}
         context = self._browser.new_context(**given)
         context.set_default_timeout(30_000)
-        # Chromium loses requests while interception is switched on or off
-        # (https://github.com/microsoft/playwright/issues/41802), so it is on all the time.
-        context.route("**/nobody-asks-for-this", lambda route: route.abort())
         page = context.new_page()
         seat = Seat(self, context, page)
         page.goto(self.stack.outputs["ConsoleUrl"])
