@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from labelloop.domain import evaluation
 from labelloop.domain.annotations import Annotation, Box, ModelType
-from labelloop.domain.evaluation import Comparison, Finding, LabelResult, Rules, Summary
+from labelloop.domain.answers import Finding
+from labelloop.domain.evaluation import Comparison, LabelResult, Rules, Summary
 from labelloop.domain.manifests import SplitImage
 from labelloop.domain.splits import Split
 from labelloop.errors import InconsistentError

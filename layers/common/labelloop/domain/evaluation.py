@@ -23,6 +23,7 @@ from functools import cache
 from typing import Any, Literal
 
 from labelloop.domain.annotations import Annotation, Box, ModelType
+from labelloop.domain.answers import Finding
 from labelloop.domain.manifests import SplitImage
 from labelloop.domain.splits import Split
 from labelloop.errors import InconsistentError
@@ -135,16 +136,6 @@ def _figure(figures: Mapping[str, Any], name: str, label: str | None = None) -> 
 
 
 # --- The snapshot ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A label, or a box, that a model is said to have found."""
-
-    label: str
-    confidence: float
-    """From 0 to 1."""
-    box: Box | None = None
 
 
 @dataclass(frozen=True, slots=True)

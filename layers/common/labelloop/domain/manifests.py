@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from labelloop.domain.annotations import Annotation, training_line
+from labelloop.domain.origins import GIVEN, Provenance
 from labelloop.domain.splits import Split
 from labelloop.errors import InconsistentError
 
@@ -38,6 +39,7 @@ class SplitImage:
     annotation: Annotation
     shown: str = ""
     """The fingerprint of all that the image shows, labels included that were not trained."""
+    provenance: Provenance = GIVEN
 
 
 def folder_label(key: str) -> str | None:
@@ -226,6 +228,7 @@ def index_lines(images: Iterable[SplitImage]) -> Iterator[str]:
                 "content": image.content,
                 "split": image.split,
                 "shown": image.shown,
+                "provenance": image.provenance.as_json(),
                 **image.annotation.as_json(),
             },
             ensure_ascii=False,
@@ -244,6 +247,7 @@ def read_index(lines: Iterable[bytes]) -> Iterator[SplitImage]:
                 Split(entry["split"]),
                 Annotation.from_json(entry),
                 entry.get("shown", ""),
+                Provenance.from_json(entry["provenance"]) if "provenance" in entry else GIVEN,
             )
         except (ValueError, KeyError, TypeError) as error:
             raise InconsistentError(
