@@ -28,6 +28,18 @@ class Origin(StrEnum):
     """People labelled it from nothing, before any model saw it."""
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Stratum:
+    """The detections of a version that it was sure of, or those that it doubted."""
+
+    version: str
+    accepted: bool
+
+
+LogShares = Mapping[Stratum, int]
+"""How many detections of the inference log are in each stratum."""
+
+
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """Where a labelled image comes from. What is not known of it is empty, or None."""
@@ -55,6 +67,13 @@ class Provenance:
             if value not in {None, ""}:
                 told[name] = value
         return told
+
+    @property
+    def stratum(self) -> Stratum | None:
+        """Of which detections it is one; None where it was not detected, or that is not known."""
+        if self.accepted is None or not self.version:
+            return None
+        return Stratum(self.version, self.accepted)
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> "Provenance":
