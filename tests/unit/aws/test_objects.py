@@ -5,7 +5,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from labelloop.aws import clients, objects, queues, review_labels
+from labelloop.aws import clients, model_registry, objects, queues, review_labels
+from labelloop.domain import labels
+from labelloop.domain.manifests import VersionFiles
 from labelloop.errors import MalformedAnswerError, NotFoundError
 from labelloop.settings import Variable
 from tests.unit.account import Account
@@ -109,6 +111,15 @@ def test_labels_are_the_deployments_or_else_the_folders(
     review_labels.check("anything else")
     with pytest.raises(MalformedAnswerError, match="cannot be a label"):
         review_labels.check("a/b")
+
+
+def test_nobody_chooses_the_label_of_what_is_none_of_them(account: Account) -> None:
+    model_registry.switch("v1", "arn", None)
+    report = {"labels": [{"label": "cat"}, {"label": labels.NONE_OF_THEM}]}
+    objects.write_json(VersionFiles("v1").report, report)
+    assert review_labels.choices() == ["cat"]
+    with pytest.raises(MalformedAnswerError, match="cannot be a label"):
+        review_labels.check(labels.NONE_OF_THEM)
 
 
 def test_labels_are_looked_up_now_and_then_and_when_one_is_unknown(

@@ -38,3 +38,8 @@ def test_peoples_words_are_taken_as_they_are(name: str) -> None:
 def test_what_would_break_a_key_or_a_manifest_is_refused(name: str) -> None:
     with pytest.raises(InvalidRequestError):
         labels.check(name)
+
+
+def test_what_is_none_of_the_labels_has_a_name_that_nobody_else_can_give() -> None:
+    with pytest.raises(InvalidRequestError, match="none of the labels"):
+        labels.check(labels.NONE_OF_THEM)

@@ -34,7 +34,7 @@ def _trained() -> set[str]:
         report = json.loads(objects.read(VersionFiles(deployed.version).report))
     except NotFoundError:
         return set()
-    return {entry["label"] for entry in report["labels"]}
+    return {entry["label"] for entry in report["labels"]} - {label_names.NONE_OF_THEM}
 
 
 def check(*labels: str) -> None:

@@ -7,6 +7,9 @@ from labelloop.errors import InvalidRequestError
 MAX_CHARACTERS = 255
 MAX_BYTES = 900
 """In UTF-8: an S3 key has up to 1,024 bytes, and the image's own name shall fit in beside it."""
+NONE_OF_THEM = "__none_of_them__"
+"""The label under which a classification model learns what is none of its labels. Nobody's own
+label has this name: ``check`` refuses it."""
 
 
 def check(name: str) -> str:
@@ -24,6 +27,10 @@ def check(name: str) -> str:
         )
     if "/" in name:
         raise InvalidRequestError("A label's name cannot have a slash: it names one folder.")
+    if name == NONE_OF_THEM:
+        raise InvalidRequestError(
+            f"{NONE_OF_THEM} is what Label Loop calls images that are none of the labels."
+        )
     if name in {".", ".."}:
         raise InvalidRequestError("A label's name cannot be . or ..")
     if any(unicodedata.category(character) in {"Cc", "Cf", "Cs"} for character in name):
