@@ -56,16 +56,24 @@ def lambda_handler(request: Input) -> Output:
     known = model_registry.versions()
     data = manifests.data_hash(selection.images)
     before = [version for version in known if version["data"] == data]
-    again = request.force and before and before[-1].get("ended")
-    if before and not again:
-        name, proceed = str(before[-1]["name"]), not before[-1].get("ended")
+    last = before[-1] if before else None
+    # One that could not be compared needs no other in its place: its evaluation goes on.
+    over = last is not None and last.get("ended") and not last.get("uncompared")
+    if last is not None and not (request.force and over):
+        name, proceed = str(last["name"]), request.force or not last.get("ended")
     else:
         number = max((int(version["number"]) for version in known), default=0) + 1
         name, proceed = manifests.version_name(number, data, len(before) + 1), True
         _write(name, model_registry.last_trained(known), selection, left_out, collection)
         # Noted last: a version that the registry knows has all its files.
         model_registry.add_version(
-            name, {"number": number, "data": data, "created": clock.iso(clock.now())}
+            name,
+            {
+                "number": number,
+                "data": data,
+                "attempt": 1 + sum("promote" in version for version in before),
+                "created": clock.iso(clock.now()),
+            },
         )
     if not proceed:
         _settle(examined, request.digest)

@@ -33,6 +33,7 @@ CHOICES = {
     "Enable-Automatic-Human-Sampling": {"true", "false"},
     "Show-Model-Answer": {"true", "false"},
     "Train-On-Sampled-Answers": {"true", "false"},
+    "Minimum-Decides": {"first", "always"},
     "Evaluation-Metric": {"f1", "precision", "recall"},
     "Model-Hosting": {"on-demand", "always-on"},
     "Detection-Notifications": {"all", "low-confidence", "off"},
@@ -41,7 +42,7 @@ CHOICES = {
 
 def test_every_parameter_is_tested_here() -> None:
     assert set(BY_NAME) == WHOLE_NUMBERS.keys() | FRACTIONS.keys() | CHOICES.keys()
-    assert len(CATALOGUE) == len(BY_NAME) == 20
+    assert len(CATALOGUE) == len(BY_NAME) == 21
 
 
 @pytest.mark.parametrize("name", BY_NAME)
@@ -104,6 +105,7 @@ def test_without_values_the_settings_are_the_defaults() -> None:
     assert settings.automatic_training is True
     assert settings.training_poll_minutes == 600
     assert settings.minimum_metric == Decimal("0.80")
+    assert settings.minimum_decides == "first"
     assert settings.minimum_confidence_pct == Decimal("70.0")
     assert settings.notifications == "low-confidence"
     assert settings.train_on_sampled_answers is False

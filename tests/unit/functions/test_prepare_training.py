@@ -84,6 +84,33 @@ def test_an_operator_may_have_the_same_images_trained_on_again(images: Account) 
     assert prepare(force=True) == again
 
 
+def test_a_candidate_that_could_not_be_compared_is_gone_on_with_when_the_operator_asks(
+    images: Account,
+) -> None:
+    first = prepare()
+    facts = {"ended": "2026-11-21T10:00:00.000Z", "promote": False, "uncompared": "No model ran."}
+    model_registry.note_version(first["version"], facts)
+    images.rekognition.answers["DescribeProjectVersions"] = lambda _: {
+        "ProjectVersionDescriptions": [version(first["version"], "TRAINING_COMPLETED")]
+    }
+    assert prepare()["proceed"] is False
+    assert prepare(force=True) == {**first, "begun": True}
+    model_registry.note_version(first["version"], {"uncompared": None})
+    assert prepare(force=True)["version"].startswith("v2-")
+
+
+def test_a_version_knows_how_many_candidates_on_its_images_were_judged_before(
+    images: Account,
+) -> None:
+    ended = {"ended": "2026-11-21T10:00:00.000Z"}
+    first = prepare()["version"]
+    model_registry.note_version(first, {**ended, "failure": "The service refused it."})
+    second = prepare(force=True)["version"]
+    model_registry.note_version(second, {**ended, "promote": False})
+    prepare(force=True)
+    assert [version["attempt"] for version in model_registry.versions()] == [1, 1, 2]
+
+
 def test_what_nothing_more_can_be_made_of_is_not_looked_at_again(images: Account) -> None:
     assert _check()["train"] is True
     first = prepare()

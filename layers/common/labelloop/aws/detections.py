@@ -21,8 +21,9 @@ about a label reads a quarter. ``by_outcome`` has only what was not confident, w
 """
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -139,21 +140,32 @@ def mark(detection: str, job: str) -> str:
 
 def asked_about(detection_ids: Sequence[str]) -> set[str]:
     """Those of which people have been asked, of ``LOOKED_UP_AT_ONCE`` at most."""
+    found = _looked_up(detection_ids, ("detection_id", "human_loop"))
+    return {record["detection_id"] for record in found if "human_loop" in record}
+
+
+def answers(detection_ids: Iterable[str]) -> Iterator[Record]:
+    """What models said of those that they have looked at, as far as the log still has them."""
+    rest = iter(detection_ids)
+    while group := list(islice(rest, LOOKED_UP_AT_ONCE)):
+        fields = ("detection_id", "version", "labels", "labels_left_out")
+        yield from (record for record in _looked_up(group, fields) if "labels" in record)
+
+
+def _looked_up(detection_ids: Sequence[str], fields: Sequence[str]) -> Iterator[Record]:
+    """These fields of the records, those that they have."""
     wanted: Mapping[str, Any] = {
         _table(): {
             "Keys": [{"detection_id": {"S": one}} for one in detection_ids],
-            "ProjectionExpression": "detection_id, human_loop",
+            "ProjectionExpression": ", ".join(f"#{i}" for i in range(len(fields))),
+            "ExpressionAttributeNames": {f"#{i}": name for i, name in enumerate(fields)},
         }
     }
-    found: set[str] = set()
     while wanted:
         with translated():
             answer = client("dynamodb").batch_get_item(RequestItems=wanted)
-        for item in answer["Responses"].get(_table(), []):
-            if "human_loop" in item:
-                found.add(item["detection_id"]["S"])
+        yield from map(from_item, answer["Responses"].get(_table(), []))
         wanted = answer.get("UnprocessedKeys", {})
-    return found
 
 
 def get(detection: str) -> Record:

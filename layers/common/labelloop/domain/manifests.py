@@ -201,6 +201,16 @@ class VersionFiles:
         return f"evaluation/{self.version}"
 
     @property
+    def answers(self) -> str:
+        """What it said of images beside its own test images, a line each."""
+        return f"{self.evaluation_folder}/answers.jsonl"
+
+    @property
+    def to_ask(self) -> str:
+        """The test images about which another version is to be asked, to be compared with."""
+        return f"{self.evaluation_folder}/to_ask.jsonl"
+
+    @property
     def report(self) -> str:
         """The verdict and its reasons."""
         return f"{self.evaluation_folder}/report.json"

@@ -118,7 +118,16 @@ CATALOGUE: tuple[Parameter, ...] = (
         "0.80",
         _FRACTION,
         "a number from 0.00 to 1.00",
-        "The least of the evaluation metric, whichever it is, with which a model is deployed.",
+        "The least of the evaluation metric, whichever it is, with which a model is deployed where "
+        "none is; by Minimum-Decides, also in the place of another one.",
+    ),
+    _of(
+        "Minimum-Decides",
+        "first",
+        "first|always",
+        "first or always",
+        "Whether Minimum-F1-Score decides about the first model only, and the comparison with the "
+        "deployed one about the others, or no model is ever deployed under it.",
     ),
     _of(
         "Minimum-Inference-Units",
@@ -182,8 +191,8 @@ CATALOGUE: tuple[Parameter, ...] = (
         "0.00",
         rf"-?({_FRACTION})",
         "a number from -1.00 to 1.00",
-        "How much better than the deployed model, on the test images that both know, a new one "
-        "must be: the difference of the share of images they get right.",
+        "How much better than the deployed model a new one must be: the difference of their mean "
+        "scores on the same test images, today's, each weighted by how it came.",
     ),
     _of(
         "Model-Hosting",
@@ -251,6 +260,7 @@ class OperatorSettings:
     training_poll_minutes: int
     minimum_untrained_images: int
     minimum_metric: Decimal
+    minimum_decides: Literal["first", "always"]
     minimum_inference_units: int
     maximum_inference_units: int
     minimum_confidence_pct: Decimal
@@ -292,6 +302,7 @@ def parse(values: Mapping[str, str]) -> OperatorSettings:
         training_poll_minutes=int(value("Automatic-Training-Poll-Frequency")),
         minimum_untrained_images=int(value("Minimum-Untrained-Images")),
         minimum_metric=Decimal(value("Minimum-F1-Score")),
+        minimum_decides=value("Minimum-Decides"),  # type: ignore[arg-type]  # checked by its pattern
         minimum_inference_units=minimum_units,
         maximum_inference_units=max(minimum_units, int(value("Maximum-Inference-Units"))),
         minimum_confidence_pct=Decimal(value("Minimum-Label-Detection-Confidence")),
@@ -299,7 +310,7 @@ def parse(values: Mapping[str, str]) -> OperatorSettings:
         sampling_enabled=value("Enable-Automatic-Human-Sampling") == "true",
         sampling_minutes=int(value("Automatic-Human-Sampling-Frequency")),
         sampling_interval=int(value("Human-Sampling-Interval")),
-        evaluation_metric=value("Evaluation-Metric"),  # type: ignore[arg-type]  # checked by its pattern
+        evaluation_metric=value("Evaluation-Metric"),  # type: ignore[arg-type]  # likewise
         minimum_improvement=Decimal(value("Minimum-Improvement")),
         notifications=value("Detection-Notifications"),  # type: ignore[arg-type]  # likewise
         train_on_sampled_answers=value("Train-On-Sampled-Answers") == "true",

@@ -1,0 +1,45 @@
+"""What versions said of images, beside what their evaluations say of their own test images."""
+
+from collections.abc import Iterable, Iterator
+
+from labelloop.aws import detections, objects
+from labelloop.aws.line_files import write_lines
+from labelloop.domain import answers
+from labelloop.domain.annotations import ModelType
+from labelloop.domain.answers import Answer
+from labelloop.domain.detections import Label
+from labelloop.domain.manifests import SplitImage, VersionFiles
+from labelloop.errors import NotFoundError
+
+
+def remembered(version: str) -> dict[str, Answer]:
+    """What the version answered when it was asked to be compared, by content."""
+    try:
+        lines = objects.lines(VersionFiles(version).answers)
+        return {answer.content: answer for answer in answers.read(lines)}
+    except NotFoundError:
+        return {}
+
+
+def remember(version: str, new: Iterable[Answer]) -> None:
+    """Keep answers beside those that are kept. Only the holder of the training lock does so."""
+    kept = remembered(version) | {answer.content: answer for answer in new}
+    write_lines(VersionFiles(version).answers, answers.lines(kept.values()))
+
+
+def logged(version: str, images: Iterable[SplitImage], model_type: ModelType) -> Iterator[Answer]:
+    """What the version said of images when they came in, as far as the inference log has it."""
+    detected = {
+        image.provenance.detection_id: image
+        for image in images
+        # Where the version is not known of an image, the log may know it.
+        if image.provenance.detection_id and image.provenance.version in {version, ""}
+    }
+    for record in detections.answers(detected):
+        if record.get("version") != version:
+            continue
+        image = detected[record["detection_id"]]
+        labels = [Label.from_json(entry) for entry in record["labels"]]
+        # Models of the other types were asked for what reaches their thresholds.
+        complete = model_type is ModelType.CLASSIFICATION and not record.get("labels_left_out")
+        yield answers.of_labels(image.content, labels, image.annotation.size_px, complete=complete)
