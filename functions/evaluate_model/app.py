@@ -13,18 +13,18 @@ from typing import Any
 
 from labelloop import clock
 from labelloop.aws import metrics, model_registry, objects, parameters, rekognition, training_data
-from labelloop.domain import evaluation
+from labelloop.domain import comparison as comparisons
+from labelloop.domain import evaluation, scoring
+from labelloop.domain import verdict as verdicts
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.evaluation import (
-    Comparison,
-    Examined,
-    Rules,
-    Summary,
-    TestedImage,
-    TestImages,
-)
+from labelloop.domain.answers import Answer
+from labelloop.domain.comparison import Comparison, Party
+from labelloop.domain.detections import Label, Outcome, decide
+from labelloop.domain.evaluation import Examined, Summary, TestedImage, TestImages
 from labelloop.domain.manifests import VersionFiles
 from labelloop.domain.metrics import F1
+from labelloop.domain.parameters import OperatorSettings
+from labelloop.domain.verdict import Rules
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import InconsistentError, NotFoundError
 
@@ -51,12 +51,34 @@ def lambda_handler(request: Input) -> Output:
     model_type = training_data.model_type()
     summary = _summary(candidate)
     tested = _tested(candidate, summary.thresholds, model_type)
-    examined = evaluation.examine(tested, model_type, _test_images(candidate.name))
-    champion = model_registry.deployed()
-    comparison = _compare(examined, candidate, champion)
+    index = _test_images(candidate.name)
+    examined = evaluation.examine(tested, model_type, index)
     settings = parameters.settings()
-    rules = Rules(settings.evaluation_metric, settings.minimum_metric, settings.minimum_improvement)
-    verdict = evaluation.judge(summary, comparison, rules, model_type)
+    rules = Rules(
+        settings.evaluation_metric,
+        settings.minimum_metric,
+        settings.minimum_improvement,
+        settings.minimum_decides,
+    )
+    own = evaluation.figures(
+        examined.cases,
+        examined.answers,
+        summary.thresholds,
+        model_type=model_type,
+        metric=rules.metric,
+        shares={},
+        is_accepted=lambda answer: _is_accepted(answer, summary, model_type, settings),
+    )
+    champion = model_registry.deployed()
+    other = champion.version if champion and champion.version != candidate.name else ""
+    serving = _described(other) if other else None
+    figure = summary.metric(rules.metric)
+    comparison = None
+    if serving is None:
+        verdict = verdicts.first(figure, own.test_set, rules, model_type, gone=other)
+    else:
+        comparison = _compare(examined, index, summary, serving, rules)
+        verdict = verdicts.against_champion(figure, comparison, rules, model_type)
     report = VersionFiles(request.version).report
     objects.write_json(
         report,
@@ -66,6 +88,7 @@ def lambda_handler(request: Input) -> Output:
             rules,
             verdict,
             examined=examined,
+            own=own,
             champion=champion.version if champion else None,
             comparison=comparison,
             data=_data(request.version),
@@ -105,21 +128,53 @@ def _summary(version: rekognition.Version) -> Summary:
     return evaluation.read_summary(objects.read_at(version.summary.bucket, version.summary.key))
 
 
+def _described(version: str) -> rekognition.Version | None:
+    """The version that serves, as the service has it; None where somebody deleted it."""
+    try:
+        return rekognition.version(version)
+    except NotFoundError:
+        return None
+
+
 def _compare(
     examined: Examined,
-    candidate: rekognition.Version,
-    deployed: model_registry.Deployed | None,
-) -> Comparison | None:
-    if deployed is None or deployed.version == candidate.name:
-        return None
+    index: TestImages,
+    summary: Summary,
+    champion: rekognition.Version,
+    rules: Rules,
+) -> Comparison:
+    """Candidate and champion on the test images that the champion was tested with, too."""
+    contents: Mapping[str, str] = {}
+    answers: Mapping[str, Answer] = {}
+    thresholds: Mapping[str, float] = {}
     try:
-        champion = rekognition.version(deployed.version)
         thresholds = _summary(champion).thresholds if champion.summary else {}
+        contents = _contents(champion.name)
+        # Where one of the indexes is missing, the same key stands for the same image.
+        by_key = contents if contents and index.contents else index.contents
         tested = _tested(champion, thresholds, examined.model_type)
-        return evaluation.compare(examined, tested, _contents(deployed.version))
+        answers = evaluation.answers(tested, by_key, examined.answers)
     except NotFoundError:
-        # Somebody deleted the champion, or what the service wrote about it.
-        return evaluation.compare(examined, (), {})
+        pass  # Somebody deleted what the service wrote about it.
+    return comparisons.compare(
+        examined.cases,
+        Party(examined.answers, summary.thresholds),
+        Party(answers, thresholds),
+        model_type=examined.model_type,
+        metric=rules.metric,
+        champion_version=champion.name,
+        known_before=set(contents.values()),
+    )
+
+
+def _is_accepted(
+    answer: Answer, summary: Summary, model_type: ModelType, settings: OperatorSettings
+) -> bool:
+    """Whether nobody would be asked about a detection with this answer."""
+    found = scoring.found(answer.findings, model_type, summary.thresholds)
+    labels = [Label(finding.label, 100 * finding.confidence) for finding in found]
+    decision = decide(labels, model_type, settings.minimum_confidence_pct, asked_at_once=True)
+    return decision.outcome is Outcome.CONFIDENT
 
 
 def _tested(

@@ -1,10 +1,9 @@
-"""Whether a candidate may take the deployed model's place.
+"""What the service's evaluation of a version says, and our report on it.
 
-Figures come from the service's summary file. The comparison comes from both versions' evaluation
-snapshots, image by image on the test images they share, since the F1 scores of two test sets
-cannot be compared; and by the labels as they are now, since they may have been corrected after the
-champion was trained. A test set has up to 250,000 images, so snapshots and indexes are read line by
-line, and of each image no more is kept than its score.
+Figures come from the service's summary file, answers from its evaluation snapshot, image by image;
+and truths are the labels as they are now, since they may have been corrected after the version was
+trained. A test set has up to 250,000 images, so snapshots and indexes are read line by line, and
+answers are kept of as many images as a comparison looks at.
 
 Files: https://docs.aws.amazon.com/rekognition/latest/customlabels-dg/im-summary-file-api.html and
 im-evaluation-manifest-snapshot-api.html
@@ -14,31 +13,30 @@ import heapq
 import json
 import math
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from decimal import Decimal
-from fractions import Fraction
-from functools import cache
-from typing import Any, Literal
+from typing import Any
 
+from labelloop.domain import estimates, scoring
 from labelloop.domain.annotations import Annotation, Box, ModelType
-from labelloop.domain.answers import Finding
+from labelloop.domain.answers import Answer, Finding
+from labelloop.domain.comparison import MOST_COMPARED, Case, Comparison
+from labelloop.domain.estimates import Estimate, Weighed
 from labelloop.domain.manifests import SplitImage
+from labelloop.domain.origins import GIVEN, LogShares, Provenance
+from labelloop.domain.scoring import UNKNOWN_THRESHOLD, Metric
 from labelloop.domain.splits import Split
+from labelloop.domain.verdict import Rules, Verdict
 from labelloop.errors import InconsistentError
 
-Metric = Literal["f1", "precision", "recall"]
 Json = dict[str, Any]
 
-FEWEST_SHARED_IMAGES = 20
-"""With fewer shared test images a comparison says too little."""
-SIGNIFICANT = 0.05
 CONFIDENT = 0.9
 """From here on a model that contradicts a label makes the label suspect."""
 MOST_SUSPECTED = 100
-UNKNOWN_THRESHOLD = 0.5
-"""The assumed threshold of a label for which the summary names none."""
+MOST_FINDINGS = 60
+"""Of an answer, the surest are kept; a model may know 250 labels."""
 
 _EVALUATION_DETAILS = "rekognition-custom-labels-evaluation-details"
 # "…-evaluation-0" in one page of the guide, "…-evaluation" in another.
@@ -146,6 +144,8 @@ class TestedImage:
     truth: Annotation | None
     """What the image shows, by the snapshot itself; None where it does not say so."""
     found: tuple[Finding, ...]
+    said: tuple[Finding, ...] = ()
+    """All that the snapshot has of it, what is under the assumed thresholds too."""
 
     @property
     def labels(self) -> frozenset[str]:
@@ -183,39 +183,47 @@ def read_snapshot(
 def _tested_labels(
     entry: Json, model_type: ModelType, thresholds: Mapping[str, float]
 ) -> TestedImage | None:
-    said = [metadata for _, metadata in _groups(entry, _EVALUATION) if "class-name" in metadata]
-    if not said:
+    told = [metadata for _, metadata in _groups(entry, _EVALUATION) if "class-name" in metadata]
+    if not told:
         return None
-    found = [
-        Finding(metadata["class-name"], _confidence(metadata))
-        for metadata in said
-        if model_type is ModelType.CLASSIFICATION
-        or _is_positive(metadata, thresholds.get(metadata["class-name"]))
-    ]
-    found.sort(key=_surest_first)
+    told.sort(key=lambda metadata: (-_confidence(metadata), metadata["class-name"]))
+    said = [Finding(metadata["class-name"], _confidence(metadata)) for metadata in told]
     if model_type is ModelType.CLASSIFICATION:
-        found = found[:1]
+        found = said[:1]
+    else:
+        found = [
+            finding
+            for finding, metadata in zip(said, told, strict=True)
+            if _is_positive(metadata, thresholds.get(finding.label))
+        ]
     truths = (
         {metadata["class-name"] for _, metadata in _groups(entry, kind) if "class-name" in metadata}
         for kind in _TRUTHS
     )
     labels = next((labels for labels in truths if labels), None)
     truth = Annotation.of_labels(labels) if labels else None
-    return TestedImage(_key(entry["source-ref"]), truth, tuple(found))
+    return TestedImage(_key(entry["source-ref"]), truth, tuple(found), tuple(said[:MOST_FINDINGS]))
 
 
 def _tested_boxes(entry: Json, thresholds: Mapping[str, float]) -> TestedImage | None:
     groups = [group for group in _groups(entry, _EVALUATION) if "class-map" in group[1]]
     if not groups:
         return None
-    found = [
-        Finding(box.label, _confidence(described), box)
+    said = [
+        (
+            Finding(box.label, _confidence(described), box),
+            _is_positive(described, thresholds.get(box.label)),
+        )
         for name, metadata in groups
         for box, described in zip(_boxes(entry[name], metadata), metadata["objects"], strict=True)
-        if _is_positive(described, thresholds.get(box.label))
     ]
-    found.sort(key=_surest_first)
-    return TestedImage(_key(entry["source-ref"]), _true_boxes(entry), tuple(found))
+    said.sort(key=lambda each: (-each[0].confidence, each[0].label))
+    return TestedImage(
+        _key(entry["source-ref"]),
+        _true_boxes(entry),
+        tuple(finding for finding, is_positive in said if is_positive),
+        tuple(finding for finding, _ in said[:MOST_FINDINGS]),
+    )
 
 
 def _true_boxes(entry: Json) -> Annotation | None:
@@ -264,10 +272,6 @@ def _confidence(described: Json) -> float:
     return float(described.get("confidence", 0.0))
 
 
-def _surest_first(finding: Finding) -> tuple[float, str]:
-    return -finding.confidence, finding.label
-
-
 def _key(source_ref: str) -> str:
     """The key in ``s3://bucket/key``: all images of a dataset are in one bucket, ours."""
     return source_ref.removeprefix("s3://").split("/", 1)[1]
@@ -278,18 +282,21 @@ def _key(source_ref: str) -> str:
 
 @dataclass(frozen=True)
 class TestImages:
-    """A version's test images by its index: what lies where, and what it shows."""
+    """A version's test images by its index: what lies where, what it shows, and how it came."""
 
     contents: Mapping[str, str] = field(default_factory=dict)
     """Each key's content."""
     truths: Mapping[str, Annotation] = field(default_factory=dict)
     """Each content's annotation; of a picture that is there twice, that of the first key."""
+    came: Mapping[str, Provenance] = field(default_factory=dict)
+    """How each content came that was not given."""
 
 
 def test_images(index: Iterable[SplitImage]) -> TestImages:
     """The test images among those of an index."""
     contents: dict[str, str] = {}
     truths: dict[str, Annotation] = {}
+    came: dict[str, Provenance] = {}
     same: dict[tuple[str, ...], Annotation] = {}
     for image in index:
         if image.split is not Split.TEST:
@@ -299,8 +306,10 @@ def test_images(index: Iterable[SplitImage]) -> TestImages:
         if not truth.boxes:
             # There are as many sets of labels as there are labels, give or take: kept once each.
             truth = same.setdefault(truth.labels, truth)
+        if image.content not in truths and image.provenance != GIVEN:
+            came[image.content] = image.provenance
         truths.setdefault(image.content, truth)
-    return TestImages(contents, truths)
+    return TestImages(contents, truths, came)
 
 
 def test_contents(index: Iterable[SplitImage]) -> dict[str, str]:
@@ -328,11 +337,10 @@ class Examined:
     """What a version's snapshot comes to, by the labels as they are now."""
 
     model_type: ModelType
-    index: TestImages
-    truths: Mapping[str, Annotation]
-    """What each content shows that was tested."""
-    scores: Mapping[str, Fraction]
-    """From 0 to 1 for each content."""
+    cases: tuple[Case, ...]
+    """The test images that are compared, up to ``MOST_COMPARED``."""
+    answers: Mapping[str, Answer]
+    """What the version said of each of them, by content."""
     confusion: Mapping[tuple[str, str | None], int]
     """How many images of a label were taken for which; of classification models only."""
     suspected: tuple[SuspectedLabelError, ...]
@@ -344,8 +352,11 @@ def examine(images: Iterable[TestedImage], model_type: ModelType, index: TestIma
 
     Without an index the snapshot's own labels count, and images are known by their keys.
     """
-    truths: dict[str, Annotation] = {}
-    scores: dict[str, Fraction] = {}
+    # Contents are named by hashes, so that the first ones are drawn at random.
+    compared = sorted(index.truths)[:MOST_COMPARED]
+    wanted = set(compared)
+    cases: dict[str, Case] = {}
+    said: dict[str, TestedImage] = {}
     confusion: Counter[tuple[str, str | None]] = Counter()
     surest: list[tuple[float, int, SuspectedLabelError]] = []
     for number, image in enumerate(images):
@@ -353,8 +364,10 @@ def examine(images: Iterable[TestedImage], model_type: ModelType, index: TestIma
         truth = index.truths.get(content, image.truth)
         if truth is None:
             continue
-        truths.setdefault(content, truth)
-        scores.setdefault(content, score(truth, image.found, model_type))
+        is_wanted = content in wanted if index.truths else len(cases) < MOST_COMPARED
+        if is_wanted and content not in cases:
+            cases[content] = Case(content, truth, index.came.get(content, GIVEN))
+            said[content] = image
         if model_type is ModelType.CLASSIFICATION:
             confusion[truth.labels[0], image.found[0].label if image.found else None] += 1
         suspect = _suspect(image, truth, model_type)
@@ -363,62 +376,38 @@ def examine(images: Iterable[TestedImage], model_type: ModelType, index: TestIma
             if len(surest) > MOST_SUSPECTED:
                 heapq.heappop(surest)
     suspected = tuple(suspect for _, _, suspect in sorted(surest, reverse=True))
-    return Examined(model_type, index, truths, scores, confusion, suspected)
+    return Examined(model_type, tuple(cases.values()), _answers(said), confusion, suspected)
 
 
-def score(truth: Annotation, found: Sequence[Finding], model_type: ModelType) -> Fraction:
-    """How right the findings are, from 0 to 1: the F1 score of the image's labels or boxes.
+def answers(
+    images: Iterable[TestedImage],
+    contents: Mapping[str, str],
+    wanted: Container[str],
+) -> dict[str, Answer]:
+    """What a snapshot has about the wanted contents, each once.
 
-    With one label on either side, as in classification, that is right or wrong. Nothing found
-    where there is nothing is right.
+    ``contents`` has the content at each key, by the index of the version that the snapshot is of;
+    where that is missing, the key itself stands for it.
     """
-    if model_type is ModelType.DETECTION:
-        right = sum(_are_right(truth.boxes, found))
-        return _f1(right, len(found) + len(truth.boxes))
-    labels = {finding.label for finding in found}
-    return _f1(len(labels.intersection(truth.labels)), len(labels) + len(truth.labels))
+    said: dict[str, TestedImage] = {}
+    for image in images:
+        content = contents.get(image.key, image.key)
+        if content in wanted and content not in said:
+            said[content] = image
+    return _answers(said)
 
 
-@cache
-def _f1(right: int, both: int) -> Fraction:
-    """There are few different ones, so that each is made once."""
-    return Fraction(2 * right, both) if both else Fraction(1)
-
-
-def _are_right(truths: Sequence[Box], found: Sequence[Finding]) -> list[bool]:
-    """Which findings overlap a true box of their label by half or more.
-
-    Each true box is found once: the surest finding takes the one that it overlaps most.
-    """
-    free = list(truths)
-    right = []
-    for finding in found:
-        rivals = [
-            (_overlap(box, finding.box), -position)
-            for position, box in enumerate(free)
-            if finding.box and box.label == finding.label
-        ]
-        overlap, position = max(rivals, default=(0.0, 0))
-        right.append(overlap >= 0.5)
-        if right[-1]:
-            del free[-position]
-    return right
-
-
-def _overlap(one: Box, other: Box) -> float:
-    """The share of what both boxes cover together that lies in both of them."""
-    width = min(one.left + one.width, other.left + other.width) - max(one.left, other.left)
-    height = min(one.top + one.height, other.top + other.height) - max(one.top, other.top)
-    both = max(0, width) * max(0, height)
-    either = one.width * one.height + other.width * other.height - both
-    return both / either if either else 0.0
+def _answers(said: Mapping[str, TestedImage]) -> dict[str, Answer]:
+    """The answers, complete where the snapshot has what is under the thresholds of any image."""
+    complete = any(len(image.said) > len(image.found) for image in said.values())
+    return {content: Answer(content, image.said, complete) for content, image in said.items()}
 
 
 def _suspect(
     image: TestedImage, truth: Annotation, model_type: ModelType
 ) -> SuspectedLabelError | None:
     if model_type is ModelType.DETECTION:
-        right = _are_right(truth.boxes, image.found)
+        right = scoring.are_right(truth.boxes, image.found)
     else:
         right = [finding.label in truth.labels for finding in image.found]
     against = [
@@ -434,183 +423,95 @@ def _suspect(
     )
 
 
-# --- Candidate and champion -----------------------------------------------------------------------
+# --- Figures with their intervals -----------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Candidate and champion on the test images they share; scores are means, from 0 to 1."""
+class Figures:
+    """How good a version is: on the test set as it is, and on what comes in."""
 
-    shared_images: int
-    candidate_score: Fraction
-    champion_score: Fraction
-    candidate_better: int
-    """On how many of them the candidate's score is higher."""
-    champion_better: int
+    test_set: Estimate
+    """The mean score, each image counting once."""
+    incoming: Estimate | None
+    """Weighted as what comes in; None where no test image stands for it."""
+    covers: float
+    """Of what share of the log ``incoming`` speaks."""
+    empty: Mapping[str, float]
+    """The share of the log of each stratum that no test image stands for."""
+    accepted: Estimate | None
+    """The share that is wholly right of the test images that the version is sure of."""
+    labels: Mapping[str, Estimate]
+    """The mean score on the images of each label; see ``scoring.of_label``."""
+    incoming_labels: Mapping[str, Estimate]
 
-    @property
-    def gain(self) -> Fraction:
-        """The candidate's score minus the champion's, exactly: 0.7 - 0.6 is 0.1."""
-        return self.candidate_score - self.champion_score
+    def as_json(self) -> Json:
+        """The form in reports."""
+        return {
+            "test_set": self.test_set.as_json(),
+            "incoming": self.incoming.as_json() if self.incoming else None,
+            "covers": round(self.covers, 4),
+            "empty": {name: round(share, 4) for name, share in self.empty.items()},
+            "accepted": self.accepted.as_json() if self.accepted else None,
+            "labels": [
+                {
+                    "label": label,
+                    "test_set": of_label.as_json(),
+                    "incoming": self.incoming_labels[label].as_json()
+                    if label in self.incoming_labels
+                    else None,
+                }
+                for label, of_label in self.labels.items()
+            ],
+        }
 
-    @property
-    def p_worse(self) -> float:
-        """How likely so many losses are for a candidate that is as good: the exact sign test.
 
-        One-sided, over the images on which the two differ; 1.0 where they never do.
-        """
-        differing, losses = self.candidate_better + self.champion_better, self.champion_better
-        if 2 * losses > differing:
-            return _tail(differing, losses)
-        return 1.0 - _tail(differing, differing - losses + 1)
+def figures(
+    cases: Sequence[Case],
+    said: Mapping[str, Answer],
+    thresholds: Mapping[str, float],
+    *,
+    model_type: ModelType,
+    metric: Metric,
+    shares: LogShares,
+    is_accepted: Callable[[Answer], bool],
+) -> Figures:
+    """A version's figures on the test images of today that it has answered.
 
-
-def _tail(tosses: int, heads: int) -> float:
-    """How likely a fair coin shows so many heads or more; ``heads`` is over half of the tosses.
-
-    By logarithms: the numbers themselves have as many digits as there are images.
+    ``is_accepted`` says whether an answer is so sure that nobody would be asked about it.
     """
-    if heads > tosses:
-        return 0.0
-    log_first = (
-        math.lgamma(tosses + 1)
-        - math.lgamma(heads + 1)
-        - math.lgamma(tosses - heads + 1)
-        - tosses * math.log(2)
-    )
-    terms = total = 1.0
-    for k in range(heads, tosses):
-        terms *= (tosses - k) / (k + 1)
-        total += terms
-        if terms < total * 1e-18:
-            break
-    return math.exp(log_first) * total
-
-
-def compare(
-    candidate: Examined, champion: Iterable[TestedImage], champion_contents: Mapping[str, str]
-) -> Comparison:
-    """Both models on the test images they share, by the labels as the candidate's index has them.
-
-    Images are the same when their content is, whatever their names. Where one of the indexes is
-    missing, the same key stands for the same image.
-    """
-    mine = candidate.index.contents
-    contents = champion_contents if mine and champion_contents else mine
-    theirs: dict[str, Fraction] = {}
-    for image in champion:
-        content = contents.get(image.key, image.key)
-        if content in candidate.scores and content not in theirs:
-            truth = candidate.truths[content]
-            theirs[content] = score(truth, image.found, candidate.model_type)
-    pairs = Counter((candidate.scores[content], theirs[content]) for content in theirs)
-    return Comparison(
-        shared_images=len(theirs),
-        candidate_score=_mean((mine, images) for (mine, _), images in pairs.items()),
-        champion_score=_mean((scored, images) for (_, scored), images in pairs.items()),
-        candidate_better=sum(images for (mine, other), images in pairs.items() if mine > other),
-        champion_better=sum(images for (mine, other), images in pairs.items() if mine < other),
-    )
-
-
-def _mean(scores: Iterable[tuple[Fraction, int]]) -> Fraction:
-    """The mean of scores that so many images have each; 0 where there are none."""
-    total, count = Fraction(0), 0
-    for one, images in scores:
-        total += one * images
-        count += images
-    return total / count if count else total
-
-
-# --- The verdict ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What the operator demands of a version."""
-
-    metric: Metric
-    minimum: Decimal
-    minimum_improvement: Decimal
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether to deploy, and why: each reason is a sentence."""
-
-    promote: bool
-    reasons: tuple[str, ...]
-
-
-_METRICS: Mapping[Metric, str] = {"f1": "F1 score", "precision": "precision", "recall": "recall"}
-
-
-def judge(
-    summary: Summary, comparison: Comparison | None, rules: Rules, model_type: ModelType
-) -> Verdict:
-    """Whether the candidate is good enough by itself and not worse than the champion.
-
-    ``comparison`` is None where no other model is deployed. A candidate that is worse on
-    significantly many images is never promoted, whatever the minimum improvement.
-    """
-    reached = summary.metric(rules.metric)
-    good = Decimal(str(reached)) >= rules.minimum
-    reasons = [
-        f"Its {_METRICS[rules.metric]} of {_telling(reached, rules.minimum)} "
-        f"{'reaches' if good else 'is under'} the minimum of {rules.minimum}."
+    answered = [case for case in cases if case.content in said]
+    what = [scoring.found(said[case.content].findings, model_type, thresholds) for case in answered]
+    scores = [
+        float(scoring.score(case.truth, one, model_type, metric))
+        for case, one in zip(answered, what, strict=True)
     ]
-    if comparison is None:
-        reasons.append("No other model is deployed, so there is none to compare it with.")
-        return Verdict(good, tuple(reasons))
-    if comparison.shared_images < FEWEST_SHARED_IMAGES:
-        reasons.append(
-            f"It shares {_test_images(comparison.shared_images)} with the deployed model; under "
-            f"{FEWEST_SHARED_IMAGES} the minimum alone decides."
-        )
-        return Verdict(good, tuple(reasons))
-    enough = comparison.gain >= Fraction(rules.minimum_improvement)
-    reasons.append(
-        f"On {_test_images(comparison.shared_images, 'shared ')} "
-        f"{_in_words(comparison, model_type)} (better on {comparison.candidate_better}, worse on "
-        f"{comparison.champion_better}); that {'reaches' if enough else 'is less than'} the "
-        f"minimum improvement of {rules.minimum_improvement}."
-    )
-    worse = comparison.p_worse < SIGNIFICANT
-    if worse:
-        differing = comparison.candidate_better + comparison.champion_better
-        chance = comparison.p_worse
-        reasons.append(
-            f"It is worse on {comparison.champion_better} of the {differing} images on which the "
-            f"two differ, which is no chance (sign test, "
-            f"p {'< 0.001' if chance < 0.001 else f'= {chance:.3f}'}), so it is not promoted "
-            "whatever the minimum improvement."
-        )
-    return Verdict(good and enough and not worse, tuple(reasons))
-
-
-def _telling(figure: float, minimum: Decimal) -> str:
-    """The figure with as many digits as show on which side of the minimum it is, two at least."""
-    exact = Decimal(str(figure))
-    for digits in range(2, 17):
-        text = f"{exact:.{digits}f}"
-        if (Decimal(text) >= minimum) == (exact >= minimum):
-            return text
-    return str(exact)
-
-
-def _test_images(count: int, kind: str = "") -> str:
-    if count == 1:
-        return f"one {kind}test image"
-    return f"{count or 'no'} {kind}test images"
-
-
-def _in_words(comparison: Comparison, model_type: ModelType) -> str:
-    mine, theirs = float(comparison.candidate_score), float(comparison.champion_score)
-    if model_type is ModelType.CLASSIFICATION:
-        return f"it is right on {100 * mine:.1f} %, the deployed model on {100 * theirs:.1f} %"
-    what = "boxes" if model_type is ModelType.DETECTION else "labels"
-    return (
-        f"the F1 score of its {what} is {mine:.3f} in the mean, the deployed model's {theirs:.3f}"
+    weights = estimates.of_incoming([case.provenance for case in answered], shares)
+    by_label: defaultdict[str, list[Weighed]] = defaultdict(list)
+    incoming_by_label: defaultdict[str, list[Weighed]] = defaultdict(list)
+    accepted, incoming = [], []
+    for case, one, value, weight in zip(answered, what, scores, weights.weights, strict=True):
+        stratum = str(case.provenance.stratum)
+        labels = {*case.truth.labels, *(finding.label for finding in one)}
+        for label in labels:
+            of_label = scoring.of_label(label, case.truth, one, model_type)
+            if of_label is not None:
+                by_label[label].append(Weighed("", 1.0, float(of_label)))
+                if weight:
+                    incoming_by_label[label].append(Weighed(stratum, weight, float(of_label)))
+        if weight:
+            incoming.append(Weighed(stratum, weight, value))
+        if is_accepted(said[case.content]):
+            accepted.append(Weighed("", 1.0, float(value == 1.0)))
+    return Figures(
+        test_set=estimates.mean([Weighed("", 1.0, value) for value in scores]),
+        incoming=estimates.mean(incoming) if incoming else None,
+        covers=weights.covers,
+        empty={estimates.in_words(stratum): share for stratum, share in weights.empty.items()},
+        accepted=estimates.mean(accepted) if accepted else None,
+        labels={label: estimates.mean(by_label[label]) for label in sorted(by_label)},
+        incoming_labels={
+            label: estimates.mean(incoming_by_label[label]) for label in sorted(incoming_by_label)
+        },
     )
 
 
@@ -624,6 +525,7 @@ def report(
     verdict: Verdict,
     *,
     examined: Examined,
+    own: Figures,
     champion: str | None,
     comparison: Comparison | None,
     data: Json | None,
@@ -631,8 +533,8 @@ def report(
 ) -> Json:
     """What ``evaluation/<version>/report.json`` says.
 
-    ``champion`` is the version that is deployed, ``data`` what PrepareTraining found, ``entries``
-    what the service stored of each manifest.
+    ``own`` are the version's figures, ``champion`` the version that is deployed, ``data`` what
+    PrepareTraining found, ``entries`` what the service stored of each manifest.
     """
     return {
         "version": version,
@@ -641,12 +543,14 @@ def report(
         "metric": rules.metric,
         "minimum": float(rules.minimum),
         "minimum_improvement": float(rules.minimum_improvement),
+        "minimum_decides": rules.minimum_decides,
         "f1": summary.f1,
         "precision": summary.precision,
         "recall": summary.recall,
         "train_images": summary.train_images,
         "test_images": summary.test_images,
         "labels": [asdict(label) for label in summary.labels],
+        "figures": own.as_json(),
         "confusion": [
             {"truth": truth, "predicted": predicted, "images": images}
             for (truth, predicted), images in sorted(
@@ -654,7 +558,7 @@ def report(
             )
         ],
         "champion": champion,
-        "comparison": _compared(comparison),
+        "comparison": comparison.as_json() if comparison else None,
         "suspected_label_errors": [
             {
                 **asdict(suspect),
@@ -665,17 +569,4 @@ def report(
         ],
         "data": data,
         "entries": entries,
-    }
-
-
-def _compared(comparison: Comparison | None) -> Json | None:
-    if comparison is None:
-        return None
-    return {
-        "shared_images": comparison.shared_images,
-        "candidate_score": float(comparison.candidate_score),
-        "champion_score": float(comparison.champion_score),
-        "candidate_better": comparison.candidate_better,
-        "champion_better": comparison.champion_better,
-        "p_worse": comparison.p_worse,
     }

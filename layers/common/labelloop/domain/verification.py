@@ -7,8 +7,8 @@ from itertools import zip_longest
 
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Label, found
-from labelloop.domain.evaluation import UNKNOWN_THRESHOLD
 from labelloop.domain.manifests import SplitImage
+from labelloop.domain.scoring import UNKNOWN_THRESHOLD
 from labelloop.domain.splits import Split
 
 MOST_IMAGES = 20

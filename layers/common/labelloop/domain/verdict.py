@@ -1,0 +1,246 @@
+"""Whether a candidate may take the deployed model's place.
+
+The first model is held to the minimum. Where a model serves, the comparison decides: what is better
+by ``Minimum-Improvement`` on the same images takes over, and what is worse never does. The estimate
+itself decides, not whether it is significant: a rule that asks for proof refuses most of the better
+ones while test sets are small, and one that asks for proof of the opposite lets worse ones in. How
+often it errs is told.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from statistics import NormalDist
+from typing import Literal
+
+from labelloop.domain.annotations import ModelType
+from labelloop.domain.comparison import FEWEST_EFFECTIVE, Comparison, Difference
+from labelloop.domain.estimates import Estimate
+from labelloop.domain.scoring import Metric
+
+ERROR = 0.05
+"""How likely it may be that a candidate which is surely worse passes: at the first attempt, and
+together at all further ones on the same data."""
+
+MinimumDecides = Literal["first", "always"]
+METRICS: Mapping[Metric, str] = {"f1": "F1 score", "precision": "precision", "recall": "recall"}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the operator demands of a version."""
+
+    metric: Metric
+    minimum: Decimal
+    minimum_improvement: Decimal
+    minimum_decides: MinimumDecides = "first"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether to deploy, and why: each reason is a sentence."""
+
+    promote: bool
+    reasons: tuple[str, ...]
+
+
+def first(
+    figure: float, own: Estimate, rules: Rules, model_type: ModelType, gone: str = ""
+) -> Verdict:
+    """Whether a version is good enough to serve where none does.
+
+    ``figure`` is its evaluation metric by the service, ``own`` its score on its test images;
+    ``gone`` names a version that was deployed, and does not exist any more.
+    """
+    good = Decimal(str(figure)) >= rules.minimum
+    reasons = [
+        f"Its {METRICS[rules.metric]} of {_telling(figure, rules.minimum)} "
+        f"{'reaches' if good else 'is under'} the minimum of {rules.minimum}. On its "
+        f"{_test_images(own.images)} {_score_in_words(own, model_type, rules.metric)}.",
+        f"The deployed model {gone} does not exist any more, so there is none to compare it with."
+        if gone
+        else "No other model is deployed, so there is none to compare it with.",
+    ]
+    return Verdict(good, tuple(reasons))
+
+
+def against_champion(
+    figure: float,
+    comparison: Comparison,
+    rules: Rules,
+    model_type: ModelType,
+    *,
+    attempt: int = 1,
+    is_complete: bool = True,
+) -> Verdict:
+    """Whether a candidate takes the place of the model that serves.
+
+    ``attempt`` is 1 for the first candidate made of these data. ``is_complete`` is False where the
+    decision needs answers of the champion that could not be had.
+    """
+    decides = comparison.decides
+    reasons = [_minimum_in_words(figure, rules)]
+    refused = rules.minimum_decides == "always" and Decimal(str(figure)) < rules.minimum
+    if not decides.images or not is_complete:
+        reasons.append(_cannot_compare(comparison))
+        return Verdict(False, tuple(reasons))
+    least = float(rules.minimum_improvement)
+    needed = round(least + _more_of_attempt(attempt, decides), 9)
+    enough = decides.gain >= needed
+    reasons.append(f"{_basis_in_words(comparison)} {_in_words(comparison, model_type)}.")
+    reasons.append(_decision_in_words(comparison, rules, attempt, needed, enough))
+    if decides.high < 0 and least < 0:
+        enough = False
+        reasons.append(
+            "It is worse, and that is no chance, so it is not promoted whatever the minimum "
+            "improvement."
+        )
+    if decides.candidate.high < rules.minimum and decides.gain <= 0:
+        enough = False
+        reasons.append(
+            f"Its score lies under the minimum of {rules.minimum} for sure, so that it would have "
+            "to be better than the deployed model, and it is not."
+        )
+    for label in comparison.worse_labels:
+        enough = False
+        reasons.append(
+            f"It has become worse at {label.label!r}, and that is no chance: of {label.images} "
+            f"test images worse on {label.worse} and better on {label.better}."
+        )
+    if comparison.apart:
+        names = ", ".join(repr(one.label) for one in comparison.apart[:5])
+        more = f" and {len(comparison.apart) - 5} more" if len(comparison.apart) > 5 else ""
+        reasons.append(f"Labels that only it knows were not compared: {names}{more}.")
+    return Verdict(enough and not refused, tuple(reasons))
+
+
+def _more_of_attempt(attempt: int, decides: Difference) -> float:
+    """How much more a further candidate made of the same data has to gain.
+
+    Of many candidates that are worse one looks better by chance. So each further one has half of
+    the error of the one before, and all of them together no more than the first has.
+    """
+    if attempt < 2:
+        return 0.0
+    normal = NormalDist()
+    error = ERROR / 2 ** (attempt - 1)
+    return (normal.inv_cdf(1 - error) - normal.inv_cdf(1 - ERROR)) * decides.std_error
+
+
+# --- In words -------------------------------------------------------------------------------------
+
+
+def _minimum_in_words(figure: float, rules: Rules) -> str:
+    good = Decimal(str(figure)) >= rules.minimum
+    told = (
+        f"Its {METRICS[rules.metric]} of {_telling(figure, rules.minimum)} "
+        f"{'reaches' if good else 'is under'} the minimum of {rules.minimum}"
+    )
+    if good:
+        return f"{told}."
+    if rules.minimum_decides == "always":
+        return f"{told}, which Minimum-Decides = always never allows."
+    return f"{told}; where a model serves, the comparison with it decides."
+
+
+def _cannot_compare(comparison: Comparison) -> str:
+    if not comparison.decides.images and not comparison.missing:
+        return (
+            "There is no test image on which it could be compared with the deployed model, so that "
+            "one goes on serving."
+        )
+    return (
+        f"It could not be compared with the deployed model: that one's answers about "
+        f"{comparison.missing} test images are missing, and they could change the decision. The "
+        "deployed model goes on serving."
+    )
+
+
+def _basis_in_words(comparison: Comparison) -> str:
+    decides = comparison.decides
+    if comparison.basis == "incoming":
+        return (
+            f"On {_test_images(decides.images)} that stand for what comes in (they say as much as "
+            f"{decides.candidate.effective:.0f} of equal weight, and speak of "
+            f"{100 * comparison.covers:.0f} % of the log)"
+        )
+    stands = comparison.incoming.candidate.effective if comparison.incoming else 0
+    why = (
+        f"of those that stand for what comes in there are too few ({stands:.0f} of "
+        f"{FEWEST_EFFECTIVE})"
+        if stands < FEWEST_EFFECTIVE
+        else f"they stand for {100 * comparison.covers:.0f} % of what comes in only"
+    )
+    return f"On {_test_images(decides.images)}, each counting once ({why}),"
+
+
+def _in_words(comparison: Comparison, model_type: ModelType) -> str:
+    decides = comparison.decides
+    mine, theirs = decides.candidate, decides.champion
+    if model_type is ModelType.CLASSIFICATION:
+        said = (
+            f"it is right on {100 * mine.value:.1f} % and the deployed model on "
+            f"{100 * theirs.value:.1f} %"
+        )
+    else:
+        said = (
+            f"the {METRICS[comparison.metric]} of its {_what(model_type)} is {mine.value:.3f} in "
+            f"the mean, the deployed model's {theirs.value:.3f}"
+        )
+    return (
+        f"{said}, a difference of {_points(decides.gain)} points (95 %: {_points(decides.low)} to "
+        f"{_points(decides.high)}); it is better on {decides.better} and worse on {decides.worse}"
+    )
+
+
+def _decision_in_words(
+    comparison: Comparison, rules: Rules, attempt: int, needed: float, enough: bool
+) -> str:
+    least = f"the minimum improvement of {rules.minimum_improvement}"
+    if attempt > 1:
+        least = (
+            f"{_points(needed)} points, which it needs as candidate {attempt} made of the same data"
+        )
+    told = f"That {'reaches' if enough else 'is less than'} {least}."
+    chance = comparison.wrong_way(0.05)
+    if chance >= 0.005:
+        told += (
+            f" With so many images, one that is 5 points worse would pass, and one that is 5 "
+            f"points better would not, {100 * chance:.0f} times in 100."
+        )
+    return told
+
+
+def _score_in_words(own: Estimate, model_type: ModelType, metric: Metric) -> str:
+    if model_type is ModelType.CLASSIFICATION:
+        return (
+            f"it is right on {100 * own.value:.1f} % (95 %: {100 * own.low:.1f} to "
+            f"{100 * own.high:.1f})"
+        )
+    return (
+        f"the {METRICS[metric]} of its {_what(model_type)} is {own.value:.3f} in the mean (95 %: "
+        f"{own.low:.3f} to {own.high:.3f})"
+    )
+
+
+def _what(model_type: ModelType) -> str:
+    return "boxes" if model_type is ModelType.DETECTION else "labels"
+
+
+def _points(difference: float) -> str:
+    """In points, which are hundredths, with a sign: +3.9."""
+    return f"{100 * difference:+.1f}"
+
+
+def _telling(figure: float, minimum: Decimal) -> str:
+    """The figure with as many digits as show on which side of the minimum it is, two at least."""
+    exact = Decimal(str(figure))
+    for digits in range(2, 17):
+        text = f"{exact:.{digits}f}"
+        if (Decimal(text) >= minimum) == (exact >= minimum):
+            return text
+    return str(exact)
+
+
+def _test_images(count: int) -> str:
+    return "one test image" if count == 1 else f"{count or 'no'} test images"
