@@ -151,6 +151,7 @@ def _record(
         "review_enabled": settings.review_enabled,
         "sampled": False,
         "human_loop": human_loop_name(detection) if outcome is Outcome.REVIEW else None,
+        "chance": 1 if outcome is Outcome.REVIEW else None,
         "request_id": invocation.request_id,
         "trace_id": invocation.trace_id,
     }

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from labelloop.aws import objects, training_data
 from labelloop.aws.objects import Beginning
-from labelloop.domain import splits
+from labelloop.domain import origins, splits
 from labelloop.domain.images import MAX_BYTES, dimensions, refusal_for_training
 from labelloop.domain.inventory import Inspected, ToInspect
 from labelloop.entrypoint import Strict, task
@@ -61,7 +61,8 @@ def _inspect(image: ToInspect) -> Inspected | None:
     if reason:
         return Inspected(image.key, beginning.etag, refusal=reason)
     content = splits.content_id(beginning.first_bytes, beginning.size_bytes)
-    return Inspected(image.key, beginning.etag, content, size_px)
+    provenance = origins.from_metadata(beginning.metadata, objects.bucket())
+    return Inspected(image.key, beginning.etag, content, size_px, provenance=provenance)
 
 
 def _size_px(key: str, beginning: Beginning) -> tuple[int, int] | None:

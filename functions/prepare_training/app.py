@@ -8,15 +8,18 @@ Raises      UntrainableError          caught: the operator is told what is missi
 Idempotent  yes; the version's name comes from its images, and its files are written anew
 """
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from labelloop import clock
-from labelloop.aws import model_registry, objects, rekognition, training_data
+from labelloop.aws import detections, model_registry, objects, rekognition, training_data
 from labelloop.aws.rekognition import VersionStatus
 from labelloop.domain import data_reports, inventory, manifests, splits
 from labelloop.domain.imports import Collection, ImportedLine
-from labelloop.domain.inventory import Examined, LeftOut, Selection
+from labelloop.domain.inventory import Examined, Inspected, LeftOut, Selection
 from labelloop.domain.manifests import VersionFiles
+from labelloop.domain.origins import Origin, Provenance
 from labelloop.domain.splits import Split
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import TrainingInProgressError, UntrainableError
@@ -96,8 +99,30 @@ def _examine(lines: Mapping[str, ImportedLine]) -> Examined:
     """The images that can be used; what is remembered of those that are gone is forgotten."""
     listed = training_data.images()
     inspected = training_data.inspected(listed)
-    training_data.compact_inspected(inspected.values())
-    return inventory.examine(listed, lines, inspected, training_data.model_type())
+    came = _look_up_origins(inspected.values())
+    training_data.compact_inspected((inspected | came).values(), learnt=bool(came))
+    return inventory.examine(listed, lines, inspected | came, training_data.model_type())
+
+
+def _look_up_origins(inspected: Iterable[Inspected]) -> dict[str, Inspected]:
+    """What the log tells of images that human review has copied, and that tell nothing themselves:
+    the copies of early versions of Label Loop, and what somebody downloaded and uploaded again.
+    """
+    untold: defaultdict[str, list[Inspected]] = defaultdict(list)
+    for one in inspected:
+        detection = manifests.detection_of_key(one.key)
+        if one.provenance is None and detection is not None:
+            untold[detection].append(one)
+    all_asked = bool(untold) and not model_registry.review_day().date
+    found = {
+        one.key: inventory.as_logged(one, record, all_asked=all_asked)
+        for record in detections.how_they_came(sorted(untold))
+        for one in untold.pop(record["detection_id"])
+    }
+    for detection, forgotten in untold.items():
+        unknown = Provenance(Origin.DOUBTFUL, detection)
+        found |= {one.key: replace(one, provenance=unknown) for one in forgotten}
+    return found
 
 
 def _select(examined: Examined, collection: Collection, digest: str) -> Selection:

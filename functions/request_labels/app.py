@@ -19,12 +19,13 @@ from labelloop import clock
 from labelloop.aws import detections, objects, review_labels, review_requests
 from labelloop.aws import labeling_jobs as jobs
 from labelloop.aws.wiring import wiring
-from labelloop.domain import human_tasks, labeling_jobs
+from labelloop.domain import human_tasks, labeling_jobs, origins
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import detection_id, human_loop_name
 from labelloop.domain.images import ImageObject, is_folder_marker, refusal
 from labelloop.domain.labeling_jobs import Job
 from labelloop.domain.manifests import UNLABELLED_FOLDER, labelling_copy_key
+from labelloop.domain.origins import Origin, Provenance
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import InvalidRequestError, NotFoundError, RefusedError
 from labelloop.settings import Variable
@@ -177,5 +178,7 @@ def _write_files(job: Job, images: list[ImageObject], model_type: ModelType) -> 
 def _copied(image: ImageObject) -> str:
     """The address of a copy of the version, where trainings may read it."""
     key = labelling_copy_key(detection_id(image), image.key)
-    objects.copy(image.key, image.version_id, key)
+    origin = Provenance(Origin.LABELLING, detection_id(image))
+    metadata = origins.as_metadata(origin, objects.bucket())
+    objects.copy(image.key, image.version_id, key, metadata=metadata)
     return f"s3://{objects.bucket()}/{key}"

@@ -59,7 +59,7 @@ def lambda_handler(_: Input) -> Output:
     while portion := {record["date_id"]: record for record in islice(records, PORTION)}:
         taken, after = sampling.take(portion, position, settings.sampling_interval)
         for date_id in taken:
-            _ask(portion[date_id]["detection_id"], now)
+            _ask(portion[date_id]["detection_id"], 1 / settings.sampling_interval, now)
         model_registry.move_sampling_position(position, after)
         position = after
         counted, sampled = counted + len(portion), sampled + len(taken)
@@ -69,8 +69,8 @@ def lambda_handler(_: Input) -> Output:
     return Output(counted=counted, sampled=sampled)
 
 
-def _ask(detection: str, now: datetime) -> None:
+def _ask(detection: str, chance: float, now: datetime) -> None:
     try:
-        review_requests.request(detections.sample(detection), now)
+        review_requests.request(detections.sample(detection, chance), now)
     except NotFoundError:
         return  # It has expired, and the index lags.

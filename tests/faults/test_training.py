@@ -47,6 +47,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     template = folder / "template.yaml"
     template.write_text(before + set_up + after, encoding="utf-8")
     with launched(template=template, time_scale=TIME_SCALE) as stack:
+        _early_copy(stack)
         FIRST_TRAINING[:] = sorted(kinds(stack, lambda: train_first_model(stack)))
         yield stack
 
@@ -92,6 +93,7 @@ def test_a_training_whose_every_call_fails_at_first_ends_well_and_is_told_once(
     for orders in _waves():
         before = stack.deployed()
         stack.label(dict.fromkeys(images.LABELS, 2))
+        _early_copy(stack)
         with all_at_once(stack, orders):
             execution = stack.run("model_training", {"force": True})
         assert execution.status == "SUCCEEDED", (execution, stack.operator_mails())
@@ -101,6 +103,14 @@ def test_a_training_whose_every_call_fails_at_first_ends_well_and_is_told_once(
         for news in ("training_started", "model_deployed"):
             mails = stack.operator_mails(news)
             assert len([mail for mail in mails if str(now) in mail["subject"]]) == 1
+
+
+def _early_copy(stack: Stack) -> None:
+    """An image as early versions copied it, of which the log alone could tell how it came."""
+    (number,) = stack.numbers(1)
+    label = images.LABELS[0]
+    key = f"images_labeled_by_folder/{label}/{number:032x}-early.jpg"
+    stack.upload(key, images.draw(label, number))
 
 
 def _waves() -> Iterator[list[Mapping[str, Any]]]:

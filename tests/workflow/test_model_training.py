@@ -190,9 +190,15 @@ def test_with_automatic_training_switched_off_only_force_trains(
 def test_a_better_model_takes_the_place_of_the_one_that_serves(
     trainable: Stack, champion: str
 ) -> None:
+    # As an early version copied it, of which the log alone could tell how it came.
+    early = f"images_labeled_by_folder/circle/{'0f' * 16}-early.jpg"
+    trainable.upload(early, trainable.new_image("circle"))
     execution, told = run_with_faults(trainable)
     assert execution.status == "SUCCEEDED"
     assert told == ["training_started", "model_deployed"]
+    index = trainable.read(f"manifests/training/{newest(trainable)}/index.jsonl").splitlines()
+    came = {entry["key"]: entry["provenance"] for entry in map(json.loads, index)}
+    assert came[early] == {"origin": "doubtful", "detection_id": "0f" * 16}
     assert_serves_alone(trainable, newest(trainable))
     assert newest(trainable) != champion
     report = trainable.read_json(f"evaluation/{newest(trainable)}/report.json")

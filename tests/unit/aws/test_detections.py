@@ -61,7 +61,7 @@ def test_an_image_that_waits_for_a_model_waits_however_long_that_takes(
     [
         (Outcome.REVIEW, detections.get),
         (Outcome.DEFERRED, detections.turn_to_review),
-        (Outcome.CONFIDENT, detections.sample),
+        (Outcome.CONFIDENT, lambda detection: detections.sample(detection, 0.001)),
     ],
 )
 @pytest.mark.parametrize("key", ["images_labeled_by_folder/cat/1.jpg", ""])

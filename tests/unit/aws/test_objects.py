@@ -33,7 +33,7 @@ def test_a_beginning_tells_the_whole_objects_size(account: Account, size: int) -
     account.put("a.jpg", b"x" * size)
     (listed,) = objects.listing("a.jpg")
     beginning = objects.read_beginning("a.jpg", 10)
-    assert beginning == objects.Beginning(b"x" * min(size, 10), listed.etag, size)
+    assert beginning == objects.Beginning(b"x" * min(size, 10), listed.etag, size, {})
     with pytest.raises(NotFoundError):
         objects.read_beginning("gone.jpg", 10)
 
@@ -58,6 +58,19 @@ def test_an_object_of_another_bucket_is_copied_in_without_its_tags(account: Acco
     assert account.read("copied.jpg") == b"theirs"
     tagging = s3.get_object_tagging(Bucket=account.bucket, Key="copied.jpg")
     assert tagging["TagSet"] == []
+
+
+def test_metadata_takes_the_place_of_the_sources_and_the_name_tells_the_type(
+    account: Account,
+) -> None:
+    s3 = clients.client("s3")
+    for key, media_type in (("a.PNG", "image/png"), ("b.jpg", "image/jpeg")):
+        s3.put_object(Bucket=account.bucket, Key=key, Body=b"x", Metadata={"theirs": "1"})
+        objects.copy(key, None, "copied", metadata={"ours": "2"})
+        assert s3.head_object(Bucket=account.bucket, Key="copied")["ContentType"] == media_type
+        assert objects.read_beginning("copied", 10).metadata == {"ours": "2"}
+        objects.copy(key, None, "kept")
+        assert objects.read_beginning("kept", 10).metadata == {"theirs": "1"}
 
 
 def test_what_is_not_there_is_not_found(account: Account) -> None:

@@ -108,7 +108,7 @@ def test_what_was_inspected_is_remembered_while_the_object_is_the_same(account: 
         training_data.read_batch(first)
     known = training_data.inspected([listed])
     assert list(known.values()) == found
-    training_data.compact_inspected(known.values())
+    training_data.compact_inspected(known.values(), learnt=False)
     assert len(list(objects.listing(inventory.INSPECTED_FOLDER))) == 1
     assert list(training_data.inspected([listed]).values()) == found[:1], (
         "what could not be copied is tried again"

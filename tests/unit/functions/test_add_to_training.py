@@ -9,9 +9,11 @@ from PIL import Image
 from functions.add_to_training.app import lambda_handler
 from labelloop import clock
 from labelloop.aws import detections, training_data
+from labelloop.domain import origins
 from labelloop.domain.annotations import Annotation, Box
 from labelloop.domain.detections import Outcome
 from labelloop.domain.imports import ImportedLine
+from labelloop.domain.origins import Origin, Provenance
 from labelloop.errors import ConflictError, MalformedAnswerError, NotFoundError
 from tests.unit.account import Account, Context, Json, event
 
@@ -124,6 +126,31 @@ def test_boxes_that_were_drawn_in_another_image_are_refused(detect: Callable[...
     with pytest.raises(MalformedAnswerError, match="100"):
         _add({**BOXES, "said": other})
     assert _keys(detected) == []
+
+
+def _came(account: Account, key: str) -> Provenance | None:
+    metadata = account.boto3("s3").head_object(Bucket=account.bucket, Key=key)["Metadata"]
+    return origins.from_metadata(metadata, account.bucket)
+
+
+@pytest.mark.parametrize(
+    ("model_type", "request_", "turned"),
+    [
+        ("classification", AGREED, 1),
+        ("multi-label", SEVERAL, 1),
+        ("detection", BOXES, 1),
+        ("detection", BOXES, 6),
+    ],
+)
+def test_how_it_came_goes_with_the_image(
+    detect: Callable[..., Account], model_type: str, request_: Json, turned: int
+) -> None:
+    detected = detect(model_type, _jpeg(turned))
+    detections.note(DETECTION, {"version": "v1", "chance": 1})
+    key = _add(request_)
+    assert _came(detected, key) == Provenance(Origin.DOUBTFUL, DETECTION, "v1", False, 1.0)
+    head = detected.boto3("s3").head_object(Bucket=detected.bucket, Key=key)
+    assert head["ContentType"] == "image/jpeg"
 
 
 def _note(key: str) -> None:

@@ -59,7 +59,7 @@ def test_a_certain_detection_is_logged_with_all_that_the_model_said(serving: Acc
         {"name": "dent", "confidence_pct": 3.5},
     ]
     assert "outcome_shard" not in record
-    assert "human_loop" not in record
+    assert not {"human_loop", "chance"} & record.keys()
 
 
 def test_it_is_said_whether_the_model_was_asked(account: Account) -> None:
@@ -212,7 +212,8 @@ def test_a_doubtful_detection_goes_to_a_person_and_the_consumer_hears_of_it(
     assert output["notify"] is True
     data = json.loads(output["message"])
     assert data["detection_id"] == output["detection_id"]
-    assert detections.get(output["detection_id"])["human_loop"] == output["human_loop"]
+    record = detections.get(output["detection_id"])
+    assert (record["human_loop"], record["chance"]) == (output["human_loop"], 1)
 
 
 def test_no_labels_found_is_a_result_that_goes_to_a_person(serving: Account) -> None:

@@ -6,9 +6,10 @@ import pytest
 from PIL import Image
 
 from functions.inspect_images.app import lambda_handler
-from labelloop.aws import training_data
-from labelloop.domain import splits
+from labelloop.aws import objects, training_data
+from labelloop.domain import origins, splits
 from labelloop.domain.inventory import Inspected, ToInspect
+from labelloop.domain.origins import GIVEN, Origin, Provenance
 from tests.unit.account import REGION, Account, Context, Json, event
 from tests.unit.functions.preparation import RUN, png
 
@@ -27,6 +28,21 @@ def test_an_image_is_known_by_its_content_and_size(account: Account) -> None:
     told = _inspect(account, ToInspect(f"{FOLDER}1.png", "e"))[f"{FOLDER}1.png"]
     assert told.content == splits.content_id(png("one"), len(png("one")))
     assert (told.size_px, told.refusal) == ((320, 240), "")
+
+
+def test_what_goes_with_an_image_is_remembered_and_what_does_not_is_left_open(
+    account: Account,
+) -> None:
+    sampled = Provenance(Origin.SAMPLED, "d" * 32, "v1", True, 0.001)
+    for name, metadata in (
+        ("ours", origins.as_metadata(sampled, account.bucket)),
+        ("theirs", origins.as_metadata(sampled, "another-stacks-bucket")),
+        ("none", None),
+    ):
+        objects.write(f"{FOLDER}{name}.png", png(name), "image/png", metadata)
+    told = _inspect(account, *(ToInspect(key, "e") for key in account.keys(FOLDER)))
+    came = {key.removeprefix(FOLDER): one.provenance for key, one in told.items()}
+    assert came == {"ours.png": sampled, "theirs.png": GIVEN, "none.png": None}
 
 
 def test_a_size_that_stands_far_into_the_file_is_found(account: Account) -> None:

@@ -2,15 +2,20 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from functions.check_new_images import app as check_new_images
 from functions.prepare_training.app import lambda_handler
-from labelloop.aws import model_registry, training_data
-from labelloop.domain import inventory, manifests, splits
+from labelloop import clock
+from labelloop.aws import detections, model_registry, objects, training_data
+from labelloop.domain import inventory, manifests, origins, splits
+from labelloop.domain.detections import Outcome
 from labelloop.domain.imports import IMPORTED_MANIFESTS
 from labelloop.domain.manifests import VersionFiles
+from labelloop.domain.origins import GIVEN, Origin, Provenance
+from labelloop.domain.selection import Day
 from labelloop.domain.splits import Split
 from labelloop.errors import InconsistentError, TrainingInProgressError, UntrainableError
 from labelloop.settings import Variable
@@ -208,6 +213,89 @@ def test_fewer_than_two_labels_are_not_trainable_and_the_message_counts(account:
         prepare()
     assert "one image left out, such as images_labeled_by_folder/dog/small.png" in str(raised.value)
     assert _check()["train"] is False, "polls pass by until something changes"
+
+
+# --- How images came ------------------------------------------------------------------------------
+
+DETECTION = "0f" * 16
+DOUBTED = Provenance(Origin.DOUBTFUL, DETECTION, "v1-0a1b2c3d", False, 1.0)
+NAMED = f"{FOLDER}cat/{DETECTION}-gear.png"
+
+
+def _copied(account: Account, key: str = NAMED, **metadata: str) -> None:
+    """What human review puts there; without metadata, what its first versions put there."""
+    objects.write(key, png("gear"), "image/png", metadata)
+
+
+def _log(outcome: Outcome = Outcome.REVIEW, **facts: object) -> None:
+    version_id = objects.write_new("images_for_detection/gear.png", png("gear"), "image/png")
+    known = {"version": "v1-0a1b2c3d", "etag": version_id.etag, **facts}
+    detections.record_once(DETECTION, outcome, known, clock.now())
+
+
+def _came(output: Json) -> dict[str, Provenance]:
+    """How images came by their keys, but those of which nothing is known."""
+    index = training_data.index(output["version"])
+    return {image.key: image.provenance for image in index if image.provenance != GIVEN}
+
+
+def test_how_images_came_is_in_the_index_wherever_they_were_moved_to(images: Account) -> None:
+    _copied(images, **origins.as_metadata(DOUBTED, images.bucket))
+    assert _came(prepare()) == {NAMED: DOUBTED}
+    moved = f"{FOLDER}dog/by hand/it is a dog.png"
+    s3 = images.boto3("s3")
+    source = {"Bucket": images.bucket, "Key": NAMED}
+    s3.copy_object(Bucket=images.bucket, Key=moved, CopySource=source)
+    s3.delete_object(**source)
+    assert _came(prepare()) == {moved: DOUBTED}
+
+
+def test_the_log_tells_how_a_file_came_that_was_uploaded_again_under_its_name(
+    images: Account,
+) -> None:
+    _log(chance=1)
+    _copied(images)
+    images.put(f"{FOLDER}cat/renamed.png", png("gear"))
+    assert _came(prepare()) == {NAMED: DOUBTED}
+
+
+def test_another_picture_under_that_name_is_one_that_was_given(images: Account) -> None:
+    _log(chance=1)
+    images.put(NAMED, png("somebody's own"))
+    assert _came(prepare()) == {}
+
+
+@pytest.mark.parametrize("budget", [False, True])
+def test_copies_of_early_versions_begin_with_what_the_log_tells_and_it_is_asked_once(
+    images: Account, budget: bool
+) -> None:
+    if budget:
+        model_registry.keep_review_day(Day(""), Day("2026-11-20", revision=1))
+    _log()
+    _copied(images)
+    forgotten = f"{FOLDER}dog/{'1e' * 16}-x.png"
+    images.put(forgotten, png("forgotten"))
+    asked: list[Json] = []
+    images.hook("dynamodb", "before-call.dynamodb.BatchGetItem", lambda **_: asked.append({}))
+    for _ in range(2):
+        assert _came(prepare()) == {
+            NAMED: replace(DOUBTED, chance=None if budget else 1.0),
+            forgotten: Provenance(Origin.DOUBTFUL, "1e" * 16),
+        }
+    assert len(asked) == 1
+
+
+def test_any_number_of_early_copies_is_looked_up(images: Account) -> None:
+    for number in range(205):
+        images.put(f"{FOLDER}cat/{number:032x}-x.png", png(f"early {number}"))
+    detections.record_once(f"{204:032x}", Outcome.REVIEW, {"etag": "in-parts"}, clock.now())
+    came = _came(prepare())
+    assert len(came) == 205
+    known = Provenance(Origin.DOUBTFUL, f"{204:032x}", "", False, 1.0)
+    assert came[f"{FOLDER}cat/{204:032x}-x.png"] == known
+
+
+# --- What is told of it ---------------------------------------------------------------------------
 
 
 def test_the_report_says_what_has_changed_since_the_last_training(images: Account) -> None:

@@ -13,11 +13,12 @@ from functions.request_labels import app
 from functions.request_labels.app import lambda_handler
 from labelloop import clock
 from labelloop.aws import detections, objects, review_tasks
-from labelloop.domain import labeling_jobs
+from labelloop.domain import labeling_jobs, origins
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import LABELING, detection_id, human_loop_name
 from labelloop.domain.images import ImageObject
 from labelloop.domain.labeling_jobs import Job
+from labelloop.domain.origins import Origin, Provenance
 from local.rekognition.shapes import find_problems
 from tests.unit.account import Account, Context, Json, event, refuses
 
@@ -160,6 +161,8 @@ def test_a_job_is_begun_with_all_that_it_needs(
     shown = json.loads(manifest)["source-ref"].removeprefix(f"s3://{ground_truth.bucket}/")
     assert shown.startswith(f"images_imported/labeling/{detection}-")
     assert ground_truth.read(shown) == b"image"
+    came = origins.from_metadata(objects.read_beginning(shown, 1).metadata, ground_truth.bucket)
+    assert came == Provenance(Origin.LABELLING, detection)
     assert ground_truth.items("ReviewTasksTable") == []
 
 

@@ -55,6 +55,7 @@ def test_every_third_detection_becomes_a_task_and_its_record_says_so(sampled: Ac
     assert _tasks(sampled) == {human_loop_name(made[2]), human_loop_name(made[5])}
     record = detections.get(made[2])
     assert record["sampled"] is True
+    assert record["chance"] == 1 / 3
     assert record["human_loop"] == human_loop_name(made[2])
 
 

@@ -93,6 +93,7 @@ def test_what_goes_to_people_is_recorded_as_any_other_review(budgeted: Account) 
     assert _select() == 1
     record = detections.get(_id("a1"))
     assert record["outcome"] == Outcome.REVIEW
+    assert record["drawn"] is False
     assert record["human_loop"] == human_loop_name(_id("a1"))
     assert record["outcome_shard"].startswith("review#")
     assert review_tasks.get(record["human_loop"]).key == "a1.jpg"

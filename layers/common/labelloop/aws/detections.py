@@ -5,9 +5,10 @@ What a record has, and when it is written; what does not apply is not there:
     with the detection    detection_id, date, request_id, trace_id; bucket, key, version_id, etag,
                           size_bytes; outcome, reason; version, label, confidence_pct, labels,
                           labels_left_out; minimum_confidence_pct, review_enabled, sampled;
-                          human_loop where a person is asked; expires, unless something is to come
-    with its sampling     sampled, human_loop; no longer expires
-    with its selection    outcome, human_loop; no longer expires
+                          human_loop and chance, with which one like it is asked about, where a
+                          person is asked; expires, unless something is to come
+    with its sampling     sampled, chance, human_loop; no longer expires
+    with its selection    outcome, drawn, chance where it was, human_loop; no longer expires
     with people's answer  answers_read, copy_keys, expires, before it is copied; agreement,
                           human_label, human_labels, copied_key, completed, or review_problem
 
@@ -45,6 +46,7 @@ from labelloop.domain.detections import (
     outcome_shard,
     outcome_shards,
 )
+from labelloop.domain.origins import TOLD_BY
 from labelloop.errors import ConflictError, NotFoundError
 from labelloop.settings import Variable
 
@@ -152,6 +154,13 @@ def answers(detection_ids: Iterable[str]) -> Iterator[Record]:
         yield from (record for record in _looked_up(group, fields) if "labels" in record)
 
 
+def how_they_came(detection_ids: Iterable[str]) -> Iterator[Record]:
+    """What ``origins.of_record`` reads of those that the log still has, and the images' ETags."""
+    rest = iter(detection_ids)
+    while group := list(islice(rest, LOOKED_UP_AT_ONCE)):
+        yield from _looked_up(group, (*TOLD_BY, "etag"))
+
+
 def _looked_up(detection_ids: Sequence[str], fields: Sequence[str]) -> Iterator[Record]:
     """These fields of the records, those that they have."""
     wanted: Mapping[str, Any] = {
@@ -245,24 +254,27 @@ def begin_to_copy(record: Record, key: str, read: str) -> set[str]:
     return set(from_item(answer["Attributes"]).get("copy_keys", ()))
 
 
-def turn_to_review(detection: str) -> Record:
+def turn_to_review(detection: str, chance: float | None = None) -> Record:
     """Let people be asked about a deferred detection, unless they are; its record.
 
-    Raises NotFoundError.
+    ``chance`` is that with which it was drawn at random; None where it was chosen for what its
+    answer teaches. Raises NotFoundError.
     """
     changes = {
         "outcome": Outcome.REVIEW.value,
         "outcome_shard": outcome_shard(Outcome.REVIEW, detection),
+        "drawn": chance is not None,
+        **({"chance": chance} if chance is not None else {}),
     }
     return _let_people_be_asked(detection, changes)
 
 
-def sample(detection: str) -> Record:
+def sample(detection: str, chance: float) -> Record:
     """Let people be asked about a detection as a sample, unless they are; its record.
 
-    Raises NotFoundError.
+    ``chance`` is that with which it was taken. Raises NotFoundError.
     """
-    return _let_people_be_asked(detection, {"sampled": True})
+    return _let_people_be_asked(detection, {"sampled": True, "chance": chance})
 
 
 def _let_people_be_asked(detection: str, changes: Record) -> Record:

@@ -13,7 +13,7 @@ from labelloop.aws.clients import client
 from labelloop.aws.failures import code_of, translated
 from labelloop.aws.wiring import wiring
 from labelloop.clock import iso
-from labelloop.domain.images import ImageObject
+from labelloop.domain.images import ImageObject, media_type_by_name
 from labelloop.domain.listed import Listed
 from labelloop.errors import NotFoundError
 from labelloop.settings import Variable
@@ -121,6 +121,8 @@ class Beginning:
     etag: str
     size_bytes: int
     """Of the whole object."""
+    metadata: Mapping[str, str]
+    """What was put beside it."""
 
 
 def read_beginning(key: str, first_bytes: int) -> Beginning:
@@ -138,7 +140,8 @@ def read_beginning(key: str, first_bytes: int) -> Beginning:
         body: bytes = answer["Body"].read()
     # "bytes 0-65535/204800"
     size = answer.get("ContentRange", "").rpartition("/")[2]
-    return Beginning(body, answer["ETag"].strip('"'), int(size) if size else len(body))
+    size_bytes = int(size) if size else len(body)
+    return Beginning(body, answer["ETag"].strip('"'), size_bytes, answer.get("Metadata", {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +188,21 @@ def _image(key: str, answer: Mapping[str, Any], size_bytes: int) -> ImageObject:
     )
 
 
-def write(key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
+def write(
+    key: str,
+    body: bytes,
+    content_type: str = "application/octet-stream",
+    metadata: Mapping[str, str] | None = None,
+) -> None:
     """Put the object."""
     with translated():
-        client("s3").put_object(Bucket=bucket(), Key=key, Body=body, ContentType=content_type)
+        client("s3").put_object(
+            Bucket=bucket(),
+            Key=key,
+            Body=body,
+            ContentType=content_type,
+            Metadata=metadata or {},
+        )
 
 
 def write_json(key: str, content: Mapping[str, Any]) -> None:
@@ -203,19 +217,31 @@ def write_folder(folder: str) -> None:
 
 
 def copy(
-    source_key: str, source_version_id: str | None, key: str, source_bucket: str | None = None
+    source_key: str,
+    source_version_id: str | None,
+    key: str,
+    source_bucket: str | None = None,
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Copy an object, or one version of it, into the bucket. Raises NotFoundError.
 
-    It comes from this bucket unless another one is given.
+    It comes from this bucket unless another one is given. Metadata takes the place of the source's
+    own; that is an image then, whose content type would be lost.
     """
     source = {"Bucket": source_bucket or bucket(), "Key": source_key}
     if source_version_id:
         source["VersionId"] = source_version_id
+    replaced: dict[str, Any] = {}
+    if metadata is not None:
+        replaced = {
+            "MetadataDirective": "REPLACE",
+            "Metadata": metadata,
+            "ContentType": media_type_by_name(source_key),
+        }
     with translated():
         # Copying its tags, too, would take further permissions.
         client("s3").copy_object(
-            Bucket=bucket(), Key=key, CopySource=source, TaggingDirective="REPLACE"
+            Bucket=bucket(), Key=key, CopySource=source, TaggingDirective="REPLACE", **replaced
         )
 
 

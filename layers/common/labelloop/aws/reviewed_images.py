@@ -1,7 +1,8 @@
 """The images that people agreed on, where trainings find them.
 
 An image with one label lies in the folder of its label. One with several labels or with boxes lies
-in a folder of its own, with a manifest of one line beside the manifests that were imported.
+in a folder of its own, with a manifest of one line beside the manifests that were imported. How it
+came to people goes with the image, wherever it is moved to.
 """
 
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import Any
 
 from labelloop.aws import objects
 from labelloop.aws.wiring import wiring
-from labelloop.domain import orientation
+from labelloop.domain import orientation, origins
 from labelloop.domain.annotations import Annotation, ModelType, training_line
 from labelloop.domain.images import dimensions
 from labelloop.domain.manifests import (
@@ -39,15 +40,16 @@ def add(record: Mapping[str, Any], said: Annotation, key: str, when: str) -> Non
     MalformedAnswerError where boxes are not for this image.
     """
     source, version_id = record["key"], record.get("version_id")
+    metadata = origins.as_metadata(origins.of_record(record), objects.bucket())
     if said.size_px is None:
-        objects.copy(source, version_id, key)
+        objects.copy(source, version_id, key, metadata=metadata)
     else:
         content = objects.read(source, version_id)
         said = _as_stored(said, content)
         if orientation.orientation(content) == orientation.UPRIGHT:
-            objects.copy(source, version_id, key)
+            objects.copy(source, version_id, key, metadata=metadata)
         else:
-            objects.write(key, orientation.as_stored(content), "image/jpeg")
+            objects.write(key, orientation.as_stored(content), "image/jpeg", metadata)
     if key.startswith(REVIEWED_IMAGES):
         line = training_line(f"s3://{objects.bucket()}/{key}", said, when)
         manifest = reviewed_manifest(record["detection_id"])

@@ -146,11 +146,14 @@ def finish_batch(key: str, found: Iterable[Inspected]) -> None:
     objects.delete(key)
 
 
-def compact_inspected(known: Iterable[Inspected]) -> None:
-    """Put what is remembered into one file, and remove the others."""
+def compact_inspected(known: Iterable[Inspected], *, learnt: bool) -> None:
+    """Put what is remembered into one file, and remove the others.
+
+    ``learnt`` says that more is known by now than the files say.
+    """
     files = [file.key for file in objects.listing(inventory.INSPECTED_FOLDER)]
     others = [key for key in files if key != _ALL_INSPECTED]
-    if others:
+    if others or learnt:
         # What could not be copied is tried again, so it is not remembered for longer.
         write_lines(_ALL_INSPECTED, (one.as_line() for one in known if one.etag))
         for key in others:

@@ -64,6 +64,11 @@ def media_type(content: bytes) -> str:
     return "image/png" if content.startswith(_PNG) else "image/jpeg"
 
 
+def media_type_by_name(key: str) -> str:
+    """The type that the name of an image tells, for where its content is not read."""
+    return "image/png" if key.lower().endswith(".png") else "image/jpeg"
+
+
 def api_key(content: bytes, came: datetime) -> str:
     """Where an image is kept that came by the API: the same one on the same day in one place."""
     name = hashlib.sha256(content).hexdigest()[:32]

@@ -8,11 +8,11 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from labelloop.domain import labels as label_names
-from labelloop.domain import splits
+from labelloop.domain import origins, splits
 from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.imports import ImportedLine, merged
 from labelloop.domain.listed import Listed
@@ -23,6 +23,7 @@ from labelloop.domain.manifests import (
     fingerprint,
     folder_label,
 )
+from labelloop.domain.origins import GIVEN, Origin, Provenance
 from labelloop.domain.splits import Split
 from labelloop.errors import InconsistentError, InvalidRequestError, UntrainableError
 
@@ -54,12 +55,16 @@ class Inspected:
     content: str = ""
     size_px: tuple[int, int] | None = None
     refusal: str = ""
+    provenance: Provenance | None = None
+    """None where the object tells none."""
 
     def as_line(self) -> str:
         """The line that ``read_inspected`` reads."""
         told: dict[str, Any] = {"refusal": self.refusal}
         if not self.refusal:
             told = {"content": self.content, "size_px": self.size_px}
+        if self.provenance is not None:
+            told["provenance"] = self.provenance.as_json()
         return json.dumps({"key": self.key, "etag": self.etag, **told}, ensure_ascii=False)
 
 
@@ -68,16 +73,40 @@ def read_inspected(lines: Iterable[bytes]) -> Iterator[Inspected]:
     for line in lines:
         try:
             entry = json.loads(line)
-            size_px = entry.get("size_px")
+            size_px, provenance = entry.get("size_px"), entry.get("provenance")
             yield Inspected(
                 entry["key"],
                 entry["etag"],
                 entry.get("content", ""),
                 (int(size_px[0]), int(size_px[1])) if size_px else None,
                 entry.get("refusal", ""),
+                Provenance.from_json(provenance) if provenance else None,
             )
         except (ValueError, KeyError, TypeError, IndexError, AttributeError):
             continue
+
+
+def as_logged(one: Inspected, record: Mapping[str, Any], *, all_asked: bool) -> Inspected:
+    """The same with how it came, by the log's record of the detection after which it is named.
+
+    ``all_asked`` says that people have been asked about every doubtful image so far, so that early
+    records, which do not say it, mean it.
+    """
+    if not _is_copy(one, record.get("etag", "")):
+        return replace(one, provenance=GIVEN)
+    provenance = origins.of_record(record)
+    if all_asked and provenance.origin is Origin.DOUBTFUL and provenance.chance is None:
+        provenance = replace(provenance, chance=1.0)
+    return replace(one, provenance=provenance)
+
+
+def _is_copy(one: Inspected, etag: str) -> bool:
+    """Whether the object may hold what was detected, whose ETag this is.
+
+    Copies have other ETags than objects that were uploaded in parts, and those with boxes may have
+    been turned upright.
+    """
+    return "-" in etag or folder_label(one.key) is None or etag == one.etag
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +146,7 @@ class Candidate:
     etag: str
     content: str
     annotation: Annotation
+    provenance: Provenance = GIVEN
 
     @property
     def shown(self) -> str:
@@ -202,7 +232,10 @@ def examine(
             shown = fingerprint(annotation)
             found.left_out.append(LeftOut(entry.key, entry.etag, shown, reason))
         else:
-            found.candidates.append(Candidate(entry.key, entry.etag, told.content, annotation))
+            provenance = told.provenance or GIVEN
+            found.candidates.append(
+                Candidate(entry.key, entry.etag, told.content, annotation, provenance)
+            )
     for key in missing:
         told = inspected.get(key)
         shown = fingerprint(annotation_of(key, lines, model_type))
@@ -324,7 +357,13 @@ def select(
         else:
             selection.images.append(
                 SplitImage(
-                    one.key, one.etag, one.content, decided[one.content], annotation, one.shown
+                    one.key,
+                    one.etag,
+                    one.content,
+                    decided[one.content],
+                    annotation,
+                    one.shown,
+                    one.provenance,
                 )
             )
     if len(selection.images) > MOST_IMAGES:

@@ -5,6 +5,7 @@ Formats: https://docs.aws.amazon.com/rekognition/latest/customlabels-dg/md-creat
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ REVIEWED_MANIFESTS = "manifests/imported/reviewed/"
 UNLABELLED_FOLDER = "images_to_label/"
 TRAINING_FOLDER = "manifests/training/"
 MAX_KEY_BYTES = 1024
+_REVIEWED_NAME = re.compile(r"([0-9a-f]{32})-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,15 @@ def labelling_copy_key(detection: str, source_key: str) -> str:
 def reviewed_manifest(detection: str) -> str:
     """The key of the manifest with the one line about that image."""
     return f"{REVIEWED_MANIFESTS}{detection}.manifest"
+
+
+def detection_of_key(key: str) -> str | None:
+    """The detection whose image human review has put under this file name; None for another one.
+
+    People move such files to other folders, and leave them their names.
+    """
+    found = _REVIEWED_NAME.match(key.rsplit("/", 1)[-1])
+    return found[1] if found else None
 
 
 def _named_after(folder: str, source_key: str) -> str:

@@ -5,10 +5,15 @@ model that doubted them than for any other. So each image keeps its origin, from
 the index of every version that it trains or tests, and estimates weight it by that.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from labelloop.domain.detections import LABELING, Outcome
+
+_METADATA = "provenance"
 
 
 class Origin(StrEnum):
@@ -79,16 +84,72 @@ class Provenance:
     def from_json(cls, entry: Mapping[str, Any]) -> "Provenance":
         """The provenance that ``as_json`` told. Raises ValueError where it tells none."""
         try:
-            chance = entry.get("chance")
-            return cls(
+            accepted, chance = entry.get("accepted"), entry.get("chance")
+            told = cls(
                 Origin(entry["origin"]),
                 str(entry.get("detection_id", "")),
                 str(entry.get("version", "")),
-                entry.get("accepted"),
+                accepted,
                 None if chance is None else float(chance),
             )
-        except (KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"No provenance: {error!r}") from error
+        known = told.chance is None or 0 < told.chance <= 1
+        if not known or not isinstance(accepted, bool | None):
+            raise ValueError(f"No provenance: {entry}")
+        return told
 
 
 GIVEN = Provenance(Origin.GIVEN)
+
+
+# --- From the inference log -----------------------------------------------------------------------
+
+
+TOLD_BY = ("detection_id", "outcome", "version", "sampled", "drawn", "chance")
+"""The facts of a record from which its origin is told."""
+
+
+def of_record(record: Mapping[str, Any]) -> Provenance:
+    """How the image of a record in the inference log came to people.
+
+    What one of a kind that was doubted is a sample of is the same however it came: an image that
+    a budget had made wait counts as drawn at random where it was the n-th one, too.
+    """
+    detection, outcome = record["detection_id"], record["outcome"]
+    if outcome == LABELING:
+        return Provenance(Origin.LABELLING, detection)
+    accepted = outcome == Outcome.CONFIDENT
+    if accepted:
+        origin = Origin.SAMPLED
+    elif record.get("sampled") or record.get("drawn"):
+        origin = Origin.DRAWN
+    else:
+        origin = Origin.CHOSEN if "drawn" in record else Origin.DOUBTFUL
+    chance = record.get("chance")
+    version = record.get("version") or ""
+    return Provenance(
+        origin, detection, version, accepted, None if chance is None else float(chance)
+    )
+
+
+# --- With the image -------------------------------------------------------------------------------
+
+
+def as_metadata(provenance: Provenance, bucket: str) -> dict[str, str]:
+    """What goes with the copy of an image in this bucket, in S3's user-defined metadata."""
+    return {_METADATA: json.dumps({**provenance.as_json(), "bucket": bucket})}
+
+
+def from_metadata(metadata: Mapping[str, str], bucket: str) -> Provenance | None:
+    """The provenance that goes with an image; None where none does.
+
+    What cannot be read, or tells of another bucket's log, is nothing that we know: given.
+    """
+    if _METADATA not in metadata:
+        return None
+    try:
+        told = json.loads(metadata[_METADATA])
+        return Provenance.from_json(told) if told["bucket"] == bucket else GIVEN
+    except (LookupError, TypeError, ValueError, RecursionError):
+        return GIVEN
