@@ -1,15 +1,17 @@
 """`labelloop accuracy`: how often versions were right where they were sure, by people's answers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 
-from cli import models
+from cli import models, rejection
 from cli.failures import CommandError
 from cli.stack import Stack, on_stack, show
 from labelloop.domain import accuracy as rules
 from labelloop.domain.accuracy import Accuracy
+from labelloop.domain.labels import SHOWN_AS_NONE
+from labelloop.domain.rejection import NoneAnswer
 
 ALL_LABELS = "(all)"
 
@@ -22,20 +24,24 @@ def accuracy(stack: Stack, version: str | None, as_json: bool) -> None:
 
     Every n-th detection goes to a person, whatever its confidence. This counts the answers to those
     that were not doubtful, with the 95 % interval of the share for all that were not.
+
+    Images that a version took for none of its labels have a line of their own: it counts the newest
+    that people answered, accepted or not, where the version was sure enough.
     """
     known = [record for record in models.records(stack) if version in {None, record["name"]}]
     if version and not known:
         raise CommandError(f"There is no version {version}. See: labelloop versions")
-    rows = [row for record in known for row in _rows(stack, record)]
+    nones = models.none_answers(stack)
+    rows = [row for record in known for row in _rows(stack, record, nones)]
     text = "\n".join([_HEADING, *map(_line, rows)]) if rows else "No sampled answer has come yet."
     show(as_json, rows, text)
 
 
-def _rows(stack: Stack, record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _rows(
+    stack: Stack, record: Mapping[str, Any], nones: Sequence[NoneAnswer]
+) -> Iterator[dict[str, Any]]:
     samples = models.samples(stack, record["name"])
-    if not samples:
-        return
-    figures = {ALL_LABELS: rules.of(samples), **rules.by_label(samples)}
+    figures = {ALL_LABELS: rules.of(samples), **rules.by_label(samples)} if samples else {}
     for label, of_label in figures.items():
         yield {
             "version": record["name"],
@@ -44,6 +50,9 @@ def _rows(stack: Stack, record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             "f1": record.get("f1"),
             "drift_told": record.get("drift_told"),
         }
+    of_nones = rejection.of_version(stack, nones, record["name"])
+    if of_nones:
+        yield {"version": record["name"], "label": SHOWN_AS_NONE, **of_nones.as_json()}
 
 
 def _figures(of_label: Accuracy) -> dict[str, Any]:
@@ -66,6 +75,8 @@ def _line(row: Mapping[str, Any]) -> str:
         f"{row['version']:<8} {row['label'] or ALL_LABELS:<24} {of:>11} {row['accuracy']:>9.1%}   "
         f"{row['low']:.1%} to {row['high']:.1%}"
     )
+    if "becomes" in row:
+        return f"{line}   {row['becomes']}"
     if row["label"] is None and row["f1"] is not None:
         line += f"   F1 when tested {row['f1']:.2f}"
     return f"{line}, worse by now" if row["label"] is None and row["drift_told"] else line

@@ -25,7 +25,7 @@ from cli.parallel import bar, in_parallel
 from cli.stack import Stack, on_stack, show
 from cli.status import DEAD_LETTERS, messages_in
 from labelloop.aws.items import from_item
-from labelloop.domain.detections import Outcome, detection_id
+from labelloop.domain.detections import Outcome, as_shown, detection_id
 from labelloop.domain.images import ImageObject, has_image_signature, has_image_suffix, refusal
 from labelloop.domain.manifests import MAX_KEY_BYTES
 
@@ -499,7 +499,7 @@ class _Log:
         while request:
             answer = self._tables.batch_get_item(RequestItems=request)
             for item in answer["Responses"].get(self._table, ()):
-                record = from_item(item)
+                record = as_shown(from_item(item))
                 image = by_id[record["detection_id"]]
                 before, image.record = image.outcome, record
                 news = news or image.outcome != before

@@ -4,21 +4,24 @@ EvaluateModel writes them; fields that this release does not know are passed ove
 """
 
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from botocore.exceptions import ClientError
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from cli import models
 from cli.failures import CommandError, code_of
 from cli.stack import Stack
+from labelloop.domain import labels
 from labelloop.domain.manifests import VersionFiles
+
+LabelName = Annotated[str, AfterValidator(labels.shown)]
 
 
 class LabelFigures(BaseModel):
     """How well one label does on its test images."""
 
-    label: str
+    label: LabelName
     test_images: int
     f1: float
     precision: float
@@ -33,8 +36,8 @@ class LabelFigures(BaseModel):
 class Confused(BaseModel):
     """How many test images of a label were taken for which."""
 
-    truth: str
-    predicted: str | None
+    truth: LabelName
+    predicted: LabelName | None
     images: int
 
 
@@ -53,8 +56,8 @@ class Suspected(BaseModel):
     """A test image whose label is probably wrong."""
 
     key: str
-    labels: list[str]
-    predicted: list[str]
+    labels: list[LabelName]
+    predicted: list[LabelName]
     confidence_pct: float
 
 
@@ -85,7 +88,7 @@ class LeftOut(BaseModel):
 class LabelLeftOut(BaseModel):
     """A label that could not be trained."""
 
-    label: str
+    label: LabelName
     images: int
     reason: str
 

@@ -19,12 +19,14 @@ from labelloop.domain.detections import (
     OUTCOME_INDEX,
     TIME_INDEX,
     Outcome,
+    as_shown,
     day_shards,
     detection_id,
     detection_of_loop,
     outcome_shards,
 )
 from labelloop.domain.images import ImageObject
+from labelloop.domain.labels import known_as
 
 COLUMNS = (
     "date",
@@ -102,6 +104,7 @@ def log(
             )
         show(as_json, found, "\n\n".join(_whole(record) for record in found))
         return
+    label = label and known_as(label)
     span = (since, until or datetime.now(UTC))
     if outcome is None or outcome == Outcome.CONFIDENT:
         records = _by_time(stack, label, span)
@@ -168,7 +171,7 @@ def _whole_records(stack: Stack, found: list[Record]) -> list[Record]:
                 by_id[record["detection_id"]] = record
             request = answer.get("UnprocessedKeys")
     # One that has expired since stays as the index has it.
-    return [by_id.get(record["detection_id"], record) for record in found]
+    return [as_shown(by_id.get(record["detection_id"], record)) for record in found]
 
 
 def _about(stack: Stack, name: str) -> Iterator[Record]:
@@ -194,7 +197,7 @@ def _get(stack: Stack, detection: str) -> Iterator[Record]:
         TableName=stack.output("DetectionsTable"), Key={"detection_id": {"S": detection}}
     )
     if "Item" in answer:
-        yield from_item(answer["Item"])
+        yield as_shown(from_item(answer["Item"]))
 
 
 # --- Showing --------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from cli.failures import CommandError
 from cli.stack import Stack, deployment_parameter
 from labelloop.aws.items import from_item
 from labelloop.domain.accuracy import Sample
+from labelloop.domain.rejection import NoneAnswer
 
 RUNNING = "RUNNING"
 STARTING = "STARTING"
@@ -105,6 +106,12 @@ def samples(stack: Stack, name: str) -> list[Sample]:
     """What people's answers to sampled detections of a version say."""
     found = _all(stack, f"sample#{name}")
     return [Sample(tuple(item["labels"]), item["right"]) for item in found if "right" in item]
+
+
+def none_answers(stack: Stack) -> list[NoneAnswer]:
+    """What people's newest answers say of images that versions took for none of their labels."""
+    found = _state(stack, "none_answers") or {"answers": []}
+    return [NoneAnswer.from_json(entry) for entry in found["answers"]]
 
 
 def versions(stack: Stack, project_arn: str | None = None) -> list[Version]:

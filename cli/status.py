@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from cli import models
+from cli import models, rejection
 from cli.stack import Stack, on_stack, show
 from labelloop.domain.detections import Outcome, outcome_shards
 from labelloop.domain.hosting import run_in_figures
@@ -46,6 +46,7 @@ def _look(stack: Stack) -> dict[str, Any]:
             _count(stack, "ReviewTasksTable", "by_queue", "queue", queue)
             for queue in (OPEN_QUEUE, HELD_QUEUE)
         ),
+        "none_of_them": _nones(stack, serving["version"]) if serving else None,
         "dead_letters": {kind: messages_in(stack, url) for kind, url in DEAD_LETTERS.items()},
         "versions": [
             {**record, "status": statuses.get(record["name"], "not in the service")}
@@ -66,6 +67,12 @@ def _running(
                 return {"usd_per_hour": units * price}
             return run_in_figures(ran_for, units, price)
     return None
+
+
+def _nones(stack: Stack, serving: str) -> dict[str, Any] | None:
+    """What people say of images that the deployed model takes for none of its labels."""
+    nones = rejection.of_version(stack, models.none_answers(stack), serving)
+    return nones.as_json() if nones else None
 
 
 def _count(stack: Stack, table: str, index: str, key: str, partition: str) -> int:
@@ -100,6 +107,7 @@ def _text(found: dict[str, Any]) -> str:
         f"in progress      {found['in_progress'] or 'no training or deployment'}",
         f"waiting images   {found['waiting_images']}",
         f"open reviews     {found['open_reviews']}",
+        *_nones_in_words(found["none_of_them"]),
         f"dead letters     {', '.join(f'{n} {kind}' for kind, n in dead.items()) or 'none'}",
     ]
     if found["versions"]:
@@ -110,6 +118,15 @@ def _text(found: dict[str, Any]) -> str:
     if dead:
         lines += ["", "To see why there are dead letters, and what to do: labelloop doctor"]
     return "\n".join(lines)
+
+
+def _nones_in_words(nones: dict[str, Any] | None) -> list[str]:
+    if not nones:
+        return []
+    right = f"right about {nones['right']} of {nones['answers']}"
+    if nones["answers"]:
+        right += f" ({nones['low']:.0%} to {nones['high']:.0%})"
+    return [f"none of them     {right}; {nones['becomes']}"]
 
 
 def _for_what(found: dict[str, Any]) -> str:

@@ -184,10 +184,15 @@ def _look_at(
         if objects.exists(image):
             raise
         return Outcome.REJECTED, {"reason": "It was deleted meanwhile."}
-    if labels is None:
+    if version is None or labels is None:
         return Outcome.WAITING, {"version": version}
+    minimum_pct = settings.minimum_confidence_pct
     decision = decide(
-        labels, model_type, settings.minimum_confidence_pct, settings.all_doubtful_are_asked
+        labels,
+        model_type,
+        minimum_pct,
+        settings.all_doubtful_are_asked,
+        accepts_none=serving_model.accepts_none(version, labels, model_type, minimum_pct),
     )
     deciding = decision.label.as_json() if decision.label else {}
     kept = surest_that_fit(labels, MOST_BYTES_OF_LABELS)
@@ -216,4 +221,5 @@ def _result(
         reason=record.get("reason"),
         human_loop=record.get("human_loop"),
         review_enabled=record["review_enabled"],
+        minimum_confidence_pct=float(record["minimum_confidence_pct"]),
     )

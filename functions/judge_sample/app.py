@@ -1,8 +1,11 @@
 """JudgeSample: count whether the model was right about a detection that was accepted and sampled.
 
+An image that it took for none of its labels counts by itself, accepted or not: that says when such
+images may be accepted.
+
 Invoked by  statemachine/human_review.asl.yaml, state ``JudgeSample``
 Raises      NotFoundError    caught: the record is gone
-            ThrottledError, ServiceFailedError   retried by the state machine
+            ThrottledError, ServiceFailedError, ChangedMeanwhileError   retried by the state machine
 Idempotent  yes; a detection counts once, with what its record says now
 """
 
@@ -13,6 +16,8 @@ from labelloop.domain.accuracy import Sample
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.consensus import Agreement
 from labelloop.domain.detections import Label
+from labelloop.domain.labels import NONE_OF_THEM
+from labelloop.domain.rejection import NoneAnswer
 from labelloop.entrypoint import Strict, task
 from labelloop.settings import Variable
 
@@ -42,9 +47,7 @@ def lambda_handler(request: Input) -> Output:
     """Count the answer, and look at all of the version's."""
     record = detections.get(request.detection_id)
     version = record["version"]
-    model_registry.note_sample(
-        version, request.detection_id, _sample(record), str(record["completed"])
-    )
+    _note(record, _sample(record))
     of_version = model_registry.version(version) or {}
     f1 = float(of_version.get("f1", 0))
     all_answers = accuracy.of(model_registry.samples(version))
@@ -56,6 +59,17 @@ def lambda_handler(request: Input) -> Output:
         at_most=all_answers.interval[1],
         f1=f1,
     )
+
+
+def _note(record: detections.Record, sample: Sample | None) -> None:
+    detection, completed = record["detection_id"], str(record["completed"])
+    if record.get("label") != NONE_OF_THEM:
+        model_registry.note_sample(record["version"], detection, sample, completed)
+        return
+    right = sample.right if sample else None
+    pct = float(record["confidence_pct"])
+    answer = NoneAnswer(detection, record["version"], pct, right, completed)
+    model_registry.note_none_answer(answer)
 
 
 def _sample(record: detections.Record) -> Sample | None:

@@ -18,6 +18,7 @@ from labelloop.domain import consensus, human_loops
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.consensus import Agreement
 from labelloop.domain.detections import Outcome, as_labels, detection_of_loop
+from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.entrypoint import Strict, Tolerant, task
 from labelloop.errors import MalformedAnswerError
 from labelloop.settings import Variable
@@ -47,7 +48,8 @@ class Output(Strict):
     labels: list[dict[str, Any]]
     """Each of them, with its box where there is one, as DynamoDB wants them."""
     audits: bool
-    """Whether it says how good the model is: of a detection that was accepted, and sampled."""
+    """Whether it says how good the model is: of a detection that was accepted, and sampled, or
+    that the model took for none of its labels."""
     training: dict[str, Any]
     """What the image teaches; without labels where it does not."""
     completed: str
@@ -75,7 +77,12 @@ def lambda_handler(event: Input) -> Output:
         agreement=together.agreement,
         label=together.said.in_short(),
         labels=to_value(as_labels(together.said))["L"],
-        audits=bool(record.get("sampled")) and record["outcome"] == Outcome.CONFIDENT,
+        audits=_audits(record),
         training=(together.said if trains else consensus.NOTHING).as_json(),
         completed=clock.iso(began),
     )
+
+
+def _audits(record: detections.Record) -> bool:
+    accepted = bool(record.get("sampled")) and record["outcome"] == Outcome.CONFIDENT
+    return accepted or record.get("label") == NONE_OF_THEM

@@ -98,7 +98,7 @@ class Detected(TypedDict):
     version: str
     """Of the model."""
     label: str | None
-    """The label that decided; null where nothing was found."""
+    """The label that decided, "none of them" among them; null where nothing was found."""
     confidence_pct: float | None
     """The confidence in it."""
     minimum_confidence_pct: float
@@ -207,7 +207,13 @@ def _ask(image: ImageObject | bytes) -> Detected:
         raise ModelNotReadyError(_why_no_model(version))
     model_registry.note_asked_directly()
     minimum_pct = parameters.settings().minimum_confidence_pct
-    decision = decide(labels, model_type, minimum_pct, asked_at_once=False)
+    decision = decide(
+        labels,
+        model_type,
+        minimum_pct,
+        asked_at_once=False,
+        accepts_none=serving_model.accepts_none(version, labels, model_type, minimum_pct),
+    )
     return _detected(
         decision.outcome, version, decision.label, surest_first(labels), float(minimum_pct)
     )
@@ -230,14 +236,14 @@ def _detected(
     labels: list[Label],
     minimum_pct: float,
 ) -> Detected:
-    deciding = label.as_json() if label else {}
+    deciding = label.shown().as_json() if label else {}
     return {
         "outcome": outcome.value,  # type: ignore[typeddict-item]
         "version": version,
         "label": deciding.get("name"),
         "confidence_pct": deciding.get("confidence_pct"),
         "minimum_confidence_pct": minimum_pct,
-        "labels": [entry.as_json() for entry in labels],  # type: ignore[misc]
+        "labels": [entry.shown().as_json() for entry in labels],  # type: ignore[misc]
     }
 
 

@@ -7,6 +7,7 @@ Idempotent  yes; the same answer given twice is one answer, and a task is handed
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 from typing import Annotated, Any, NotRequired, TypeVar
 
@@ -22,6 +23,7 @@ from labelloop.domain import human_loops
 from labelloop.domain.annotations import MOST_BOXES, MOST_LABELS, Annotation, Box, ModelType
 from labelloop.domain.detections import Label
 from labelloop.domain.human_loops import NONE_OF_THE_ABOVE, TimedAnswer
+from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.review_tasks import LEASE, ReviewTask, answer_body
 from labelloop.entrypoint import Strict, logger
 from labelloop.errors import (
@@ -484,9 +486,14 @@ def _shown(task: ReviewTask, person: Person, answer: Annotation | None = None) -
 def _suggestion(task: ReviewTask) -> Suggestion | None:
     """The model's answer, where people may see it: boxes always, since they are drawn from it."""
     if task.model_type is ModelType.DETECTION or parameters.settings().show_model_answer:
-        labels: Any = [_inside(label).as_json() for label in task.suggestion]
+        labels: Any = [_inside(label).as_json() for label in map(_answerable, task.suggestion)]
         return {"labels": labels}
     return None
+
+
+def _answerable(label: Label) -> Label:
+    """The label, under the name that people answer with."""
+    return replace(label, name=NONE_OF_THE_ABOVE) if label.name == NONE_OF_THEM else label
 
 
 def _inside(label: Label) -> Label:

@@ -10,6 +10,7 @@ from typing import Any
 from labelloop.domain import consensus
 from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.detections import Label
+from labelloop.domain.labels import NONE_OF_THEM
 from local.demo.failure import DemoError
 from local.demo.pictures import Picture
 
@@ -153,7 +154,8 @@ def looks(
 def _said(record: Mapping[str, Any], picture: Picture, model_type: ModelType) -> Annotation:
     """What a record says that the model found, in the form of what the image shows."""
     if model_type is ModelType.CLASSIFICATION:
-        return Annotation.of_labels([record["label"]] if "label" in record else [])
+        label = record.get("label", NONE_OF_THEM)
+        return Annotation.of_labels([] if label == NONE_OF_THEM else [label])
     labels = [Label.from_json(entry) for entry in record.get("labels", [])]
     size_px = picture.shows.size_px
     if size_px is None:

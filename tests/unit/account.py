@@ -291,7 +291,12 @@ def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account
 
 def _forget() -> None:
     """A process that has just begun has read nothing yet."""
-    for answer in (parameters.settings, model_registry.deployed_lately, review_labels.choices):
+    for answer in (
+        parameters.settings,
+        model_registry.deployed_lately,
+        model_registry.none_answers_lately,
+        review_labels.choices,
+    ):
         answer._known = None
     model_registry._noted.clear()
 

@@ -262,6 +262,34 @@ class TestStatus:
         found = json.loads(world.run("status", "--json").stdout)
         assert found["running"] == {"usd_per_hour": 8.0}
 
+    @pytest.mark.parametrize(
+        ("right", "wrong", "words"),
+        [
+            (3, 0, "right about 3 of 3 (44% to 100%); people look at each until 27 more"),
+            (20, 10, "right about 20 of 30 (49% to 81%); people look at each, since it is not"),
+            (30, 0, "right about 30 of 30 (89% to 100%); accepted; some are sampled"),
+        ],
+    )
+    def test_it_says_what_becomes_of_images_that_are_none_of_the_labels(
+        self, world: World, right: int, wrong: int, words: str
+    ) -> None:
+        world.deploy("v1", "RUNNING")
+        assert "none of them" not in world.run("status").stdout
+        answers = [
+            {
+                "detection_id": str(number),
+                "version": "v1",
+                "confidence_pct": 90,
+                "right": number < right,
+                "completed": f"2026-11-21T09:00:{number:02}.000Z",
+            }
+            for number in range(right + wrong)
+        ]
+        state = {"kind": "state", "name": "none_answers", "revision": 9}
+        world.put("versions", **state, answers=answers)
+
+        assert f"none of them     {words}" in world.run("status").stdout
+
     def test_it_says_that_somebody_has_stopped_the_model(self, world: World) -> None:
         world.deploy("v1", "RUNNING")
         assert json.loads(world.run("status", "--json").stdout)["hosting_is_paused"] is False

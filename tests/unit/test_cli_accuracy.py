@@ -10,6 +10,7 @@ from cli.stack import Stack
 from labelloop.aws import model_registry
 from labelloop.aws.wiring import wiring
 from labelloop.domain.accuracy import Sample
+from labelloop.domain.rejection import NoneAnswer
 from labelloop.settings import Variable
 from tests.unit.account import Account, account
 from tests.unit.cli_world import error_of
@@ -49,6 +50,21 @@ def test_each_label_and_all_together_have_their_share_and_its_interval(stack: St
 def test_a_version_that_has_become_worse_is_marked(stack: Stack) -> None:
     model_registry.note_version("v2", {"drift_told": "2026-11-21"})
     assert _run(stack).stdout.count("worse by now") == 1
+
+
+def test_what_a_version_took_for_none_of_its_labels_has_a_line_of_its_own(stack: Stack) -> None:
+    outputs = {**stack.outputs, "ParameterPrefix": wiring[Variable.PARAMETER_PREFIX]}
+    stack = Stack("label-loop", outputs, stack.client)
+    for number in range(40):
+        at = f"2026-11-21T09:00:{number:02}.000Z"
+        pct = 95.0 if number < 30 else 60.0
+        answer = NoneAnswer(str(number), "v2", pct, number > 1, at)
+        model_registry.note_none_answer(answer)
+    rows = json.loads(_run(stack, "--json").stdout)
+    assert [row["label"] for row in rows] == [None, "bolt", "gear", "none of them"]
+    assert (rows[-1]["right"], rows[-1]["answers"], rows[-1]["accepted"]) == (28, 30, True)
+    line = _run(stack, "v2").stdout.splitlines()[-1]
+    assert "none of them" in line and "28 of 30     93.3%   78.7% to 98.2%   accepted;" in line
 
 
 def test_without_answers_it_says_so(stack: Stack) -> None:

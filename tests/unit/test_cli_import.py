@@ -467,13 +467,24 @@ class TestFolder:
 
         assert labels.keys() == {"\u00c4pfel"}
 
+    def test_16_folder_with_the_reserved_name(self, world: World) -> None:
+        world.file("cat/1.png", picture(1))
+        world.file("None of the Above/2.png", picture(2))
+
+        answer = world.answer(str(world.folder))
+
+        assert answer["labels"].keys() == {"cat"}
+        ((left_out, reason),) = [tuple(each.values()) for each in answer["left_out"]]
+        assert left_out == "None of the Above/2.png"
+        assert "None of the Above says of an image that it is none of the labels" in reason
+
     def test_without_folders_of_labels_it_says_how_to_name_one(self, world: World) -> None:
         world.file("1.png", picture(1))
 
         assert "--label NAME" in error_of(world.run(str(world.folder)))
         assert world.objects() == {}
 
-    @pytest.mark.parametrize("label", ["a/b", " cat", "", "x" * 256])
+    @pytest.mark.parametrize("label", ["a/b", " cat", "", "x" * 256, "None of the Above"])
     def test_a_name_that_cannot_be_a_label_is_refused(self, world: World, label: str) -> None:
         world.file("1.png", picture(1))
 

@@ -15,6 +15,7 @@ from labelloop.aws import detections
 from labelloop.aws.wiring import wiring
 from labelloop.domain.detections import Outcome, detection_id, human_loop_name
 from labelloop.domain.images import ImageObject
+from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.settings import Variable
 from tests.unit.account import Account, account
 from tests.unit.cli_world import error_of
@@ -87,6 +88,14 @@ def test_they_can_be_asked_for_by_time_label_and_outcome(
     log: Log, words: list[str], shown: list[str]
 ) -> None:
     assert log.rows(*words) == shown
+
+
+def test_what_is_none_of_the_labels_is_shown_so_and_asked_for_so(log: Log) -> None:
+    detection = log.add("none", Outcome.CONFIDENT, NONE_OF_THEM)
+    assert log.rows("--label", "none of them") == ["none"]
+    assert "none of them" in log.run().stdout.splitlines()[1]
+    assert "none of them" in log.run(detection).stdout
+    assert NONE_OF_THEM not in log.run("--csv").stdout + log.run("--json").stdout
 
 
 def test_all_versions_of_a_key_are_shown_whole(log: Log) -> None:

@@ -130,9 +130,18 @@ def test_nobody_chooses_the_label_of_what_is_none_of_them(account: Account) -> N
     model_registry.switch("v1", "arn", None)
     report = {"labels": [{"label": "cat"}, {"label": labels.NONE_OF_THEM}]}
     objects.write_json(VersionFiles("v1").report, report)
+    account.put("images_labeled_by_folder/None of the Above/1.jpg", b"x")
     assert review_labels.choices() == ["cat"]
-    with pytest.raises(MalformedAnswerError, match="cannot be a label"):
-        review_labels.check(labels.NONE_OF_THEM)
+    for name in (labels.NONE_OF_THEM, "None of the Above"):
+        with pytest.raises(MalformedAnswerError, match="cannot be a label"):
+            review_labels.check(name)
+
+
+def test_nor_where_the_deployment_names_it(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REVIEW_LABELS", "dog, None of the Above")
+    assert review_labels.choices() == ["dog"]
 
 
 def test_labels_are_looked_up_now_and_then_and_when_one_is_unknown(

@@ -8,6 +8,7 @@ from labelloop.domain import accuracy
 from labelloop.domain.accuracy import LEAST_ANSWERS, Accuracy, Sample
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Label, LabelBox
+from labelloop.domain.labels import NONE_OF_THEM
 
 CLASSIFICATION, MULTI_LABEL, DETECTION = ModelType
 
@@ -64,6 +65,8 @@ def test_a_few_answers_are_no_drift_however_bad() -> None:
         (CLASSIFICATION, _labels("cat", "dog"), _labels("cat"), True),
         (CLASSIFICATION, _labels("cat", "dog"), _labels("dog"), False),
         (CLASSIFICATION, _labels("cat"), [], False),
+        (CLASSIFICATION, _labels(NONE_OF_THEM, "cat"), [], True),
+        (CLASSIFICATION, _labels(NONE_OF_THEM, "cat"), _labels("cat"), False),
         (MULTI_LABEL, _labels("cat", "dog"), _labels("dog", "cat"), True),
         (MULTI_LABEL, _labels("cat", "dog"), _labels("cat"), False),
         (MULTI_LABEL, _labels("cat"), _labels("cat", "dog"), False),

@@ -159,6 +159,12 @@ anything = st.recursive(
 """Any JSON, with members that a line may have."""
 
 
+@pytest.mark.parametrize("model_type", [CLASSIFICATION, MULTI_LABEL])
+def test_a_class_that_says_that_it_is_none_of_the_labels_is_none(model_type: ModelType) -> None:
+    line = classified("None of the Above")
+    assert read_line(json.dumps(line), model_type).annotation == Annotation.of_labels(())
+
+
 class TestClassification:
     def test_ground_truths_own_line_is_read(self) -> None:
         line = read(SPECIES, CLASSIFICATION)

@@ -40,6 +40,16 @@ def test_what_would_break_a_key_or_a_manifest_is_refused(name: str) -> None:
         labels.check(name)
 
 
-def test_what_is_none_of_the_labels_has_a_name_that_nobody_else_can_give() -> None:
+@pytest.mark.parametrize(
+    "name", [labels.NONE_OF_THEM, "None of the Above", "none of the above", "none of them"]
+)
+def test_what_says_that_an_image_is_none_of_the_labels_is_no_label(name: str) -> None:
+    assert labels.says_none(name)
     with pytest.raises(InvalidRequestError, match="none of the labels"):
-        labels.check(labels.NONE_OF_THEM)
+        labels.check(name)
+
+
+def test_people_read_words_for_what_is_none_of_the_labels() -> None:
+    assert labels.shown(labels.NONE_OF_THEM) == "none of them"
+    assert labels.known_as("none of them") == labels.NONE_OF_THEM
+    assert labels.shown("gear") == labels.known_as("gear") == "gear"

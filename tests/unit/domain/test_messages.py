@@ -12,6 +12,7 @@ from labelloop.domain import messages
 from labelloop.domain.annotations import MOST_BOXES, ModelType
 from labelloop.domain.detections import Label, LabelBox, Outcome
 from labelloop.domain.images import ImageObject
+from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.messages import DetectionResult, Message
 
 CAUSE = json.dumps(
@@ -185,6 +186,7 @@ def _result(**changes: Any) -> DetectionResult:
         "reason": None,
         "human_loop": None,
         "review_enabled": False,
+        "minimum_confidence_pct": 70.0,
     }
     return DetectionResult(**{**given, **changes})
 
@@ -210,6 +212,28 @@ def test_a_message_to_the_consumer_says_what_became_of_the_image(
     assert message.subject == subject
     assert sentence in message.text
     assert "dog" not in message.text, "a classification model finds one label"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "pct", "sentence"),
+    [
+        (Outcome.CONFIDENT, 91.3, "(91.3 %).\n"),
+        (Outcome.REVIEW, 91.3, "People have not said often enough yet that it is right about"),
+        (Outcome.REVIEW, 69.0, "That is not certain enough, so a person is being asked."),
+    ],
+)
+def test_an_image_that_is_none_of_the_labels_is_told_as_such(
+    outcome: Outcome, pct: float, sentence: str
+) -> None:
+    label = Label(NONE_OF_THEM, pct)
+    result = _result(outcome=outcome, label=label, labels=[label, Label("cat", 1.0)])
+    message = messages.detection_result(result)
+    _check(message)
+    assert message.subject == "?nder.jpg: none of them"
+    assert f"takes {IMAGE.key} for none of its labels ({pct} %)." in message.text
+    assert sentence in message.text
+    assert message.data["label"] == "none of them"
+    assert json.loads(messages.filter_label(result)) == ["none of them"]
 
 
 def test_the_consumer_hears_that_a_doubtful_image_waits_where_a_day_has_a_budget() -> None:

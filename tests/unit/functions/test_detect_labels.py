@@ -8,6 +8,8 @@ import pytest
 from functions.detect_labels.app import lambda_handler
 from labelloop import clock
 from labelloop.aws import detections, model_registry
+from labelloop.domain.labels import NONE_OF_THEM
+from labelloop.domain.rejection import NoneAnswer
 from labelloop.errors import (
     InvalidRequestError,
     ObjectUnreadableError,
@@ -214,6 +216,55 @@ def test_a_doubtful_detection_goes_to_a_person_and_the_consumer_hears_of_it(
     assert data["detection_id"] == output["detection_id"]
     record = detections.get(output["detection_id"])
     assert (record["human_loop"], record["chance"]) == (output["human_loop"], 1)
+
+
+def _people_said(right: bool, count: int, version: str = "v1") -> None:
+    """So many answers about images that a version took for none of its labels."""
+    for number in range(count):
+        detection, at = f"{number:032x}", f"2026-11-21T09:00:{number:02}.000Z"
+        answer = NoneAnswer(detection, version, 96.5, right, at)
+        model_registry.note_none_answer(answer)
+
+
+def test_an_image_that_is_none_of_the_labels_goes_to_people_until_they_have_said_enough(
+    serving: Account,
+) -> None:
+    """What they said is remembered for a minute, and read for no other image."""
+    serving.rekognition.answers["DetectCustomLabels"] = lambda _: _labels(
+        ("scratch", 3.5), (NONE_OF_THEM, 96.5)
+    )
+    doubtful = _detect()
+    assert (doubtful["outcome"], doubtful["notify"]) == ("review", True)
+    assert json.loads(doubtful["message"])["label"] == "none of them"
+    _people_said(right=True, count=30)
+    assert _detect(event("detect_labels.without_version"))["outcome"] == "review"
+    serving.clock.advance(60)
+    accepted = event("detect_labels.without_version")
+    accepted["detail"]["object"]["etag"] = "another"
+    output = _detect(accepted)
+    assert (output["outcome"], output["notify"]) == ("confident", False)
+    assert json.loads(output["filter_label"]) == ["none of them"]
+    assert detections.get(output["detection_id"])["label"] == NONE_OF_THEM
+    assert _detect() == doubtful, "what is recorded stays"
+
+
+@pytest.mark.parametrize(
+    ("right", "version", "pct"), [(False, "v1", 96.5), (True, "v0", 96.5), (True, "v1", 69.9)]
+)
+def test_it_goes_to_people_where_they_say_no_or_speak_of_another_version_or_it_is_unsure(
+    serving: Account, right: bool, version: str, pct: float
+) -> None:
+    _people_said(right, 30, version)
+    serving.rekognition.answers["DetectCustomLabels"] = lambda _: _labels((NONE_OF_THEM, pct))
+    assert _detect()["outcome"] == "review"
+
+
+def test_what_people_said_of_such_images_is_read_for_no_other(serving: Account) -> None:
+    _detect()
+    reads: list[object] = []
+    serving.hook("dynamodb", "before-call.dynamodb.GetItem", lambda **_: reads.append(1))
+    assert _detect(event("detect_labels.without_version"))["outcome"] == "confident"
+    assert reads == []
 
 
 def test_no_labels_found_is_a_result_that_goes_to_a_person(serving: Account) -> None:

@@ -7,10 +7,13 @@ from labelloop import clock
 from labelloop.aws import detections, model_registry
 from labelloop.domain.accuracy import LEAST_ANSWERS, Accuracy, Sample
 from labelloop.domain.detections import Outcome
+from labelloop.domain.labels import NONE_OF_THEM
+from labelloop.domain.rejection import NoneAnswer
 from labelloop.errors import NotFoundError
 from tests.unit.account import Account, Context, Json, event
 
 DETECTION = event("judge_sample.answered")["detection_id"]
+NONE = [{"name": NONE_OF_THEM, "confidence_pct": 96.5}, {"name": "dent", "confidence_pct": 3.5}]
 FOUND = [{"name": "dent", "confidence_pct": 97.5}, {"name": "scratch", "confidence_pct": 2.5}]
 
 
@@ -73,6 +76,44 @@ def test_an_earlier_answer_that_comes_late_changes_nothing(tested: Account) -> N
     early = clock.iso(clock.now()).replace("2026", "2025")
     model_registry.note_sample("v1", DETECTION, Sample(("dent",), False), early)
     assert model_registry.samples("v1") == [Sample(("dent",), True)]
+
+
+def _answer_none(account: Account, label: str, detection: str, outcome: Outcome) -> Json:
+    """What comes of an answer to a detection that v1 took for none of its labels."""
+    facts = {"version": "v1", "label": NONE_OF_THEM, "confidence_pct": 96.5, "labels": NONE}
+    detections.record_once(detection, outcome, facts, clock.now())
+    return _answer(account, label, detection)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REVIEW, Outcome.CONFIDENT])
+@pytest.mark.parametrize(("label", "right"), [("-", True), ("dent", False), ("", None)])
+def test_an_image_that_is_none_of_the_labels_counts_by_itself_accepted_or_not(
+    tested: Account, outcome: Outcome, label: str, right: bool | None
+) -> None:
+    first = _answer_none(tested, label, DETECTION, outcome)
+    assert first == _judge()
+    assert first["answers"] == 0, "of what was accepted as one of the labels"
+    completed = clock.iso(clock.now())
+    assert model_registry.none_answers() == (NoneAnswer(DETECTION, "v1", 96.5, right, completed),)
+
+
+def test_two_answers_at_once_about_such_images_both_count(tested: Account) -> None:
+    others = iter(f"{number:032x}" for number in range(3))
+
+    def meanwhile(**_: object) -> None:
+        tested.unhook()
+        _answer_none(tested, "-", next(others), Outcome.REVIEW)
+
+    facts = {"version": "v1", "label": NONE_OF_THEM, "confidence_pct": 96.5, "labels": NONE}
+    detections.record_once(DETECTION, Outcome.REVIEW, facts, clock.now())
+    said = {"agreement": "none", "human_labels": [], "completed": clock.iso(clock.now())}
+    detections.note(DETECTION, said)
+    tested.hook("dynamodb", "before-call.dynamodb.PutItem", meanwhile)
+    _judge()
+    assert {each.detection_id for each in model_registry.none_answers()} == {
+        DETECTION,
+        f"{0:032x}",
+    }
 
 
 def test_the_operator_is_to_hear_of_a_version_that_is_surely_worse_than_it_was(

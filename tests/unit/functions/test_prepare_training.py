@@ -56,6 +56,15 @@ def test_each_image_is_in_one_of_the_manifests(images: Account) -> None:
     assert output["version"].startswith("v1-")
 
 
+def test_16_folder_with_the_reserved_name(images: Account) -> None:
+    upload(images, "None of the Above", range(4))
+    output = prepare()
+    assert (output["train_images"], output["test_images"]) == (16, 4)
+    (label,) = _data_report(images, output)["labels_left_out"]
+    assert (label["label"], label["images"]) == ("None of the Above", 4)
+    assert "it is none of the labels, so no label can have that name" in label["reason"]
+
+
 def test_twice_comes_to_the_same_as_once(images: Account) -> None:
     first = prepare()
     before = images.items("ModelVersionsTable")

@@ -10,6 +10,7 @@ from labelloop.aws import detections
 from labelloop.aws.items import from_item
 from labelloop.domain.detections import Outcome, detection_of_loop
 from labelloop.domain.human_loops import loop_of_key
+from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.errors import MalformedAnswerError, NotFoundError
 from tests.unit.account import Account, Context, Json, event
 
@@ -95,6 +96,23 @@ def test_a_sampled_answer_trains_where_the_operator_wants_it(
     detections.note(DETECTION, {"sampled": True})
     said = _say(asked, "scratch")
     assert (said["label"], said["training"]) == ("scratch", {"labels": labels})
+
+
+@pytest.mark.parametrize(
+    ("facts", "audits"),
+    [
+        ({"label": "dent"}, False),
+        ({"label": "dent", "sampled": True}, False),
+        ({"label": "dent", "outcome": "confident", "sampled": True}, True),
+        ({"label": NONE_OF_THEM}, True),
+        ({"label": NONE_OF_THEM, "outcome": "confident", "sampled": True}, True),
+    ],
+)
+def test_an_answer_audits_what_was_accepted_and_what_is_none_of_the_labels(
+    asked: Account, facts: Json, audits: bool
+) -> None:
+    detections.note(DETECTION, facts)
+    assert _say(asked, "scratch")["audits"] is audits
 
 
 def test_each_label_is_weighed_by_itself_where_the_model_gives_several(

@@ -15,6 +15,8 @@ from labelloop.aws import detections, model_registry
 from labelloop.clock import iso
 from labelloop.domain.detections import Outcome, detection_id
 from labelloop.domain.images import MAX_BYTES, ImageObject
+from labelloop.domain.labels import NONE_OF_THEM
+from labelloop.domain.rejection import NoneAnswer
 from local.rekognition.errors import ServiceError
 from tests.unit import api
 from tests.unit.account import Account, Context, Json, event, refuses, version_arn
@@ -148,6 +150,20 @@ def test_boxes_are_told_and_the_least_sure_one_decides(
     assert (found["outcome"], found["confidence_pct"]) == ("confident", 71.0)
     assert [label["confidence_pct"] for label in found["labels"]] == [93.0, 71.0]
     assert found["labels"][0]["box"] == {side.lower(): ratio for side, ratio in BOX.items()}
+
+
+def test_an_image_that_is_none_of_the_labels_is_sure_when_people_have_said_enough(
+    serving: Account,
+) -> None:
+    _finds(serving, (NONE_OF_THEM, 96.5), ("dent", 3.5))
+    _, found = _ask("image")
+    assert (found["outcome"], found["label"]) == ("deferred", "none of them")
+    for number in range(30):
+        at = f"2026-11-21T09:00:{number:02}.000Z"
+        model_registry.note_none_answer(NoneAnswer(f"{number}", SERVING, 96.5, True, at))
+    serving.clock.advance(60)
+    _, found = _ask("image")
+    assert (found["outcome"], found["label"]) == ("confident", "none of them")
 
 
 @pytest.mark.parametrize("labels", [[("scratch", 69.9)], []])

@@ -14,6 +14,7 @@ from labelloop.aws.review_tasks import Person
 from labelloop.domain import human_loops
 from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.detections import Label, LabelBox
+from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.review_tasks import LEASE, SKIPPED_FOR, ReviewTask
 from tests.unit import api
 from tests.unit.account import Account, Context, Json, event
@@ -64,6 +65,8 @@ def _add(
     wanted: int = 1,
     minutes_ago: int = 60,
     model_type: ModelType = ModelType.CLASSIFICATION,
+    *,
+    suggestion: tuple[Label, ...] = (),
 ) -> str:
     key = f"images_for_detection/{number}.jpg"
     version_id = account.put(key, b"\xff\xd8\xff")
@@ -75,7 +78,7 @@ def _add(
         key=key,
         version_id=version_id,
         model_type=model_type,
-        suggestion=SUGGESTIONS[model_type],
+        suggestion=suggestion or SUGGESTIONS[model_type],
         wanted=wanted,
         created=now - timedelta(minutes=minutes_ago, seconds=-number),
     )
@@ -149,6 +152,13 @@ def test_nobody_sees_what_the_model_or_others_said(queue: Account) -> None:
 def test_people_see_what_the_model_said_where_the_operator_wants_it(queue: Account) -> None:
     queue.set_parameter("Show-Model-Answer", "true")
     assert _next()["suggestion"] == {"labels": [{"name": "dent", "confidence_pct": 42.0}]}
+
+
+def test_that_the_model_says_none_of_the_labels_is_shown_as_that_answer(account: Account) -> None:
+    account.set_parameter("Show-Model-Answer", "true")
+    _add(account, 1, suggestion=(Label(NONE_OF_THEM, 95.0),))
+    name = _ask("session")[1]["none"]
+    assert _next()["suggestion"] == {"labels": [{"name": name, "confidence_pct": 95.0}]}
 
 
 def test_boxes_are_drawn_from_those_of_the_model_as_far_as_they_are_in_the_image(
@@ -445,6 +455,7 @@ def test_the_list_shows_what_may_be_taken_now(queue: Account) -> None:
         ("answer", {"body": '{"label": "a/b"}'}, 400, "MalformedAnswer"),
         ("answer", {"body": '{"label": "<b>dent"}'}, 400, "MalformedAnswer"),
         ("answer", {"body": '{"label": ".."}'}, 400, "MalformedAnswer"),
+        ("answer", {"body": '{"label": "None of the Above"}'}, 400, "MalformedAnswer"),
         ("answer", {"body": '{"label": "dent", "key": "x"}'}, 400, "InvalidRequest"),
         ("answer", {"body": '{"labels": ["dent"]}'}, 400, "InvalidRequest"),
         ("answer", {"body": "/w==", "isBase64Encoded": True}, 400, "InvalidRequest"),

@@ -12,6 +12,7 @@ One table, by ``kind`` and ``name``:
     state    hosting_look      there while somebody has just looked whether a model should run
     state    asked_directly    when the model was last asked without a record in the log
     state    waiting_images    how far images that wait for a model have been sent round
+    state    none_answers      whether versions were right to take images for none of their labels
     version  <version>         what became of a version, from its manifests to its verdict
     sample#<version>  <detection>  whether the version was right about a sampled detection
     message  <once>            that the operator has been told something
@@ -31,6 +32,7 @@ from labelloop.aws.wiring import wiring
 from labelloop.clock import epoch_s, iso
 from labelloop.domain.accuracy import Sample
 from labelloop.domain.manifests import Changes
+from labelloop.domain.rejection import NoneAnswer, with_answer
 from labelloop.domain.sampling import START, Position
 from labelloop.domain.selection import Day
 from labelloop.errors import ChangedMeanwhileError, TrainingInProgressError
@@ -38,6 +40,7 @@ from labelloop.settings import Variable
 
 NOTED_EVERY = timedelta(minutes=1)
 """How often a warm function that is asked without pause notes that it was."""
+_TRIES, _BETWEEN_TRIES_S = 8, 0.05
 _TELLING_TAKES = timedelta(minutes=5)
 _MESSAGES_KEPT = timedelta(days=30)
 
@@ -419,6 +422,50 @@ def samples(version: str) -> list[Sample]:
     """What all answers say of a version's detections."""
     found = _all(f"sample#{version}")
     return [Sample(tuple(item["labels"]), item["right"]) for item in found if "right" in item]
+
+
+def none_answers() -> tuple[NoneAnswer, ...]:
+    """What the newest answers say of images that versions took for none of their labels."""
+    return _none_answers()[0]
+
+
+@remembered(seconds=60)
+def none_answers_lately() -> tuple[NoneAnswer, ...]:
+    """What they say, or said a minute ago: for work that cannot ask every time."""
+    return none_answers()
+
+
+def note_none_answer(answer: NoneAnswer) -> None:
+    """Note what an answer says of such an image, in the place of what the one before said.
+
+    Raises ChangedMeanwhileError where others noted theirs each time that this one was to be noted.
+    """
+    for attempt in range(1, _TRIES + 1):
+        before, revision = _none_answers()
+        after = with_answer(before, answer)
+        if after == before:
+            return
+        try:
+            _put(
+                "state",
+                "none_answers",
+                {"answers": [asdict(each) for each in after], "revision": revision + 1},
+                "attribute_not_exists(kind) OR revision = :seen",
+                ExpressionAttributeValues={":seen": {"N": str(revision)}},
+            )
+            return
+        except ChangedMeanwhileError:
+            if attempt == _TRIES:
+                raise
+            clock.pause(_BETWEEN_TRIES_S * attempt)
+
+
+def _none_answers() -> tuple[tuple[NoneAnswer, ...], int]:
+    values = _get("state", "none_answers")
+    if values is None:
+        return (), 0
+    answers = tuple(NoneAnswer.from_json(entry) for entry in values["answers"])
+    return answers, int(values["revision"])
 
 
 # --- The day's selection for review ---------------------------------------------------------------

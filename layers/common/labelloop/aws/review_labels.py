@@ -14,10 +14,12 @@ from labelloop.settings import Variable
 @remembered(minutes=15)
 def choices() -> list[str]:
     """The labels of this deployment: as the template has them, else those of the labelled folders
-    and of the model that serves. As they were lately, or as they are when asked at once.
+    and of the model that serves. As they were lately, or as they are when asked at once. That it
+    is none of them is an answer beside them, under whatever name.
     """
     named = wiring.names(Variable.REVIEW_LABELS)
-    return list(named) if named else sorted({*objects.folders(LABELLED_FOLDER), *_trained()})
+    known = named or sorted({*objects.folders(LABELLED_FOLDER), *_trained()})
+    return [label for label in known if not label_names.says_none(label)]
 
 
 def may_be_new() -> bool:
@@ -34,7 +36,7 @@ def _trained() -> set[str]:
         report = json.loads(objects.read(VersionFiles(deployed.version).report))
     except NotFoundError:
         return set()
-    return {entry["label"] for entry in report["labels"]} - {label_names.NONE_OF_THEM}
+    return {entry["label"] for entry in report["labels"]}
 
 
 def check(*labels: str) -> None:

@@ -1,6 +1,10 @@
 """The model that serves, whichever version it is."""
 
+from collections.abc import Sequence
+from decimal import Decimal
+
 from labelloop.aws import model_registry, rekognition
+from labelloop.domain import rejection
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Label
 from labelloop.domain.images import ImageObject
@@ -24,3 +28,15 @@ def ask(image: ImageObject | bytes, model_type: ModelType) -> tuple[str | None, 
         except (ModelNotReadyError, NotFoundError):
             continue
     return version, None
+
+
+def accepts_none(
+    version: str, labels: Sequence[Label], model_type: ModelType, minimum_confidence_pct: Decimal
+) -> bool:
+    """Whether the version may take the image for none of its labels without anybody looking.
+
+    What people have said so far is only read for an image that it takes for none.
+    """
+    return rejection.is_none(labels, model_type) and rejection.may_be_accepted(
+        model_registry.none_answers_lately(), version, minimum_confidence_pct
+    )

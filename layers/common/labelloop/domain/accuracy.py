@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.consensus import agree
 from labelloop.domain.detections import Label, found
+from labelloop.domain.labels import NONE_OF_THEM
 
 NORMAL_95 = 1.959964
 """So many standard deviations around the mean hold 95 % of a normal distribution."""
@@ -79,12 +80,13 @@ def by_label(samples: Iterable[Sample]) -> dict[str, Accuracy]:
 def judged(labels: Sequence[Label], said: Sequence[Label], model_type: ModelType) -> Sample:
     """What people's answer says of a detection.
 
-    Right is the same label; the same set of labels; or boxes around the same things, none missing
-    and none too many.
+    Right is the same label, or none where the model took the image for none; the same set of
+    labels; or boxes around the same things, none missing and none too many.
     """
     what = found(labels, model_type)
     names = tuple(sorted({label.name for label in what}))
-    return Sample(names, agree(_shown(what), _shown(said)))
+    shown = [label for label in what if label.name != NONE_OF_THEM]
+    return Sample(names, agree(_shown(shown), _shown(said)))
 
 
 def _shown(labels: Sequence[Label]) -> Annotation:

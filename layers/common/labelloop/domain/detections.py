@@ -3,13 +3,15 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal
 
+from labelloop.domain import labels as label_names
 from labelloop.domain.annotations import MOST_BOXES, Annotation, ModelType
 from labelloop.domain.images import ImageObject
+from labelloop.domain.labels import NONE_OF_THEM
 
 
 class Outcome(StrEnum):
@@ -65,6 +67,10 @@ class Label:
             told["box"] = {side: round(ratio, 6) for side, ratio in asdict(self.box).items()}
         return told
 
+    def shown(self) -> "Label":
+        """The label under the name that people and programs read."""
+        return replace(self, name=label_names.shown(self.name))
+
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> "Label":
         """The label that ``as_json`` told, whole numbers among it or not.
@@ -96,6 +102,18 @@ def as_labels(said: Annotation) -> list[dict[str, Any]]:
         }
         for box in said.boxes
     ]
+
+
+def as_shown(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of the inference log with its labels under the names that people read."""
+    shown = dict(record)
+    if "label" in record:
+        shown["label"] = label_names.shown(record["label"])
+    if "labels" in record:
+        shown["labels"] = [
+            {**entry, "name": label_names.shown(entry["name"])} for entry in record["labels"]
+        ]
+    return shown
 
 
 @dataclass(frozen=True)
@@ -191,12 +209,15 @@ def decide(
     model_type: ModelType,
     minimum_confidence_pct: Decimal,
     asked_at_once: bool,
+    *,
+    accepts_none: bool = False,
 ) -> Decision:
     """Whether what a model found in an image is certain enough.
 
     All that it found must be certain, so the least sure label or box decides; of a classification
     model, which finds one label, that is the surest of all. A confidence equal to the minimum is
-    certain. Nothing found is doubtful, and so are 50 boxes or more.
+    certain. Nothing found is doubtful, and so are 50 boxes or more, and an image that it takes for
+    none of its labels unless the model may do so.
     """
     what = found(labels, model_type)
     deciding = what[-1] if what else None
@@ -204,6 +225,7 @@ def decide(
         deciding is not None
         and Decimal(str(deciding.confidence_pct)) >= minimum_confidence_pct
         and not may_lack_boxes(labels)
+        and (accepts_none or deciding.name != NONE_OF_THEM)
     ):
         return Decision(Outcome.CONFIDENT, deciding)
     return Decision(Outcome.REVIEW if asked_at_once else Outcome.DEFERRED, deciding)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from labelloop.domain.annotations import MOST_BOXES, MOST_LABELS, Annotation, Box, ModelType
+from labelloop.domain.labels import says_none
 from labelloop.errors import MalformedAnswerError
 
 FOLDER = "a2i-human-loop-data/"
@@ -164,7 +165,7 @@ def _read(name: str, position: int, answer: object) -> Answer:
 
 def _of_labels(name: str, labels: Sequence[object]) -> Annotation:
     return Annotation.of_labels(
-        label for label in (_label(name, text) for text in labels) if not _is_none(label)
+        label for label in (_label(name, text) for text in labels) if not says_none(label)
     )
 
 
@@ -172,10 +173,6 @@ def _label(name: str, text: object) -> str:
     if not isinstance(text, str):
         raise MalformedAnswerError(f"{name} has a label that is no text.")
     return text.strip()
-
-
-def _is_none(label: str) -> bool:
-    return label.casefold() == NONE_OF_THE_ABOVE.casefold()
 
 
 def _of_boxes(name: str, widget: Mapping[str, Any]) -> Annotation:

@@ -71,6 +71,6 @@ def input_content(
         "version_id": record.get("version_id"),
         "taskObject": shown_uri,
         "labels": list(choices),
-        "suggestion": [label.as_json() for label in found],
+        "suggestion": [label.shown().as_json() for label in found],
         "initialBoxes": list(boxes),
     }

@@ -162,7 +162,7 @@ def _attributes(content: Mapping[str, Any]) -> list[_Attribute]:
 
 def _read_classification(attributes: list[_Attribute]) -> tuple[Annotation, str]:
     labels, created = _newest(attributes, CLASSIFICATION_TYPE, ModelType.CLASSIFICATION)
-    found = {_class_name(attribute) for attribute in labels}
+    found = _without_none(map(_class_name, labels))
     if len(found) > 1:
         raise BadLineError(
             f"It gives the image {len(found)} labels at the same time, and a classification model "
@@ -173,7 +173,7 @@ def _read_classification(attributes: list[_Attribute]) -> tuple[Annotation, str]
 
 def _read_multi_label(attributes: list[_Attribute]) -> tuple[Annotation, str]:
     single = [attribute for attribute in attributes if attribute.kind == CLASSIFICATION_TYPE]
-    found = {_class_name(attribute) for attribute in single}
+    found = _without_none(map(_class_name, single))
     dates = [_created(attribute) for attribute in single]
     if not single or any(attribute.kind == _MULTI_LABEL_TYPE for attribute in attributes):
         lists, created = _newest(attributes, _MULTI_LABEL_TYPE, ModelType.MULTI_LABEL)
@@ -242,7 +242,7 @@ def _class_name(attribute: _Attribute) -> str:
         raise BadLineError(f"{_short(attribute.name)} has no class-name, which is the label.")
     if attribute.value is None:
         raise BadLineError(f"{_short(attribute.name)} has metadata, but no value.")
-    return _checked_label(label)
+    return label
 
 
 def _class_map(attribute: _Attribute) -> Mapping[str, Any]:
@@ -257,7 +257,7 @@ def _class_of(number: object, class_map: Mapping[str, Any]) -> str:
     label = class_map.get(str(number))
     if not isinstance(label, str):
         raise BadLineError(f"Its class-map has no label for class {_short(number)}.")
-    return _checked_label(label)
+    return label
 
 
 def _listed_classes(attribute: _Attribute) -> set[str]:
@@ -266,7 +266,12 @@ def _listed_classes(attribute: _Attribute) -> set[str]:
     if not attribute.value:
         return set()
     class_map = _class_map(attribute)
-    return {_class_of(number, class_map) for number in attribute.value}
+    return _without_none(_class_of(number, class_map) for number in attribute.value)
+
+
+def _without_none(names: Iterable[str]) -> set[str]:
+    """The labels of these names; one that says that the image is none of the labels is none."""
+    return {_checked_label(name) for name in names if not label_names.says_none(name)}
 
 
 def _read_boxes(attribute: _Attribute) -> tuple[tuple[int, int], list[Any]]:
@@ -293,7 +298,8 @@ def _box(entry: Any, class_map: Mapping[str, Any], size_px: tuple[int, int]) -> 
     if not _are_whole(*numbers):
         raise BadLineError("A box does not have left, top, width and height in whole pixels.")
     left, top, width, height = numbers
-    box = Box(_class_of(entry.get("class_id"), class_map), left, top, width, height)
+    label = _checked_label(_class_of(entry.get("class_id"), class_map))
+    box = Box(label, left, top, width, height)
     problem = box.problem(size_px)
     if problem:
         raise BadLineError(problem)

@@ -10,6 +10,9 @@ MAX_BYTES = 900
 NONE_OF_THEM = "__none_of_them__"
 """The label under which a classification model learns what is none of its labels. Nobody's own
 label has this name: ``check`` refuses it."""
+SHOWN_AS_NONE = "none of them"
+"""What people and programs read in its place."""
+_SAY_NONE = {SHOWN_AS_NONE, "none of the above", NONE_OF_THEM}
 
 
 def check(name: str) -> str:
@@ -27,12 +30,28 @@ def check(name: str) -> str:
         )
     if "/" in name:
         raise InvalidRequestError("A label's name cannot have a slash: it names one folder.")
-    if name == NONE_OF_THEM:
+    if says_none(name):
         raise InvalidRequestError(
-            f"{NONE_OF_THEM} is what Label Loop calls images that are none of the labels."
+            f"{name} says of an image that it is none of the labels, so no label can have that "
+            "name."
         )
     if name in {".", ".."}:
         raise InvalidRequestError("A label's name cannot be . or ..")
     if any(unicodedata.category(character) in {"Cc", "Cf", "Cs"} for character in name):
         raise InvalidRequestError("A label's name cannot have control characters.")
     return name
+
+
+def says_none(name: str) -> bool:
+    """Whether somebody who gives an image this name says that it is none of the labels."""
+    return name.strip().casefold() in _SAY_NONE
+
+
+def shown(name: str) -> str:
+    """The name of a label that a model knows, as people and programs read it."""
+    return SHOWN_AS_NONE if name == NONE_OF_THEM else name
+
+
+def known_as(shown_name: str) -> str:
+    """The name by which a model knows the label that is shown so."""
+    return NONE_OF_THEM if shown_name == SHOWN_AS_NONE else shown_name

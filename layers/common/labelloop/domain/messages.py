@@ -19,6 +19,7 @@ from labelloop.domain.detections import (
     surest_that_fit,
 )
 from labelloop.domain.images import ImageObject
+from labelloop.domain.labels import NONE_OF_THEM
 
 SUBJECT_CHARACTERS = 99
 """SNS takes fewer than 100, in ASCII, without line breaks."""
@@ -519,12 +520,14 @@ class DetectionResult:
     human_loop: str | None
     review_enabled: bool
     """Whether people are asked about what is doubtful, be it later."""
+    minimum_confidence_pct: float
+    """With less than this, it is doubtful."""
 
 
 def detection_result(result: DetectionResult) -> Message:
     """The message about what became of an image."""
-    image, label = result.image, result.label
-    labels = surest_that_fit(result.labels, MOST_BYTES_OF_LABELS)
+    image, label = result.image, result.label.shown() if result.label else None
+    labels = surest_that_fit([each.shown() for each in result.labels], MOST_BYTES_OF_LABELS)
     data = {
         "detection_id": result.detection_id,
         "bucket": image.bucket,
@@ -546,7 +549,7 @@ def detection_result(result: DetectionResult) -> Message:
             [f"{image.key} was refused. {result.reason}"],
             data,
         )
-    names = list(dict.fromkeys(each.name for each in _found(result)))
+    names = list(dict.fromkeys(each.shown().name for each in _found(result)))
     return _message(
         f"{file_name}: {_listed(names) or 'nothing found'}",
         [" ".join([*_what_was_found(result), *_what_is_done(result)])],
@@ -560,7 +563,7 @@ def filter_label(result: DetectionResult) -> str:
     Nothing found is the value null, since SNS takes no empty text.
     """
     labels = surest_that_fit(_found(result), MOST_BYTES_OF_LABELS)
-    names = list(dict.fromkeys(label.name for label in labels))
+    names = list(dict.fromkeys(label.shown().name for label in labels))
     return json.dumps(names or [None], ensure_ascii=False)
 
 
@@ -579,6 +582,9 @@ def _found(result: DetectionResult) -> list[Label]:
 
 
 def _what_was_found(result: DetectionResult) -> list[str]:
+    if result.label and result.label.name == NONE_OF_THEM:
+        pct = result.label.confidence_pct
+        return [f"The model takes {result.image.key} for none of its labels ({pct:.1f} %)."]
     said = [_with_confidence(label) for label in _found(result)]
     # What a classification model gave beside its one label, it did not find.
     more = 0 if result.model_type is ModelType.CLASSIFICATION else result.labels_left_out
@@ -591,6 +597,8 @@ def _what_was_found(result: DetectionResult) -> list[str]:
 
 def _what_is_done(result: DetectionResult) -> list[str]:
     why = "That is not certain enough"
+    if _is_sure_of_none(result):
+        why = "People have not said often enough yet that it is right about such images"
     if may_lack_boxes(result.labels):
         why = f"Where there are {MOST_BOXES} boxes or more, some may be missing"
     if result.outcome is Outcome.REVIEW:
@@ -600,6 +608,15 @@ def _what_is_done(result: DetectionResult) -> list[str]:
     if result.outcome is Outcome.DEFERRED:
         return [f"{why}, and human review is switched off."]
     return []
+
+
+def _is_sure_of_none(result: DetectionResult) -> bool:
+    label = result.label
+    return (
+        label is not None
+        and label.name == NONE_OF_THEM
+        and label.confidence_pct >= result.minimum_confidence_pct
+    )
 
 
 def _with_confidence(label: Label) -> str:
