@@ -12,6 +12,7 @@ from benchmarks import (
     detection_cost,
     hosting_minutes,
     manifest_scale,
+    promotion,
     review_pace,
     review_selection,
     runtime,
@@ -26,6 +27,7 @@ BENCHMARKS: Mapping[str, Callable[[], list[dict[str, object]]]] = {
     "detection_cost": detection_cost.run,
     "hosting_minutes": hosting_minutes.run,
     "review_selection": review_selection.run,
+    "promotion": promotion.run,
 }
 
 

@@ -84,9 +84,10 @@ def train(
     grids: GridSource,
     threads: int,
     epochs: int = EPOCHS,
+    copies: int = COPIES,
 ) -> Detector:
     """A detector that is not calibrated yet; every label needs at least one box."""
-    cells = _collect(labels, scenes, object_share, grids=grids, threads=threads)
+    cells = _collect(labels, scenes, object_share, grids=grids, threads=threads, copies=copies)
     rng = np.random.default_rng(0)
     showing = _Examples(
         np.concatenate([view.showing for view in cells]).astype(np.float32),
@@ -121,9 +122,10 @@ def _collect(
     *,
     grids: GridSource,
     threads: int,
+    copies: int,
 ) -> list[_Cells]:
     """The cells of every scene, and of changed copies of it as far as there is room for them."""
-    copies = max(0, min(COPIES, MAXIMUM_VIEWS // len(scenes) - 1))
+    copies = max(0, min(copies, MAXIMUM_VIEWS // len(scenes) - 1))
     views = len(scenes) * (copies + 1)
     caps = {
         "wanted_empty": min(EMPTY_CELLS_PER_VIEW, max(1, MAXIMUM_EMPTY_CELLS // views)),

@@ -1,0 +1,306 @@
+"""Replays a loop on a set of pictures by the product's own rules, without a stack.
+
+Images come in; the version that serves detects them, and what it doubts people are asked about, all
+or as many as a budget allows; every n-th is sampled; what they answer trains or tests; a candidate
+is trained, compared and judged. What stands in for people knows the truth, and may err.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.pictures import versions
+from benchmarks.pictures.sets import SCENE_PX, PictureSet
+from benchmarks.pictures.versions import Said, Taught, Version
+from labelloop.domain import (
+    answers,
+    comparison,
+    detections,
+    sampling,
+    scoring,
+    selection,
+    splits,
+    verdict,
+)
+from labelloop.domain.annotations import Annotation, Box, ModelType
+from labelloop.domain.answers import Answer
+from labelloop.domain.comparison import Case, Comparison, Party
+from labelloop.domain.detections import Outcome
+from labelloop.domain.origins import GIVEN, Origin, Provenance, Stratum
+from labelloop.domain.parameters import BY_NAME
+from labelloop.domain.splits import Split
+from labelloop.domain.verdict import Rules, Verdict
+
+ROUNDS, IMAGES_A_ROUND = 6, 150
+TEST_PCT = 20
+"""The template's default of TestSetPercentage."""
+DRAWN_SHARE = 0.2
+"""How much of a budget goes to images that are drawn at random."""
+DRIFT = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75)
+"""In a loop whose pictures drift: the share of them that are other ones, round by round."""
+RULES = Rules("f1", Decimal(BY_NAME["Minimum-F1-Score"].default), Decimal(0))
+MINIMUM_CONFIDENCE_PCT = Decimal(BY_NAME["Minimum-Label-Detection-Confidence"].default)
+
+Scores = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How a loop is run."""
+
+    name: str
+    interval: int = 0
+    """Every so-manieth detection is sampled; 0 for none."""
+    budget: int = 0
+    """About so many doubtful images people are asked in a round; 0 for all."""
+    drifts: bool = False
+    wrong_share: float = 0.0
+    """How many of the answers are wrong."""
+
+
+VARIANTS = (
+    Variant("plain"),
+    Variant("sampled", interval=10),
+    Variant("budget", interval=15, budget=30),
+    Variant("drift", interval=10, drifts=True),
+    Variant("wrong answers", interval=15, wrong_share=0.1),
+)
+
+
+class Loop:
+    """A loop from the images it is given on."""
+
+    def __init__(self, pictures: PictureSet, seed: int, variant: Variant) -> None:
+        self.pictures, self.variant, self._seed = pictures, variant, seed
+        self.rng = random.Random(f"{pictures.name}/{seed}")
+        self.division = pictures.divided(self.rng)
+        self._usual, self._others = iter(self.division.coming), iter(self.division.coming_drifted)
+        self.taught: dict[int, Annotation] = {}
+        self._came: dict[int, Provenance] = {}
+        self._splits: dict[str, Split] = {}
+        self.log: Counter[Stratum] = Counter()
+        self._position = sampling.START
+        self._answered: dict[str, dict[str, Answer]] = {}
+        """What each version is known to have said, by its name and the content."""
+        self._tested_with: dict[str, set[str]] = {}
+
+    # --- Images ---
+
+    def give(self) -> None:
+        """The first labelled images: a few of each label, whatever comes more often."""
+        wanted = self.rng.randint(8, 15)
+        counts: Counter[str] = Counter()
+        while any(counts[label] < wanted for label in self.pictures.labels):
+            number = next(self._usual)
+            labels = self.pictures.truths[number].labels
+            if any(counts[label] < wanted for label in labels):
+                self.taught[number], self._came[number] = self.pictures.truths[number], GIVEN
+                counts.update(labels)
+
+    def come(self, round_number: int, champion: Version) -> None:
+        """A round's images are detected, and people answer about some."""
+        numbers = list(self._coming(round_number))
+        doubtful: list[int] = []
+        accepted: list[int] = []
+        for number, said in zip(numbers, champion.says(numbers), strict=True):
+            is_accepted = self.accepts(champion, said)
+            self.log[Stratum(champion.name, is_accepted)] += 1
+            (accepted if is_accepted else doubtful).append(number)
+            self._know(champion, number)
+        sampled = set(self._sampled(numbers))
+        for number in doubtful if not self.variant.budget else ():
+            self._ask(number, Origin.DOUBTFUL, champion, 1.0)
+        if self.variant.budget:
+            self._choose(doubtful, sampled, champion)
+        for number in accepted:
+            if number in sampled:
+                self._ask(number, Origin.SAMPLED, champion, 1 / self.variant.interval)
+
+    def _coming(self, round_number: int) -> Iterator[int]:
+        for _ in range(IMAGES_A_ROUND):
+            is_other = self.rng.random() < self.drifted_share(round_number)
+            yield next(self._others if is_other else self._usual)
+
+    def drifted_share(self, round_number: int) -> float:
+        """Which share of a round's pictures are other ones than the usual."""
+        return DRIFT[round_number] if self.variant.drifts else 0.0
+
+    def came(self, number: int) -> Provenance:
+        """How a labelled picture came to be one."""
+        return self._came[number]
+
+    def accepts(self, version: Version, said: Said) -> bool:
+        """Whether the version is sure of what it says of an image."""
+        kind = self.pictures.model_type
+        found = said if kind is ModelType.CLASSIFICATION else _over(said, version)
+        decided = detections.decide(found, kind, MINIMUM_CONFIDENCE_PCT, asked_at_once=True)
+        return decided.outcome is Outcome.CONFIDENT
+
+    def _sampled(self, numbers: Sequence[int]) -> list[int]:
+        if not self.variant.interval:
+            return []
+        count = sum(self.log.values())
+        order = {f"{count + at:09d}": number for at, number in enumerate(numbers)}
+        taken, self._position = sampling.take(order, self._position, self.variant.interval)
+        return [order[key] for key in taken]
+
+    def _choose(self, doubtful: list[int], sampled: set[int], champion: Version) -> None:
+        """Ask within the budget: some drawn at random, the others by what they would teach."""
+        at_random = min(len(doubtful), round(DRAWN_SHARE * self.variant.budget))
+        drawn = self.rng.sample(doubtful, at_random)
+        for number in drawn:
+            self._ask(number, Origin.DRAWN, champion, at_random / len(doubtful))
+        kind = self.pictures.model_type
+        candidates = []
+        for number in doubtful:
+            if number not in drawn:
+                (said,) = champion.says([number])
+                found = said if kind is ModelType.CLASSIFICATION else _over(said, champion)
+                surest = detections.surest_first(found)
+                name = surest[0].name if surest else None
+                candidates.append(selection.candidate(str(number), name, found, kind))
+        useful = selection.most_useful_first(candidates, {})
+        for each in islice(useful, self.variant.budget - at_random):
+            self._ask(int(each.detection_id), Origin.CHOSEN, champion, None)
+        for number in doubtful:
+            if number in sampled and number not in self.taught:
+                self._ask(number, Origin.DRAWN, champion, 1 / self.variant.interval)
+
+    def _ask(self, number: int, origin: Origin, version: Version, chance: float | None) -> None:
+        said = self.pictures.truths[number]
+        if self.rng.random() < self.variant.wrong_share:
+            said = wrong(said, self.pictures, self.rng)
+        if said.labels:
+            accepted = origin is Origin.SAMPLED
+            self.taught[number] = said
+            self._came[number] = Provenance(origin, str(number), version.name, accepted, chance)
+
+    # --- Training and judging ---
+
+    def split(self) -> None:
+        """Decide about each new image whether it trains or tests."""
+        labelled = []
+        for number, said in self.taught.items():
+            content = self._content(number)
+            if self._came[number].origin is Origin.SAMPLED:
+                self._splits[content] = Split.TEST
+            else:
+                labelled.append((said.labels, content))
+        self._splits.update(splits.assign(labelled, self._splits, TEST_PCT))
+
+    def training(self) -> dict[int, Annotation]:
+        """What trains, as people have labelled it."""
+        return self._of(Split.TRAIN)
+
+    def testing(self) -> dict[int, Annotation]:
+        """What tests, as people have labelled it."""
+        return self._of(Split.TEST)
+
+    def _of(self, split: Split) -> dict[int, Annotation]:
+        return {
+            number: said
+            for number, said in self.taught.items()
+            if self._splits[self._content(number)] is split
+        }
+
+    def train(self, name: str, training: Taught) -> Version:
+        """A version trained on these images, and tested on today's test set."""
+        testing = self.testing()
+        version = versions.train(name, self.pictures, training, testing)
+        self._tested_with[name] = {self._content(number) for number in testing}
+        for number in testing:
+            self._know(version, number)
+        return version
+
+    def judge(
+        self, candidate: Version, champion: Version, *, attempt: int = 1
+    ) -> tuple[Comparison, Verdict]:
+        """Whether the candidate takes the champion's place, by the product's own rules."""
+        numbers = {self._content(number): number for number in self.testing()}
+        cases = [
+            Case(content, self.taught[number], self._came[number])
+            for content, number in numbers.items()
+        ]
+        known = self._answered[champion.name]
+        for content in comparison.to_ask(cases, known, champion.name):
+            self._know(champion, numbers[content])
+        compared = comparison.compare(
+            cases,
+            Party(self._answered[candidate.name], candidate.thresholds),
+            Party(known, champion.thresholds),
+            model_type=self.pictures.model_type,
+            metric=RULES.metric,
+            shares=self.log,
+            champion_version=champion.name,
+            known_before=self._tested_with[champion.name],
+        )
+        judged = verdict.against_champion(
+            candidate.summary.metric(RULES.metric),
+            compared,
+            RULES,
+            self.pictures.model_type,
+            attempt=attempt,
+        )
+        return compared, judged
+
+    def _know(self, version: Version, number: int) -> None:
+        content = self._content(number)
+        (said,) = version.says([number])
+        self._answered.setdefault(version.name, {})[content] = _answer(content, said)
+
+    def _content(self, number: int) -> str:
+        text = f"{self.pictures.name}/{self._seed}/{number}".encode()
+        return splits.content_id(text, number)
+
+
+def true_scores(version: Version, pictures: PictureSet, numbers: Sequence[int]) -> Scores:
+    """How right the version is about each of these pictures, as it is deployed."""
+    kind = pictures.model_type
+    scores = [
+        scoring.score(
+            pictures.truths[number],
+            scoring.found(_answer("", said).findings, kind, version.thresholds),
+            kind,
+            RULES.metric,
+        )
+        for number, said in zip(numbers, version.says(numbers), strict=True)
+    ]
+    return np.array([float(score) for score in scores])
+
+
+def _answer(content: str, said: Said) -> Answer:
+    return answers.of_labels(content, said, SCENE_PX, complete=True)
+
+
+def _over(said: Said, version: Version) -> Said:
+    """What the service gives: the labels over their assumed thresholds."""
+    unknown = scoring.UNKNOWN_THRESHOLD
+    return [
+        label
+        for label in said
+        if label.confidence_pct >= 100 * version.thresholds.get(label.name, unknown)
+    ]
+
+
+def wrong(said: Annotation, pictures: PictureSet, rng: random.Random) -> Annotation:
+    """What somebody may say who is wrong about one label, or about one box."""
+    if pictures.model_type is ModelType.DETECTION:
+        boxes = list(said.boxes)
+        box = boxes.pop(rng.randrange(len(boxes)))
+        label = rng.choice([label for label in pictures.labels if label != box.label])
+        if not boxes or rng.random() < 0.5:
+            boxes.append(Box(label, box.left, box.top, box.width, box.height))
+        return Annotation.of_boxes(boxes, SCENE_PX)
+    if pictures.model_type is ModelType.MULTI_LABEL:
+        label = rng.choice(pictures.labels)
+        labels = set(said.labels).symmetric_difference({label})
+        return Annotation.of_labels(labels) if labels else said
+    return Annotation.of_labels(
+        [rng.choice([one for one in pictures.labels if one not in said.labels])]
+    )
