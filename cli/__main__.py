@@ -8,6 +8,7 @@ import click
 from cli.accuracy import accuracy
 from cli.detect import detect
 from cli.doctor import doctor
+from cli.evaluate import evaluate
 from cli.hosting import deploy, start, stop
 from cli.imports import import_
 from cli.label import label
@@ -57,6 +58,7 @@ for command in (
     versions,
     report,
     accuracy,
+    evaluate,
     train,
     deploy,
     start,

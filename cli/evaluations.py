@@ -4,6 +4,7 @@ EvaluateModel writes them; fields that this release does not know are passed ove
 """
 
 import json
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from botocore.exceptions import ClientError
@@ -154,11 +155,6 @@ class Report(BaseModel):
         """The labels, those with the lowest figures first."""
         return sorted(self.labels, key=lambda label: (label.figure(self.metric), label.label))
 
-    def mistakes(self) -> list[Confused]:
-        """Which labels were taken for which others, the most frequent first."""
-        wrong = [pair for pair in self.confusion if pair.predicted != pair.truth]
-        return sorted(wrong, key=lambda pair: (-pair.images, pair.truth, pair.predicted or ""))
-
     def dropped(self) -> dict[str, Entries]:
         """The datasets of which the service did not take every entry, or complained."""
         return {
@@ -166,6 +162,12 @@ class Report(BaseModel):
             for name, entries in self.entries.items()
             if entries and (entries.stored != entries.sent or entries.errors)
         }
+
+
+def mistakes(confusion: Iterable[Confused]) -> list[Confused]:
+    """Which labels were taken for which others, the most frequent first."""
+    wrong = [pair for pair in confusion if pair.predicted != pair.truth]
+    return sorted(wrong, key=lambda pair: (-pair.images, pair.truth, pair.predicted or ""))
 
 
 def read(stack: Stack, version: str | None) -> tuple[Report, dict[str, Any]]:

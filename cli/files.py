@@ -12,6 +12,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.parallel import concerns_all
+from labelloop.domain import images
+from labelloop.errors import InvalidImageError
 
 NoteFailure = Callable[[str, str], None]
 """Takes the name of what cannot be read, within its folder, and the reason in a sentence."""
@@ -63,6 +65,22 @@ def printable(name: str) -> str:
 def unreadable(error: OSError) -> str:
     """Why a file cannot be read, in a sentence."""
     return f"It cannot be read: {error.strerror}."
+
+
+def image_content(path: Path) -> bytes:
+    """The content of an image that the service takes.
+
+    Raises OSError where it cannot be read, InvalidImageError with a sentence for all else.
+    """
+    refusal = images.refusal(path.name, path.stat().st_size)
+    if refusal is None:
+        content = path.read_bytes()
+        refusal = images.refusal_of_content(content)
+        if refusal is None and images.is_cut_off(content):
+            refusal = "The file is cut off: its end is missing."
+        if refusal is None:
+            return content
+    raise InvalidImageError(refusal)
 
 
 # --- Known by the content -------------------------------------------------------------------------

@@ -16,11 +16,12 @@ from botocore.exceptions import ClientError
 
 from cli import files
 from cli.failures import CommandError, code_of
+from cli.files import NoteFailure
 from cli.parallel import bar, in_parallel
 from cli.stack import Stack
-from labelloop.domain import images, labels
+from labelloop.domain import labels
 from labelloop.domain.manifests import LABELLED_FOLDER, MAX_KEY_BYTES
-from labelloop.errors import InvalidRequestError
+from labelloop.errors import InvalidImageError, InvalidRequestError
 
 BATCH_FILES = 500
 """So many are looked at, then uploaded: names are given one after the other."""
@@ -79,7 +80,7 @@ class FolderImport:
 def run(stack: Stack, folder: Path, label: str | None, *, dry_run: bool) -> FolderImport:
     """Take the images of a folder in. Raises CommandError where there is nothing to take."""
     outcome = FolderImport(dry_run)
-    found = _files_of_labels(folder, label, outcome)
+    found = files_of_labels(folder, label, outcome.note_failure, "import")
     destination = _Destination(stack)
     with bar(len(found), "Importing images") as move_on:
         for batch in _batches(found):
@@ -109,7 +110,20 @@ def _batches(found: Iterable[LocalFile]) -> Iterator[list[LocalFile]]:
 # --- The files ------------------------------------------------------------------------------------
 
 
-def _files_of_labels(folder: Path, label: str | None, outcome: FolderImport) -> list[LocalFile]:
+def files_of_labels(
+    folder: Path, label: str | None, note_failure: NoteFailure, command: str
+) -> list[LocalFile]:
+    """The files of a folder that has a folder for each label, or shows one label alone.
+
+    What cannot be read is noted. Raises CommandError where there is nothing to take; it says how to
+    call the command.
+    """
+    failed: list[str] = []
+
+    def note(name: str, reason: str) -> None:
+        failed.append(name)
+        note_failure(name, reason)
+
     if label is not None:
         label = _composed(label)
         try:
@@ -117,23 +131,23 @@ def _files_of_labels(folder: Path, label: str | None, outcome: FolderImport) -> 
         except InvalidRequestError as error:
             raise CommandError(f"{label!r} cannot be a label. {error}") from error
     try:
-        paths = list(files.files_in(folder, outcome.note_failure))
+        paths = list(files.files_in(folder, note))
     except OSError as error:
         raise CommandError(f"{folder} cannot be read: {error.strerror}.") from error
     found = [_labelled(folder, path, label) for path in paths]
-    if not found and not outcome.failed:
+    if not found and not failed:
         raise CommandError(f"There are no files in {folder}.")
     inner = {file.label for file in found if file.label is not None}
     if found and not inner:
         raise CommandError(
             f"{folder} has no folder for each label. If all of its images show the same, say what: "
-            f"labelloop import {folder} --label NAME"
+            f"labelloop {command} {folder} --label NAME"
         )
     if label is None and inner and all(name.lower() in _SPLITS for name in inner):
         raise CommandError(
             f"The folders in {folder} ({', '.join(sorted(inner))}) are named as the parts of a "
-            f"data set, not as labels. Import each of them: labelloop import "
-            f"{folder / min(inner)}. What trains and what tests is decided by Label Loop."
+            f"data set, not as labels. Take them one by one: labelloop {command} "
+            f"{folder / min(inner)}"
         )
     return found
 
@@ -171,23 +185,20 @@ class _Examined:
 
 
 def _examine(file: LocalFile) -> _Examined:
-    refusal = _refusal_of_place(file)
+    refusal = refusal_of_place(file)
     if refusal:
         return _Examined(refusal)
     try:
-        refusal = images.refusal(file.name, file.path.stat().st_size)
-        if refusal:
-            return _Examined(refusal)
-        content = file.path.read_bytes()
+        content = files.image_content(file.path)
     except OSError as error:
         return _Examined(failure=files.unreadable(error))
-    refusal = _refusal_of_content(content)
-    if refusal:
-        return _Examined(refusal)
+    except InvalidImageError as error:
+        return _Examined(str(error))
     return _Examined(digest=files.digest(content), part_etags=files.part_etags(content))
 
 
-def _refusal_of_place(file: LocalFile) -> str | None:
+def refusal_of_place(file: LocalFile) -> str | None:
+    """Why a file cannot be an image of a label by where it lies; None where it can."""
     if file.label is None:
         return "The file is in no label's folder."
     try:
@@ -198,17 +209,6 @@ def _refusal_of_place(file: LocalFile) -> str | None:
     except UnicodeEncodeError:
         return "The file's name is not UTF-8."
     return None
-
-
-def _refusal_of_content(content: bytes) -> str | None:
-    try:
-        size_px = images.dimensions(content)
-    except ValueError:
-        size_px = None
-    refusal = images.refusal_for_training(len(content), content, size_px)
-    if refusal is None and images.is_cut_off(content):
-        return "The file is cut off: its end is missing."
-    return refusal
 
 
 # --- The bucket -----------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """`labelloop start`, `stop` and `deploy`: a running model is nearly all that Label Loop costs."""
 
 import time
+from collections.abc import Iterable
 
 import click
 from botocore.exceptions import ClientError
@@ -54,7 +55,7 @@ def deploy(
     _check_startable(stack, version)
     concerns = [*_verdict_against(stack, version), *_interruption(stack, version, in_place)]
     if concerns and not yes:
-        _confirm(concerns, version)
+        confirm(concerns, f"Put {version} into service all the same?")
     put_into_service(stack, version, no_wait, as_json, in_place=in_place)
 
 
@@ -111,11 +112,12 @@ def _interruption(stack: Stack, name: str, in_place: bool) -> list[str]:
     ]
 
 
-def _confirm(concerns: list[str], name: str) -> None:
+def confirm(concerns: Iterable[str], question: str) -> None:
+    """Tell what there is to know, and ask. Raises CommandError unless the answer is yes."""
     for concern in concerns:
         click.echo(concern, err=True)
     try:
-        agreed = click.confirm(f"Put {name} into service all the same?", err=True)
+        agreed = click.confirm(question, err=True)
     except click.Abort:
         click.echo(err=True)
         agreed = False
@@ -140,7 +142,7 @@ def stop(stack: Stack, version: str | None, no_wait: bool, as_json: bool) -> Non
         return
     if name == deployed:
         models.pause_hosting(stack)
-    status = _stop(stack, name, no_wait)
+    status = stop_version(stack, name, no_wait=no_wait)
     others = [
         other.name
         for other in models.versions(stack)
@@ -167,8 +169,8 @@ def _words(status: str) -> str:
     return known.get(status, f"about to start ({status})")
 
 
-def _stop(stack: Stack, name: str, no_wait: bool) -> str:
-    """Stop a version and wait until it is; its status then."""
+def stop_version(stack: Stack, name: str, *, no_wait: bool) -> str:
+    """Stop a version and wait until it is, or begins to; its status then."""
     progress = Progress()
     give_up = time.monotonic() + LONGEST_STOP_S
     while True:

@@ -10,7 +10,7 @@ from cli import folder_import, manifest_import
 from cli.failures import CommandError
 from cli.folder_import import FolderImport
 from cli.manifest_import import SHOWN, ManifestImport
-from cli.stack import Stack, deployment_parameter, on_stack, show
+from cli.stack import Stack, model_type, on_stack, show
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.manifests import LABELLED_FOLDER
 
@@ -58,7 +58,7 @@ def _import_folder(
     stack: Stack, folder: Path, label: str | None, dry_run: bool, as_json: bool
 ) -> bool:
     """Whether every upload succeeded."""
-    if _model_type(stack) is ModelType.DETECTION:
+    if model_type(stack) is ModelType.DETECTION:
         raise CommandError(
             f"The stack {stack.name} trains a detection model, which learns from bounding boxes, "
             "not from folders: import a manifest."
@@ -72,18 +72,12 @@ def _import_manifests(
     stack: Stack, path: Path | None, arn: str, dry_run: bool, as_json: bool
 ) -> bool:
     """Whether every image is where a training finds it."""
-    model_type = _model_type(stack)
     opened = manifest_import.from_file(path) if path else manifest_import.from_dataset(stack, arn)
     with opened as manifests:
-        outcomes = manifest_import.run(stack, manifests, model_type, dry_run=dry_run)
+        outcomes = manifest_import.run(stack, manifests, model_type(stack), dry_run=dry_run)
     answer = {"dry_run": dry_run, "manifests": [outcome.as_json() for outcome in outcomes]}
     show(as_json, answer, "\n".join(_manifest_text(outcome, dry_run) for outcome in outcomes))
     return not any(outcome.missing for outcome in outcomes)
-
-
-def _model_type(stack: Stack) -> ModelType:
-    """What the stack trains; classification where it is older than the choice."""
-    return ModelType(deployment_parameter(stack, "ModelType") or ModelType.CLASSIFICATION)
 
 
 # --- In words -------------------------------------------------------------------------------------

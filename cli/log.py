@@ -107,7 +107,7 @@ def log(
     label = label and known_as(label)
     span = (since, until or datetime.now(UTC))
     if outcome is None or outcome == Outcome.CONFIDENT:
-        records = _by_time(stack, label, span)
+        records = by_time(stack, label, span)
     else:
         records = _merged(stack, OUTCOME_INDEX, outcome_shards(Outcome(outcome)), span)
     fitting = (
@@ -123,7 +123,8 @@ def log(
 # --- Reading --------------------------------------------------------------------------------------
 
 
-def _by_time(stack: Stack, label: str | None, span: Span) -> Iterator[Record]:
+def by_time(stack: Stack, label: str | None, span: Span) -> Iterator[Record]:
+    """What was detected in that time, the newest first."""
     first, day = (moment.astimezone(UTC).date() for moment in span)
     while day >= first:
         yield from _merged(stack, TIME_INDEX, day_shards(f"{day:%Y-%m-%d}", label), span)

@@ -8,6 +8,7 @@ from typing import Any
 from cli.failures import CommandError
 from cli.stack import Stack, deployment_parameter
 from labelloop.aws.items import from_item
+from labelloop.clock import iso
 from labelloop.domain.accuracy import Sample
 from labelloop.domain.rejection import NoneAnswer
 
@@ -30,6 +31,8 @@ class Version:
     message: str
     inference_units: int
     """With how many it runs, or would be started again."""
+    summary: tuple[str, str] | None = None
+    """The bucket and key of what its training's evaluation came to."""
 
 
 def deployed(stack: Stack) -> Mapping[str, Any] | None:
@@ -40,20 +43,34 @@ def deployed(stack: Stack) -> Mapping[str, Any] | None:
 def pause_hosting(stack: Stack) -> None:
     """Let nothing start the deployed model before somebody asks for it."""
     stack.client("dynamodb").put_item(
-        TableName=stack.output("ModelVersionsTable"), Item=_HOSTING_PAUSE
+        TableName=stack.output("ModelVersionsTable"), Item=_key("hosting_pause")
     )
 
 
 def resume_hosting(stack: Stack) -> None:
     """Let the deployed model be started and stopped as Model-Hosting says."""
     stack.client("dynamodb").delete_item(
-        TableName=stack.output("ModelVersionsTable"), Key=_HOSTING_PAUSE
+        TableName=stack.output("ModelVersionsTable"), Key=_key("hosting_pause")
     )
 
 
 def hosting_is_paused(stack: Stack) -> bool:
     """Whether somebody has stopped the deployed model by hand."""
     return _state(stack, "hosting_pause") is not None
+
+
+def asked_directly(stack: Stack) -> str | None:
+    """When the deployed model was last asked without a record in the log; None for never."""
+    at = (_state(stack, "asked_directly") or {}).get("at")
+    return None if at is None else str(at)
+
+
+def note_asked_directly(stack: Stack) -> str:
+    """Note that it is asked so now, which is work all the same; when that is."""
+    at = iso(stack.now())
+    item = {**_key("asked_directly"), "at": {"S": at}}
+    stack.client("dynamodb").put_item(TableName=stack.output("ModelVersionsTable"), Item=item)
+    return at
 
 
 def ran_for(stack: Stack, name: str) -> timedelta | None:
@@ -72,7 +89,8 @@ def unit_hour_usd(stack: Stack) -> float:
     return float(deployment_parameter(stack, "InferenceUnitHourPrice") or UNIT_HOUR_USD)
 
 
-_HOSTING_PAUSE = {"kind": {"S": "state"}, "name": {"S": "hosting_pause"}}
+def _key(state: str) -> dict[str, Any]:
+    return {"kind": {"S": "state"}, "name": {"S": state}}
 
 
 def running_deployment(stack: Stack) -> str | None:
@@ -129,10 +147,15 @@ def versions(stack: Stack, project_arn: str | None = None) -> list[Version]:
             entry["Status"],
             entry.get("StatusMessage", ""),
             entry.get("MinInferenceUnits", 1),
+            _place(entry.get("EvaluationResult", {}).get("Summary", {}).get("S3Object")),
         )
         for page in pages
         for entry in page["ProjectVersionDescriptions"]
     ]
+
+
+def _place(s3_object: Mapping[str, str] | None) -> tuple[str, str] | None:
+    return (s3_object["Bucket"], s3_object["Name"]) if s3_object else None
 
 
 def record(stack: Stack, name: str) -> dict[str, Any]:
@@ -167,7 +190,7 @@ def _all(stack: Stack, kind: str) -> list[dict[str, Any]]:
 def _state(stack: Stack, name: str) -> dict[str, Any] | None:
     answer = stack.client("dynamodb").get_item(
         TableName=stack.output("ModelVersionsTable"),
-        Key={"kind": {"S": "state"}, "name": {"S": name}},
+        Key=_key(name),
         ConsistentRead=True,
     )
     return from_item(answer["Item"]) if "Item" in answer else None

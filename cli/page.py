@@ -1,7 +1,7 @@
 """One HTML page that needs nothing from elsewhere: its frame, its style and its tables.
 
 Light or dark as the reader's system is, and readable on a narrow screen. Called by
-``report_page``, and by the demo for its own report.
+``report_page`` and ``evaluate_page``, and by the demo for its own report.
 """
 
 from collections.abc import Iterable, Sequence
@@ -59,6 +59,7 @@ svg text.axis { fill: var(--dim); font-size: 12px; stroke: var(--card); stroke-w
 svg text.name { font-weight: 600; font-size: 14px; }
 svg line { stroke: var(--line); }
 svg line.least { stroke: var(--dim); stroke-dasharray: 5 4; }
+svg line.span { stroke: var(--ink); stroke-width: 1.5; }
 svg .v1 { fill: var(--v1); stroke: var(--v1); } svg .v2 { fill: var(--v2); stroke: var(--v2); }
 svg .v3 { fill: var(--v3); stroke: var(--v3); }
 svg rect { stroke: none; } svg line.path { stroke-width: 2; }

@@ -98,10 +98,11 @@ def _labels(found: Report) -> list[str]:
         )
         for label in found.worst_labels()
     ]
-    return _aligned(rows)
+    return aligned(rows)
 
 
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """The rows as lines of a table; what is behind the first column stands at the right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         "  ".join(
@@ -115,9 +116,9 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
 def _mistakes(found: Report) -> list[str]:
     pairs = [
         f"  {pair.truth} taken for {pair.predicted or NOTHING}: {pair.images}"
-        for pair in found.mistakes()
+        for pair in evaluations.mistakes(found.confusion)
     ]
-    return _some("most confused, in test images", pairs)
+    return some("most confused, in test images", pairs)
 
 
 def _suspected(found: Report) -> list[str]:
@@ -126,7 +127,7 @@ def _suspected(found: Report) -> list[str]:
         f"{', '.join(image.predicted) or NOTHING} ({image.confidence_pct:.1f} %)"
         for image in found.suspected_label_errors
     ]
-    return _some("probably labelled wrong; please look at these", images)
+    return some("probably labelled wrong; please look at these", images)
 
 
 def _data(data: Data) -> list[str]:
@@ -141,18 +142,18 @@ def _data(data: Data) -> list[str]:
         reasons = [f"  {count}: {why}" for why, count in data.left_out.by_reason.items()]
         lines += ["", f"left out, {data.left_out.images} images in all", *reasons]
         examples = [f"  {image.key}: {image.reason}" for image in data.left_out.examples]
-        lines += ["", *_some("of these", examples)]
+        lines += ["", *some("of these", examples)]
     if data.labels_left_out:
         labels = [
             f"  {one.label} ({one.images} images): {one.reason}" for one in data.labels_left_out
         ]
-        lines += ["", *_some("labels left out", labels)]
+        lines += ["", *some("labels left out", labels)]
     if data.bad_lines.count:
         bad = [f"  {one.file}, line {one.line}: {one.reason}" for one in data.bad_lines.examples]
         title = (
             f"imported lines that could not be used, {data.bad_lines.count} of {data.bad_lines.of}"
         )
-        lines += ["", *_some(title, bad)]
+        lines += ["", *some(title, bad)]
     return lines
 
 
@@ -167,11 +168,11 @@ def _dropped(found: Report) -> list[str]:
     return lines
 
 
-def _some(title: str, lines: Iterable[str]) -> list[str]:
+def some(title: str, lines: Iterable[str]) -> list[str]:
     """The lines under their title, or the first of them; nothing without lines."""
     every = list(lines)
     if not every:
         return []
     more = len(every) - MOST_LINES
-    rest = [f"  and {more} more: labelloop report --html FILE, or --json"] if more > 0 else []
+    rest = [f"  and {more} more: --html FILE, or --json"] if more > 0 else []
     return [title, *every[:MOST_LINES], *rest]

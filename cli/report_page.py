@@ -7,7 +7,7 @@ from typing import Any
 
 from cli import charts
 from cli.charts import Point
-from cli.evaluations import Data, Entries, Report
+from cli.evaluations import Confused, Data, Entries, Report, mistakes
 from cli.page import page, table
 
 MOST_LABELS = 40
@@ -26,18 +26,19 @@ def html(report: Report, records: Records, serving: str | None) -> str:
     """The page. ``records`` are those of all versions, ``serving`` is the one in service."""
     sections = [
         _verdict(report, serves=report.version == serving),
-        _section("All versions", _versions(report, records, serving)),
-        _section("Label by label", _labels(report)),
-        _section("What is taken for what", _confusion(report)),
-        _section("Probably labelled wrong", _suspected(report)),
-        _section("Data", _data(report.data) if report.data else ""),
-        _section("Not taken by the service", _dropped(report.dropped())),
+        section("All versions", _versions(report, records, serving)),
+        section("Label by label", _labels(report)),
+        section("What is taken for what", confusion(report.confusion)),
+        section("Probably labelled wrong", _suspected(report)),
+        section("Data", _data(report.data) if report.data else ""),
+        section("Not taken by the service", _dropped(report.dropped())),
     ]
     return page(f"Label Loop: {report.version}", "\n".join(filter(None, sections)))
 
 
-def _section(title: str, content: str) -> str:
-    return f'<h2>{title}</h2>\n<div class="card">{content}</div>' if content else ""
+def section(title: str, content: str) -> str:
+    """A part of the page under its title; nothing without content."""
+    return f'<h2>{escape(title)}</h2>\n<div class="card">{content}</div>' if content else ""
 
 
 def _verdict(report: Report, *, serves: bool) -> str:
@@ -143,23 +144,23 @@ def _labels(report: Report) -> str:
     )
 
 
-def _confusion(report: Report) -> str:
-    if not report.confusion:
+def confusion(pairs: Sequence[Confused]) -> str:
+    """What is taken for what, as a heat map and as a table; nothing where that is not known."""
+    if not pairs:
         return ""
-    mistakes = report.mistakes()
+    wrong_pairs = mistakes(pairs)
     wrong: Counter[str] = Counter()
-    for pair in mistakes:
+    for pair in wrong_pairs:
         wrong[pair.truth] += pair.images
         if pair.predicted:
             wrong[pair.predicted] += pair.images
     names = sorted(
-        {pair.truth for pair in report.confusion}
-        | {pair.predicted for pair in report.confusion if pair.predicted},
+        {pair.truth for pair in pairs} | {pair.predicted for pair in pairs if pair.predicted},
         key=lambda name: (-wrong[name], name),
     )
     shown = sorted(names[:MOST_LABELS])
     counts: Counter[tuple[str, str]] = Counter()
-    for pair in report.confusion:
+    for pair in pairs:
         if pair.truth in shown:
             predicted = NOTHING if pair.predicted is None else pair.predicted
             counts[pair.truth, predicted if predicted in {*shown, NOTHING} else OTHERS] += (
@@ -169,11 +170,12 @@ def _confusion(report: Report) -> str:
         *shown,
         *(extra for extra in (OTHERS, NOTHING) if any(c == extra for _, c in counts)),
     ]
-    pairs = [
-        (pair.truth, pair.predicted or NOTHING, str(pair.images)) for pair in mistakes[:MOST_PAIRS]
+    rows = [
+        (pair.truth, pair.predicted or NOTHING, str(pair.images))
+        for pair in wrong_pairs[:MOST_PAIRS]
     ]
     told = f"Confusion of {len(shown)} labels. " + (
-        "; ".join(f"{truth} taken for {said}: {count}" for truth, said, count in pairs[:5])
+        "; ".join(f"{truth} taken for {said}: {count}" for truth, said, count in rows[:5])
         or "None is taken for another."
     )
     note = "A row for each true label, a column for what the model was surest of."
@@ -183,8 +185,8 @@ def _confusion(report: Report) -> str:
         f'<p class="dim">{note}</p>'
         + charts.heat_map(shown, columns, counts, told)
         + (
-            "<h3>Most frequent mistakes</h3>" + table(("True label", "Taken for", "Images"), pairs)
-            if pairs
+            "<h3>Most frequent mistakes</h3>" + table(("True label", "Taken for", "Images"), rows)
+            if rows
             else ""
         )
     )
@@ -224,7 +226,7 @@ def _data(data: Data) -> str:
         parts += [
             f"<h3>Left out: {data.left_out.images} images</h3>",
             table(("Reason", "Images"), reasons),
-            _folded(f"{len(examples)} of them by name", ("Image", "Reason"), examples),
+            folded(f"{len(examples)} of them by name", ("Image", "Reason"), examples),
         ]
     if data.labels_left_out:
         labels = [(one.label, str(one.images), one.reason) for one in data.labels_left_out]
@@ -234,15 +236,16 @@ def _data(data: Data) -> str:
         count = f"{data.bad_lines.count} of {data.bad_lines.of}"
         parts += [
             f"<h3>Imported lines that could not be used: {count}</h3>",
-            _folded(f"{len(bad)} of them", ("File", "Line", "Reason"), bad),
+            folded(f"{len(bad)} of them", ("File", "Line", "Reason"), bad),
         ]
     return "".join(parts)
 
 
-def _folded(summary: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def folded(summary: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table that is shown when somebody wants it."""
     if not rows:
         return ""
-    return f"<details><summary>{summary}</summary>{table(columns, rows)}</details>"
+    return f"<details><summary>{escape(summary)}</summary>{table(columns, rows)}</details>"
 
 
 def _dropped(dropped: Mapping[str, Entries]) -> str:

@@ -15,13 +15,18 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from cli.failures import CommandError, code_of, in_one_line
+from labelloop.domain.annotations import ModelType
 from local.clock import Clock
 
 DATA_DIR = Path(__file__).parent.parent / ".local"
 LOOK_EVERY_S = 10.0
 LOOK_EVERY_S_LOCALLY = 0.5
 
-GetClient = Callable[[str], Any]
+ATTEMPTS = 5
+"""How often the SDK makes a call, unless a command wants to see each refusal."""
+
+GetClient = Callable[..., Any]
+"""Takes the name of a service and, where it is not ATTEMPTS, how often calls are made at most."""
 
 
 def _now() -> datetime:
@@ -124,6 +129,11 @@ def deployment_parameter(stack: Stack, name: str) -> str:
     return str(given.get(name, ""))
 
 
+def model_type(stack: Stack) -> ModelType:
+    """What the stack trains; classification where it is older than the choice."""
+    return ModelType(deployment_parameter(stack, "ModelType") or ModelType.CLASSIFICATION)
+
+
 def outputs_of(description: Mapping[str, Any]) -> dict[str, str]:
     """A described stack's outputs by name."""
     return {output["OutputKey"]: output["OutputValue"] for output in description.get("Outputs", [])}
@@ -137,10 +147,10 @@ def show(as_json: bool, data: Any, text: str) -> None:
 def _on_aws(stack_name: str) -> Stack:
     session = botocore.session.Session()
 
-    def make(service: str) -> Any:
+    def make(service: str, attempts: int = ATTEMPTS) -> Any:
         # botocore itself knows AWS_DEFAULT_REGION only.
         return session.create_client(
-            service, region_name=os.environ.get("AWS_REGION"), config=_config()
+            service, region_name=os.environ.get("AWS_REGION"), config=_config(attempts)
         )
 
     return Stack(stack_name, {}, functools.cache(make))
@@ -162,21 +172,23 @@ def _on_this_machine(data_dir: Path) -> Stack:
         }
     )
 
-    def make(service: str) -> Any:
+    def make(service: str, attempts: int = ATTEMPTS) -> Any:
         return session.create_client(
             service,
             region_name=description["region"],
             endpoint_url=description["endpoint"],
             aws_access_key_id="operator",
             aws_secret_access_key="local",  # noqa: S106 - nothing there checks signatures
-            config=_config().merge(Config(proxies={})),
+            config=_config(attempts).merge(Config(proxies={})),
         )
 
     now = Clock.from_env(description["clock"]).datetime
     return Stack(description["stack"], {}, functools.cache(make), LOOK_EVERY_S_LOCALLY, True, now)
 
 
-def _config() -> Config:
+def _config(attempts: int) -> Config:
     return Config(
-        retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=10, read_timeout=60
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        connect_timeout=10,
+        read_timeout=60,
     )

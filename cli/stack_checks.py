@@ -156,7 +156,7 @@ def running_models(stack: Stack) -> Iterator[Found]:
         yield _about_stopped(stack, serving)
     elif not serving and not billed:
         yield ok("None was deployed yet, and none is billed.")
-    others = _running_elsewhere(stack)
+    others = running_elsewhere(stack)
     if others:
         yield note(
             f"Other projects run models too: {', '.join(others)}. They count for the account's "
@@ -173,7 +173,8 @@ def _about_stopped(stack: Stack, serving: str) -> Found:
     return ok(f"{serving} is deployed and stopped. It is started {when} ({name} is {hosting}).")
 
 
-def _running_elsewhere(stack: Stack) -> list[str]:
+def running_elsewhere(stack: Stack) -> list[str]:
+    """The versions of other projects that are billed now, each after its project's name."""
     pages = stack.client("rekognition").get_paginator("describe_projects").paginate()
     projects = [project["ProjectArn"] for page in pages for project in page["ProjectDescriptions"]]
     return [

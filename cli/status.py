@@ -38,10 +38,7 @@ def _look(stack: Stack) -> dict[str, Any]:
         "running": _running(stack, serving["version"] if serving else None, versions),
         "billed": [name for name, status in statuses.items() if status in models.BILLED],
         "in_progress": models.running_deployment(stack),
-        "waiting_images": sum(
-            _count(stack, "DetectionsTable", "by_outcome", "outcome_shard", shard)
-            for shard in outcome_shards(Outcome.WAITING)
-        ),
+        "waiting_images": waiting_images(stack),
         "open_reviews": sum(
             _count(stack, "ReviewTasksTable", "by_queue", "queue", queue)
             for queue in (OPEN_QUEUE, HELD_QUEUE)
@@ -73,6 +70,14 @@ def _nones(stack: Stack, serving: str) -> dict[str, Any] | None:
     """What people say of images that the deployed model takes for none of its labels."""
     nones = rejection.of_version(stack, models.none_answers(stack), serving)
     return nones.as_json() if nones else None
+
+
+def waiting_images(stack: Stack) -> int:
+    """How many images wait for a model."""
+    return sum(
+        _count(stack, "DetectionsTable", "by_outcome", "outcome_shard", shard)
+        for shard in outcome_shards(Outcome.WAITING)
+    )
 
 
 def _count(stack: Stack, table: str, index: str, key: str, partition: str) -> int:

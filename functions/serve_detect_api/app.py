@@ -31,6 +31,7 @@ from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Label, Outcome, decide, detection_id, surest_first
 from labelloop.domain.images import (
     API_FOLDER,
+    MAX_REQUEST_BYTES,
     ImageObject,
     api_key,
     media_type,
@@ -51,8 +52,6 @@ from labelloop.errors import (
 )
 from labelloop.settings import Variable
 
-MOST_BYTES = 4 * 1024 * 1024
-"""Of an image in a request to Rekognition; one in S3 may have 15 MB."""
 FOLDER = "images_for_detection/"
 """Whose objects may be named. What comes into it is detected and logged by itself."""
 NEW = timedelta(minutes=1)
@@ -182,10 +181,10 @@ def _content() -> bytes:
     content = http_api.body(api)
     if not content:
         raise InvalidRequestError(f'The body is an image, or {{"key": "{FOLDER}..."}} as JSON.')
-    if len(content) > MOST_BYTES:
+    if len(content) > MAX_REQUEST_BYTES:
         raise TooLargeError(
-            f"The image has {len(content):,} bytes, and a request takes {MOST_BYTES:,}. Upload it "
-            f"to {FOLDER} in the bucket, which takes 15 MB, and send its key."
+            f"The image has {len(content):,} bytes, and a request takes {MAX_REQUEST_BYTES:,}. "
+            f"Upload it to {FOLDER} in the bucket, which takes 15 MB, and send its key."
         )
     reason = refusal_of_content(content)
     if reason:

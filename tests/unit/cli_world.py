@@ -5,6 +5,7 @@ What stands in is a real client whose answers are made up, so that botocore chec
 
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -22,12 +23,16 @@ from cli.__main__ import main
 from cli.stack import Stack
 from labelloop.aws.items import to_item
 
+BUCKET = "the-bucket"
+BILLED = ("STARTING", "RUNNING", "STOPPING")
 PROJECT = "arn:aws:rekognition:us-east-1:123456789012:project/label-loop/1"
 PREFIX = "/label-loop/"
 
 KEEP_SESSION: Any = {"core": {**default_user_config["core"], "reset_boto3_session": False}}
 """One session of boto3 does for all tests: making one takes long, and it knows nothing of them."""
 
+Keys = tuple[str, str | None]
+"""The partition key and the sort key, where there is one."""
 Answer = Callable[[dict[str, Any]], Mapping[str, Any] | None]
 
 
@@ -43,17 +48,17 @@ def answering(service: str, answers: Mapping[str, Answer]) -> Any:
     An answer that raises ClientError is a refusal.
     """
     client = boto3.client(service)  # type: ignore[call-overload]
-    asked: dict[str, Any] = {}
+    asked = threading.local()
 
     def note(params: dict[str, Any], **_: Any) -> None:
-        asked.update(now=dict(params))
+        asked.now = dict(params)
 
     def answer(model: Any, **_: Any) -> Any:
         if model.name not in answers:
             return None
         metadata = {"ResponseMetadata": {"HTTPStatusCode": 200}}
         try:
-            parsed = answers[model.name](asked["now"]) or {}
+            parsed = answers[model.name](asked.now) or {}
         except ClientError as error:
             return SimpleNamespace(status_code=400), {**metadata, **error.response}
         return SimpleNamespace(status_code=200), {**metadata, **parsed}
@@ -79,13 +84,24 @@ class Model:
     def __init__(self) -> None:
         self.coming: dict[str, list[str]] = {}
         self.elsewhere: dict[str, list[str]] = {}
+        self.summaries: dict[str, str] = {}
+        """The keys of what the versions' evaluations came to, in the stack's bucket."""
+        self.starts: list[str] = []
         self.stops = 0
+        self.room = 2
+        """How many may run."""
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        """The images that versions were shown, and how."""
+        self.says: Callable[[str, dict[str, Any]], list[dict[str, Any]]] = lambda *_: []
+        """The labels that a version gives for a request."""
         self.client = answering(
             "rekognition",
             {
                 "DescribeProjects": self._projects,
                 "DescribeProjectVersions": self._versions,
+                "StartProjectVersion": self._start,
                 "StopProjectVersion": self._stop,
+                "DetectCustomLabels": self._detect,
             },
         )
 
@@ -104,9 +120,29 @@ class Model:
         statuses = coming[names[place]]
         status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
         arn = asked["ProjectArn"].replace("/1", f"/version/{names[place]}/2")
-        entry = {"ProjectVersionArn": arn, "Status": status, "MinInferenceUnits": 2}
+        entry: dict[str, Any] = {"ProjectVersionArn": arn, "Status": status, "MinInferenceUnits": 2}
+        if names[place] in self.summaries:
+            summary = {"Bucket": BUCKET, "Name": self.summaries[names[place]]}
+            entry["EvaluationResult"] = {"Summary": {"S3Object": summary}}
         more = {"NextToken": str(place + 1)} if place + 1 < len(names) else {}
         return {"ProjectVersionDescriptions": [entry], **more}
+
+    def _start(self, asked: dict[str, Any]) -> None:
+        name = asked["ProjectVersionArn"].split("/")[-2]
+        billed = [statuses[0] in BILLED for statuses in self.coming.values()]
+        if self.coming[name][0] in BILLED:
+            refused("ResourceInUseException", "not now")(asked)
+        if sum(billed) + len(self.elsewhere) >= self.room:
+            refused("LimitExceededException", "too many")(asked)
+        self.starts.append(name)
+        self.coming[name] = ["STARTING", "STARTING", "RUNNING"]
+
+    def _detect(self, asked: dict[str, Any]) -> Mapping[str, Any]:
+        name = asked["ProjectVersionArn"].split("/")[-2]
+        if self.coming[name][0] != "RUNNING":
+            refused("ResourceNotReadyException", "not running")(asked)
+        self.asked.append((name, asked))
+        return {"CustomLabels": self.says(name, asked)}
 
     def _stop(self, asked: dict[str, Any]) -> None:
         self.stops += 1
@@ -143,6 +179,11 @@ class Executions:
         return {"executionArn": asked["executionArn"], **found}
 
 
+def _schema(keys: Keys) -> list[dict[str, str]]:
+    kinds = zip(keys, ("HASH", "RANGE"), strict=True)
+    return [{"AttributeName": key, "KeyType": kind} for key, kind in kinds if key]
+
+
 class World:
     """A stack as the command line sees it."""
 
@@ -153,8 +194,9 @@ class World:
         self.queues = client("sqs")
         self.parameters = client("ssm")
         self._table("versions", ("kind", "name"))
-        self._table("detections", ("detection_id", None), "by_outcome", "outcome_shard")
-        self._table("tasks", ("task_id", None), "by_queue", "queue")
+        indexes = {"by_outcome": ("outcome_shard", None), "by_time": ("day_shard", "date_id")}
+        self._table("detections", ("detection_id", None), indexes)
+        self._table("tasks", ("task_id", None), {"by_queue": ("queue", None)})
         urls = {
             name: self.queues.create_queue(QueueName=name)["QueueUrl"] for name in ("d", "a", "e")
         }
@@ -173,31 +215,29 @@ class World:
         }
         self.stack = Stack("label-loop", outputs, self._client, look_every_s=0.0)
 
-    def _client(self, service: str) -> Any:
+    def _client(self, service: str, **_: Any) -> Any:
         fakes = {"rekognition": self.model.client, "stepfunctions": self.executions.client}
         return fakes.get(service) or client(service)
 
-    def _table(
-        self, name: str, keys: tuple[str, str | None], index: str = "", index_key: str = ""
-    ) -> None:
-        names = [key for key in (*keys, index_key) if key]
-        schema = [
-            {"AttributeName": key, "KeyType": kind}
-            for key, kind in zip(keys, ("HASH", "RANGE"), strict=True)
-            if key
-        ]
+    def _table(self, name: str, keys: Keys, indexes: Mapping[str, Keys] | None = None) -> None:
+        names = {key for one in (keys, *(indexes or {}).values()) for key in one if key}
         more: dict[str, Any] = {}
-        if index:
-            key_schema = [{"AttributeName": index_key, "KeyType": "HASH"}]
-            projection = {"ProjectionType": "ALL"}
+        if indexes:
             more["GlobalSecondaryIndexes"] = [
-                {"IndexName": index, "KeySchema": key_schema, "Projection": projection}
+                {
+                    "IndexName": index,
+                    "KeySchema": _schema(of_index),
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+                for index, of_index in indexes.items()
             ]
         self.tables.create_table(
             TableName=name,
             BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in names],
-            KeySchema=schema,
+            AttributeDefinitions=[
+                {"AttributeName": key, "AttributeType": "S"} for key in sorted(names)
+            ],
+            KeySchema=_schema(keys),
             **more,
         )
 

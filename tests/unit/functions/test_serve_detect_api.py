@@ -9,12 +9,12 @@ import pytest
 
 from functions.detect_labels.app import lambda_handler as detect_labels
 from functions.request_review.app import lambda_handler as request_review
-from functions.serve_detect_api.app import MOST_BYTES, lambda_handler
+from functions.serve_detect_api.app import lambda_handler
 from labelloop import clock
 from labelloop.aws import detections, model_registry
 from labelloop.clock import iso
 from labelloop.domain.detections import Outcome, detection_id
-from labelloop.domain.images import MAX_BYTES, ImageObject
+from labelloop.domain.images import MAX_BYTES, MAX_REQUEST_BYTES, ImageObject
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.rejection import NoneAnswer
 from local.rekognition.errors import ServiceError
@@ -209,7 +209,7 @@ def test_a_model_that_took_over_meanwhile_is_the_one_that_answers(serving: Accou
         (IMAGE[:20], 422, "InvalidImage"),
         (IMAGE[:16] + (63).to_bytes(4, "big") * 2 + IMAGE[24:], 422, "InvalidImage"),
         (IMAGE[:16] + (4097).to_bytes(4, "big") * 2 + IMAGE[24:], 422, "InvalidImage"),
-        (b"\xff\xd8\xff" + bytes(MOST_BYTES), 413, "TooLarge"),
+        (b"\xff\xd8\xff" + bytes(MAX_REQUEST_BYTES), 413, "TooLarge"),
     ],
 )
 @pytest.mark.parametrize("log", ["false", "true"])
@@ -224,7 +224,7 @@ def test_what_is_no_image_for_the_model_is_refused_before_it_is_asked(
 
 
 def test_an_image_of_exactly_four_megabytes_is_taken(serving: Account) -> None:
-    assert _image(IMAGE + bytes(MOST_BYTES - len(IMAGE)))[0] == 200
+    assert _image(IMAGE + bytes(MAX_REQUEST_BYTES - len(IMAGE)))[0] == 200
 
 
 @pytest.mark.parametrize(

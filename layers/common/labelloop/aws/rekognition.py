@@ -113,7 +113,7 @@ def _detect(version_arn: str, image: ImageObject | bytes, **limits: Any) -> list
     except InvalidRequestError as error:
         # Pictures of too few pixels are refused so; all else in the request never changes.
         raise InvalidImageError(str(error)) from error
-    return [_label(entry) for entry in answer["CustomLabels"]]
+    return [label_of(entry) for entry in answer["CustomLabels"]]
 
 
 def _image(image: ImageObject | bytes) -> dict[str, Any]:
@@ -125,7 +125,8 @@ def _image(image: ImageObject | bytes) -> dict[str, Any]:
     return {"S3Object": s3_object}
 
 
-def _label(entry: Mapping[str, Any]) -> Label:
+def label_of(entry: Mapping[str, Any]) -> Label:
+    """One of an answer's CustomLabels."""
     box = entry.get("Geometry", {}).get("BoundingBox")
     return Label(
         entry["Name"],

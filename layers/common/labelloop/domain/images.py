@@ -11,7 +11,11 @@ from datetime import datetime
 SUFFIXES = (".jpg", ".jpeg", ".png")
 API_FOLDER = "images_from_api/"
 """Of images that came by the API: what comes into it starts nothing by itself."""
+EVALUATED_FOLDER = "images_in_evaluation/"
+"""Of images that are too large to be sent along, while somebody tries a version on them."""
 MAX_BYTES = 15 * 1024 * 1024
+MAX_REQUEST_BYTES = 4 * 1024 * 1024
+"""Of an image that is sent along; a larger one must be in S3."""
 MIN_SIDE_PX = 64
 MAX_SIDE_PX = 4096
 MAX_ASPECT = 20

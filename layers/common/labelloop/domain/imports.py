@@ -81,6 +81,7 @@ class ImportedLine:
     """What a line says of the image at ``s3://<bucket>/<key>``."""
 
     bucket: str
+    """Empty where the key is the path of a file."""
     key: str
     annotation: Annotation
     created: str
@@ -96,14 +97,14 @@ class _Attribute(NamedTuple):
     metadata: Mapping[str, Any]
 
 
-def read_line(line: str | bytes, model_type: ModelType) -> ImportedLine:
+def read_line(line: str | bytes, model_type: ModelType, *, files: bool = False) -> ImportedLine:
     """What the line says that a model of this type can learn.
 
-    A line may say that there is nothing in the image: its annotation is empty then. Raises
-    BadLineError.
+    A line may say that there is nothing in the image: its annotation is empty then. With ``files``
+    a source-ref that is no address is the path of a file. Raises BadLineError.
     """
     content = _parsed(line)
-    bucket, key = _location(content)
+    bucket, key = _location(content, files)
     annotation, created = _READERS[model_type](_attributes(content))
     return ImportedLine(bucket, key, annotation, created)
 
@@ -126,11 +127,13 @@ def _parsed(line: str | bytes) -> dict[str, Any]:
     return content
 
 
-def _location(content: Mapping[str, Any]) -> tuple[str, str]:
+def _location(content: Mapping[str, Any], files: bool) -> tuple[str, str]:
     """Bucket and key of the image."""
     reference = content.get("source-ref")
     if not isinstance(reference, str):
         raise BadLineError("It has no source-ref, which names the image.")
+    if files and reference and "://" not in reference:
+        return "", reference
     bucket, slash, key = reference.removeprefix("s3://").partition("/")
     if not reference.startswith("s3://") or not slash or not key or key.endswith("/"):
         raise BadLineError("Its source-ref is not of the form s3://bucket/key of an image.")
@@ -405,6 +408,8 @@ class Collection:
     """
 
     model_type: ModelType
+    files: bool = False
+    """Whether lines may name files."""
     images: dict[tuple[str, str], ImportedLine] = field(default_factory=dict)
     """By bucket and key."""
     bad: list[BadLine] = field(default_factory=list)
@@ -422,7 +427,7 @@ class Collection:
                 continue
             self.line_count += 1
             try:
-                line = read_line(text, self.model_type)
+                line = read_line(text, self.model_type, files=self.files)
             except BadLineError as error:
                 self.bad_count += 1
                 if len(self.bad) < BAD_LINES_KEPT:

@@ -1,0 +1,269 @@
+"""Versions that run for as long as a command needs them, where nothing else lets them run.
+
+What is started here is stopped here: at the end, after Ctrl-C and after an error; where the process
+died, by the next one. What ran already is left as it is, and so is what is needed by now: a running
+model is nearly all that a stack costs, and images must not wait for one that was taken away.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+from botocore.exceptions import ClientError
+
+from cli import log, models
+from cli.failures import CommandError, code_of
+from cli.hosting import stop_version
+from cli.kept_answers import Kept
+from cli.models import RUNNING, STARTING, STOPPING, Version
+from cli.params import stored_values
+from cli.progress import Progress
+from cli.stack import Stack
+from cli.stack_checks import running_elsewhere
+from cli.status import waiting_images
+from labelloop.domain.hosting import cost_usd
+from labelloop.domain.parameters import BY_NAME
+
+LONGEST_START_S = 3600.0
+START = timedelta(minutes=20)
+"""It usually takes ten to twenty. Whether these are billed the service does not say."""
+IMAGES_PER_UNIT_HOUR = 10_000
+"""As in the example of the service's price list."""
+UNITS = 1
+WORK_NOTED_EVERY = timedelta(minutes=1)
+
+
+def is_up(version: Version) -> bool:
+    """Whether it runs, or is about to, without being started."""
+    return version.status in {RUNNING, STARTING}
+
+
+def what_it_takes(stack: Stack, version: Version, images: int) -> list[str]:
+    """What starting a version for so many images means, in sentences.
+
+    Raises CommandError for a version that cannot be started.
+    """
+    if version.status not in models.STARTABLE:
+        raise CommandError(f"Version {version.name} cannot be started: it is {version.status}.")
+    price = models.unit_hour_usd(stack)
+    most = cost_usd(START + timedelta(hours=images / IMAGES_PER_UNIT_HOUR), UNITS, price)
+    told = [
+        f"{version.name} does not run ({version.status}). It is started with one inference unit, "
+        "which takes ten to twenty minutes, and stopped in the end. A unit is billed while it "
+        f"runs, US${price:.2f} an hour: about US${most:.2f} for {images} images, if the start is "
+        "billed too and it takes as many images as in AWS's own example, 10,000 an hour."
+    ]
+    if version.name == _deployed(stack) and models.hosting_is_paused(stack):
+        told.append(
+            "It is the deployed model, which was stopped by hand. While it runs for this, images "
+            "that come in are detected too; then it stays stopped until: labelloop start"
+        )
+    execution = models.running_deployment(stack)
+    if execution:
+        told.append(
+            f"A training or deployment goes on ({execution}). A new model is proven beside the one "
+            "that serves, and where an account runs no more than two models, as AWS's quota has "
+            f"it, it finds no room for that while {version.name} runs: it is refused then, and the "
+            "old one stays."
+        )
+    return told
+
+
+class Borrowed:
+    """A version that runs, for whoever asks it."""
+
+    def __init__(self, stack: Stack, name: str) -> None:
+        self.name = name
+        self.since = stack.now()
+        self._stack = stack
+        self._noted: datetime | None = None
+        self._marks = {models.asked_directly(stack)}
+
+    def note_work(self) -> None:
+        """Note that it is asked: the deployed one is not stopped for idleness then."""
+        now = self._stack.now()
+        if self._noted is None or now - self._noted >= WORK_NOTED_EVERY:
+            self._noted = now
+            if _deployed(self._stack) == self.name and not self.is_asked_by_others():
+                self._marks.add(models.note_asked_directly(self._stack))
+
+    def is_asked_by_others(self) -> bool:
+        """Whether others have had images looked at that the log knows nothing of."""
+        return models.asked_directly(self._stack) not in self._marks
+
+
+@contextlib.contextmanager
+def running(stack: Stack, version: Version, kept: Kept) -> Iterator[Borrowed]:
+    """Let a version run meanwhile. Raises CommandError where it does not come to that.
+
+    SIGTERM, and a terminal that is closed, end it as Ctrl-C does.
+    """
+    if version.status not in models.BILLED:
+        kept.forget_start()
+    if kept.was_started:
+        click.echo(
+            f"{version.name} was started by an evaluation that ended before it could stop it. This "
+            "one does.",
+            err=True,
+        )
+    borrowed = Borrowed(stack, version.name)
+    with _ended_by_signals():
+        try:
+            if not is_up(version):
+                _start(stack, version, kept)
+            _wait_until_it_runs(stack, version.name)
+            yield borrowed
+        finally:
+            if kept.was_started:
+                _give_back(stack, borrowed, kept)
+
+
+# --- Starting -------------------------------------------------------------------------------------
+
+
+def _start(stack: Stack, version: Version, kept: Kept) -> None:
+    """Start a version, unless somebody else does."""
+    rekognition = stack.client("rekognition", attempts=1)
+    progress = Progress()
+    while True:
+        stopping = [one.name for one in models.versions(stack) if one.status == STOPPING]
+        # Noted first: whatever happens then, the next evaluation knows to stop it.
+        kept.note_start()
+        try:
+            rekognition.start_project_version(
+                ProjectVersionArn=version.arn, MinInferenceUnits=UNITS
+            )
+        except ClientError as error:
+            kept.forget_start()
+            code = code_of(error)
+            if code == "ResourceInUseException" and is_up(models.find(stack, version.name)):
+                break
+            if not stopping or code not in {"ResourceInUseException", "LimitExceededException"}:
+                progress.end()
+                if code == "LimitExceededException":
+                    raise CommandError(_no_room(stack, version.name, error)) from error
+                raise
+            progress.say(f"waiting until {', '.join(stopping)} has stopped")
+            time.sleep(stack.look_every_s)
+        else:
+            # It may not show at once.
+            time.sleep(stack.look_every_s)
+            break
+    progress.end()
+
+
+def _no_room(stack: Stack, name: str, error: ClientError) -> str:
+    here = [v.name for v in models.versions(stack) if v.status in models.BILLED]
+    there = running_elsewhere(stack)
+    running = f"Running now: {', '.join(here + there)}. " if here or there else ""
+    stop = f" labelloop stop {here[0]}" if here else ""
+    return (
+        f"{name} cannot be started: the account runs as many models, or inference units, as it "
+        f"may, which is two models unless AWS raised the quota. {running}Wait until one of them "
+        f"is stopped, or stop one that is not needed:{stop or ' see labelloop doctor'}. "
+        f"Rekognition said: {error.response['Error'].get('Message', '')}"
+    )
+
+
+def _wait_until_it_runs(stack: Stack, name: str) -> None:
+    progress = Progress()
+    give_up = time.monotonic() + LONGEST_START_S
+    while (version := models.find(stack, name)).status != RUNNING:
+        if version.status != STARTING:
+            raise CommandError(
+                f"{name} did not start: it is {version.status}. {version.message}".rstrip()
+            )
+        if time.monotonic() > give_up:
+            raise CommandError(f"{name} has been starting for an hour: try again later.")
+        progress.say(f"{name} is starting, which usually takes ten to twenty minutes")
+        time.sleep(stack.look_every_s)
+    progress.end()
+
+
+# --- Giving back ----------------------------------------------------------------------------------
+
+
+def _give_back(stack: Stack, borrowed: Borrowed, kept: Kept) -> None:
+    """Stop what was started here, unless it is needed by now."""
+    name = borrowed.name
+    try:
+        need = _need(stack, borrowed)
+        if need:
+            click.echo(f"{name} is left running: {need}", err=True)
+        else:
+            if models.find(stack, name).status not in models.BILLED:
+                # Interrupted just now, a start may not show yet.
+                time.sleep(stack.look_every_s)
+            stop_version(stack, name, no_wait=True)
+            ran_for = stack.now() - borrowed.since
+            usd = cost_usd(ran_for, UNITS, models.unit_hour_usd(stack))
+            click.echo(
+                f"{name} is stopped, after {ran_for / timedelta(minutes=1):.0f} minutes, its start "
+                f"counted in: about US${usd:.2f}.",
+                err=True,
+            )
+        kept.forget_start()
+    except BaseException:
+        click.echo(
+            f"{name} may still run, and is billed while it does. To stop it: labelloop stop {name}",
+            err=True,
+        )
+        raise
+
+
+def _need(stack: Stack, borrowed: Borrowed) -> str:
+    """For what a version is needed that nobody needed when it was started; empty for nothing."""
+    execution = models.running_deployment(stack)
+    if borrowed.name != _deployed(stack):
+        deploys = execution is not None and _candidate(stack, execution) == borrowed.name
+        return "it is being deployed." if deploys else ""
+    if models.hosting_is_paused(stack):
+        return ""
+    hosting = stored_values(stack).get("Model-Hosting", BY_NAME["Model-Hosting"].default)
+    if hosting == "always-on":
+        return "it is the deployed model, and Model-Hosting is always-on."
+    then = "it is stopped when it has been idle for Idle-Minutes-Before-Stop."
+    if execution:
+        return f"it serves, and a training or deployment goes on; {then}"
+    recorded = log.by_time(stack, None, (borrowed.since, stack.now()))
+    if waiting_images(stack) or borrowed.is_asked_by_others() or next(recorded, None) is not None:
+        return f"it serves, and images have come in; {then}"
+    return ""
+
+
+def _candidate(stack: Stack, execution: str) -> str | None:
+    """The version that a training or deployment is about."""
+    described = stack.client("stepfunctions").describe_execution(executionArn=execution)
+    request: dict[str, Any] = json.loads(described.get("input") or "{}")
+    newest = models.versions(stack)
+    return request.get("deploy") or (newest[0].name if newest else None)
+
+
+def _deployed(stack: Stack) -> str | None:
+    return (models.deployed(stack) or {}).get("version")
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP be as Ctrl-C: without a handler, nothing would be stopped."""
+    handlers = {signal.SIGTERM: signal.default_int_handler, signal.SIGHUP: _hang_up}
+    before = {one: signal.signal(one, handler) for one, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _hang_up(*_: Any) -> None:
+    # Nobody reads any more, and writing to a terminal that is gone would fail.
+    sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
+    raise KeyboardInterrupt
