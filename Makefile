@@ -33,8 +33,8 @@ $(SAM_VENV)/ready: requirements/sam.txt
 	@$(SAM_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/sam.txt
 	@touch $@
 
-demo: $(VENV)/ready ## Watch the whole loop improve a model, on this machine; MODEL_TYPE=detection for one with boxes
-	@$(BIN)/python -m local.demo $(if $(MODEL_TYPE),--model-type $(MODEL_TYPE))
+demo: $(VENV)/ready ## Watch the whole loop improve a model, on this machine; MODEL_TYPE=detection for one with boxes, PICTURES=photos for photographs
+	@$(BIN)/python -m local.demo $(if $(MODEL_TYPE),--model-type $(MODEL_TYPE)) $(if $(PICTURES),--pictures $(PICTURES)) $(if $(SEED),--seed $(SEED))
 
 local: $(VENV)/ready ## Run the application on this machine until Ctrl-C
 	@$(BIN)/python -m local
@@ -81,7 +81,7 @@ console: $(VENV)/ready ## Build the review page anew (needs Node.js 20.19 or new
 
 lock: ## Resolve the locked requirements anew
 	@$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet --require-hashes --no-deps -r requirements/lock.txt
-	@for name in dev sam console; do .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/$$name.in $$([ $$name = console ] && echo -c requirements/dev.txt) -o requirements/$$name.txt || exit 1; done
+	@for name in dev sam console photos; do .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/$$name.in $$([ $$name = console ] && echo -c requirements/dev.txt) -o requirements/$$name.txt || exit 1; done
 	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-header requirements/layer.in -c requirements/dev.txt -o layers/common/requirements.txt
 	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/lock.in -o requirements/lock.txt
 

@@ -4,11 +4,11 @@ Called by ``__main__``, which keeps it running for the length of the story and a
 """
 
 import shutil
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
-from labelloop.domain.annotations import ModelType
 from local.demo.failure import DemoError
 from local.launch import LaunchError, LocalStack, launch
 
@@ -16,19 +16,15 @@ TIME_SCALE = 240
 """How many times faster than on AWS every wait passes: a training of half an hour in 7.5 s."""
 IMAGES_PER_SECOND = 50
 """What one inference unit of the emulated model takes; more than this machine brings."""
-DEPLOYED_WITH = {
-    "NotificationEmail": "operator@example.com",
-    # More images to test with than by default: of six labelled images a label, two.
-    "TestSetPercentage": "30",
-}
+OPERATOR = "operator@example.com"
 
 
 class Application:
     """A context at whose end the application is stopped, if it was started."""
 
-    def __init__(self, data_dir: Path, model_type: ModelType = ModelType.CLASSIFICATION) -> None:
+    def __init__(self, data_dir: Path, parameters: Mapping[str, str]) -> None:
         self._data_dir = data_dir
-        self._model_type = model_type
+        self._parameters = parameters
         self._running = ExitStack()
         self._stack: LocalStack | None = None
 
@@ -57,7 +53,7 @@ class Application:
                     time_scale=TIME_SCALE,
                     tps=IMAGES_PER_SECOND,
                     data_dir=self._data_dir,
-                    parameters={**DEPLOYED_WITH, "ModelType": self._model_type.value},
+                    parameters={"NotificationEmail": OPERATOR, **self._parameters},
                 )
             )
         except LaunchError as error:

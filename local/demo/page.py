@@ -3,7 +3,8 @@
 from string import Template
 
 STYLE = """
-tbody th, .versions td { white-space: nowrap; }
+tbody th { white-space: nowrap; }
+.gain line.span { stroke: var(--v2); stroke-width: 3px; }
 .pictures { display: grid; gap: 1rem;
   grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); }
 figure { margin: 0; background: var(--card); border: 1px solid var(--line); border-radius: 12px;
@@ -30,12 +31,15 @@ BODY = Template("""<h1>Label Loop: a model that learned from its doubts</h1>
 
 <h2>Is it better?</h2>
 <div class="card">$chart</div>
-<p class="dim" style="margin-top:.75rem">Only the first pair compares like with like: the same
-images, never shown to either version. Each F1 is on the version's own test images, which grow
-with every answer, and the new ones are those that version 1 was unsure of.</p>
-$reasons
+<p class="dim" style="margin-top:.75rem">Only the first group compares like with like: the same
+images, never shown to any version. Each F1 is on the version's own test images, which grow
+with every answer, and the new ones are those that the version before was unsure of. That is why no
+F1 decides: the verdicts rest on both models' answers about the same test images.</p>
 
-<h2>Images that neither version was trained on</h2>
+<h2>The verdicts</h2>
+<div class="card">$verdicts</div>
+
+<h2>Images that no version was trained on</h2>
 <p>$changes</p>
 <div class="pictures">$pictures</div>
 
@@ -47,6 +51,6 @@ $reasons
 
 <footer>The application ran on one machine, from the same template, workflows and functions that are
 deployed to AWS. Emulated: the model service, which really trains a small model, and time, which ran
-faster for everything that waits. Made by <code>make demo</code> with seed $seed; another seed draws
-other images: <code>python -m local.demo --seed N</code>.</footer>
+faster for everything that waits. $about Made by <code>make demo</code> with seed $seed; another
+seed chooses other images: <code>make demo SEED=N</code>.</footer>
 """)

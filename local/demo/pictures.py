@@ -8,6 +8,7 @@ import io
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from PIL import Image
 
@@ -22,7 +23,7 @@ SIZES: Mapping[ModelType, tuple[int, int, int, int]] = {
     ModelType.MULTI_LABEL: (24, 48, 60, 24),
     ModelType.DETECTION: (12, 40, 36, 16),
 }
-"""How many images a set has where one shows several parts, in the order of ``PictureSets``."""
+"""How many images the sets have where one shows several parts, in the order of ``PictureSets``."""
 SEVERAL = "several"
 NOTHING = Annotation.of_labels(())
 UNRELATED_SHARE = 0.05
@@ -50,19 +51,12 @@ class PictureSets:
     """The few labelled ones with which the operator begins."""
     held_back: tuple[Picture, ...]
     """Only ever detected: never labelled, never trained on."""
-    stream: tuple[Picture, ...]
-    """What comes in while version 1 serves."""
-    later_stream: tuple[Picture, ...]
-    """What comes in while version 2 serves."""
-
-    @property
-    def count(self) -> int:
-        """How many images there are in all."""
-        return sum(map(len, (self.first, self.held_back, self.stream, self.later_stream)))
+    streams: tuple[tuple[Picture, ...], ...]
+    """What comes in: before a second version is trained, before a third one, and so on."""
 
     def by_name(self) -> dict[str, Picture]:
         """Each image by its file name."""
-        everything = (*self.first, *self.held_back, *self.stream, *self.later_stream)
+        everything = chain(self.first, self.held_back, *self.streams)
         return {picture.file_name: picture for picture in everything}
 
 
@@ -113,8 +107,10 @@ def draw_sets(
     return PictureSets(
         first=many("labelled", first),
         held_back=many("held-back", held_back),
-        stream=many("camera-1", stream, UNRELATED_SHARE),
-        later_stream=many("camera-2", later_stream, UNRELATED_SHARE),
+        streams=(
+            many("camera-1", stream, UNRELATED_SHARE),
+            many("camera-2", later_stream, UNRELATED_SHARE),
+        ),
     )
 
 

@@ -11,32 +11,59 @@ from rich.table import Table
 
 from cli import charts
 from cli.page import page
+from local.demo.material import Material
 from local.demo.page import BODY, STYLE
 from local.demo.pictures import PictureSets, thumbnail
-from local.demo.results import Look, Results, StepTime, VersionResult
+from local.demo.results import Gain, Look, Results, StepTime, VersionResult
 
 THUMBNAIL_PX = 176
 MOST_PICTURES = 12
+GAIN_REACHES = 0.2
+"""How far from the middle a picture of a gain goes at least."""
 
 COLUMNS: tuple[tuple[str, str], ...] = (
     ("Version", ""),
     ("Images trained on", "and images it was tested on"),
     ("F1", "on its own test images"),
-    ("Right on images never shown", "the same ones for both versions"),
+    ("Against the one that served", "right on the same test images: difference, 95 % interval"),
+    ("Verdict", ""),
+    ("Right on images never shown", "the same ones for all versions; 95 % interval"),
     ("Mean confidence", "on the images never shown"),
     ("Sent to people", "of the images that came in while it served"),
 )
+NOT_KNOWN = "–"
 
 
 def _cells(version: VersionResult) -> tuple[str, ...]:
+    compared = f"{version.gain}, {version.gain.images} images" if version.gain else NOT_KNOWN
+    sent = NOT_KNOWN
+    if version.incoming:
+        share = version.sent_to_people / version.incoming
+        sent = f"{share:.0%} ({version.sent_to_people} of {version.incoming})"
     return (
         version.name,
         f"{version.train_images} + {version.test_images}",
         f"{version.f1:.2f}",
-        f"{version.accuracy:.1%} ({version.right} of {version.things})",
-        f"{version.mean_confidence_pct:.1f} %",
-        f"{version.sent_share:.0%} ({version.sent_to_people} of {version.incoming})",
+        compared,
+        _outcome(version),
+        _right(version) if version.looks else NOT_KNOWN,
+        f"{version.mean_confidence_pct:.1f} %" if version.looks else NOT_KNOWN,
+        sent,
     )
+
+
+def _outcome(version: VersionResult) -> str:
+    if version.promoted:
+        return "in service"
+    return "refused, deployed by command" if version.by_command else "refused"
+
+
+def _right(version: VersionResult) -> str:
+    counted = f"{version.accuracy:.1%} ({version.right} of {version.things})"
+    if version.interval is None:
+        return counted
+    low, high = version.interval
+    return f"{counted}, {low:.1%} to {high:.1%}"
 
 
 def table(results: Results) -> Table:
@@ -45,26 +72,28 @@ def table(results: Results) -> Table:
     for name, explanation in COLUMNS:
         header = f"{name}\n[dim]{explanation}[/dim]" if explanation else name
         shown.add_column(header, justify="right" if explanation else "left")
-    for version in (results.first, results.second):
+    for version in results.versions:
         shown.add_row(*_cells(version))
     return shown
 
 
 def plain_table(results: Results) -> str:
     """The versions side by side, where nobody sees a terminal: a line for each figure."""
-    versions = (results.first, results.second)
     names = [f"{name}, {why}" if why else name for name, why in COLUMNS]
-    rows = [list(row) for row in zip(names, *(_cells(v) for v in versions), strict=True)]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    cells = [_cells(version) for version in results.versions]
+    rows = [list(row) for row in zip(names, *cells, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     )
 
 
-def html(results: Results, pictures: PictureSets, steps: Sequence[StepTime]) -> str:
+def html(
+    results: Results, pictures: PictureSets, steps: Sequence[StepTime], material: Material
+) -> str:
     """The whole page, with its pictures inside and nothing to load from elsewhere."""
-    first, second = results.first, results.second
+    measured = [version for version in results.versions if version.looks]
     body = BODY.substitute(
         verdict_class="good" if results.better else "bad",
         verdict=escape(results.verdict),
@@ -74,57 +103,101 @@ def html(results: Results, pictures: PictureSets, steps: Sequence[StepTime]) -> 
             [
                 (
                     "Right on images never shown",
-                    f"{len(second.looks)} images, the same for both",
-                    (first.accuracy, second.accuracy),
+                    f"{len(results.first.looks)} images, the same for all",
+                    [version.accuracy for version in measured],
                 ),
                 (
                     "F1 on its own test images",
-                    f"{first.test_images} and {second.test_images} images",
-                    (first.f1, second.f1),
+                    f"{' and '.join(str(version.test_images) for version in measured)} images",
+                    [version.f1 for version in measured],
                 ),
             ],
-            (("Version 1", "v1"), ("Version 2", "v2")),
+            [(_title(results, version), _colour(results, version)) for version in measured],
         ),
-        reasons="".join(_reasons(version) for version in (first, second)),
+        verdicts="".join(_verdict(results, version) for version in results.versions),
         changes=escape(_changes(results)),
         pictures=_cards(results, {p.file_name: p.content for p in pictures.held_back}),
         steps=_steps(steps),
         mails="".join(_mail(mail) for mail in results.mails),
         seconds=f"{sum(step.seconds for step in steps):.0f}",
         seed=str(results.seed),
+        about=escape(material.about),
     )
     return page("Label Loop: the demo's report", body, STYLE)
 
 
+def _title(results: Results, version: VersionResult) -> str:
+    return f"Version {results.versions.index(version) + 1}"
+
+
+def _colour(results: Results, version: VersionResult) -> str:
+    return f"v{results.versions.index(version) + 1}"
+
+
 def _story(results: Results) -> str:
-    first, second = results.first, results.second
-    return (
-        f"Version 1 learned from {first.train_images} labelled images. Of the {first.incoming} "
-        f"that then came in it was unsure of {first.sent_to_people}; a reviewer answered those, "
-        f"{results.answered_none} of them with none of the labels. Version 2 learned from "
-        f"{second.train_images} images and took version 1's place without anybody's doing."
+    first, *later = results.versions
+    told = [f"Version 1 learned from {first.train_images} labelled images."]
+    if first.by_command:
+        told.append(
+            "That was not enough for the minimum, so the operator put it into service by command."
+        )
+    asked = sum(version.sent_to_people for version in results.versions)
+    told.append(
+        f"Of {sum(version.incoming for version in results.versions)} images that then came in, "
+        f"people were to look at {asked}; a reviewer answered {results.answered} of them, "
+        f"{results.answered_none} with none of the labels."
     )
+    for version in later:
+        what = "took its place without anybody's doing" if version.promoted else "was refused"
+        told.append(
+            f"{_title(results, version)} learned from {version.train_images} images and {what}."
+        )
+    return " ".join(told)
 
 
 def _html_table(results: Results) -> str:
-    versions = (results.first, results.second)
     head = "".join(
         f'<th scope="col">{escape(name)}<small>{escape(explanation)}</small></th>'
         for name, explanation in COLUMNS
     )
     rows = "".join(
-        f'<tr><th scope="row"><i class="key v{number}"></i>{escape(cells[0])}</th>'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in cells[1:])
+        f'<tr><th scope="row"><i class="key {_colour(results, version)}"></i>'
+        f"{escape(version.name)}</th>"
+        + "".join(f"<td>{escape(cell)}</td>" for cell in _cells(version)[1:])
         + "</tr>"
-        for number, cells in enumerate((_cells(version) for version in versions), start=1)
+        for version in results.versions
     )
     head = f"<thead><tr>{head}</tr></thead>"
     return f'<table class="versions">{head}<tbody>{rows}</tbody></table>'
 
 
-def _reasons(version: VersionResult) -> str:
+def _verdict(results: Results, version: VersionResult) -> str:
+    """A version's verdict: its outcome, its gain as a picture, and the product's own sentences."""
     sentences = " ".join(version.reasons)
-    return f"<p><b>{escape(version.name)}</b> was put into service: {escape(sentences)}</p>"
+    gain = f"{gain_chart(version.gain)}<p>{escape(str(version.gain))}</p>" if version.gain else ""
+    return (
+        f'<h3><i class="key {_colour(results, version)}"></i>{_title(results, version)}: '
+        f"{escape(_outcome(version))}</h3>{gain}<p>{escape(sentences)}</p>"
+    )
+
+
+def gain_chart(gain: Gain) -> str:
+    """The gain as a dot in its interval, beside the line on which both are the same."""
+    reach = max(GAIN_REACHES, -gain.low, gain.high)
+
+    def x(value: float) -> str:
+        return f"{50 + 50 * value / reach:.2f}%"
+
+    return (
+        f'<svg class="gain" width="100%" height="42" role="img" aria-label="{escape(str(gain))}">'
+        f'<line class="least" x1="50%" x2="50%" y1="0" y2="24"/>'
+        f'<line class="span" x1="{x(gain.low)}" x2="{x(gain.high)}" y1="12" y2="12"/>'
+        f'<circle class="v2" cx="{x(gain.points)}" cy="12" r="5"/>'
+        '<text class="axis" x="50%" y="40" text-anchor="middle">as good</text>'
+        f'<text class="axis" x="0" y="40">{-100 * reach:.0f} points</text>'
+        f'<text class="axis" x="100%" y="40" text-anchor="end">{100 * reach:+.0f} points</text>'
+        "</svg>"
+    )
 
 
 # --- Pictures -------------------------------------------------------------------------------------
@@ -132,20 +205,14 @@ def _reasons(version: VersionResult) -> str:
 Pair = tuple[Look, Look]
 
 
-def _pairs(results: Results) -> list[Pair]:
-    """What the two versions said of the same image."""
-    second = {look.file_name: look for look in results.second.looks}
-    return [(look, second[look.file_name]) for look in results.first.looks]
-
-
 def _changes(results: Results) -> str:
-    pairs = _pairs(results)
+    pairs = results.pairs()
     learned = sum(not before.right and after.right for before, after in pairs)
     lost = sum(before.right and not after.right for before, after in pairs)
     missed = sum(not before.right and not after.right for before, after in pairs)
     return (
         f"Of {len(pairs)} images, {learned} went from wrong to right, {lost} from right to wrong, "
-        f"and {missed} are wrong in both versions. Some of each:"
+        f"and {missed} are wrong in both: in the first version and in the last. Some of each:"
     )
 
 
@@ -170,13 +237,15 @@ def choose_pictures(pairs: Iterable[Pair], most: int = MOST_PICTURES) -> list[Pa
 
 
 def _cards(results: Results, contents: Mapping[str, bytes]) -> str:
+    last = results.versions.index(results.last) + 1
     return "".join(
         f'<figure><img alt="{escape(before.truth)}" width="{THUMBNAIL_PX}" '
         f'height="{THUMBNAIL_PX}" src="data:image/jpeg;base64,'
         f'{base64.b64encode(thumbnail(contents[before.file_name], THUMBNAIL_PX)).decode()}">'
-        f"<figcaption><b>{escape(before.truth)}</b>{_said(1, before)}{_said(2, after)}"
+        f"<figcaption><b>{escape(before.truth)}</b>"
+        f"{_said(1, before)}{_said(last, after)}"
         "</figcaption></figure>"
-        for before, after in choose_pictures(_pairs(results))
+        for before, after in choose_pictures(results.pairs())
     )
 
 

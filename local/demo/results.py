@@ -1,4 +1,4 @@
-"""What the demo measured of each model version, and whether the second one is better.
+"""What the demo measured of each model version, and whether the last one is better.
 
 Values only: ``story`` fills them from what users see, ``report`` shows them.
 """
@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labelloop.domain import consensus
+from labelloop.domain import consensus, estimates
+from labelloop.domain.accuracy import Accuracy
 from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.detections import Label
+from labelloop.domain.estimates import Weighed
 from labelloop.domain.labels import NONE_OF_THEM
 from local.demo.failure import DemoError
 from local.demo.pictures import Picture
@@ -39,6 +41,22 @@ class Look:
 
 
 @dataclass(frozen=True)
+class Gain:
+    """How much more one version got right than another on the same images, from -1 to 1."""
+
+    points: float
+    low: float
+    high: float
+    """The ends of its 95 % interval."""
+    images: int
+
+    def __str__(self) -> str:
+        """In percentage points."""
+        low, high = f"{100 * self.low:+.1f}", f"{100 * self.high:+.1f}"
+        return f"{100 * self.points:+.1f} points (95 %: {low} to {high})"
+
+
+@dataclass(frozen=True)
 class VersionResult:
     """One model version."""
 
@@ -47,13 +65,24 @@ class VersionResult:
     test_images: int
     f1: float
     """On its own test images, as the service reports it."""
+    promoted: bool
+    """The product's own verdict."""
     reasons: tuple[str, ...]
-    """Why it was deployed, in the product's own sentences."""
+    """Why, in the product's own sentences."""
+    gain: Gain | None
+    """Over the version that served, on the test images; None where none served."""
+    by_command: bool
+    """Whether the operator put it into service, whatever the verdict."""
     looks: tuple[Look, ...]
     incoming: int
     """How many images came in while it served, those held back not counted."""
     sent_to_people: int
     """How many of those went to a person."""
+
+    @property
+    def serves(self) -> bool:
+        """Whether it has been in service."""
+        return self.promoted or self.by_command
 
     @property
     def right(self) -> int:
@@ -71,14 +100,15 @@ class VersionResult:
         return self.right / self.things
 
     @property
+    def interval(self) -> tuple[float, float] | None:
+        """The accuracy's 95 % interval; None where things are not independent: several an image."""
+        one_each = self.things == len(self.looks)
+        return Accuracy(self.right, self.things).interval if one_each else None
+
+    @property
     def mean_confidence_pct(self) -> float:
         """The mean confidence of its best label on the images never shown."""
         return sum(look.confidence_pct for look in self.looks) / len(self.looks)
-
-    @property
-    def sent_share(self) -> float:
-        """The share of the images that came in which went to a person, from 0 to 1."""
-        return self.sent_to_people / self.incoming
 
 
 @dataclass(frozen=True)
@@ -95,8 +125,8 @@ class Results:
     """Everything that the demo found out."""
 
     seed: int
-    first: VersionResult
-    second: VersionResult
+    versions: tuple[VersionResult, ...]
+    """Every one that was trained, the oldest first."""
     answered: int
     answered_none: int
     """How many of the answers were none of the labels."""
@@ -104,20 +134,55 @@ class Results:
     """The operator's e-mails: subject and message."""
 
     @property
+    def first(self) -> VersionResult:
+        """The version that served first."""
+        return self.versions[0]
+
+    @property
+    def last(self) -> VersionResult:
+        """The version that serves in the end."""
+        return [version for version in self.versions if version.serves][-1]
+
+    @property
     def better(self) -> bool:
-        """Whether version 2 got more right in the images never shown than version 1."""
-        return self.second.accuracy > self.first.accuracy
+        """Whether the last version got more right in the images never shown than the first."""
+        return self.last.accuracy > self.first.accuracy
+
+    @property
+    def gain(self) -> Gain | None:
+        """How much more; None where images show several things, which are not independent."""
+        if self.first.interval is None or self.last.interval is None:
+            return None
+        differences = [
+            Weighed("", 1.0, float(after.right) - float(before.right))
+            for before, after in self.pairs()
+        ]
+        low, high = estimates.interval(estimates.drawn(differences))
+        return Gain(self.last.accuracy - self.first.accuracy, low, high, len(differences))
+
+    def pairs(self) -> list[tuple[Look, Look]]:
+        """What the first and the last version said of the same image."""
+        last = {look.file_name: look for look in self.last.looks}
+        return [(look, last[look.file_name]) for look in self.first.looks]
 
     @property
     def verdict(self) -> str:
-        """The outcome in a sentence."""
-        before, after = f"{self.first.accuracy:.1%}", f"{self.second.accuracy:.1%}"
-        count = len(self.second.looks)
-        inside = "" if count == self.first.things == self.second.things else "all there is in "
-        images = f"{inside}the {count} images that neither was trained on"
-        if self.better:
-            return f"Version 2 is better: right on {after} of {images}, version 1 on {before}."
-        return f"Version 2 is not better: right on {after} of {images}, version 1 on {before}."
+        """The outcome in a sentence, or two."""
+        count = len(self.first.looks)
+        inside = "" if count == self.first.things == self.last.things else "all there is in "
+        images = f"{inside}the {count} images that no version was trained on"
+        number = self.versions.index(self.last) + 1
+        if number == 1:
+            return (
+                f"No later version took version 1's place; it is right on "
+                f"{self.first.accuracy:.1%} of {images}. Its verdicts say why."
+            )
+        outcome = "better" if self.better else "not better"
+        gain = f": {self.gain}" if self.gain else ""
+        return (
+            f"Version {number} is {outcome} than version 1: right on {self.last.accuracy:.1%} of "
+            f"{images}, version 1 on {self.first.accuracy:.1%}{gain}."
+        )
 
 
 def looks(

@@ -1,4 +1,4 @@
-"""The demo's story, step by step: a first model, people's answers, a better model.
+"""The demo's story, step by step: a first model, people's answers, a better model, and so on.
 
 Called by ``__main__``. Reads top to bottom as what an operator, a reviewer and some cameras do;
 what it waits for is what they could see.
@@ -7,8 +7,8 @@ what it waits for is what they could see.
 import re
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from labelloop.domain.annotations import Annotation, Box, ModelType, training_line
 from labelloop.domain.detections import Label
@@ -16,33 +16,31 @@ from labelloop.domain.review_tasks import answer_body
 from local.demo.application import TIME_SCALE, Application
 from local.demo.display import Display, Step
 from local.demo.failure import DemoError
-from local.demo.pictures import Picture, PictureSets, draw_sets
-from local.demo.results import Look, Results, VersionResult, in_pixels, looks, same_things
+from local.demo.material import Material
+from local.demo.pictures import Picture, PictureSets
+from local.demo.results import Gain, Look, Results, VersionResult, in_pixels, looks, same_things
 from local.demo.visitor import Record, Reviewer, Visitor
 
 LABELLED, DETECTION = "images_labeled_by_folder/", "images_for_detection/"
 OWN_FOLDER = "pictures/"
 """Where the operator keeps images that a manifest names."""
 LABELLED_AT = "2026-01-02T03:04:05.000000"
-MINIMUM_F1 = {
-    ModelType.CLASSIFICATION: "0.50",
-    ModelType.MULTI_LABEL: "0.30",
-    ModelType.DETECTION: "0.10",
-}
-"""So few labelled images make a poor first model; the harder the task, the poorer."""
-MINIMUM_CONFIDENCE_PCT = "80"
-POLL_MINUTES = "10"
-ANSWERS_TO_LEARN_FROM = "10"
-"""So many new labelled images start the second training."""
+POLL = "Automatic-Training-Poll-Frequency"
+OFTEN_MINUTES, HARDLY_EVER_MINUTES = "10", "44640"
+NO_PAUSE_IS_IDLE = ("Idle-Minutes-Before-Stop", "1440")
+"""Its time runs so fast that between two steps of the story a model would be idle for long."""
 
 SETTINGS_KNOWN_S = 60 / TIME_SCALE + 0.5
 """Functions go on for up to a minute with settings that were changed."""
-LONGEST_WAIT_S = 150.0
+LONGEST_WAIT_S = 300.0
 LOOK_EVERY_S = 0.25
 
 Seen = TypeVar("Seen")
 
-GOOD_NEWS = re.compile(r"^Training of .* has started$|^Model .* (is in service|runs without work)$")
+IN_SERVICE, REFUSED = "Model {} is in service", "Model {} was trained, but not good enough"
+EXPECTED = re.compile(
+    r"^Training of .* has started$|^Model .* (is in service|was trained, but not good enough)$"
+)
 
 
 @dataclass
@@ -52,39 +50,57 @@ class _Tally:
     incoming: int = 0
     sent_to_people: int = 0
 
+    def add(self, more: "_Tally") -> None:
+        """Count these, too."""
+        self.incoming += more.incoming
+        self.sent_to_people += more.sent_to_people
+
+
+@dataclass
+class _Course:
+    """What became of a version so far."""
+
+    name: str
+    by_command: bool = False
+    looks: tuple[Look, ...] = ()
+    tally: _Tally = field(default_factory=_Tally)
+
 
 class Story:
     """One run of the demo."""
 
     def __init__(
-        self, seed: int, model_type: ModelType, application: Application, display: Display
+        self, seed: int, material: Material, application: Application, display: Display
     ) -> None:
         self._seed = seed
-        self._model_type = model_type
+        self._material = material
         self._application = application
         self._display = display
         self._visitor: Visitor
         self._reviewer: Reviewer
+        self._courses: list[_Course] = []
         self.pictures: PictureSets
 
     def tell(self) -> Results:
         """Everything from start to end; what was measured. Raises DemoError."""
         self._start_application()
-        self._draw()
+        self._get_pictures()
         self._sign_in()
         self._set_parameters()
-        first = self._train_first()
-        first_looks = self._measure("v1", "Version 1")
-        first_tally = self._detect("camera-1", self.pictures.stream, "Version 1")
-        answered, answered_none = self._review(first_tally.sent_to_people)
-        second = self._train_second(first)
-        second_looks = self._measure("v2", "Version 2")
-        second_tally = self._detect("camera-2", self.pictures.later_stream, "Version 2")
-        versions = {version["name"]: version for version in self._visitor.versions()}
+        serving = self._train_first()
+        answered = answered_none = 0
+        for number, stream in enumerate(self.pictures.streams, start=1):
+            if not serving.looks:
+                serving.looks = self._measure(serving)
+            tally = self._detect(f"camera-{number}", stream, self._title(serving))
+            serving.tally.add(tally)
+            if number < len(self.pictures.streams):
+                given, none = self._review(tally.sent_to_people)
+                answered, answered_none = answered + given, answered_none + none
+                serving = self._train_next(serving)
         return Results(
             seed=self._seed,
-            first=_result(versions[first], first_looks, first_tally),
-            second=_result(versions[second], second_looks, second_tally),
+            versions=tuple(self._result(course) for course in self._courses),
             answered=answered,
             answered_none=answered_none,
             mails=tuple(self._visitor.inbox()),
@@ -98,14 +114,12 @@ class Story:
             self._visitor = Visitor(stack)
             step.say(f"deployed at {stack.endpoint}")
 
-    def _draw(self) -> None:
-        with self._display.step("Draw images of bolts, gears, nuts and washers") as step:
-            self.pictures = draw_sets(
-                self._seed, lambda done: step.say(f"{done} images"), self._model_type
-            )
+    def _get_pictures(self) -> None:
+        with self._display.step(self._material.title) as step:
+            self.pictures = self._material.sets(self._seed, step)
             step.say(
                 f"{len(self.pictures.first)} labelled, "
-                f"{len(self.pictures.stream) + len(self.pictures.later_stream)} for detection, "
+                f"{sum(map(len, self.pictures.streams))} for detection, "
                 f"{len(self.pictures.held_back)} held back to measure with"
             )
 
@@ -116,28 +130,74 @@ class Story:
             step.say("a user of the group reviewers, through Cognito")
 
     def _set_parameters(self) -> None:
-        wanted = {
-            "Automatic-Training-Poll-Frequency": POLL_MINUTES,
-            "Minimum-Untrained-Images": str(len(self.pictures.first)),
-            "Minimum-F1-Score": MINIMUM_F1[self._model_type],
-            "Minimum-Label-Detection-Confidence": MINIMUM_CONFIDENCE_PCT,
-            # Its time runs so fast that between two of its steps a model would be idle for long.
-            "Model-Hosting": "always-on",
-        }
+        """All but how often new labelled images are looked for: only when all are there."""
+        wanted = {**dict([NO_PAUSE_IS_IDLE]), **self._material.parameters}
         with self._display.step("Set the operator's parameters") as step:
             for name, value in wanted.items():
                 self._visitor.set_parameter(name, value)
             step.say(", ".join(f"{name} = {value}" for name, value in wanted.items()))
 
-    def _train_first(self) -> str:
-        """The name of version 1."""
+    def _train_first(self) -> _Course:
+        """Version 1, in service: by the operator's command where the product says it is poor."""
         with self._display.step("Upload the labelled images; version 1 is trained") as step:
             self._label(self.pictures.first)
-            return self._wait_for_deployment(step, None)
+            course = self._train(step)
+        if self._visitor.deployed() is None:
+            self._deploy(course)
+        return course
+
+    def _deploy(self, course: _Course) -> None:
+        title = f"The operator puts it into service all the same: labelloop deploy {course.name}"
+        with self._display.step(title) as step:
+            self._visitor.command("deploy", course.name, "--yes")
+            course.by_command = True
+            step.say("in service")
+
+    def _train_next(self, serving: _Course) -> _Course:
+        """What serves from now on: the new version, or still the old one."""
+        title = f"Version {len(self._courses) + 1} is trained on the answers too, and compared"
+        with self._display.step(title) as step:
+            course = self._train(step)
+        return course if self._visitor.deployed() == course.name else serving
+
+    def _train(self, step: Step) -> _Course:
+        """The next version, when the operator has been told what became of it."""
+        before = {course.name for course in self._courses}
+        self._visitor.set_parameter(POLL, OFTEN_MINUTES)
+
+        def decided() -> str | None:
+            subjects = [mail["subject"] for mail in self._visitor.inbox()]
+            if subjects:
+                step.say(f"e-mail to the operator: {subjects[-1]}")
+            for version in self._visitor.versions():
+                told = {form.format(version["name"]) for form in (IN_SERVICE, REFUSED)}
+                if version["name"] not in before and told & set(subjects):
+                    return str(version["name"])
+            return None
+
+        course = _Course(self._wait(decided, "a verdict on a new model"))
+        # Until the next answers are all there: those that come in meanwhile shall wait for them.
+        self._visitor.set_parameter(POLL, HARDLY_EVER_MINUTES)
+        self._courses.append(course)
+        known = self._known(course)
+        outcome = "now in service" if known["promote"] else "refused"
+        gain = _gain(self._visitor.report(course.name))
+        compared = f", {gain} against the one that serves" if gain else ""
+        step.say(
+            f"{course.name}: trained on {known['train_images']} images, F1 {known['f1']:.2f} on "
+            f"{known['test_images']} test images{compared}, {outcome}"
+        )
+        return course
+
+    def _known(self, course: _Course) -> Record:
+        return {version["name"]: version for version in self._visitor.versions()}[course.name]
+
+    def _title(self, course: _Course) -> str:
+        return f"Version {self._courses.index(course) + 1}"
 
     def _label(self, pictures: Iterable[Picture]) -> None:
         """Upload labelled images: in folders, or with a manifest of what they show."""
-        if self._model_type is ModelType.CLASSIFICATION:
+        if self._material.model_type is ModelType.CLASSIFICATION:
             self._visitor.upload(
                 (f"{LABELLED}{picture.truth}/{picture.file_name}", picture.content)
                 for picture in pictures
@@ -156,18 +216,18 @@ class Story:
         ]
         self._visitor.upload([("manifests/imported/first.manifest", "\n".join(lines).encode())])
 
-    def _measure(self, folder: str, who: str) -> tuple[Look, ...]:
+    def _measure(self, course: _Course) -> tuple[Look, ...]:
         """What the version that serves says of the images held back.
 
         Review is switched off meanwhile: nobody may be asked about these images, since people's
         answers train.
         """
-        title = f"{who} looks at images it was never shown, with review switched off"
+        title = f"{self._title(course)} looks at images it was never shown, review switched off"
         with self._display.step(title) as step:
             self._visitor.set_parameter("Enable-A2I-Workflow", "false")
             time.sleep(SETTINGS_KNOWN_S)
-            records = self._send(step, f"held-back/{folder}", self.pictures.held_back)
-            found = looks(records, self.pictures.by_name(), self._model_type)
+            records = self._send(step, f"held-back/{course.name}", self.pictures.held_back)
+            found = looks(records, self.pictures.by_name(), self._material.model_type)
             self._visitor.set_parameter("Enable-A2I-Workflow", "true")
             time.sleep(SETTINGS_KNOWN_S)
             right, things = sum(look.hits for look in found), sum(look.things for look in found)
@@ -190,8 +250,7 @@ class Story:
         """Answers that were given, and how many of them were none of the labels."""
         pictures = self.pictures.by_name()
         with self._display.step("A reviewer answers what the model was unsure of") as step:
-            # Training waits, so that version 2 learns from all of the answers.
-            self._visitor.set_parameter("Enable-Automatic-Training", "false")
+            before = self._recorded_answers()
             nones = kept = drawn = 0
             for done in range(tasks):
                 step.count(done, tasks)
@@ -199,44 +258,35 @@ class Story:
                 if not self._reviewer.look(task):
                     raise DemoError(f"The image of task {task['task_id']} is empty.")
                 shows = pictures[task["file_name"]].shows
-                self._reviewer.answer(task, answer_body(shows, self._model_type))
+                self._reviewer.answer(task, answer_body(shows, self._material.model_type))
                 nones += not shows.labels
                 kept += len(_left_as_they_were(task, shows))
                 drawn += len(shows.boxes)
             self._wait(
-                lambda: self._recorded_answers() >= tasks, f"{tasks} answers in the inference log"
+                lambda: self._recorded_answers() >= before + tasks,
+                f"{tasks} answers in the inference log",
             )
             boxes = f"; of {drawn} boxes the model had {kept}" if drawn else ""
             step.say(f"{tasks - nones} labelled, {nones} none of the labels{boxes}")
             return tasks, nones
 
-    def _train_second(self, first: str) -> str:
-        """The name of version 2."""
-        with self._display.step("Version 2 is trained on the answers too") as step:
-            self._visitor.set_parameter("Minimum-Untrained-Images", ANSWERS_TO_LEARN_FROM)
-            self._visitor.set_parameter("Enable-Automatic-Training", "true")
-            return self._wait_for_deployment(step, first)
+    def _result(self, course: _Course) -> VersionResult:
+        known = self._known(course)
+        return VersionResult(
+            name=course.name,
+            train_images=known["train_images"],
+            test_images=known["test_images"],
+            f1=known["f1"],
+            promoted=known["promote"],
+            reasons=tuple(known["reasons"]),
+            gain=_gain(self._visitor.report(course.name)),
+            by_command=course.by_command,
+            looks=course.looks,
+            incoming=course.tally.incoming,
+            sent_to_people=course.tally.sent_to_people,
+        )
 
     # --- Waiting for what can be seen -------------------------------------------------------------
-
-    def _wait_for_deployment(self, step: Step, before: str | None) -> str:
-        """The version that took over, once the operator was told so."""
-
-        def deployed() -> str | None:
-            version = self._visitor.deployed()
-            mails = self._visitor.inbox()
-            if mails:
-                step.say(f"e-mail to the operator: {mails[-1]['subject']}")
-            told = any(mail["subject"] == f"Model {version} is in service" for mail in mails)
-            return version if version != before and told else None
-
-        version = self._wait(deployed, "a new model in service")
-        known = {entry["name"]: entry for entry in self._visitor.versions()}[version]
-        step.say(
-            f"{version}: trained on {known['train_images']} images, F1 {known['f1']:.2f} on "
-            f"{known['test_images']} test images, now in service"
-        )
-        return version
 
     def _send(self, step: Step, folder: str, pictures: Iterable[Picture]) -> list[Record]:
         """Upload images for detection; their records, when each has one."""
@@ -271,7 +321,7 @@ class Story:
     def _check_inbox(self) -> None:
         """Raise DemoError when the operator was told of trouble."""
         for mail in self._visitor.inbox():
-            if not GOOD_NEWS.match(mail["subject"]):
+            if not EXPECTED.match(mail["subject"]):
                 text = " ".join(mail["message"].split())
                 raise DemoError(f"The operator was told: {mail['subject']}. {text[:400]}")
 
@@ -284,14 +334,11 @@ def _left_as_they_were(task: Record, shows: Annotation) -> list[tuple[Box, Box]]
     return same_things([in_pixels(label, shows.size_px) for label in suggested], shows.boxes)
 
 
-def _result(version: Record, found: tuple[Look, ...], tally: _Tally) -> VersionResult:
-    return VersionResult(
-        name=version["name"],
-        train_images=version["train_images"],
-        test_images=version["test_images"],
-        f1=version["f1"],
-        reasons=tuple(version["reasons"]),
-        looks=found,
-        incoming=tally.incoming,
-        sent_to_people=tally.sent_to_people,
-    )
+def _gain(report: Record) -> Gain | None:
+    """By how much a version was better than the one that served, on what the verdict rests."""
+    comparison: Any = report["comparison"]
+    if comparison is None:
+        return None
+    decides = comparison[comparison["basis"]]
+    low, high = decides["interval"]
+    return Gain(decides["gain"], low, high, decides["images"])

@@ -7,6 +7,8 @@ keeps, since nobody's mail server is at hand.
 
 import json
 import secrets
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping
@@ -17,8 +19,9 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
+from labelloop.domain.manifests import VersionFiles
 from local.demo.failure import DemoError
-from local.launch import LocalStack
+from local.launch import ROOT, LocalStack
 
 UPLOADS_AT_ONCE = 4
 REVIEWER_EMAIL = "demo@example.com"
@@ -32,6 +35,7 @@ class Visitor:
     def __init__(self, stack: LocalStack) -> None:
         self._outputs = stack.outputs
         self._endpoint = stack.endpoint
+        self._data_dir = stack.data_dir
         self._s3 = stack.client("s3")
         self._ssm = stack.client("ssm")
         self._cognito = stack.client("cognito-idp")
@@ -84,6 +88,27 @@ class Visitor:
             Key={"kind": {"S": "state"}, "name": {"S": "deployed"}},
         )
         return _plain(answer["Item"])["version"] if "Item" in answer else None
+
+    def report(self, version: str) -> Record:
+        """What its evaluation came to, as report.json says."""
+        key = VersionFiles(version).report
+        answer = self._s3.get_object(Bucket=self.bucket, Key=key)
+        return dict(json.loads(answer["Body"].read()))
+
+    def command(self, *words: str) -> str:
+        """What a ``labelloop`` command prints. Raises DemoError where it fails."""
+        done = subprocess.run(
+            [sys.executable, "-m", "cli", *words, "--local", "--data-dir", str(self._data_dir)],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            said = " ".join(done.stderr.split())[-400:]
+            raise DemoError(f"labelloop {' '.join(words)} failed: {said}")
+        return done.stdout
 
     def _items(self, operation: str, **request: Any) -> list[Record]:
         """Every item on every page."""

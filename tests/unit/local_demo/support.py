@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from local.demo.results import Look, Results, VersionResult
+from local.demo.results import Gain, Look, Results, VersionResult
 
 
 def said(
@@ -18,7 +18,10 @@ def version(**facts: Any) -> VersionResult:
         "train_images": 24,
         "test_images": 12,
         "f1": 0.8,
+        "promoted": True,
         "reasons": ("Its F1 score of 0.80 reaches the minimum of 0.50.",),
+        "gain": None,
+        "by_command": False,
         "looks": (),
         "incoming": 10,
         "sent_to_people": 5,
@@ -37,8 +40,10 @@ def results(first_right: int = 70, second_right: int = 90, images: int = 100) ->
 
     return Results(
         seed=1,
-        first=version(looks=looks(first_right)),
-        second=version(name="v2-<b>", looks=looks(second_right)),
+        versions=(
+            version(looks=looks(first_right)),
+            version(name="v2-<b>", looks=looks(second_right), gain=Gain(0.1, -0.05, 0.25, 40)),
+        ),
         answered=5,
         answered_none=1,
         mails=({"subject": "Training of v1 has started", "message": "A & B"},),

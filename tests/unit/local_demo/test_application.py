@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.demo.application import DEPLOYED_WITH, Application
+from local.demo.application import Application
 from local.demo.failure import DemoError
 from local.launch import wait_for
 
@@ -12,7 +12,7 @@ from local.launch import wait_for
 def test_it_starts_in_an_empty_directory_and_its_death_is_told(tmp_path: Path) -> None:
     left_over = tmp_path / "left-over"
     left_over.touch()
-    with Application(tmp_path) as running:
+    with Application(tmp_path, {}) as running:
         stack = running.start()
         assert not left_over.exists()
         running.check()
@@ -22,15 +22,13 @@ def test_it_starts_in_an_empty_directory_and_its_death_is_told(tmp_path: Path) -
             running.check()
 
 
-def test_one_that_cannot_start_is_an_error_with_its_last_words_and_its_log(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setitem(DEPLOYED_WITH, "Nonsense", "1")
+def test_one_that_cannot_start_is_an_error_with_its_last_words_and_its_log(tmp_path: Path) -> None:
     words = r"Nonsense.*runtime\.log"
-    with Application(tmp_path) as running, pytest.raises(DemoError, match=words):
+    application = Application(tmp_path, {"Nonsense": "1"})
+    with application as running, pytest.raises(DemoError, match=words):
         running.start()
 
 
 def test_one_that_was_not_started_does_not_run(tmp_path: Path) -> None:
-    with Application(tmp_path) as running, pytest.raises(DemoError):
+    with Application(tmp_path, {}) as running, pytest.raises(DemoError):
         running.check()

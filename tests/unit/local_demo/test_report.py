@@ -7,18 +7,22 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from labelloop.domain.annotations import ModelType
 from local.demo import report
+from local.demo.material import drawn
 from local.demo.pictures import Picture, PictureSets, jpeg
-from local.demo.results import StepTime
+from local.demo.report import gain_chart
+from local.demo.results import Gain, StepTime
 from tests.unit.local_demo.support import results
 
+MATERIAL = drawn(ModelType.CLASSIFICATION)
 STEPS = (StepTime("Draw <images>", "10 images", 2.0), StepTime("Detect", "", 8.0))
 
 
 class Outline(HTMLParser):
     """The page's tags, each closed where it must be."""
 
-    VOID = frozenset({"meta", "img", "rect", "line"})
+    VOID = frozenset({"meta", "img", "rect", "line", "circle"})
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,7 +43,7 @@ class Outline(HTMLParser):
 def page() -> str:
     content = jpeg(Image.new("RGB", (64, 64)))
     held_back = tuple(Picture(f"held-back-{n:03d}.jpg", "nut", content) for n in range(100))
-    return report.html(results(), PictureSets((), held_back, (), ()), STEPS)
+    return report.html(results(), PictureSets((), held_back, ()), STEPS, MATERIAL)
 
 
 def test_the_page_is_well_formed_and_loads_nothing_from_elsewhere(page: str) -> None:
@@ -63,13 +67,29 @@ def test_what_others_wrote_is_escaped(page: str) -> None:
     assert "Draw &lt;images&gt;" in page and "A &amp; B" in page
 
 
-def test_the_page_says_so_when_the_second_version_is_not_better() -> None:
-    worse = results(first_right=90, second_right=70)
-    none_held_back = replace(worse, first=replace(worse.first), second=replace(worse.second))
+def test_a_verdict_is_shown_with_its_interval_and_its_sentences(page: str) -> None:
+    assert "+10.0 points (95 %: -5.0 to +25.0)" in page
+    assert "Its F1 score of 0.80 reaches the minimum of 0.50." in page
+    assert "60.4% to 78.1%" in page
+
+
+def test_a_gains_picture_holds_the_whole_interval() -> None:
+    for gain in (Gain(0.1, -0.05, 0.25, 40), Gain(-0.3, -0.6, 0.0, 9), Gain(0, 0, 0, 9)):
+        places = [float(x) for x in re.findall(r'(?:x1|x2|cx)="([\d.]+)%"', gain_chart(gain))]
+        assert len(places) == 5 and all(0 <= x <= 100 for x in places)
+
+
+def test_the_page_tells_what_was_refused_and_what_was_deployed_by_command() -> None:
+    both = results(first_right=90, second_right=70)
+    first = replace(both.first, promoted=False, by_command=True)
+    refused = replace(both.versions[1], promoted=False, looks=())
     content = jpeg(Image.new("RGB", (64, 64)))
     held_back = tuple(Picture(f"held-back-{n:03d}.jpg", "nut", content) for n in range(100))
-    page = report.html(none_held_back, PictureSets((), held_back, (), ()), STEPS)
-    assert 'class="verdict bad">Version 2 is not better' in page
+    told = replace(both, versions=(first, refused))
+    page = report.html(told, PictureSets((), held_back, ()), STEPS, MATERIAL)
+    assert 'class="verdict bad">No later version took version 1' in page
+    assert "refused, deployed by command" in page
+    assert "Version 2 learned from 24 images and was refused." in page
 
 
 def test_both_tables_show_both_versions() -> None:

@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from labelloop.domain.annotations import Annotation, Box, ModelType
 from local.demo.failure import DemoError
 from local.demo.pictures import Picture
 from local.demo.report import choose_pictures
-from local.demo.results import looks
+from local.demo.results import Look, looks
 from tests.unit.local_demo.support import results, said, version
 
 PICTURES = {
@@ -26,8 +27,8 @@ def test_a_version_is_better_when_it_gets_more_of_the_same_images_right() -> Non
     measured = results(first_right=70, second_right=71)
     assert measured.better
     assert measured.verdict == (
-        "Version 2 is better: right on 71.0% of the 100 images that neither was trained on, "
-        "version 1 on 70.0%."
+        "Version 2 is better than version 1: right on 71.0% of the 100 images that no version was "
+        "trained on, version 1 on 70.0%: +1.0 points (95 %: +0.0 to +3.0)."
     )
 
 
@@ -35,18 +36,43 @@ def test_a_version_is_better_when_it_gets_more_of_the_same_images_right() -> Non
 def test_as_good_is_not_better(second_right: int) -> None:
     measured = results(first_right=70, second_right=second_right)
     assert not measured.better
-    assert measured.verdict.startswith("Version 2 is not better")
+    assert measured.verdict.startswith("Version 2 is not better than version 1")
+
+
+def test_the_last_version_is_the_one_that_serves_in_the_end() -> None:
+    both = results(first_right=70, second_right=80)
+    refused = version(name="v3-c", promoted=False)
+    measured = replace(both, versions=(*both.versions, refused))
+    assert measured.last.name == "v2-<b>" and measured.better
+    by_command = replace(refused, by_command=True, looks=both.first.looks)
+    assert replace(both, versions=(*both.versions, by_command)).last.name == "v3-c"
+
+
+def test_where_every_later_version_was_refused_the_first_one_stays_and_that_is_said() -> None:
+    both = results(first_right=70)
+    refused = replace(both.versions[1], promoted=False)
+    measured = replace(both, versions=(both.first, refused))
+    assert not measured.better
+    assert measured.verdict.startswith("No later version took version 1's place; it is right on 70")
+
+
+def test_a_gain_has_an_interval_where_an_image_is_one_thing() -> None:
+    gain = results(first_right=70, second_right=90).gain
+    assert gain is not None
+    assert gain.points == pytest.approx(0.2)
+    assert 0.1 < gain.low < gain.points < gain.high < 0.3
+    several = version(looks=(Look("a.jpg", "nut, bolt", "nut", 90.0, False, 1, things=2),))
+    assert several.interval is None
+    assert replace(results(), versions=(several, several)).gain is None
 
 
 def test_figures_come_from_what_was_said_of_each_image() -> None:
     found = version(
         looks=(said("a.jpg", "nut", "nut", 80), said("b.jpg", "bolt", None, 0, doubtful=True)),
-        incoming=8,
-        sent_to_people=2,
     )
     assert (found.right, found.accuracy) == (1, 0.5)
     assert found.mean_confidence_pct == 40.0
-    assert found.sent_share == 0.25
+    assert found.interval == pytest.approx((0.0945, 0.9055), abs=0.001)
 
 
 def test_records_become_looks_in_the_order_of_their_files() -> None:
