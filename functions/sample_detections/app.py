@@ -1,5 +1,7 @@
 """SampleDetections: send every n-th detection to a person, whatever its confidence.
 
+More of those that the model took for none of its labels go, unless people are asked about them all.
+
 Invoked by  statemachine/human_sampling.asl.yaml, state ``SampleDetections``
 Raises      ConfigurationError       caught: the operator is told
             ChangedMeanwhileError    retried: another run has counted on
@@ -15,6 +17,7 @@ from labelloop.aws import detections, model_registry, parameters, review_request
 from labelloop.clock import iso
 from labelloop.domain import sampling
 from labelloop.domain.detections import Outcome
+from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import NotFoundError
 
@@ -56,10 +59,13 @@ def lambda_handler(_: Input) -> Output:
         if record["outcome"] in _COUNTED
     )
     counted = sampled = 0
+    interval = settings.sampling_interval
     while portion := {record["date_id"]: record for record in islice(records, PORTION)}:
-        taken, after = sampling.take(portion, position, settings.sampling_interval)
+        nones = {date_id for date_id, record in portion.items() if _is_unseen_none(record)}
+        taken, after = sampling.take(portion, position, interval, nones)
         for date_id in taken:
-            _ask(portion[date_id]["detection_id"], 1 / settings.sampling_interval, now)
+            every = sampling.interval_of_nones(interval) if date_id in nones else interval
+            _ask(portion[date_id]["detection_id"], 1 / every, now)
         model_registry.move_sampling_position(position, after)
         position = after
         counted, sampled = counted + len(portion), sampled + len(taken)
@@ -67,6 +73,11 @@ def lambda_handler(_: Input) -> Output:
     if after != position:
         model_registry.move_sampling_position(position, after)
     return Output(counted=counted, sampled=sampled)
+
+
+def _is_unseen_none(record: detections.Record) -> bool:
+    is_none = record.get("label") == NONE_OF_THEM
+    return is_none and record["outcome"] in {Outcome.CONFIDENT, Outcome.DEFERRED}
 
 
 def _ask(detection: str, chance: float, now: datetime) -> None:

@@ -110,7 +110,7 @@ def test_a_look_is_remembered_and_settled_while_it_is_the_last(account: Account)
 
 def test_the_sampling_position_moves_from_where_it_was_read(account: Account) -> None:
     assert model_registry.sampling_position() == START
-    one, two = Position("2026#a", 3), Position("2026#b", 1)
+    one, two = Position("2026#a", 3), Position("2026#b", 1, 5)
     model_registry.move_sampling_position(START, one)
     model_registry.move_sampling_position(one, two)
     for before in (START, one):

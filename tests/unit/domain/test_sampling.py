@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,19 +39,37 @@ def test_days_without_detections_need_not_be_looked_through_again() -> None:
     assert Position("2026-11-21T09", 4).not_before("2026-11-20") == Position("2026-11-21T09", 4)
 
 
-@given(st.integers(0, 60), intervals, st.lists(st.integers(0, 60)))
+@given(
+    st.integers(0, 60),
+    st.integers(1, 30),
+    st.lists(st.integers(0, 60)),
+    st.sets(st.integers(0, 60)),
+)
 def test_counting_in_one_go_or_in_many_comes_to_the_same(
-    count: int, interval: int, cuts: list[int]
+    count: int, interval: int, cuts: list[int], none_places: set[int]
 ) -> None:
     keys = _keys(count)
-    at_once = sampling.take(keys, START, interval)
+    nones = {keys[place] for place in none_places if place < count}
+    at_once = sampling.take(keys, START, interval, nones)
     borders = [0, *sorted(min(cut, count) for cut in cuts), count]
     taken: list[str] = []
     position = START
     for begin, end in pairwise(borders):
-        part, position = sampling.take(keys[begin:end], position, interval)
+        part, position = sampling.take(keys[begin:end], position, interval, nones)
         taken += part
     assert (taken, position) == at_once
+
+
+@pytest.mark.parametrize(("interval", "of_nones"), [(1000, 100), (25, 2), (9, 1), (1, 1)])
+def test_ten_times_as_many_of_what_is_none_of_the_labels_are_taken(
+    interval: int, of_nones: int
+) -> None:
+    keys = _keys(2000)
+    nones = set(keys[::2])
+    taken, after = sampling.take(keys, START, interval, nones)
+    assert sum(key in nones for key in taken) == 1000 // of_nones
+    assert sum(key not in nones for key in taken) == 1000 // interval
+    assert (after.since_last, after.nones_since_last) == (1000 % interval, 1000 % of_nones)
 
 
 @given(st.integers(0, 200), intervals)

@@ -9,6 +9,7 @@ from functions.sample_detections.app import lambda_handler
 from labelloop import clock
 from labelloop.aws import detections, model_registry, review_tasks
 from labelloop.domain.detections import Outcome, human_loop_name
+from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.errors import ChangedMeanwhileError, ConfigurationError
 from tests.unit.account import Account, Context, Json
 
@@ -29,13 +30,15 @@ IMAGE = {
 }
 
 
-def _record(account: Account, count: int, outcome: Outcome = Outcome.CONFIDENT) -> list[str]:
+def _record(
+    account: Account, count: int, outcome: Outcome = Outcome.CONFIDENT, **facts: object
+) -> list[str]:
     """Detections a minute apart; the last one is settled."""
     made = []
     for _ in range(count):
         account.clock.advance(60)
         detection = f"{len(account.items('DetectionsTable')):032x}"
-        detections.record_once(detection, outcome, IMAGE, clock.now())
+        detections.record_once(detection, outcome, {**IMAGE, **facts}, clock.now())
         made.append(detection)
     account.clock.advance(301)
     return made
@@ -182,6 +185,22 @@ def test_a_detection_that_was_doubtful_keeps_its_loop_and_is_no_sample(sampled: 
     detections.note(made[2], {"human_loop": human_loop_name(made[2])})
     assert _sample()["sampled"] == 1
     assert detections.get(made[2])["sampled"] is False
+
+
+def test_of_what_is_none_of_the_labels_more_is_sampled_with_the_chance_that_it_had(
+    account: Account,
+) -> None:
+    """It is counted by itself, and not while people are asked about each."""
+    account.set_parameter("Human-Sampling-Interval", "30")
+    asked_about = _record(account, 3, Outcome.REVIEW, label=NONE_OF_THEM)
+    made = _record(account, 2, label=NONE_OF_THEM) + _record(account, 27)
+    made += _record(account, 3, label=NONE_OF_THEM)
+    assert _sample() == {"counted": 35, "sampled": 2}
+    assert _tasks(account) == {human_loop_name(made[-3]), human_loop_name(made[28])}
+    assert detections.get(made[-3])["chance"] == pytest.approx(1 / 3)
+    assert detections.get(made[28])["chance"] == pytest.approx(1 / 30)
+    assert not any("human_loop" in detections.get(detection) for detection in asked_about)
+    assert model_registry.sampling_position().nones_since_last == 2
 
 
 def test_switched_off_it_does_nothing(sampled: Account) -> None:

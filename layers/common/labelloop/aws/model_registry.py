@@ -376,7 +376,9 @@ def note_waiting_images_sent(to: str) -> None:
 def sampling_position() -> Position:
     """How far the detections have been sampled."""
     values = _get("state", "sampling")
-    return Position(values["after"], values["since_last"]) if values else START
+    if values is None:
+        return START
+    return Position(values["after"], values["since_last"], values.get("nones_since_last", 0))
 
 
 def move_sampling_position(before: Position, after: Position) -> None:
@@ -387,7 +389,7 @@ def move_sampling_position(before: Position, after: Position) -> None:
     _put(
         "state",
         "sampling",
-        {"after": after.after, "since_last": after.since_last},
+        asdict(after),
         "attribute_not_exists(kind) OR (#after = :after AND since_last = :since_last)",
         ExpressionAttributeNames={"#after": "after"},
         ExpressionAttributeValues={
