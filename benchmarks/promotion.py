@@ -2,15 +2,18 @@
 
 Each loop has six rounds on pictures of its own division of a set; every candidate is judged by the
 product's own rules, and its true difference from the version that serves is measured on pictures
-that are held back. Beside each round's candidate stand others that were made to be worse: by wrong
-labels, by other pictures than come in, or by less data. They are only judged, never promoted.
+that are held back. Beside each round's candidate stand two that were made to be worse: by wrong
+labels, by other pictures than come in, or by less data. They are only judged, never promoted. So
+is the candidate once more, against the first version, as after a rollback to that: rounds gain a
+few points each, which few of so small test sets can tell.
 
 A candidate counts as better or worse from 2 points on, and from 1.645 standard errors of so many
 images and so much discordance. ``unbiased`` is how often a comparison without any bias would err
 about the candidates that differ by 2 points, with as many images and as much discordance each.
 
 The regret of a loop is by how much what serves is worse than what a loop would have that always
-keeps the better one, in the mean over its rounds. Which one is better is found on one half of the
+keeps the better one, in the mean over its rounds: each with its candidate, or, as often, with one
+of those that were made to be worse in its place. Which one is better is found on one half of the
 held-back pictures and scored on the other, and the reverse.
 
     python -m benchmarks.promotion --sets logos --loops 5
@@ -75,6 +78,15 @@ class _Measured:
         return (1 - drifted_share) * usual + drifted_share * float(self.drifted[part].mean())
 
 
+@dataclass(frozen=True)
+class _Round:
+    """A round's candidates by their kinds, and what serves after each of them."""
+
+    drifted_share: float
+    made: Mapping[str, _Measured]
+    serving: Mapping[str, _Measured]
+
+
 def _replay_loop(name: str, seed: int) -> dict[str, Any]:
     return replay_loop(sets.load(name), seed)
 
@@ -88,8 +100,7 @@ def replay_loop(pictures: PictureSet, seed: int) -> dict[str, Any]:
     loop.split()
     champion = first = _measured(loop, loop.train("v0", loop.training()))
     judged: list[dict[str, Any]] = []
-    candidates: list[_Measured] = []
-    serving: list[_Measured] = []
+    rounds: list[_Round] = []
     for round_number in range(ROUNDS):
         loop.come(round_number, champion.version)
         loop.split()
@@ -99,15 +110,18 @@ def replay_loop(pictures: PictureSet, seed: int) -> dict[str, Any]:
         made = {"candidate": candidate}
         for kind, taught in _made_worse(loop, training, round_number, rng):
             made[kind] = _measured(loop, loop.train(f"v{round_number + 1} {kind}", taught))
-        promoted = False
+        serving = {}
         for kind, other in made.items():
             compared, decision = loop.judge(other.version, champion.version)
             told = _told(compared, decision, other, champion, share)
             judged.append({"round": round_number, "kind": kind, **told})
-            promoted |= kind == "candidate" and decision.promote
-        candidates.append(candidate)
-        champion = candidate if promoted else champion
-        serving.append(champion)
+            serving[kind] = other if decision.promote else champion
+        if champion is not first:
+            compared, decision = loop.judge(candidate.version, first.version)
+            told = _told(compared, decision, candidate, first, share)
+            judged.append({"round": round_number, "kind": "after a rollback", **told})
+        rounds.append(_Round(share, made, serving))
+        champion = serving["candidate"]
     own = first.version.summary.metric(replay.RULES.metric)
     by_minimum = verdict.first(
         own, Estimate(own, 0, 1, 1, 1), replay.RULES, pictures.model_type
@@ -118,7 +132,7 @@ def replay_loop(pictures: PictureSet, seed: int) -> dict[str, Any]:
         "variant": variant.name,
         "first_by_minimum": by_minimum,
         "judged": judged,
-        **_regrets(loop, first, candidates, serving),
+        **_regrets(first, rounds),
     }
 
 
@@ -210,28 +224,29 @@ def _told(
     }
 
 
-def _regrets(
-    loop: Loop,
-    first: _Measured,
-    candidates: Sequence[_Measured],
-    serving: Sequence[_Measured],
-) -> dict[str, float]:
+def _regrets(first: _Measured, rounds: Sequence[_Round]) -> dict[str, float]:
     """By how much each way to decide is worse than keeping the better one, in the mean."""
     lost: dict[str, list[float]] = {"regret": [], "regret_always": [], "regret_never": []}
     for half in (0, 1):
         best = first
-        for round_number, candidate in enumerate(candidates):
-            share = loop.drifted_share(round_number)
-            if candidate.mean(share, half) > best.mean(share, half):
-                best = candidate
-            had = {
-                "regret": serving[round_number],
-                "regret_always": candidate,
-                "regret_never": first,
-            }
-            for name, served in had.items():
-                lost[name].append(best.mean(share, 1 - half) - served.mean(share, 1 - half))
+        for each in rounds:
+            kinds = list(each.made)
+            for kind in kinds + kinds[:1] * (len(kinds) - 2):  # the loop's own as often as others
+                better = _better_of(best, each.made[kind], each.drifted_share, half)
+                reached = better.mean(each.drifted_share, 1 - half)
+                had = {
+                    "regret": each.serving[kind],
+                    "regret_always": each.made[kind],
+                    "regret_never": first,
+                }
+                for name, served in had.items():
+                    lost[name].append(reached - served.mean(each.drifted_share, 1 - half))
+            best = _better_of(best, each.made["candidate"], each.drifted_share, half)
     return {name: round(statistics.fmean(values), 5) for name, values in lost.items()}
+
+
+def _better_of(one: _Measured, other: _Measured, share: float, half: int) -> _Measured:
+    return other if other.mean(share, half) > one.mean(share, half) else one
 
 
 # --- All loops ------------------------------------------------------------------------------------

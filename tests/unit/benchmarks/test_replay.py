@@ -187,8 +187,8 @@ def test_a_version_says_all_its_labels_and_learned_from_what_it_was_taught() -> 
 def test_candidates_made_to_be_worse_never_serve() -> None:
     result = promotion.replay_loop(clouds(), 0)
     judged = result["judged"]
-    assert len(judged) == 3 * replay.ROUNDS
-    worse = [each for each in judged if each["kind"] != "candidate"]
+    worse = [each for each in judged if each["kind"] not in {"candidate", "after a rollback"}]
+    assert len(worse) == 2 * replay.ROUNDS
     assert sum(each["true"] for each in worse) < 0
     own = [each for each in judged if each["kind"] == "candidate"]
     # What serves changes with the loop's own candidates alone.
@@ -196,4 +196,4 @@ def test_candidates_made_to_be_worse_never_serve() -> None:
         assert (before["champion"] != after["champion"]) == (
             before["promoted"] and before["true"] != 0
         )
-    assert result["regret_never"] > 0
+    assert result["regret"] < min(result["regret_never"], result["regret_always"])
