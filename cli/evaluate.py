@@ -26,7 +26,7 @@ from labelloop.domain.answers import Answer
 from labelloop.domain.evaluation import read_summary
 from labelloop.domain.manifests import VersionFiles, read_index
 from labelloop.domain.parameters import BY_NAME
-from labelloop.domain.scoring import Metric
+from labelloop.domain.scoring import METRICS, Metric
 from labelloop.domain.splits import Split
 from labelloop.errors import InconsistentError
 
@@ -298,16 +298,14 @@ def _version_as_json(trial: Trial, serving: str | None) -> dict[str, Any]:
         **{metric: estimate.as_json() for metric, estimate in trial.in_all.items()},
         "labels": [
             {
-                "label": counts.label,
-                "pictures": counts.images,
-                "there": counts.there,
-                "found": counts.found,
-                "right": counts.right,
-                "f1": counts.f1.as_json(),
-                "precision": counts.precision.as_json(),
-                "recall": counts.recall.as_json(),
+                "label": one.label,
+                "pictures": one.images,
+                "there": one.counts.there,
+                "found": one.counts.found,
+                "right": one.counts.right,
+                **{metric: one.figure(metric).as_json() for metric in METRICS},
             }
-            for counts in trial.labels
+            for one in trial.labels
         ],
         "confusion": [
             {"truth": truth, "predicted": predicted, "pictures": count}

@@ -19,7 +19,8 @@ from cli.parallel import bar, in_parallel
 from cli.report import NOTHING
 from cli.report_page import COLOURS, MOST_LABELS, confusion, folded, section
 from cli.stack import Stack
-from cli.trials import Evaluation, LabelCounts, Pair, Seen, Trial
+from cli.trials import Evaluation, LabelResult, Pair, Seen, Trial
+from labelloop.domain.scoring import METRICS, Metric
 
 MOST_PICTURES = 60
 """Of each kind."""
@@ -83,23 +84,23 @@ def _labels(tried: Sequence[Trial]) -> str:
     if not rows:
         return ""
     if len(tried) == 1:
-        series = [COLOURS[name] for name in ("f1", "precision", "recall")]
+        series = [COLOURS[metric] for metric in METRICS]
         groups = [
-            (counts.label, _pictures(counts), _values(counts))
-            for counts in tried[0].labels[:MOST_LABELS]
+            (one.label, _pictures(one), [_value(one, metric) for metric in METRICS])
+            for one in tried[0].labels[:MOST_LABELS]
         ]
     else:
         drawn = tried[: len(SERIES)]
         series = [
             (f"F1 of {trial.version}", colour) for trial, colour in zip(drawn, SERIES, strict=False)
         ]
-        by_version = [{counts.label: counts for counts in trial.labels} for trial in drawn]
+        by_version = [{one.label: one for one in trial.labels} for trial in drawn]
         both = [label for label in by_version[0] if all(label in of for of in by_version)]
         groups = [
             (
                 label,
                 _pictures(by_version[0][label]),
-                [_f1(of[label]) for of in by_version],
+                [_value(of[label], "f1") for of in by_version],
             )
             for label in both[:MOST_LABELS]
         ]
@@ -111,17 +112,13 @@ def _labels(tried: Sequence[Trial]) -> str:
     )
 
 
-def _pictures(counts: LabelCounts) -> str:
-    return counted(counts.images, "picture")
+def _pictures(one: LabelResult) -> str:
+    return counted(one.images, "picture")
 
 
-def _f1(counts: LabelCounts) -> charts.Value:
-    return counts.f1.value, counts.f1.low, counts.f1.high
-
-
-def _values(counts: LabelCounts) -> list[charts.Value]:
-    shares = (counts.precision, counts.recall)
-    return [_f1(counts), *((share.value, *share.interval) for share in shares)]
+def _value(one: LabelResult, metric: Metric) -> charts.Value:
+    figure = one.figure(metric)
+    return figure.value, figure.low, figure.high
 
 
 def _of_version(trial: Trial) -> str:

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from cli.figures import counted, signed, with_interval
+from cli.figures import counted, estimated, signed
 from cli.report import MOST_LINES, NOTHING, aligned, metric_name, some
-from cli.trials import Bin, Evaluation, LabelCounts, Pair, Share, Trial
+from cli.trials import Bin, Evaluation, LabelResult, Pair, Share, Trial
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.answers import Finding
 from labelloop.domain.comparison import Difference
+from labelloop.domain.scoring import METRICS
 
 WHOLLY_RIGHT = {
     ModelType.CLASSIFICATION: "right",
@@ -50,11 +51,9 @@ def figures(evaluation: Evaluation) -> list[tuple[str, ...]]:
     of = SCORES.get(evaluation.model_type)
     if of:
         name = f"{metric_name(evaluation.metric)} of a picture's {of}"
-        scores = (trial.score for trial in tried)
-        rows.append((name, *(with_interval(one.value, (one.low, one.high)) for one in scores)))
-    for metric in ("f1", "precision", "recall"):
-        found = [trial.in_all[metric] for trial in tried]
-        cells = (with_interval(one.value, (one.low, one.high)) for one in found)
+        rows.append((name, *(estimated(trial.score) for trial in tried)))
+    for metric in METRICS:
+        cells = (estimated(trial.in_all[metric]) for trial in tried)
         rows.append((f"{metric_name(metric)}, mean over labels", *cells))
     return rows
 
@@ -102,7 +101,7 @@ def in_words(pair: Pair) -> list[str]:
         sentences.append(f"It is worse at these labels, which is no chance: {', '.join(worse)}.")
     sentences += [
         f"Only {one.known_to} knows {one.label}: {counted(one.score.images, 'picture')}, "
-        f"{with_interval(one.score.value, (one.score.low, one.score.high))}."
+        f"{estimated(one.score)}."
         for one in pair.apart
     ]
     return sentences
@@ -150,9 +149,9 @@ def labels(tried: Sequence[Trial]) -> list[tuple[str, ...]]:
     """A table of the labels, those with which the first version does worst first."""
     if len(tried) == 1:
         rows = [("label, the worst first", "F1", "precision", "recall", "pictures")]
-        return [*rows, *(_of_one(counts) for counts in tried[0].labels)]
-    by_version = [{counts.label: counts for counts in trial.labels} for trial in tried]
-    names = dict.fromkeys(counts.label for trial in tried for counts in trial.labels)
+        return [*rows, *map(_of_one, tried[0].labels)]
+    by_version = [{one.label: one for one in trial.labels} for trial in tried]
+    names = dict.fromkeys(one.label for trial in tried for one in trial.labels)
     pictures = {label: max(of[label].images for of in by_version if label in of) for label in names}
     return [
         ("label, the worst first", *(f"F1 of {trial.version}" for trial in tried), "pictures"),
@@ -163,20 +162,12 @@ def labels(tried: Sequence[Trial]) -> list[tuple[str, ...]]:
     ]
 
 
-def _of_one(counts: LabelCounts) -> tuple[str, ...]:
-    return (
-        counts.label,
-        _f1(counts),
-        with_interval(counts.precision.value, counts.precision.interval),
-        with_interval(counts.recall.value, counts.recall.interval),
-        str(counts.images),
-    )
+def _of_one(one: LabelResult) -> tuple[str, ...]:
+    return (one.label, *(estimated(one.figure(metric)) for metric in METRICS), str(one.images))
 
 
-def _f1(counts: LabelCounts | None) -> str:
-    if counts is None:
-        return "does not know it"
-    return with_interval(counts.f1.value, (counts.f1.low, counts.f1.high))
+def _f1(one: LabelResult | None) -> str:
+    return estimated(one.figure("f1")) if one else "-"
 
 
 def _mistakes(trial: Trial, evaluation: Evaluation) -> list[str]:

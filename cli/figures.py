@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from labelloop.domain.estimates import Estimate
+
 
 def with_interval(value: float, interval: Sequence[float] | None) -> str:
     """A figure from 0 to 1 and its 95 % interval, where that is known: ``0.85 (0.80 to 0.89)``."""
@@ -9,6 +11,11 @@ def with_interval(value: float, interval: Sequence[float] | None) -> str:
         return f"{value:.2f}"
     low, high = interval
     return f"{value:.2f} ({low:.2f} to {high:.2f})"
+
+
+def estimated(figure: Estimate) -> str:
+    """A figure and its 95 % interval."""
+    return with_interval(figure.value, (figure.low, figure.high))
 
 
 def signed(value: float, interval: Sequence[float]) -> str:

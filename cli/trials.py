@@ -5,7 +5,7 @@ versions, which shows them.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -18,7 +18,7 @@ from labelloop.domain.answers import Answer, Finding
 from labelloop.domain.comparison import Case, Comparison, Difference, Party
 from labelloop.domain.estimates import Estimate, Weighed
 from labelloop.domain.origins import GIVEN
-from labelloop.domain.scoring import Metric
+from labelloop.domain.scoring import METRICS, Counts, Metric
 
 BINS = 10
 """Of confidences."""
@@ -47,37 +47,18 @@ class Share:
         return {"value": round(self.value, 4), "low": round(low, 4), "high": round(high, 4)}
 
 
-@dataclass
-class LabelCounts:
+@dataclass(frozen=True)
+class LabelResult:
     """How a version does with one label: labels of images, or boxes."""
 
     label: str
-    images: int = 0
+    images: int
     """How many pictures show it."""
-    right: int = 0
-    found: int = 0
-    there: int = 0
+    counts: Counts
 
-    @property
-    def precision(self) -> Share:
-        """How many of those that it found are there."""
-        return Share(self.right, self.found)
-
-    @property
-    def recall(self) -> Share:
-        """How many of those that are there it found."""
-        return Share(self.right, self.there)
-
-    @property
-    def f1(self) -> Estimate:
-        """Their harmonic mean.
-
-        It grows with the share of what is right among all that is found or there, and that share's
-        interval gives its own.
-        """
-        either = Share(self.right, self.found + self.there - self.right)
-        value, low, high = (2 * s / (1 + s) for s in (either.value, *either.interval))
-        return Estimate(value, low, high, self.images, self.images)
+    def figure(self, metric: Metric) -> Estimate:
+        """F1, precision or recall."""
+        return estimates.of_counts(self.counts, metric)
 
 
 @dataclass(frozen=True)
@@ -171,36 +152,21 @@ class Trial:
     @cached_property
     def in_all(self) -> dict[Metric, Estimate]:
         """F1, precision and recall: the means over the labels that pictures show."""
-        return {metric: self._over_labels(metric) for metric in ("f1", "precision", "recall")}
+        counts = [self._counts(one) for one in self.seen]
+        return {metric: estimates.over_labels(counts, metric) for metric in METRICS}
 
-    def _over_labels(self, metric: Metric) -> Estimate:
-        """The interval is that of the mean of what each picture contributes, to first order."""
-        labels = [counts for counts in self.labels if counts.there]
-        if not labels:
-            return Estimate(0.0, 0.0, 1.0, 0, 0.0)
-        ratios = {counts.label: _ratio(counts, metric) for counts in labels}
-        value = sum(part / whole if whole else 0.0 for part, whole in ratios.values()) / len(labels)
-        contributed = []
-        for one in self.seen:
-            moves = 0.0
-            for counts in _counts([one], self.model_type):
-                total_part, total = ratios.get(counts.label, (0, 0))
-                if total:
-                    part, whole = _ratio(counts, metric)
-                    moves += (part - total_part / total * whole) / total
-            contributed.append(value + moves * len(self.seen) / len(labels))
-        mean = estimates.mean([Weighed("", 1.0, one) for one in contributed])
-        low, high = max(0.0, mean.low), min(1.0, mean.high)
-        return Estimate(value, low, high, mean.images, mean.effective)
+    def _counts(self, one: Seen) -> dict[str, Counts]:
+        return scoring.counts(one.truth, one.found, self.model_type)
 
     # --- By label ---------------------------------------------------------------------------------
 
     @cached_property
-    def labels(self) -> list[LabelCounts]:
+    def labels(self) -> list[LabelResult]:
         """Every label that pictures show or that it found, the worst first."""
-        return sorted(
-            _counts(self.seen, self.model_type), key=lambda counts: (counts.f1.value, counts.label)
-        )
+        images = Counter(label for one in self.seen for label in one.truth.labels)
+        totals = scoring.together(self._counts(one) for one in self.seen)
+        results = (LabelResult(label, images[label], of) for label, of in totals.items())
+        return sorted(results, key=lambda one: (one.figure("f1").value, one.label))
 
     @cached_property
     def confusion(self) -> dict[tuple[str, str | None], int]:
@@ -244,33 +210,6 @@ class Trial:
             )
             for number, claims in sorted(bins.items())
         ]
-
-
-def _counts(seen: Iterable[Seen], model_type: ModelType) -> Collection[LabelCounts]:
-    by_label: dict[str, LabelCounts] = {}
-    for one in seen:
-        if model_type is ModelType.DETECTION:
-            right = scoring.are_right(one.truth.boxes, one.found)
-            there = Counter(box.label for box in one.truth.boxes)
-        else:
-            right = [finding.label in one.truth.labels for finding in one.found]
-            there = Counter(one.truth.labels)
-        for label, count in there.items():
-            counts = by_label.setdefault(label, LabelCounts(label))
-            counts.there += count
-            counts.images += 1
-        for finding, is_right in zip(one.found, right, strict=True):
-            counts = by_label.setdefault(finding.label, LabelCounts(finding.label))
-            counts.found += 1
-            counts.right += is_right
-    return by_label.values()
-
-
-def _ratio(counts: LabelCounts, metric: Metric) -> tuple[int, int]:
-    """The figure of a label, as a part and a whole."""
-    if metric == "f1":
-        return 2 * counts.right, counts.found + counts.there
-    return counts.right, counts.found if metric == "precision" else counts.there
 
 
 def _claims(one: Seen, model_type: ModelType) -> list[tuple[float, bool]]:

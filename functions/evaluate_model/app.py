@@ -105,6 +105,7 @@ def lambda_handler(request: Input) -> Output:
             "recall": summary.recall,
             "train_images": summary.train_images,
             "test_images": summary.test_images,
+            "figures": own.in_short(),
             "promote": verdict.promote,
             "reasons": list(verdict.reasons),
         },

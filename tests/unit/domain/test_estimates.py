@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from labelloop.domain import estimates
 from labelloop.domain.estimates import Weighed
 from labelloop.domain.origins import GIVEN, Origin, Provenance, Stratum
+from labelloop.domain.scoring import Counts
 
 ACCEPTED, DOUBTED = Stratum("v1", accepted=True), Stratum("v1", accepted=False)
 SAMPLED = Provenance(Origin.SAMPLED, "d", "v1", True, 0.01)
@@ -116,3 +117,63 @@ def test_the_interval_holds_the_true_mean_as_often_as_it_says(count: int) -> Non
         low, high = estimates.interval(estimates.drawn(images))
         held += low <= 0 <= high
     assert 0.90 <= held / 200 <= 0.99
+
+
+# --- F1, precision and recall ---------------------------------------------------------------------
+
+
+def test_a_labels_precision_and_recall_have_wilsons_interval() -> None:
+    counts = Counts(right=4, found=20, there=5)
+    precision = estimates.of_counts(counts, "precision")
+    assert (precision.value, precision.images) == (0.2, 20)
+    assert (precision.low, precision.high) == pytest.approx((0.08066, 0.41602), abs=1e-4)
+    assert estimates.of_counts(counts, "recall").value == 0.8
+
+
+def test_a_labels_f1_lies_in_its_interval_and_near_1_leaves_open_what_few_leave_open() -> None:
+    f1 = estimates.of_counts(Counts(right=4, found=6, there=5), "f1")
+    assert f1.value == pytest.approx(8 / 11)
+    assert 0 < f1.low < f1.value < f1.high < 1
+    perfect = estimates.of_counts(Counts(3, 3, 3), "f1")
+    assert (perfect.value, perfect.high) == (1, 1)
+    assert perfect.low < 0.7
+    assert estimates.of_counts(Counts(0, 0, 0), "f1").high == 1
+
+
+def test_the_mean_over_labels_is_of_those_that_images_show() -> None:
+    """Of "cog" none is shown: what it takes away shows in the recall of the others."""
+    images = [
+        {"nut": Counts(1, 1, 1)},
+        {"nut": Counts(0, 0, 1), "cog": Counts(0, 1, 0)},
+        {"bolt": Counts(1, 1, 1)},
+    ]
+    assert estimates.over_labels(images, "recall").value == pytest.approx((0.5 + 1) / 2)
+    assert estimates.over_labels(images, "precision").value == 1
+    assert estimates.over_labels(images, "f1").value == pytest.approx((2 / 3 + 1) / 2)
+    assert estimates.over_labels([], "f1").high == 1
+
+
+@pytest.mark.parametrize(("labels", "images", "right"), [(4, 15, 0.5), (4, 15, 0.9), (20, 10, 0.8)])
+def test_the_interval_of_the_mean_f1_holds_it_as_often_as_it_says(
+    labels: int, images: int, right: float
+) -> None:
+    """Of 200 samples 95 % should; a mistake is any of the other labels, so that the true F1 is
+    the share that is right."""
+    rng = random.Random(labels)
+    held = 0
+    for _ in range(200):
+        sample = []
+        for truth in range(labels):
+            for _ in range(images):
+                others = [other for other in range(labels) if other != truth]
+                said = truth if rng.random() < right else rng.choice(others)
+                sample.append(_taken_for(str(truth), str(said)))
+        found = estimates.over_labels(sample, "f1")
+        held += found.low <= right <= found.high
+    assert 0.90 <= held / 200 <= 0.99
+
+
+def _taken_for(truth: str, said: str) -> dict[str, Counts]:
+    if truth == said:
+        return {truth: Counts(1, 1, 1)}
+    return {truth: Counts(0, 0, 1), said: Counts(0, 1, 0)}

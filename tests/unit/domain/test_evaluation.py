@@ -414,6 +414,13 @@ def test_figures_are_told_for_the_test_set_and_for_what_comes_in() -> None:
     assert (found.accepted.value, found.accepted.images) == (1.0, 10)
     assert found.labels["cat"].images == 20
     assert found.incoming_labels["cat"].value == pytest.approx(0.9)
+    assert found.in_all["recall"].value == 0.5
+    assert found.in_all["precision"].value == 1.0
+    told = found.as_json()
+    (cat,) = told["labels"]
+    assert cat["f1"]["value"] == told["f1"]["value"] == pytest.approx(2 / 3)
+    assert cat["f1"]["low"] < cat["f1"]["value"] < cat["f1"]["high"]
+    assert found.in_short().keys() == {"test_set", "incoming", "f1", "precision", "recall"}
 
 
 def test_a_stratum_without_a_test_image_is_named() -> None:

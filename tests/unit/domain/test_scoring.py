@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from labelloop.domain import scoring
 from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.answers import Finding
-from labelloop.domain.scoring import Metric
+from labelloop.domain.scoring import Counts, Metric
 
 CLASSIFICATION, MULTI_LABEL, DETECTION = ModelType
 
@@ -132,3 +132,22 @@ def test_a_label_is_judged_where_it_is_there_or_found() -> None:
     assert judged == [1, 0, 0, None]
     assert scoring.of_label("a", Annotation.of_labels("a"), said[1:], CLASSIFICATION) == 0
     assert scoring.of_label("c", Annotation.of_labels("a"), said[1:], CLASSIFICATION) is None
+
+
+def test_what_is_right_found_and_there_is_counted_by_label() -> None:
+    truth = Annotation.of_labels(["cat", "dog"])
+    what = (Finding("cat", 0.9), Finding("cow", 0.8))
+    assert scoring.counts(truth, what, ModelType.MULTI_LABEL) == {
+        "cat": Counts(1, 1, 1),
+        "cow": Counts(0, 1, 0),
+        "dog": Counts(0, 0, 1),
+    }
+
+
+def test_of_boxes_each_one_counts() -> None:
+    there = [Box("nut", 0, 0, 10, 10), Box("nut", 50, 50, 10, 10)]
+    truth = Annotation.of_boxes(there, (100, 100))
+    what = (Finding("nut", 0.9, there[0]), Finding("nut", 0.8, there[0]))
+    counts = scoring.counts(truth, what, ModelType.DETECTION)
+    assert counts == {"nut": Counts(right=1, found=2, there=2)}
+    assert scoring.together([counts, counts]) == {"nut": Counts(2, 4, 4)}

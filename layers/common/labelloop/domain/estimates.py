@@ -22,8 +22,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from labelloop.domain import scoring
 from labelloop.domain.accuracy import NORMAL_95
 from labelloop.domain.origins import LogShares, Provenance, Stratum
+from labelloop.domain.scoring import Counts, Metric
 
 RESAMPLES = 1000
 SEED = 20_260_101
@@ -161,6 +163,51 @@ def share_interval(share: float, count: float) -> tuple[float, float]:
     low = 0.0 if share <= 0.0 else (middle - spread) / (1 + doubt)
     high = 1.0 if share >= 1.0 else (middle + spread) / (1 + doubt)
     return low, high
+
+
+def of_counts(counts: Counts, metric: Metric) -> Estimate:
+    """F1, precision or recall of one label."""
+    if metric != "f1":
+        part, whole = counts.ratio(metric)
+        return _share(part, whole)
+    # It grows with the share of what is right among all that is found or there.
+    share = _share(counts.right, counts.found + counts.there - counts.right)
+    value, low, high = (2 * one / (1 + one) for one in (share.value, share.low, share.high))
+    return Estimate(value, low, high, share.images, share.effective)
+
+
+def _share(part: int, whole: int) -> Estimate:
+    if not whole:
+        return Estimate(0.0, 0.0, 1.0, 0, 0.0)
+    share = part / whole
+    return Estimate(share, *share_interval(share, whole), whole, whole)
+
+
+def over_labels(images: Sequence[Mapping[str, Counts]], metric: Metric) -> Estimate:
+    """F1, precision or recall: the mean over the labels that images show.
+
+    Its interval is Wilson's for as many images as would leave as much to chance, by what each image
+    moves the mean, to first order. That holds for few images and for figures near 1 too; intervals
+    of the labels put together are too narrow, since what is missing of one is too much of another.
+    """
+    totals = scoring.together(images)
+    shown = {label: counts.ratio(metric) for label, counts in totals.items() if counts.there}
+    if not shown:
+        return Estimate(0.0, 0.0, 1.0, 0, 0.0)
+    value = sum(part / whole if whole else 0.0 for part, whole in shown.values()) / len(shown)
+    variance = 0.0
+    for image in images:
+        moved = 0.0
+        for label, counts in image.items():
+            total_part, total = shown.get(label, (0, 0))
+            if total:
+                part, whole = counts.ratio(metric)
+                moved += (part - total_part / total * whole) / total
+        variance += (moved / len(shown)) ** 2
+    count = float(len(images))
+    if variance:
+        count = min(count, value * (1 - value) / variance)
+    return Estimate(value, *share_interval(value, count), len(images), count)
 
 
 def drawn(images: Sequence[Weighed]) -> list[float]:

@@ -25,7 +25,7 @@ from labelloop.domain.comparison import MOST_COMPARED, Case, Comparison
 from labelloop.domain.estimates import Estimate, Weighed
 from labelloop.domain.manifests import SplitImage
 from labelloop.domain.origins import GIVEN, LogShares, Provenance
-from labelloop.domain.scoring import UNKNOWN_THRESHOLD, Metric
+from labelloop.domain.scoring import METRICS, UNKNOWN_THRESHOLD, Counts, Metric
 from labelloop.domain.splits import Split
 from labelloop.domain.verdict import Rules, Verdict
 from labelloop.errors import InconsistentError
@@ -440,9 +440,19 @@ class Figures:
     """The share of the log of each stratum that no test image stands for."""
     accepted: Estimate | None
     """The share that is wholly right of the test images that the version is sure of."""
+    in_all: Mapping[Metric, Estimate]
+    """F1, precision and recall on the test set as it is: means over the labels that it shows."""
     labels: Mapping[str, Estimate]
     """The mean score on the images of each label; see ``scoring.of_label``."""
     incoming_labels: Mapping[str, Estimate]
+    counts: Mapping[str, Counts]
+    """Of each label, on the test set as it is."""
+
+    def in_short(self) -> Json:
+        """What a version's record has of them."""
+        in_all: Json = {metric: one.as_json() for metric, one in self.in_all.items()}
+        incoming = {"incoming": self.incoming.as_json()} if self.incoming else {}
+        return {"test_set": self.test_set.as_json(), **incoming, **in_all}
 
     def as_json(self) -> Json:
         """The form in reports."""
@@ -452,9 +462,14 @@ class Figures:
             "covers": round(self.covers, 4),
             "empty": {name: round(share, 4) for name, share in self.empty.items()},
             "accepted": self.accepted.as_json() if self.accepted else None,
+            **{metric: estimate.as_json() for metric, estimate in self.in_all.items()},
             "labels": [
                 {
                     "label": label,
+                    **{
+                        metric: estimates.of_counts(self.counts[label], metric).as_json()
+                        for metric in METRICS
+                    },
                     "test_set": of_label.as_json(),
                     "incoming": self.incoming_labels[label].as_json()
                     if label in self.incoming_labels
@@ -489,6 +504,10 @@ def figures(
     by_label: defaultdict[str, list[Weighed]] = defaultdict(list)
     incoming_by_label: defaultdict[str, list[Weighed]] = defaultdict(list)
     accepted, incoming = [], []
+    counts = [
+        scoring.counts(case.truth, one, model_type)
+        for case, one in zip(answered, what, strict=True)
+    ]
     for case, one, value, weight in zip(answered, what, scores, weights.weights, strict=True):
         stratum = str(case.provenance.stratum)
         labels = {*case.truth.labels, *(finding.label for finding in one)}
@@ -508,10 +527,12 @@ def figures(
         covers=weights.covers,
         empty={estimates.in_words(stratum): share for stratum, share in weights.empty.items()},
         accepted=estimates.mean(accepted) if accepted else None,
+        in_all={metric: estimates.over_labels(counts, metric) for metric in METRICS},
         labels={label: estimates.mean(by_label[label]) for label in sorted(by_label)},
         incoming_labels={
             label: estimates.mean(incoming_by_label[label]) for label in sorted(incoming_by_label)
         },
+        counts=scoring.together(counts),
     )
 
 

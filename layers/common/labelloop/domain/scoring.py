@@ -12,7 +12,9 @@ same images, in pairs:
 Found and there nothing: 1. Nothing found of something, or something where nothing is: 0.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from typing import Literal
@@ -21,6 +23,7 @@ from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.answers import Finding
 
 Metric = Literal["f1", "precision", "recall"]
+METRICS: tuple[Metric, ...] = ("f1", "precision", "recall")
 
 UNKNOWN_THRESHOLD = 0.5
 """The assumed threshold of a label for which the summary names none."""
@@ -79,6 +82,50 @@ def of_label(
     if not only.labels and not said:
         return None
     return score(only, said, model_type)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Of one label: how many labels of images, or boxes, were found rightly, found, and there."""
+
+    right: int
+    found: int
+    there: int
+
+    def ratio(self, metric: Metric) -> tuple[int, int]:
+        """The figure of this name, as a part and a whole."""
+        if metric == "f1":
+            return 2 * self.right, self.found + self.there
+        return self.right, self.found if metric == "precision" else self.there
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(self.right + other.right, self.found + other.found, self.there + other.there)
+
+
+_NO_COUNTS = Counts(0, 0, 0)
+
+
+def together(images: Iterable[Mapping[str, Counts]]) -> dict[str, Counts]:
+    """What images count for together, by label."""
+    totals: dict[str, Counts] = {}
+    for image in images:
+        for label, of_label in image.items():
+            totals[label] = totals.get(label, _NO_COUNTS) + of_label
+    return totals
+
+
+def counts(truth: Annotation, what: Sequence[Finding], model_type: ModelType) -> dict[str, Counts]:
+    """What one image counts for, by each label that is there or found."""
+    if model_type is ModelType.DETECTION:
+        is_right = are_right(truth.boxes, what)
+        there = Counter(box.label for box in truth.boxes)
+    else:
+        is_right = [finding.label in truth.labels for finding in what]
+        there = Counter(truth.labels)
+    found = Counter(finding.label for finding in what)
+    right = Counter(finding.label for finding, so in zip(what, is_right, strict=True) if so)
+    labels = sorted(there.keys() | found.keys())
+    return {label: Counts(right[label], found[label], there[label]) for label in labels}
 
 
 def are_right(truths: Sequence[Box], what: Sequence[Finding]) -> list[bool]:
