@@ -78,10 +78,10 @@ def test_images_that_stand_for_what_comes_in_decide_where_there_are_enough() -> 
     ]
 
 
-@pytest.mark.parametrize(("sampled", "log"), [(5, 900), (60, 0)])
-def test_else_each_test_image_counts_once(sampled: int, log: int) -> None:
-    """Too few of them, or a stratum of the log of which nothing is known."""
-    images = [*cases(60, DOUBTED), *cases(sampled, SAMPLED, first=60)]
+@pytest.mark.parametrize(("sampled", "given", "log"), [(5, 0, 900), (60, 0, 0), (60, 400, 900)])
+def test_else_each_test_image_counts_once(sampled: int, given: int, log: int) -> None:
+    """Too few of them, few beside all, or a stratum of the log of which nothing is known."""
+    images = [*cases(60, DOUBTED), *cases(sampled, SAMPLED, first=60), *cases(given, first=500)]
     compared = comparison.compare(
         images,
         party(images, "+" * len(images)),

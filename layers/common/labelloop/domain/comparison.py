@@ -32,6 +32,9 @@ MOST_COMPARED = 10_000
 MOST_ASKED = 300
 """So many images does the champion see for a comparison, at most: a minute or two of its time."""
 FEWEST_EFFECTIVE = 30
+LEAST_EFFECTIVE = 0.5
+"""Of all compared images. With less, what weights take away of the bias they add in chance errors:
+replayed loops err more often then than with each image counting once."""
 LEAST_COVERED = 0.9
 """With less, the test images do not stand for what comes in."""
 FOLDS = 5
@@ -325,7 +328,7 @@ def compare(
         incoming = _difference(scored, weights.weights, _strata(scored))
     stands = (
         incoming is not None
-        and incoming.candidate.effective >= FEWEST_EFFECTIVE
+        and incoming.candidate.effective >= fewest_effective(len(scored))
         and weights.covers >= LEAST_COVERED
     )
     fresh = [one for one in scored if one.pair.case.content not in known_before]
@@ -343,6 +346,11 @@ def compare(
         apart=_apart(alone, candidate, both, model_type, metric),
         missing=missing,
     )
+
+
+def fewest_effective(images: int) -> float:
+    """How many images of equal weight have to stand for what comes in, of so many compared."""
+    return max(FEWEST_EFFECTIVE, LEAST_EFFECTIVE * images)
 
 
 def _only(findings: Iterable[Finding], labels: Collection[str]) -> tuple[Finding, ...]:

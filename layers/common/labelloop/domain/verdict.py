@@ -14,7 +14,7 @@ from statistics import NormalDist
 from typing import Literal
 
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.comparison import FEWEST_EFFECTIVE, Comparison, Difference
+from labelloop.domain.comparison import Comparison, Difference, fewest_effective
 from labelloop.domain.estimates import Estimate
 from labelloop.domain.scoring import Metric
 
@@ -165,10 +165,11 @@ def _basis_in_words(comparison: Comparison) -> str:
             f"{100 * comparison.covers:.0f} % of the log)"
         )
     stands = comparison.incoming.candidate.effective if comparison.incoming else 0
+    fewest = fewest_effective(decides.images)
     why = (
-        f"of those that stand for what comes in there are too few ({stands:.0f} of "
-        f"{FEWEST_EFFECTIVE})"
-        if stands < FEWEST_EFFECTIVE
+        f"of those that stand for what comes in there are too few ({stands:.0f} of {fewest:.0f} of "
+        "equal weight)"
+        if stands < fewest
         else f"they stand for {100 * comparison.covers:.0f} % of what comes in only"
     )
     return f"On {_test_images(decides.images)}, each counting once ({why}),"
