@@ -10,6 +10,7 @@ from labelloop.aws import model_registry, parameters, training_data
 from labelloop.aws.model_registry import Look
 from labelloop.domain import inventory, manifests
 from labelloop.domain.listed import Listed
+from labelloop.domain.parameters import OperatorSettings
 from labelloop.entrypoint import Strict, task
 
 
@@ -39,11 +40,12 @@ def lambda_handler(request: Input) -> Output:
     """
     settings = parameters.settings()
     listed, files = training_data.images(), training_data.imported_manifests()
-    digest = training_data.digest(listed, files)
+    of_sampled = "sampled ones train" if settings.train_on_sampled_answers else ""
+    digest = training_data.digest(listed, files, of_sampled)
     since = model_registry.last_trained(model_registry.versions())
     look = model_registry.last_look()
     if look is None or (look.digest, look.since) != (digest, since):
-        look = _look(listed, files, digest, since)
+        look = _look(listed, files, digest, since, settings)
         model_registry.note_look(look)
     enough = look.changes.total >= settings.minimum_untrained_images
     return Output(
@@ -56,7 +58,22 @@ def lambda_handler(request: Input) -> Output:
     )
 
 
-def _look(listed: list[Listed], files: list[Listed], digest: str, since: str | None) -> Look:
+def _look(
+    listed: list[Listed],
+    files: list[Listed],
+    digest: str,
+    since: str | None,
+    settings: OperatorSettings,
+) -> Look:
+    """What has changed. Sampled images do not count where they only test: they teach nothing."""
     lines, _ = training_data.imported_lines(files)
     now = inventory.seen_now(listed, lines, training_data.model_type())
-    return Look(digest, since, manifests.changes(now, training_data.seen_by(since)), len(now))
+
+    def counts(key: str) -> bool:
+        return settings.train_on_sampled_answers or not manifests.is_sampled(key)
+
+    changes = manifests.changes(
+        {key: seen for key, seen in now.items() if counts(key)},
+        ((key, seen) for key, seen in training_data.seen_by(since) if counts(key)),
+    )
+    return Look(digest, since, changes, len(now))

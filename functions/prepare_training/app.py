@@ -4,6 +4,7 @@ Invoked by  statemachine/model_training.asl.yaml, state ``PrepareTraining``, und
 Raises      UntrainableError          caught: the operator is told what is missing
             TrainingInProgressError   caught: another version trains, begun by hand perhaps
             ThrottledError, ServiceFailedError   retried by the state machine
+            ConfigurationError        caught: the operator is told
             InconsistentError         caught: the ledger cannot be read, the operator is told
 Idempotent  yes; the version's name comes from its images, and its files are written anew
 """
@@ -13,7 +14,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from labelloop import clock
-from labelloop.aws import detections, model_registry, objects, rekognition, training_data
+from labelloop.aws import (
+    detections,
+    model_registry,
+    objects,
+    parameters,
+    rekognition,
+    training_data,
+)
 from labelloop.aws.rekognition import VersionStatus
 from labelloop.domain import data_reports, inventory, manifests, splits
 from labelloop.domain.imports import Collection, ImportedLine
@@ -127,17 +135,21 @@ def _look_up_origins(inspected: Iterable[Inspected]) -> dict[str, Inspected]:
 
 def _select(examined: Examined, collection: Collection, digest: str) -> Selection:
     """The images that train and test; what is decided about them is in the ledger before."""
-    decided = training_data.ledger()
+    ledger, percentage = training_data.ledger(), training_data.test_percentage()
+    sampled = inventory.sampled_contents(examined.candidates)
+    share = percentage / 100 if parameters.settings().train_on_sampled_answers else 1.0
     fresh = splits.assign(
         ((one.annotation.labels, one.content) for one in examined.candidates),
-        decided,
-        training_data.test_percentage(),
+        ledger.splits,
+        percentage,
+        sampled,
+        share,
     )
     if fresh:
-        decided |= fresh
-        training_data.write_ledger(decided)
+        ledger = ledger.adding(fresh, sampled, share)
+        training_data.write_ledger(ledger)
     try:
-        return inventory.select(examined.candidates, decided, training_data.model_type())
+        return inventory.select(examined.candidates, ledger, training_data.model_type())
     except UntrainableError as error:
         _settle(examined, digest)
         why = data_reports.in_words(examined.left_out, (), collection)

@@ -11,7 +11,7 @@ Idempotent  yes; it only reads, and always what the object holds now, so that ev
 from typing import Any
 
 from labelloop import clock
-from labelloop.aws import detections, objects, parameters, review_labels
+from labelloop.aws import detections, objects, review_labels
 from labelloop.aws.items import to_value
 from labelloop.aws.wiring import wiring
 from labelloop.domain import consensus, human_loops
@@ -51,7 +51,7 @@ class Output(Strict):
     """Whether it says how good the model is: of a detection that was accepted, and sampled, or
     that the model took for none of its labels."""
     training: dict[str, Any]
-    """What the image teaches; without labels where it does not."""
+    """What the image teaches or tests; without labels where it does neither."""
     completed: str
     """When they began to be read."""
 
@@ -71,14 +71,13 @@ def lambda_handler(event: Input) -> Output:
     together = consensus.of(answers, model_type)
     review_labels.check(*together.said.labels)
     record = detections.get(detection)
-    trains = not record.get("sampled") or parameters.settings().train_on_sampled_answers
     return Output(
         detection_id=detection,
         agreement=together.agreement,
         label=together.said.in_short(),
         labels=to_value(as_labels(together.said))["L"],
         audits=_audits(record),
-        training=(together.said if trains else consensus.NOTHING).as_json(),
+        training=together.said.as_json(),
         completed=clock.iso(began),
     )
 

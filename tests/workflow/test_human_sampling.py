@@ -83,21 +83,20 @@ def test_switched_off_it_counts_nothing_and_later_goes_on_from_then(
     assert (len(sampled(sampling, meanwhile)), len(sampled(sampling, later))) == (0, 1)
 
 
-def test_a_sampled_answer_trains_only_where_the_operator_wants_it(
+def test_a_sampled_answer_is_counted_and_tests_the_next_version(
     sampling: Stack, uploads: list[Uploaded]
 ) -> None:
     reviewer = sampling.add_reviewer()
-    audited, trained = sampled(sampling, uploads)
+    audited, _ = sampled(sampling, uploads)
     reviewer.review(audited, "circle")
     record = sampling.wait_for_record(audited, has="agreement")
-    assert (record["human_label"], record["copied_key"]) == ("circle", "")
+    copied = f"images_labeled_by_folder/circle/sampled-{audited.detection_id}-"
+    assert record["copied_key"].startswith(copied)
+    assert record["human_label"] == "circle"
+    assert record["chance"] == pytest.approx(1 / EVERY)
     judged = {"kind": f"sample#{sampling.deployed()}", "name": audited.detection_id}
     wait_for(lambda: sampling.item("ModelVersionsTable", **judged), "the answer to be counted", 30)
     assert sampling.item("ModelVersionsTable", **judged)["right"] is True
-    with sampling.parameters({"Train-On-Sampled-Answers": "true"}):
-        reviewer.review(trained, "circle")
-        record = sampling.wait_for_record(trained, has="agreement")
-    assert record["copied_key"].startswith("images_labeled_by_folder/circle/")
 
 
 def test_the_operator_hears_once_that_sampled_answers_show_the_model_to_be_worse(

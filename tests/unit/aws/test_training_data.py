@@ -10,7 +10,7 @@ from labelloop.domain.annotations import Annotation
 from labelloop.domain.imports import IMPORTED_IMAGES, IMPORTED_MANIFESTS
 from labelloop.domain.inventory import Inspected, LeftOut, ToInspect
 from labelloop.domain.manifests import LABELLED_FOLDER, SplitImage
-from labelloop.domain.splits import Split
+from labelloop.domain.splits import Ledger, Split
 from labelloop.errors import NotFoundError
 from tests.unit.account import Account
 
@@ -139,8 +139,9 @@ def test_a_version_tells_which_images_it_was_made_of(account: Account) -> None:
 
 def test_before_the_first_version_nothing_was_seen_or_decided(account: Account) -> None:
     assert dict(training_data.seen_by(None)) == {}
-    assert training_data.ledger() == {}
-    training_data.write_ledger({"a": Split.TEST, "b": Split.TRAIN})
-    assert training_data.ledger() == {"a": Split.TEST, "b": Split.TRAIN}
+    assert training_data.ledger() == Ledger()
+    ledger = Ledger({"a": Split.TEST, "b": Split.TRAIN}, {"a": 0.2})
+    training_data.write_ledger(ledger)
+    assert training_data.ledger() == ledger
     with pytest.raises(NotFoundError):
         next(training_data.index("v1"))

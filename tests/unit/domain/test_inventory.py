@@ -24,7 +24,7 @@ from labelloop.domain.inventory import (
 )
 from labelloop.domain.listed import Listed
 from labelloop.domain.manifests import LABELLED_FOLDER, Changes, fingerprint
-from labelloop.domain.splits import Split
+from labelloop.domain.splits import Ledger, Split
 from labelloop.errors import InconsistentError, UntrainableError
 
 CLASSIFICATION, MULTI_LABEL, DETECTION = ModelType
@@ -363,7 +363,7 @@ def _candidates(annotation: Annotation, count: int, start: int = 0) -> list[Cand
 
 def _trained(candidates: list[Candidate], model_type: ModelType) -> Selection:
     labelled = [(one.annotation.labels, one.content) for one in candidates]
-    return select(candidates, splits.assign(labelled, {}, 20), model_type)
+    return select(candidates, Ledger(splits.assign(labelled, {}, 20)), model_type)
 
 
 TWO_LABELS = _candidates(_labels("cat"), 5) + _candidates(_labels("dog"), 5, 10)
@@ -371,7 +371,7 @@ TWO_LABELS = _candidates(_labels("cat"), 5) + _candidates(_labels("dog"), 5, 10)
 
 def test_a_selection_has_every_usable_image_by_key_with_its_split_and_what_it_shows() -> None:
     decided = splits.assign([(o.annotation.labels, o.content) for o in TWO_LABELS], {}, 20)
-    selection = select(reversed(TWO_LABELS), decided, CLASSIFICATION)
+    selection = select(reversed(TWO_LABELS), Ledger(decided), CLASSIFICATION)
     assert [image.key for image in selection.images] == [one.key for one in TWO_LABELS]
     for image, one in zip(selection.images, TWO_LABELS, strict=True):
         assert (image.etag, image.content) == (one.etag, one.content)
@@ -456,7 +456,7 @@ def test_a_detection_model_needs_one_label() -> None:
 
 def test_where_there_is_nothing_the_refusal_says_so_and_where_there_is_much_it_is_short() -> None:
     with pytest.raises(UntrainableError, match=r"now: none\.$"):
-        select([], {}, CLASSIFICATION)
+        select([], Ledger(), CLASSIFICATION)
     many = [one for n in range(25) for one in _candidates(_labels(f"label {n:02d}"), 1, n)]
     with pytest.raises(UntrainableError, match=r"label 19: 1 and 5 more\.$"):
         _trained(many, CLASSIFICATION)
@@ -474,7 +474,8 @@ def test_a_label_whose_test_images_do_not_fit_in_is_left_out_with_them() -> None
     decided = {f"c{n}": Split.TEST for n in range(1001)} | {"c2000": Split.TRAIN}
     decided |= {f"c{n}": Split.TRAIN for n in range(3000, 3003)} | {"c3003": Split.TEST}
     full = _candidates(_labels("cat"), 1001) + _candidates(_labels("cat"), 1, 2000)
-    selection = select([*full, *_candidates(_labels("dog"), 4, 3000)], decided, CLASSIFICATION)
+    everything = [*full, *_candidates(_labels("dog"), 4, 3000)]
+    selection = select(everything, Ledger(decided), CLASSIFICATION)
     (left_out,) = selection.left_out
     assert left_out.reason == "A label of its has 1000 test images already."
     assert left_out.shown == fingerprint(_labels("cat"))

@@ -328,6 +328,26 @@ def test_the_longest_labels_leave_room_for_the_images_name(label: str) -> None:
     assert key.endswith("ü.jpeg")
 
 
+@pytest.mark.parametrize("sampled", [False, True])
+def test_a_copys_name_tells_its_detection_wherever_it_is_moved(sampled: bool) -> None:
+    for key in (
+        manifests.labelled_key("cat", DETECTION, "a.jpg", sampled=sampled),
+        manifests.reviewed_key(DETECTION, "a.jpg", sampled=sampled),
+    ):
+        moved = f"{FOLDER}dog/by hand/{key.rsplit('/', 1)[-1]}"
+        for name in (key, moved):
+            assert manifests.detection_of_key(name) == DETECTION
+            assert manifests.is_sampled(name) is sampled
+
+
+@pytest.mark.parametrize(
+    "name", ["a.jpg", "sampled-a.jpg", f"{DETECTION}.jpg", DETECTION[:31] + "-"]
+)
+def test_other_names_tell_nothing(name: str) -> None:
+    assert manifests.detection_of_key(f"{FOLDER}cat/{name}") is None
+    assert not manifests.is_sampled(f"{FOLDER}cat/{name}")
+
+
 def test_an_answers_image_keeps_its_own_name_and_is_told_apart_by_the_detection() -> None:
     key = manifests.labelled_key("cat", DETECTION, "images_for_detection/a b/c.jpg")
     assert key == f"{FOLDER}cat/{DETECTION}-c.jpg"

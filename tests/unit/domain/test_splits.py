@@ -3,7 +3,8 @@
 import json
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -16,12 +17,15 @@ from labelloop.domain.imports import IMPORTED_IMAGES, ImportedLine
 from labelloop.domain.inventory import Candidate, Inspected
 from labelloop.domain.listed import Listed
 from labelloop.domain.manifests import LABELLED_FOLDER, SplitImage
-from labelloop.domain.splits import MAX_TEST_IMAGES_PER_LABEL, Split
+from labelloop.domain.origins import GIVEN, Origin, Provenance
+from labelloop.domain.splits import MAX_TEST_IMAGES_PER_LABEL, Ledger, Split
 from labelloop.errors import InconsistentError, UntrainableError
 
 LABELS = ["cat", "dog", "cow"]
 SIZE_PX = (640, 480)
 CREATED = "2026-11-21T09:15:27"
+CHANCE = 0.01
+SAMPLED = Provenance(Origin.SAMPLED, "d", "v1", True, CHANCE)
 
 
 def _content(number: int) -> str:
@@ -59,6 +63,9 @@ class Histories(RuleBasedStateMachine):
         self.lines: dict[str, ImportedLine] = {}
         self.inspected: dict[str, Inspected] = {}
         self.ledger: list[str] = []
+        self.sampled: set[str] = set()
+        """The contents that were sampled."""
+        self.sampled_share = 1.0
         self.ever_tested: set[str] = set()
         self.ever_trained: set[str] = set()
         self.made = 0
@@ -72,6 +79,16 @@ class Histories(RuleBasedStateMachine):
         for _ in range(count):
             self.made += 1
             self.objects[f"{LABELLED_FOLDER}{label}/{self.made}.jpg"] = _content(self.made)
+
+    @rule(label=st.sampled_from(LABELS), count=st.integers(1, 8))
+    def sample(self, label: str, count: int) -> None:
+        """People answer sampled detections, among them some of images that were there before."""
+        self.add(label, count)
+        self.sampled |= {_content(number) for number in range(self.made - count, self.made + 1)}
+
+    @rule(share=st.sampled_from([1.0, 0.2]))
+    def let_sampled_images_train(self, share: float) -> None:
+        self.sampled_share = share
 
     @rule(labels=st.sets(st.sampled_from(LABELS), min_size=1), count=st.integers(1, 8))
     def import_with_images(self, labels: set[str], count: int) -> None:
@@ -131,7 +148,13 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def inspect(self) -> None:
         self.inspected = {
-            key: Inspected(key, f"etag of {content}", content, SIZE_PX)
+            key: Inspected(
+                key,
+                f"etag of {content}",
+                content,
+                SIZE_PX,
+                provenance=SAMPLED if content in self.sampled else None,
+            )
             for key, content in self.objects.items()
         }
 
@@ -149,20 +172,27 @@ class Histories(RuleBasedStateMachine):
             if entry.key in self.inspected and self.inspected[entry.key].etag == entry.etag
         }
         found = inventory.examine(listed, self.lines, told, self.model_type)
-        decided = splits.read_ledger(line.encode() for line in self.ledger)
+        before = splits.read_ledger(line.encode() for line in self.ledger)
         labelled = [(one.annotation.labels, one.content) for one in found.candidates]
-        fresh = splits.assign(labelled, decided, self.percentage)
-        assert not fresh.keys() & decided.keys(), "what is decided stays decided"
-        decided |= fresh
-        self.ledger = list(splits.ledger_lines(decided))
+        sampled, share = inventory.sampled_contents(found.candidates), self.sampled_share
+        fresh = splits.assign(labelled, before.splits, self.percentage, sampled, share)
+        assert not fresh.keys() & before.splits.keys(), "what is decided stays decided"
+        if share == 1:
+            assert {fresh[content] for content in fresh.keys() & sampled} <= {Split.TEST}
+        ledger = before.adding(fresh, sampled, share)
+        self.ledger = list(splits.ledger_lines(ledger))
         try:
-            images = inventory.select(found.candidates, decided, self.model_type).images
+            images = inventory.select(found.candidates, ledger, self.model_type).images
         except UntrainableError:
             return
         trained = {self.objects[key] for key in _keys_of_manifest(images, Split.TRAIN)}
         tested = {self.objects[key] for key in _keys_of_manifest(images, Split.TEST)}
         assert trained, "a version trains on something"
         assert tested, "a version is tested"
+        for image in images:
+            if image.provenance != GIVEN and image.split is Split.TEST:
+                share = ledger.shares.get(image.content, 1.0)
+                assert image.provenance.chance == CHANCE * share
         self.ever_trained |= trained
         self.ever_tested |= tested
 
@@ -284,6 +314,39 @@ def test_the_same_picture_under_two_labels_has_one_split() -> None:
     assert len(splits.assign(labelled, {}, 50)) == 19
 
 
+# --- Sampled images -------------------------------------------------------------------------------
+
+
+@given(multi_labelled, st.sets(st.integers(0, 40)), st.integers(5, 50))
+def test_sampled_images_test_and_change_nothing_for_the_others(
+    labelled: list[tuple[set[str], str]], numbers: set[int], percentage: int
+) -> None:
+    sampled = {_content(number) for number in numbers}
+    fresh = splits.assign(labelled, {}, percentage, sampled)
+    others = [(labels, content) for labels, content in labelled if content not in sampled]
+    assert {one: fresh[one] for one in fresh.keys() - sampled} == splits.assign(
+        others, {}, percentage
+    )
+    assert {fresh[one] for one in fresh.keys() & sampled} <= {Split.TEST}
+
+
+def test_of_sampled_images_a_share_tests_where_they_train() -> None:
+    contents = _contents(2000)
+    fresh = splits.assign(_of_label("cat", contents), {}, 20, set(contents), 0.2)
+    tests = {one for one, split in fresh.items() if split is Split.TEST}
+    assert 330 < len(tests) < 470, "400 are expected; 4 standard deviations are 72"
+    more = splits.assign(_of_label("cat", contents), {}, 20, set(contents), 0.5)
+    assert tests < {one for one, split in more.items() if split is Split.TEST}
+    ledger = Ledger().adding(fresh, set(contents), 0.2)
+    assert ledger.shares == dict.fromkeys(tests, 0.2)
+
+
+def test_what_trains_already_goes_on_training_when_it_is_sampled() -> None:
+    decided = {"a": Split.TRAIN, "b": Split.TEST}
+    fresh = splits.assign(_of_label("cat", ["a", "b", "c"]), decided, 20, {"a", "b", "c"})
+    assert fresh == {"c": Split.TEST}
+
+
 # --- The service's limit --------------------------------------------------------------------------
 
 
@@ -306,9 +369,10 @@ def _most_tests_in_manifest(images: Iterable[SplitImage]) -> int:
     return max(counts.values())
 
 
-def _decided(candidates: Iterable[Candidate], before: Mapping[str, Split]) -> dict[str, Split]:
+def _decided(candidates: Sequence[Candidate]) -> Ledger:
     labelled = [(one.annotation.labels, one.content) for one in candidates]
-    return {**before, **splits.assign(labelled, before, 50)}
+    sampled = inventory.sampled_contents(candidates)
+    return Ledger(splits.assign(labelled, {}, 50, sampled))
 
 
 def test_no_label_has_more_test_images_than_the_service_takes() -> None:
@@ -328,11 +392,11 @@ def test_no_common_label_has_too_many_test_images_by_its_rarer_ones() -> None:
 def test_test_images_that_move_to_a_full_label_stay_out_of_the_manifest() -> None:
     cats = _candidates("cat", _contents(2200))
     dogs = _candidates("dog", _contents(2200, 5000))
-    decided = _decided([*cats, *dogs], {})
+    decided = _decided([*cats, *dogs])
     moved = _candidates("cat", _contents(2100, 5000)) + _candidates("dog", _contents(100, 7100))
     selection = inventory.select([*cats, *moved], decided, ModelType.CLASSIFICATION)
     assert _most_tests_in_manifest(selection.images) == MAX_TEST_IMAGES_PER_LABEL
-    tests = sum(split is Split.TEST for split in decided.values())
+    tests = sum(split is Split.TEST for split in decided.splits.values())
     kept = sum(image.split is Split.TEST for image in selection.images)
     assert len(selection.left_out) == tests - kept > 900
     assert {one.reason for one in selection.left_out} == {
@@ -345,10 +409,28 @@ def test_test_images_that_move_to_a_full_label_stay_out_of_the_manifest() -> Non
 def test_copies_of_test_images_do_not_bring_a_label_over_the_limit() -> None:
     cats = _candidates("cat", _contents(2200))
     others = _candidates("dog", _contents(3, 5000))
-    decided = _decided([*cats, *others], {})
+    decided = _decided([*cats, *others])
     copies = _candidates("cat", _contents(2200), " (copy)")
     selection = inventory.select([*cats, *copies, *others], decided, ModelType.CLASSIFICATION)
     assert _most_tests_in_manifest(selection.images) == MAX_TEST_IMAGES_PER_LABEL
+
+
+def test_sampled_images_stay_in_a_full_test_set_and_others_leave_it() -> None:
+    cats, dogs = _candidates("cat", _contents(2200)), _candidates("dog", _contents(3, 5000))
+    decided = _decided([*cats, *dogs])
+    late = [replace(one, provenance=SAMPLED) for one in _candidates("cat", _contents(30, 6000))]
+    ledger = decided.adding(dict.fromkeys(_contents(30, 6000), Split.TEST), (), 1.0)
+    selection = inventory.select([*cats, *dogs, *late], ledger, ModelType.CLASSIFICATION)
+    assert _most_tests_in_manifest(selection.images) == MAX_TEST_IMAGES_PER_LABEL
+    assert {one.key for one in late} <= {image.key for image in selection.images}
+    assert len(selection.left_out) == 30
+
+
+def test_sampled_images_leave_less_room_in_the_test_set_for_others() -> None:
+    sampled = set(_contents(900, 5000))
+    labelled = _of_label("cat", [*_contents(2200), *sampled])
+    fresh = splits.assign(labelled, {}, 50, sampled)
+    assert Counter(fresh.values())[Split.TEST] == MAX_TEST_IMAGES_PER_LABEL
 
 
 @given(multi_labelled)
@@ -367,18 +449,36 @@ def test_content_is_known_by_its_beginning_and_its_length() -> None:
     assert splits.content_id(b"y" + beginning[1:], 200_000) != same
 
 
-@given(st.dictionaries(st.integers(0, 99).map(_content), st.sampled_from(Split)))
-def test_the_ledger_is_read_as_it_was_written(decided: dict[str, Split]) -> None:
-    written = [line.encode() for line in splits.ledger_lines(decided)]
+@given(
+    st.dictionaries(st.integers(0, 99).map(_content), st.sampled_from(Split)),
+    st.floats(0.05, 0.5),
+)
+def test_the_ledger_is_read_as_it_was_written(decided: dict[str, Split], share: float) -> None:
+    ledger = Ledger(decided, dict.fromkeys(sorted(decided)[::2], share))
+    written = [line.encode() for line in splits.ledger_lines(ledger)]
     assert written == sorted(written), "the same decisions make the same file"
-    assert splits.read_ledger(written) == decided
+    assert splits.read_ledger(written) == ledger
+
+
+def test_a_ledger_of_before_there_were_shares_is_read() -> None:
+    lines = [b'{"content": "a", "split": "test"}', b'{"content": "b", "split": "train"}']
+    assert splits.read_ledger(lines) == Ledger({"a": Split.TEST, "b": Split.TRAIN})
 
 
 @pytest.mark.parametrize(
     "line",
-    [b"", b"{", b"[]", b"{}", b'{"content": "c"}', b'{"content": "c", "split": "both"}', b"\xff"],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"{}",
+        b'{"content": "c"}',
+        b'{"content": "c", "split": "both"}',
+        b'{"content": "c", "split": "test", "share": "some"}',
+        b"\xff",
+    ],
 )
 def test_a_ledger_that_cannot_be_read_stops_everything(line: bytes) -> None:
-    good = [text.encode() for text in splits.ledger_lines({"c": Split.TEST})]
+    good = [text.encode() for text in splits.ledger_lines(Ledger({"c": Split.TEST}))]
     with pytest.raises(InconsistentError, match="Line 2 of manifests/splits"):
         splits.read_ledger([*good, line])

@@ -153,6 +153,25 @@ def test_how_it_came_goes_with_the_image(
     assert head["ContentType"] == "image/jpeg"
 
 
+@pytest.mark.parametrize(
+    ("model_type", "request_", "folder"),
+    [
+        ("classification", AGREED, "images_labeled_by_folder/scratch/"),
+        ("multi-label", SEVERAL, "images_imported/reviewed/"),
+    ],
+)
+def test_a_sampled_image_has_a_name_that_says_so(
+    detect: Callable[..., Account], model_type: str, request_: Json, folder: str
+) -> None:
+    detected = detect(model_type)
+    detections.note(DETECTION, {"outcome": Outcome.CONFIDENT, "sampled": True, "chance": 0.1})
+    key = _add(request_)
+    assert key == f"{folder}sampled-{DETECTION}-gear.jpg"
+    assert _came(detected, key) == Provenance(Origin.SAMPLED, DETECTION, "", True, 0.1)
+    assert _add(TAKEN_BACK) == ""
+    assert _keys(detected) == []
+
+
 def _note(key: str) -> None:
     """Do what the workflow does in the end."""
     detections.note(DETECTION, {"copied_key": key})

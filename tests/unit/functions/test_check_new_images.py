@@ -124,6 +124,21 @@ def test_lines_of_manifests_count_too_before_their_images_are_copied(trained: Ac
     assert _check()["new_images"] == 1
 
 
+@pytest.mark.parametrize("trains", [False, True])
+def test_sampled_images_count_where_they_train(trained: Account, trains: bool) -> None:
+    for number in range(4):
+        key = manifests.labelled_key("cat", f"{number:032x}", "x.png", sampled=True)
+        trained.put(key, png(f"sample {number}"))
+    assert _counts(_check()) == (False, 0, 24)
+    trained.set_parameter("Train-On-Sampled-Answers", "true" if trains else "false")
+    assert _counts(_check()) == (trains, 4 if trains else 0, 24)
+    version = prepare(force=True)["version"]
+    model_registry.note_version(version, {"trained": "2026-11-21T10:15:27.000Z"})
+    assert _counts(_check()) == (False, 0, 24)
+    trained.boto3("s3").delete_object(Bucket=trained.bucket, Key=key)
+    assert _check()["new_images"] == (1 if trains else 0)
+
+
 def test_more_images_than_one_page_are_counted(account: Account) -> None:
     account.hook(
         "s3", "provide-client-params.s3.ListObjectsV2", lambda params, **_: {**params, "MaxKeys": 7}

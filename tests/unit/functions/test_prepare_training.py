@@ -171,7 +171,7 @@ def test_a_picture_keeps_its_split_under_another_name_and_after_it_was_away(
     third = prepare()
     back = f"s3://{images.bucket}/{FOLDER}{label}/back again.png"
     assert back in _sources(images, third["test_manifest"])
-    assert training_data.ledger()[splits.content_id(body, len(body))] is Split.TEST
+    assert training_data.ledger().splits[splits.content_id(body, len(body))] is Split.TEST
 
 
 def test_what_the_service_would_refuse_is_left_out_and_named(images: Account) -> None:
@@ -302,6 +302,57 @@ def test_any_number_of_early_copies_is_looked_up(images: Account) -> None:
     assert len(came) == 205
     known = Provenance(Origin.DOUBTFUL, f"{204:032x}", "", False, 1.0)
     assert came[f"{FOLDER}cat/{204:032x}-x.png"] == known
+
+
+def _sampled(account: Account, numbers: range, *, chance: float | None = 0.01) -> None:
+    """Copies of sampled images to which people gave a label."""
+    for number in numbers:
+        provenance = Provenance(Origin.SAMPLED, f"{number:032x}", "v1", True, chance)
+        metadata = origins.as_metadata(provenance, account.bucket)
+        key = manifests.labelled_key("cat", f"{number:032x}", "x.png", sampled=True)
+        objects.write(key, png(f"sample {number}"), "image/png", metadata)
+
+
+def _of_sampled(output: Json) -> list[manifests.SplitImage]:
+    index = training_data.index(output["version"])
+    return [image for image in index if manifests.is_sampled(image.key)]
+
+
+def test_sampled_answers_test_and_never_train(images: Account) -> None:
+    _sampled(images, range(15))
+    output = prepare(force=True)
+    assert (output["train_images"], output["test_images"]) == (16, 4 + 15)
+    assert {image.provenance.chance for image in _of_sampled(output)} == {0.01}
+    images.set_parameter("Train-On-Sampled-Answers", "true")
+    assert {image.split for image in _of_sampled(prepare(force=True))} == {Split.TEST}
+
+
+def test_where_sampled_answers_train_their_share_tests_with_more_weight(images: Account) -> None:
+    images.set_parameter("Train-On-Sampled-Answers", "true")
+    _sampled(images, range(60))
+    first = _of_sampled(prepare())
+    tests = [image for image in first if image.split is Split.TEST]
+    assert 4 <= len(tests) <= 24, "12 are expected"
+    assert {image.provenance.chance for image in tests} == {0.01 * 0.2}
+    images.set_parameter("Train-On-Sampled-Answers", "false")
+    assert _of_sampled(prepare()) == first, "what is decided stays decided"
+
+
+def test_a_sampled_image_that_trains_already_goes_on_training(images: Account) -> None:
+    first = prepare()
+    trained = sorted(_sources(images, first["train_manifest"]))[0]
+    body = images.read(trained.removeprefix(f"s3://{images.bucket}/"))
+    provenance = Provenance(Origin.SAMPLED, DETECTION, "v1", True, 0.01)
+    key = manifests.labelled_key("cat", DETECTION, "x.png", sampled=True)
+    objects.write(key, body, "image/png", origins.as_metadata(provenance, images.bucket))
+    (image,) = _of_sampled(prepare(force=True))
+    assert image.split is Split.TRAIN
+
+
+def test_samples_of_an_unknown_chance_test_too_and_estimate_nothing(images: Account) -> None:
+    _sampled(images, range(1), chance=None)
+    (image,) = _of_sampled(prepare())
+    assert (image.split, image.provenance.estimates) == (Split.TEST, False)
 
 
 # --- What is told of it ---------------------------------------------------------------------------

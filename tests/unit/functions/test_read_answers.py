@@ -88,14 +88,10 @@ def test_a_slow_run_has_the_time_before_it_read(asked: Account) -> None:
     assert older["completed"] < newer[0]["completed"]
 
 
-@pytest.mark.parametrize(("trains", "labels"), [("false", []), ("true", ["scratch"])])
-def test_a_sampled_answer_trains_where_the_operator_wants_it(
-    asked: Account, trains: str, labels: list[str]
-) -> None:
-    asked.set_parameter("Train-On-Sampled-Answers", trains)
+def test_a_sampled_answer_goes_to_the_training_data_too(asked: Account) -> None:
     detections.note(DETECTION, {"sampled": True})
     said = _say(asked, "scratch")
-    assert (said["label"], said["training"]) == ("scratch", {"labels": labels})
+    assert (said["label"], said["training"]) == ("scratch", {"labels": ["scratch"]})
 
 
 @pytest.mark.parametrize(

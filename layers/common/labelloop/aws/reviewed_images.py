@@ -19,6 +19,7 @@ from labelloop.domain.manifests import (
     reviewed_key,
     reviewed_manifest,
 )
+from labelloop.domain.origins import Origin
 from labelloop.errors import MalformedAnswerError
 from labelloop.settings import Variable
 
@@ -28,9 +29,10 @@ def key_of(record: Mapping[str, Any], said: Annotation) -> str:
     if not said.labels:
         return ""
     detection, key = record["detection_id"], record["key"]
+    sampled = origins.of_record(record).origin is Origin.SAMPLED
     if wiring[Variable.MODEL_TYPE] == ModelType.CLASSIFICATION:
-        return labelled_key(said.labels[0], detection, key)
-    return reviewed_key(detection, key)
+        return labelled_key(said.labels[0], detection, key, sampled=sampled)
+    return reviewed_key(detection, key, sampled=sampled)
 
 
 def add(record: Mapping[str, Any], said: Annotation, key: str, when: str) -> None:

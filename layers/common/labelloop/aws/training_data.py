@@ -1,6 +1,6 @@
 """What trainings read and write in the bucket: images, imported lines, indexes and the ledger."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
@@ -20,7 +20,7 @@ from labelloop.domain.imports import (
 from labelloop.domain.inventory import Inspected, LeftOut, ToInspect
 from labelloop.domain.listed import Listed
 from labelloop.domain.manifests import LABELLED_FOLDER, Seen, SplitImage, VersionFiles
-from labelloop.domain.splits import Split
+from labelloop.domain.splits import Ledger, Split
 from labelloop.errors import NotFoundError
 from labelloop.settings import Variable
 
@@ -63,10 +63,13 @@ def imported_manifests() -> list[Listed]:
     return [entry for entry in listed if entry.key.lower().endswith(MANIFEST_SUFFIXES)]
 
 
-def digest(listed: Iterable[Listed], files: Iterable[Listed]) -> str:
-    """The identity of everything that decides which images a training would have."""
-    others = (model_type(), *import_buckets(), *(f"{file.key}\t{file.etag}" for file in files))
-    return inventory.digest(listed, others)
+def digest(listed: Iterable[Listed], files: Iterable[Listed], *settings: str) -> str:
+    """The identity of everything that decides which images a training would have.
+
+    ``settings`` are those of the operator that do.
+    """
+    names = (f"{file.key}\t{file.etag}" for file in files)
+    return inventory.digest(listed, (model_type(), *import_buckets(), *settings, *names))
 
 
 def imported_lines(files: Iterable[Listed]) -> tuple[dict[str, ImportedLine], Collection]:
@@ -200,14 +203,14 @@ def write_version(
 # --- The ledger of splits -------------------------------------------------------------------------
 
 
-def ledger() -> dict[str, Split]:
+def ledger() -> Ledger:
     """Which content trains and which tests; empty before the first training."""
     try:
         return splits.read_ledger(objects.lines(splits.LEDGER_KEY))
     except NotFoundError:
-        return {}
+        return Ledger()
 
 
-def write_ledger(decided: Mapping[str, Split]) -> None:
+def write_ledger(decided: Ledger) -> None:
     """Write the ledger anew. Only the holder of the training lock does so."""
     write_lines(splits.LEDGER_KEY, splits.ledger_lines(decided))

@@ -24,7 +24,7 @@ from labelloop.domain.manifests import (
     folder_label,
 )
 from labelloop.domain.origins import GIVEN, Origin, Provenance
-from labelloop.domain.splits import Split
+from labelloop.domain.splits import Ledger, Split
 from labelloop.errors import InconsistentError, InvalidRequestError, UntrainableError
 
 INSPECTED_FOLDER = "manifests/inspected/"
@@ -308,19 +308,21 @@ class Selection:
     labels_left_out: list[LabelLeftOut]
 
 
-def select(
-    candidates: Iterable[Candidate], decided: Mapping[str, Split], model_type: ModelType
-) -> Selection:
+def select(candidates: Iterable[Candidate], ledger: Ledger, model_type: ModelType) -> Selection:
     """The images of the labels that can be trained and tested, with their splits.
 
-    ``decided`` has the split of every content. Raises UntrainableError when too few labels can.
+    ``ledger`` has the split of every content. Raises UntrainableError when too few labels can.
     """
+    decided = ledger.splits
     everything = sorted(candidates, key=lambda candidate: candidate.key)
     refused = _refused_names({label for one in everything for label in one.annotation.labels})
     surplus = splits.over_the_limit(
-        (one.annotation.labels, one.content)
-        for one in everything
-        if decided[one.content] is Split.TEST
+        (
+            (one.annotation.labels, one.content)
+            for one in everything
+            if decided[one.content] is Split.TEST
+        ),
+        sampled_contents(everything),
     )
     images_by_label: Counter[str] = Counter()
     splits_by_label: defaultdict[str, set[Split]] = defaultdict(set)
@@ -363,7 +365,7 @@ def select(
                     decided[one.content],
                     annotation,
                     one.shown,
-                    one.provenance,
+                    _as_tested(one, ledger),
                 )
             )
     if len(selection.images) > MOST_IMAGES:
@@ -372,6 +374,19 @@ def select(
             f"on {MOST_IMAGES} at most. Take some out of {LABELLED_FOLDER}."
         )
     return selection
+
+
+def sampled_contents(candidates: Iterable[Candidate]) -> set[str]:
+    """The contents of which some image was sampled."""
+    return {one.content for one in candidates if one.provenance.origin is Origin.SAMPLED}
+
+
+def _as_tested(one: Candidate, ledger: Ledger) -> Provenance:
+    """How it came, with the chance that it tests, too."""
+    came, share = one.provenance, ledger.shares.get(one.content)
+    if came.origin is not Origin.SAMPLED or came.chance is None or share is None:
+        return came
+    return replace(came, chance=came.chance * share)
 
 
 def _refused_names(names: Iterable[str]) -> dict[str, str]:

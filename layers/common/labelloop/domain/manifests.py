@@ -27,7 +27,8 @@ REVIEWED_MANIFESTS = "manifests/imported/reviewed/"
 UNLABELLED_FOLDER = "images_to_label/"
 TRAINING_FOLDER = "manifests/training/"
 MAX_KEY_BYTES = 1024
-_REVIEWED_NAME = re.compile(r"([0-9a-f]{32})-")
+_SAMPLED = "sampled-"
+_REVIEWED_NAME = re.compile(rf"({_SAMPLED})?([0-9a-f]{{32}})-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +56,23 @@ def folder_label(key: str) -> str | None:
     return label if slash else None
 
 
-def labelled_key(label: str, detection: str, source_key: str) -> str:
+def labelled_key(label: str, detection: str, source_key: str, *, sampled: bool = False) -> str:
     """Where the image of a detection goes when people gave it a label.
 
     The detection's name makes it unique, the file's own name is for people; S3 keys have up to
     1,024 bytes, so a long name loses its beginning. ``label`` is one that ``labels.check`` takes.
     """
-    return _named_after(f"{LABELLED_FOLDER}{label}/{detection}-", source_key)
+    return _reviewed(f"{LABELLED_FOLDER}{label}/", detection, source_key, sampled=sampled)
 
 
-def reviewed_key(detection: str, source_key: str) -> str:
+def reviewed_key(detection: str, source_key: str, *, sampled: bool = False) -> str:
     """Where the image of a detection goes when people gave it several labels, or boxes."""
-    return _named_after(f"{REVIEWED_IMAGES}{detection}-", source_key)
+    return _reviewed(REVIEWED_IMAGES, detection, source_key, sampled=sampled)
+
+
+def _reviewed(folder: str, detection: str, source_key: str, *, sampled: bool) -> str:
+    """A name that tells a listing, which knows no more, what only tests perhaps."""
+    return _named_after(f"{folder}{_SAMPLED if sampled else ''}{detection}-", source_key)
 
 
 def shown_key(human_loop: str, source_key: str) -> str:
@@ -90,7 +96,13 @@ def detection_of_key(key: str) -> str | None:
     People move such files to other folders, and leave them their names.
     """
     found = _REVIEWED_NAME.match(key.rsplit("/", 1)[-1])
-    return found[1] if found else None
+    return found[2] if found else None
+
+
+def is_sampled(key: str) -> bool:
+    """Whether human review has put the image of a sampled detection under this file name."""
+    found = _REVIEWED_NAME.match(key.rsplit("/", 1)[-1])
+    return found is not None and found[1] is not None
 
 
 def _named_after(folder: str, source_key: str) -> str:

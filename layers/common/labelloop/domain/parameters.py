@@ -222,7 +222,8 @@ CATALOGUE: tuple[Parameter, ...] = (
         "false",
         _TRUTH,
         "true or false",
-        "Whether the answers to sampled detections train too.",
+        "Whether answers to sampled detections train, all but the share of TestSetPercentage. "
+        "Otherwise all of them test.",
     ),
     _of(
         "Show-Model-Answer",
