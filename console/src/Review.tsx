@@ -1,6 +1,7 @@
 // One image after the other, and the keys.
 
 import Alert from "@cloudscape-design/components/alert";
+import Badge from "@cloudscape-design/components/badge";
 import Button from "@cloudscape-design/components/button";
 import type { InputProps } from "@cloudscape-design/components/input";
 import ToggleButton from "@cloudscape-design/components/toggle-button";
@@ -221,6 +222,7 @@ function Question(props: QuestionProps) {
     return wanted === "" ? labels : labels.filter((label) => label.toLocaleLowerCase().includes(wanted));
   }, [labels, filter]);
   const model = useMemo(() => modelOf(task, kind), [task, kind]);
+  const modelNone = model.get(info.none);
   const size = useMemo<Size>(
     () => ({ width: image?.naturalWidth ?? 1, height: image?.naturalHeight ?? 1 }),
     [image],
@@ -469,7 +471,10 @@ function Question(props: QuestionProps) {
         <div className="actions" onClickCapture={onlyFirstClick}>
           <div className="row">
             <Button fullWidth disabled={!mayAct} onClick={none}>
-              <span className="label-content"><kbd aria-hidden="true">0</kbd> {TEXTS.none}</span>
+              <span className="label-content">
+                <kbd aria-hidden="true">0</kbd> {TEXTS.none}
+                {modelNone !== undefined && <Badge color="blue">{TEXTS.modelSays(Math.round(modelNone))}</Badge>}
+              </span>
             </Button>
             {kind !== "classification" && (
               <Button fullWidth variant="primary" disabled={!mayAct} onClick={send}>

@@ -29,7 +29,7 @@ FOUND = (
     {"name": "bolt", "confidence_pct": 61.2, "box": CIRCLE},
     {"name": "gear", "confidence_pct": 44.0, "box": SQUARE},
 )
-"""What the model found in every image."""
+"""What the model found in every image, unless a test says otherwise."""
 
 
 class Desk:
@@ -41,8 +41,13 @@ class Desk:
         self._browser = browser
         self._images: list[tuple[str, str]] = []
 
-    def ask_about(self, count: int, *, distinct: int = 40) -> list[str]:
-        """So many new tasks, the oldest first; beyond ``distinct`` images are asked about again."""
+    def ask_about(
+        self, count: int, *, distinct: int = 40, found: Sequence[Mapping[str, Any]] = FOUND
+    ) -> list[str]:
+        """So many new tasks, the oldest first; beyond ``distinct`` images are asked about again.
+
+        ``found`` is what the model found in each of them.
+        """
         function = self.stack.physical_id("RequestReviewFunction")
         for number in range(len(self._images), min(count, distinct)):
             key = f"images_from_api/{number:04d}.jpg"
@@ -58,7 +63,7 @@ class Desk:
                 "key": key,
                 "version_id": version_id,
                 "outcome": "review",
-                "labels": self._found(),
+                "labels": self._told(found),
             }
             table = self.stack.outputs["DetectionsTable"]
             self.stack.client("dynamodb").put_item(TableName=table, Item=to_item(record))
@@ -71,9 +76,9 @@ class Desk:
         with ThreadPoolExecutor(4) as threads:
             return list(threads.map(ask, range(count)))
 
-    def _found(self) -> list[dict[str, Any]]:
+    def _told(self, found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         kept = ("name", "confidence_pct", "box") if self.kind == "detection" else _IMAGE_LEVEL
-        return [{name: found[name] for name in kept} for found in FOUND]
+        return [{name: each[name] for name in kept} for each in found]
 
     def task(self, task_id: str) -> Record:
         """What is stored of a task."""

@@ -2,6 +2,7 @@
 
 from playwright.sync_api import expect
 
+from labelloop.domain.labels import NONE_OF_THEM
 from tests.console.desk import PHONE, Desk
 
 
@@ -119,4 +120,16 @@ def test_it_works_on_a_phone(multi_label_desk: Desk) -> None:
 
     assert multi_label_desk.answers(task) == [{"labels": ["bolt", "part 14"]}]
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    seat.leave()
+
+
+def test_that_the_model_says_none_of_the_labels_is_shown_beside_that_answer(
+    multi_label_desk: Desk,
+) -> None:
+    """No such model says so; what the page shows is the same."""
+    multi_label_desk.ask_about(1, found=[{"name": NONE_OF_THEM, "confidence_pct": 95.2}])
+    seat = multi_label_desk.sit_down()
+
+    none = seat.page.locator(".actions button").first
+    expect(none).to_have_text("0 None of the abovemodel 95 %")
     seat.leave()
