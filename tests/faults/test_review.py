@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
+from labelloop.aws.items import to_value
+from labelloop.domain.labels import NONE_OF_THEM
 from local.launch import wait_for
 from tests.faults.conftest import Intake
 from tests.faults.places import FAILURES, Kind, Order, all_at_once, places
@@ -50,6 +52,10 @@ BOXES = json.dumps(
     }
 ).encode()
 """What A2I writes where a worker drew a box."""
+SAID = json.dumps(
+    {"humanAnswers": [{"workerId": "worker", "answerContent": {"label": {"label": LABEL}}}]}
+).encode()
+"""What A2I writes where a worker chose a label."""
 
 
 @pytest.fixture
@@ -200,6 +206,70 @@ def test_whatever_fails_boxes_that_people_agree_on_train_once(
             serving_stack.wait_until_idle(ENOUGH_S)
         _wait_for_boxes(serving_stack, uploads)
     assert intake.dead("AnswersDeadLetterQueue") == 0
+
+
+def test_whatever_fails_an_answer_about_what_is_none_of_the_labels_counts_once(
+    serving_stack: Stack, intake: Intake, doubtful: Doubtful
+) -> None:
+    """The step that differs by what the model said, which is changed when images are detected."""
+
+    def answer(upload: Uploaded) -> None:
+        serving_stack.upload(f"a2i-human-loop-data/x/{upload.task_id}/output.json", SAID)
+        _wait_for_none_answers(serving_stack, [upload])
+
+    made = iter(_taken_for_none(serving_stack, doubtful(2)))
+    found = [
+        place
+        for place in places(serving_stack, lambda: next(made), answer)
+        if place.kind.function == "JudgeSample"
+    ]
+    assert {(place.kind.service, place.kind.operation) for place in found} >= {
+        ("dynamodb", "GetItem"),
+        ("dynamodb", "PutItem"),
+    }
+    scenarios = [(place, failure) for place in found for failure in place.failures(WAYS)]
+    uploads = _taken_for_none(serving_stack, doubtful(len(scenarios)))
+    orders = [
+        place.order(upload, failure)
+        for (place, failure), upload in zip(scenarios, uploads, strict=True)
+    ]
+    with intake.patience(300), all_at_once(serving_stack, orders):
+        for upload in uploads:
+            serving_stack.upload(f"a2i-human-loop-data/x/{upload.task_id}/output.json", SAID)
+        _wait_for_none_answers(serving_stack, uploads)
+        serving_stack.wait_until_idle(ENOUGH_S)
+    _wait_for_none_answers(serving_stack, uploads)
+    assert intake.dead("AnswersDeadLetterQueue") == 0
+    serving_stack.forget_tasks()
+
+
+def _taken_for_none(stack: Stack, uploads: list[Uploaded]) -> list[Uploaded]:
+    """The images, as though the model had taken them for none of its labels."""
+    for upload in uploads:
+        stack.client("dynamodb").update_item(
+            TableName=stack.outputs["DetectionsTable"],
+            Key={"detection_id": {"S": upload.detection_id}},
+            UpdateExpression="SET label = :none, labels = :labels",
+            ExpressionAttributeValues={
+                ":none": {"S": NONE_OF_THEM},
+                ":labels": to_value([{"name": NONE_OF_THEM, "confidence_pct": 90}]),
+            },
+        )
+    return uploads
+
+
+def _wait_for_none_answers(stack: Stack, uploads: Sequence[Uploaded]) -> None:
+    """Wait until every image's answer is noted, once, and says that the model was wrong."""
+
+    def missing() -> list[str]:
+        noted = stack.item("ModelVersionsTable", kind="state", name="none_answers")
+        said = Counter((each["detection_id"], each["right"]) for each in noted.get("answers", ()))
+        return [upload.key for upload in uploads if said[upload.detection_id, False] != 1]
+
+    try:
+        wait_for(lambda: not missing(), "every answer", ENOUGH_S, every_s=1.0)
+    except TimeoutError as error:
+        raise AssertionError(missing()) from error
 
 
 @contextmanager
