@@ -316,6 +316,17 @@ class Stack:
         )
         self.disable("hosting")
 
+    @contextlib.contextmanager
+    def model_started_when_needed(self) -> Iterator[None]:
+        """Do what an operator does who lets the model be started, for the length of a block."""
+        pause = {"kind": {"S": "state"}, "name": {"S": "hosting_pause"}}
+        table = self.outputs["ModelVersionsTable"]
+        self.client("dynamodb").delete_item(TableName=table, Key=pause)
+        try:
+            yield
+        finally:
+            self.client("dynamodb").put_item(TableName=table, Item=pause)
+
     def schedule(self, name: str) -> tuple[str, str]:
         """Expression and state of the ``training`` or ``sampling`` schedule."""
         answer = self.client("scheduler").get_schedule(Name=f"{self.local.name}-{name}")

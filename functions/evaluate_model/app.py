@@ -1,105 +1,203 @@
 """EvaluateModel: decide whether a trained version may replace the deployed one.
 
-Invoked by  statemachine/model_training.asl.yaml, state ``EvaluateModel``
+Invoked by  statemachine/model_training.asl.yaml, state ``EvaluateModel``; and once more after the
+            version that serves was asked, where answers of it were missing
 Raises      InconsistentError   caught: the results are missing or cannot be read
             NotFoundError       caught: somebody deleted the version
             ThrottledError, ServiceFailedError   retried by the state machine
-Idempotent  yes; the report's key is the version's name
+Idempotent  yes; the report's key is the version's name, and what is to be asked is decided once
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from labelloop import clock
-from labelloop.aws import metrics, model_registry, objects, parameters, rekognition, training_data
+from labelloop.aws import (
+    metrics,
+    model_registry,
+    objects,
+    parameters,
+    rekognition,
+    training_data,
+    version_answers,
+)
+from labelloop.aws.line_files import write_lines
+from labelloop.aws.rekognition import VersionStatus
+from labelloop.aws.wiring import wiring
 from labelloop.domain import comparison as comparisons
-from labelloop.domain import evaluation, scoring
+from labelloop.domain import evaluation, hosting, manifests, messages, scoring
 from labelloop.domain import verdict as verdicts
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.answers import Answer
 from labelloop.domain.comparison import Comparison, Party
 from labelloop.domain.detections import Label, Outcome, decide
-from labelloop.domain.evaluation import Examined, Summary, TestedImage, TestImages
-from labelloop.domain.manifests import VersionFiles
+from labelloop.domain.evaluation import Examined, Figures, Summary, TestedImage, TestImages
+from labelloop.domain.manifests import SplitImage, VersionFiles
 from labelloop.domain.metrics import F1
 from labelloop.domain.parameters import OperatorSettings
-from labelloop.domain.verdict import Rules
+from labelloop.domain.scoring import Metric
+from labelloop.domain.verdict import Rules, Verdict
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import InconsistentError, NotFoundError
+from labelloop.settings import Variable
+
+ASKING_TAKES = timedelta(hours=2)
+"""At most, a start of ten to twenty minutes counted in: a busy model has little time for it."""
 
 
 class Input(Strict):
-    """The version that was trained."""
+    """The version that was trained, and what came of asking the one that serves."""
 
     version: str
+    final: bool
+    """Whether it is judged whatever is missing."""
+    started: str | None
+    """Since when the version that serves was started to be asked; None where it was not."""
+    problem: str | None
+    """Why it could not be asked, or not about all: the cause as a state machine has it."""
+
+
+class Ask(Strict):
+    """The version that is to be asked before the candidate can be judged."""
+
+    version: str
+    version_arn: str
+    runs: bool
+    """Whether it runs anyway; else it has to be started."""
+    give_up_after: str
 
 
 class Output(Strict):
-    """The verdict, and where its report is."""
+    """Whom to ask first; or, where nobody, the verdict and where its report is."""
 
+    ask: Ask | None
     promote: bool
     reasons: list[str]
     report: str
     f1: float
+    uncompared: str | None
+    """Why it could not be compared, where that kept it from being promoted."""
+    asked: dict[str, Any] | None
+    """About what the version that serves was asked, and what that has cost."""
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """The version that is judged."""
+
+    name: str
+    record: Mapping[str, Any]
+    summary: Summary
+    index: TestImages
+    examined: Examined
+
+
+@dataclass(frozen=True)
+class _Champion:
+    """The version that serves, and what it said of the candidate's test images."""
+
+    version: rekognition.Version
+    said: Party
+    tested: Collection[str]
+    """The contents that tested it when it was trained."""
+
+
+@dataclass(frozen=True)
+class _Against:
+    """What comparing the candidate with the version that serves came to."""
+
+    champion: str
+    comparison: Comparison | None = None
+    uncompared: str | None = None
+    asked: dict[str, Any] | None = None
 
 
 @task
 def lambda_handler(request: Input) -> Output:
     """Judge by the figures and against the champion, and write the report."""
-    candidate = rekognition.version(request.version)
-    model_type = training_data.model_type()
-    summary = _summary(candidate)
-    tested = _tested(candidate, summary.thresholds, model_type)
-    index = _test_images(candidate.name)
-    examined = evaluation.examine(tested, model_type, index)
-    settings = parameters.settings()
-    rules = Rules(
-        settings.evaluation_metric,
-        settings.minimum_metric,
-        settings.minimum_improvement,
-        settings.minimum_decides,
-    )
-    own = evaluation.figures(
-        examined.cases,
-        examined.answers,
-        summary.thresholds,
+    candidate, rules = _candidate(request.version), _rules(parameters.settings())
+    own, figure = _figures(candidate, rules.metric), candidate.summary.metric(rules.metric)
+    model_type = candidate.examined.model_type
+    deployed = model_registry.deployed()
+    other = deployed.version if deployed and deployed.version != candidate.name else ""
+    champion = _champion(candidate, other) if other else None
+    if champion is None:
+        verdict = verdicts.first(figure, own.test_set, rules, model_type, gone=other)
+        against = _Against(deployed.version) if deployed else None
+        return _told(candidate, rules, own, verdict, against)
+    comparison = comparisons.compare(
+        candidate.examined.cases,
+        Party(candidate.examined.answers, candidate.summary.thresholds),
+        champion.said,
         model_type=model_type,
         metric=rules.metric,
-        shares={},
-        is_accepted=lambda answer: _is_accepted(answer, summary, model_type, settings),
+        champion_version=champion.version.name,
+        known_before=champion.tested,
     )
-    champion = model_registry.deployed()
-    other = champion.version if champion and champion.version != candidate.name else ""
-    serving = _described(other) if other else None
-    figure = summary.metric(rules.metric)
-    comparison = None
-    if serving is None:
-        verdict = verdicts.first(figure, own.test_set, rules, model_type, gone=other)
-    else:
-        comparison = _compare(examined, index, summary, serving, rules)
-        verdict = verdicts.against_champion(figure, comparison, rules, model_type)
-    report = VersionFiles(request.version).report
-    objects.write_json(
-        report,
-        evaluation.report(
-            request.version,
-            summary,
-            rules,
-            verdict,
-            examined=examined,
-            own=own,
-            champion=champion.version if champion else None,
-            comparison=comparison,
-            data=_data(request.version),
-            entries=_entries(request.version),
-        ),
+    is_open = comparisons.is_open(comparison, rules.minimum_improvement)
+    problem = messages.cause_in_words({"cause": request.problem}) if request.problem else None
+    if not request.final:
+        ask, problem = _whom_to_ask(candidate, champion, is_open)
+        if ask:
+            return _ask_first(ask, candidate)
+    if not comparison.decides.images:
+        problem = problem or "It has answered about none of the test images."
+    uncompared = problem if is_open else None
+    verdict = verdicts.against_champion(
+        figure,
+        comparison,
+        rules,
+        model_type,
+        attempt=int(candidate.record.get("attempt", 1)),
+        is_complete=uncompared is None,
     )
+    asked = _asked(candidate, champion.version, request.started)
+    against = _Against(champion.version.name, comparison, uncompared, asked)
+    return _told(candidate, rules, own, verdict, against)
+
+
+def _ask_first(ask: Ask, candidate: _Candidate) -> Output:
+    """No verdict yet."""
+    return Output(
+        ask=ask,
+        promote=False,
+        reasons=[],
+        report="",
+        f1=candidate.summary.f1,
+        uncompared=None,
+        asked=None,
+    )
+
+
+def _told(
+    candidate: _Candidate, rules: Rules, own: Figures, verdict: Verdict, against: _Against | None
+) -> Output:
+    """The verdict, once it is in the report, in the version's record and measured."""
+    summary, now = candidate.summary, clock.iso(clock.now())
+    uncompared, asked = (against.uncompared, against.asked) if against else (None, None)
+    report = VersionFiles(candidate.name).report
+    content = evaluation.report(
+        candidate.name,
+        summary,
+        rules,
+        verdict,
+        examined=candidate.examined,
+        own=own,
+        champion=against.champion if against else None,
+        comparison=against.comparison if against else None,
+        data=_data(candidate.name),
+        # What the service stored of each manifest.
+        entries={split: candidate.record.get(f"entries_{split}") for split in ("train", "test")},
+    )
+    objects.write_json(report, {**content, "uncompared": uncompared, "asked": asked})
     model_registry.note_version(
-        request.version,
+        candidate.name,
         {
-            "trained": clock.iso(clock.now()),
-            "ended": clock.iso(clock.now()),
+            "trained": now,
+            "ended": now,
             "f1": summary.f1,
             "precision": summary.precision,
             "recall": summary.recall,
@@ -108,85 +206,44 @@ def lambda_handler(request: Input) -> Output:
             "figures": own.in_short(),
             "promote": verdict.promote,
             "reasons": list(verdict.reasons),
+            "uncompared": uncompared,
         },
     )
     metrics.publish(
         {F1: summary.f1},
-        Version=request.version,
+        Version=candidate.name,
         Verdict="promoted" if verdict.promote else "rejected",
     )
     return Output(
+        ask=None,
         promote=verdict.promote,
         reasons=list(verdict.reasons),
         report=report,
         f1=summary.f1,
+        uncompared=uncompared,
+        asked=asked,
     )
 
 
-def _summary(version: rekognition.Version) -> Summary:
-    if version.summary is None:
-        raise InconsistentError(f"Version {version.name} was trained, but has no evaluation.")
-    return evaluation.read_summary(objects.read_at(version.summary.bucket, version.summary.key))
-
-
-def _described(version: str) -> rekognition.Version | None:
-    """The version that serves, as the service has it; None where somebody deleted it."""
-    try:
-        return rekognition.version(version)
-    except NotFoundError:
-        return None
-
-
-def _compare(
-    examined: Examined,
-    index: TestImages,
-    summary: Summary,
-    champion: rekognition.Version,
-    rules: Rules,
-) -> Comparison:
-    """Candidate and champion on the test images that the champion was tested with, too."""
-    contents: Mapping[str, str] = {}
-    answers: Mapping[str, Answer] = {}
-    thresholds: Mapping[str, float] = {}
-    try:
-        thresholds = _summary(champion).thresholds if champion.summary else {}
-        contents = _contents(champion.name)
-        # Where one of the indexes is missing, the same key stands for the same image.
-        by_key = contents if contents and index.contents else index.contents
-        tested = _tested(champion, thresholds, examined.model_type)
-        answers = evaluation.answers(tested, by_key, examined.answers)
-    except NotFoundError:
-        pass  # Somebody deleted what the service wrote about it.
-    return comparisons.compare(
-        examined.cases,
-        Party(examined.answers, summary.thresholds),
-        Party(answers, thresholds),
-        model_type=examined.model_type,
-        metric=rules.metric,
-        champion_version=champion.name,
-        known_before=set(contents.values()),
+def _rules(settings: OperatorSettings) -> Rules:
+    return Rules(
+        settings.evaluation_metric,
+        settings.minimum_metric,
+        settings.minimum_improvement,
+        settings.minimum_decides,
     )
 
 
-def _is_accepted(
-    answer: Answer, summary: Summary, model_type: ModelType, settings: OperatorSettings
-) -> bool:
-    """Whether nobody would be asked about a detection with this answer."""
-    found = scoring.found(answer.findings, model_type, summary.thresholds)
-    labels = [Label(finding.label, 100 * finding.confidence) for finding in found]
-    decision = decide(labels, model_type, settings.minimum_confidence_pct, asked_at_once=True)
-    return decision.outcome is Outcome.CONFIDENT
+# --- The candidate --------------------------------------------------------------------------------
 
 
-def _tested(
-    version: rekognition.Version, thresholds: Mapping[str, float], model_type: ModelType
-) -> Iterator[TestedImage]:
-    """What the version found in its test images, read while it is used."""
-    location = version.test_snapshot
-    if location is None:
-        return iter(())
-    lines = objects.lines_at(location.bucket, location.key)
-    return evaluation.read_snapshot(lines, model_type, thresholds)
+def _candidate(name: str) -> _Candidate:
+    version, model_type = rekognition.version(name), training_data.model_type()
+    summary, index = _summary(version), _test_images(name)
+    examined = evaluation.examine(
+        _tested(version, summary.thresholds, model_type), model_type, index
+    )
+    return _Candidate(name, model_registry.version(name) or {}, summary, index, examined)
 
 
 def _test_images(version: str) -> TestImages:
@@ -197,12 +254,26 @@ def _test_images(version: str) -> TestImages:
         return TestImages()
 
 
-def _contents(version: str) -> dict[str, str]:
-    """The contents of the version's test images; none where the index is gone."""
-    try:
-        return evaluation.test_contents(training_data.index(version))
-    except NotFoundError:
-        return {}
+def _figures(candidate: _Candidate, metric: Metric) -> Figures:
+    settings = parameters.settings()
+    return evaluation.figures(
+        candidate.examined.cases,
+        candidate.examined.answers,
+        candidate.summary.thresholds,
+        model_type=candidate.examined.model_type,
+        metric=metric,
+        shares={},
+        is_accepted=lambda answer: _is_accepted(answer, candidate, settings),
+    )
+
+
+def _is_accepted(answer: Answer, candidate: _Candidate, settings: OperatorSettings) -> bool:
+    """Whether nobody would be asked about a detection with this answer."""
+    model_type = candidate.examined.model_type
+    found = scoring.found(answer.findings, model_type, candidate.summary.thresholds)
+    labels = [Label(finding.label, 100 * finding.confidence) for finding in found]
+    decision = decide(labels, model_type, settings.minimum_confidence_pct, asked_at_once=True)
+    return decision.outcome is Outcome.CONFIDENT
 
 
 def _data(version: str) -> dict[str, Any] | None:
@@ -214,7 +285,134 @@ def _data(version: str) -> dict[str, Any] | None:
     return content
 
 
-def _entries(version: str) -> dict[str, Any]:
-    """What the service stored of each manifest."""
-    record = model_registry.version(version) or {}
-    return {"train": record.get("entries_train"), "test": record.get("entries_test")}
+# --- The champion ---------------------------------------------------------------------------------
+
+
+def _champion(candidate: _Candidate, name: str) -> _Champion | None:
+    """The version that serves; None where somebody deleted it."""
+    try:
+        version = rekognition.version(name)
+    except NotFoundError:
+        return None
+    contents = _contents(name)
+    thresholds, said = _evaluation(candidate, version, contents)
+    said = version_answers.remembered(name) | said
+    examined = candidate.examined
+    unknown = [case for case in examined.cases if case.content not in said]
+    logged = version_answers.logged(name, unknown, examined.model_type)
+    said |= {answer.content: answer for answer in logged}
+    return _Champion(version, Party(said, thresholds), set(contents.values()))
+
+
+def _contents(version: str) -> dict[str, str]:
+    """The contents of the version's test images; none where the index is gone."""
+    try:
+        return evaluation.test_contents(training_data.index(version))
+    except NotFoundError:
+        return {}
+
+
+def _evaluation(
+    candidate: _Candidate, champion: rekognition.Version, contents: Mapping[str, str]
+) -> tuple[Mapping[str, float], dict[str, Answer]]:
+    """The champion's thresholds, and its answers when it was tested; none where they are gone."""
+    examined, known = candidate.examined, candidate.index.contents
+    # Where one of the indexes is missing, the same key stands for the same image.
+    by_key = contents if contents and known else known
+    thresholds: Mapping[str, float] = {}
+    try:
+        thresholds = _summary(champion).thresholds if champion.summary else {}
+        tested = _tested(champion, thresholds, examined.model_type)
+        return thresholds, evaluation.answers(tested, by_key, examined.answers)
+    except NotFoundError:
+        return thresholds, {}
+
+
+def _whom_to_ask(
+    candidate: _Candidate, champion: _Champion, is_open: bool
+) -> tuple[Ask | None, str | None]:
+    """The champion, where it has answers that are missing: while it runs, or if it has to be.
+
+    And why it cannot be asked, where that is known before.
+    """
+    name, runs = champion.version.name, champion.version.status is VersionStatus.RUNNING
+    if not (runs or is_open):
+        return None, None
+    try:
+        if not _is_wanted(candidate, champion):
+            return None, None
+    except NotFoundError:
+        return None, f"The index of {candidate.name} was deleted, so its images cannot be found."
+    if not runs and model_registry.hosting_is_paused():
+        return None, f"{name} was stopped by hand. To let it run again: labelloop start"
+    give_up_after = clock.iso(clock.now() + ASKING_TAKES)
+    ask = Ask(
+        version=name, version_arn=champion.version.arn, runs=runs, give_up_after=give_up_after
+    )
+    return ask, None
+
+
+def _is_wanted(candidate: _Candidate, champion: _Champion) -> bool:
+    """Whether the champion is to be asked about images, by a list that is made once.
+
+    Raises NotFoundError without the candidate's index, which has where the images are.
+    """
+    said, name = champion.said.answers, champion.version.name
+    try:
+        listed = [image.content for image in _listed(candidate, name)]
+    except NotFoundError:
+        listed = comparisons.to_ask(candidate.examined.cases, said, name)
+        wanted = set(listed)
+        images = {
+            image.content: image
+            for image in training_data.index(candidate.name)
+            if image.content in wanted
+        }
+        write_lines(
+            VersionFiles(candidate.name).to_ask(name),
+            manifests.index_lines(images[content] for content in listed),
+        )
+    return any(content not in said for content in listed)
+
+
+def _listed(candidate: _Candidate, champion: str) -> Iterator[SplitImage]:
+    return manifests.read_index(objects.lines(VersionFiles(candidate.name).to_ask(champion)))
+
+
+def _asked(
+    candidate: _Candidate, champion: rekognition.Version, started: str | None
+) -> dict[str, Any] | None:
+    """About how many images the champion was to be asked and was, and what it cost to start it."""
+    try:
+        listed = {image.content for image in _listed(candidate, champion.name)}
+    except NotFoundError:
+        return None
+    answered = len(listed & version_answers.remembered(champion.name).keys())
+    run = None
+    if started:
+        run = hosting.run_in_figures(
+            clock.now() - clock.from_iso(started),
+            champion.inference_units,
+            float(wiring[Variable.USD_PER_INFERENCE_UNIT_HOUR]),
+        )
+    return {"version": champion.name, "images": len(listed), "answered": answered, "run": run}
+
+
+# --- What the service wrote -----------------------------------------------------------------------
+
+
+def _summary(version: rekognition.Version) -> Summary:
+    if version.summary is None:
+        raise InconsistentError(f"Version {version.name} was trained, but has no evaluation.")
+    return evaluation.read_summary(objects.read_at(version.summary.bucket, version.summary.key))
+
+
+def _tested(
+    version: rekognition.Version, thresholds: Mapping[str, float], model_type: ModelType
+) -> Iterator[TestedImage]:
+    """What the version found in its test images, read while it is used."""
+    location = version.test_snapshot
+    if location is None:
+        return iter(())
+    lines = objects.lines_at(location.bucket, location.key)
+    return evaluation.read_snapshot(lines, model_type, thresholds)

@@ -169,7 +169,12 @@ def _idle_for(now: Hosting, settings: OperatorSettings) -> timedelta:
     limit = rules.idle_limit(settings)
     runs = _since(now.running_since)
     since = clock.now() - limit
-    if runs < limit or model_registry.asked_directly_since(since) or detections.any_since(since):
+    if (
+        runs < limit
+        or model_registry.asked_directly_since(since)
+        or model_registry.asked_to_compare_since(since)
+        or detections.any_since(since)
+    ):
         return timedelta()
     return runs
 

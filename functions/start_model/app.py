@@ -1,8 +1,9 @@
-"""StartModel: begin to start a version, so that it can be proven.
+"""StartModel: begin to start a version, so that it can be proven, or asked.
 
-Invoked by  statemachine/model_training.asl.yaml, states ``StartModel`` and
-            ``StartServing``
+Invoked by  statemachine/model_training.asl.yaml, states ``StartModel``, ``StartServing`` and
+            ``StartChampion``
 Raises      QuotaExceededError   retried, since a model that stops counts until it is gone
+            ConflictError        caught: the operator has stopped it, and wants none started
             NotFoundError        caught: the version, or a deployed one, is not there
             BusyError, ThrottledError, ServiceFailedError   retried by the state machine
 Idempotent  yes; a version that starts or runs already is left so
@@ -13,23 +14,26 @@ from datetime import timedelta
 from labelloop import clock
 from labelloop.aws import model_registry, parameters, rekognition
 from labelloop.entrypoint import Strict, task
-from labelloop.errors import NotFoundError, QuotaExceededError
+from labelloop.errors import ConflictError, NotFoundError, QuotaExceededError
 
 LONGEST_START = timedelta(hours=1)
 """Starting usually takes ten to twenty minutes."""
 
 
 class Input(Strict):
-    """Which version; none is the deployed one."""
+    """Which version, where none is the deployed one."""
 
     version: str | None
+    unless_paused: bool
+    """Whether it is left alone where the operator has stopped the deployed model by hand."""
 
 
 class Output(Strict):
-    """Which version it is, its ARN, and when to wait no longer."""
+    """Which version it is, its ARN, from when on it is started, and when to wait no longer."""
 
     version: str
     version_arn: str
+    started: str
     give_up_after: str
 
 
@@ -38,14 +42,22 @@ def lambda_handler(request: Input) -> Output:
     """Start it with as many inference units as the operator wants now."""
     settings = parameters.settings()
     version = rekognition.version(request.version or _deployed())
+    if request.unless_paused and model_registry.hosting_is_paused():
+        raise ConflictError(f"{version.name} was stopped by hand, and so is not started.")
+    started = clock.now()
     try:
         rekognition.start_version(
             version.arn, settings.minimum_inference_units, settings.maximum_inference_units
         )
     except QuotaExceededError as error:
-        raise QuotaExceededError(_in_words(version.name, error)) from error
-    give_up_after = clock.iso(clock.now() + LONGEST_START)
-    return Output(version=version.name, version_arn=version.arn, give_up_after=give_up_after)
+        words = _in_words(version.name, error, request.unless_paused)
+        raise QuotaExceededError(words) from error
+    return Output(
+        version=version.name,
+        version_arn=version.arn,
+        started=clock.iso(started),
+        give_up_after=clock.iso(started + LONGEST_START),
+    )
 
 
 def _deployed() -> str:
@@ -55,12 +67,15 @@ def _deployed() -> str:
     return deployed.version
 
 
-def _in_words(version: str, error: QuotaExceededError) -> str:
+def _in_words(version: str, error: QuotaExceededError, serves: bool) -> str:
     active = [one.name for one in rekognition.versions() if rekognition.is_active(one.status)]
     here = f" In this project there run: {', '.join(active)}." if active else ""
+    in_place = (
+        f" To put {version} in the place of the model that serves: labelloop deploy {version} "
+        "--in-place."
+    )
     return (
         "The account runs as many models, or inference units, as it may already: two models unless "
-        f"AWS raised the quota.{here} To put {version} in the place of the model that serves: "
-        f"labelloop deploy {version} --in-place. To stop one by hand: labelloop stop VERSION. "
-        f"Rekognition said: {error}"
+        f"AWS raised the quota.{here}{'' if serves else in_place} To stop one by hand: labelloop "
+        f"stop VERSION. Rekognition said: {error}"
     )

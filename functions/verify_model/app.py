@@ -11,11 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
-from labelloop import clock
-from labelloop.aws import objects, rekognition, training_data
+from labelloop.aws import objects, paced_model, rekognition, training_data
 from labelloop.domain import evaluation, verification
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import Label
 from labelloop.domain.images import ImageObject
 from labelloop.domain.manifests import SplitImage
 from labelloop.domain.pacing import Pace
@@ -26,10 +24,7 @@ from labelloop.errors import (
     InvalidImageError,
     NotFoundError,
     ObjectUnreadableError,
-    ThrottledError,
 )
-
-MOST_TRIES = 8
 
 
 class Input(Strict):
@@ -97,27 +92,11 @@ def _answer(
 ) -> Answer:
     expected = evaluated.expected.get(image.key)
     try:
-        labels = _detect(version_arn, _object(image), pace)
+        # The thresholds are applied here, to what the evaluation was judged by.
+        labels = paced_model.detect_everything(version_arn, _object(image), pace)
     except (InvalidImageError, ObjectUnreadableError) as error:
         return Answer(frozenset(), expected, refusal=str(error))
     return Answer(verification.found_labels(labels, model_type, evaluated.thresholds), expected)
-
-
-def _detect(version_arn: str, image: ImageObject, pace: Pace) -> list[Label]:
-    """The labels of an image, asked for no faster than the model answers."""
-    for _ in range(MOST_TRIES):
-        clock.pause(pace.wait_s(clock.stopwatch_s()))
-        begun_s = clock.stopwatch_s()
-        pace.begun(begun_s)
-        try:
-            # The thresholds are applied here, to what the evaluation was judged by.
-            labels = rekognition.detect_everything(version_arn, image)
-        except ThrottledError:
-            pace.throttled(begun_s, clock.stopwatch_s())
-        else:
-            pace.succeeded()
-            return labels
-    raise ThrottledError(f"The model refused {image.key} {MOST_TRIES} times: too many requests.")
 
 
 def _is_as_it_was(image: SplitImage) -> bool:

@@ -63,6 +63,7 @@ PASSES_THROUGH = {
     "ScopeDoesNotExistException",
     # Our own mistakes in a call: tests find them, and no caller could do anything about one.
     "InvalidArn",
+    "InvalidAttributeName",
     "InvalidName",
     "InvalidAllowedPatternException",
     "InvalidFilterKey",

@@ -161,7 +161,7 @@ def test_a_choice_fails_loudly_on_what_it_does_not_know(state: State) -> None:
     assert any(state.siblings["States"][name]["Type"] == "Fail" for name in seen)
 
 
-@pytest.mark.parametrize("name", ["IsItTrained", "DoesItRun"])
+@pytest.mark.parametrize("name", ["IsItTrained", "DoesItRun", "DoesChampionRun"])
 def test_a_choice_by_status_names_every_status_that_the_service_has(name: str) -> None:
     (state,) = (state for state in STATES if state.name == name)
     named = re.findall(r"'StringEquals': '(\w+)'", str(state.body["Choices"]))
@@ -196,6 +196,7 @@ def test_a_message_is_given_every_fact_that_it_is_worded_with(state: State) -> N
     payload = state.body["Parameters"]["Payload"]
     samples = {"reasons": ["It is better."], "new_images": 12, "train_images": 9, "resent": 2}
     samples |= {"test_images": 3, "previous_run": {"hours": 1.5, "usd": 6.0, "usd_per_hour": 4.0}}
+    samples |= {"asked": {"version": "v1", "images": 9, "answered": 8, "run": None}}
     samples |= {"right": 20, "answers": 40, "at_most": 0.65, "f1": 0.9}
     facts = {
         name.removesuffix(".$"): samples.get(name.removesuffix(".$"), "a fact")

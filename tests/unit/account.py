@@ -245,6 +245,13 @@ class Account:
         )
         parameters.settings._known = None
 
+    def pause_hosting(self) -> None:
+        """Do what ``labelloop stop`` does."""
+        self.boto3("dynamodb").put_item(
+            TableName=self._names["ModelVersionsTable"],
+            Item={"kind": {"S": "state"}, "name": {"S": "hosting_pause"}},
+        )
+
     def operator_mail(self) -> list[Json]:
         """What was published to the operator's topic so far."""
         return self._messages("operator-inbox")

@@ -251,7 +251,8 @@ def test_a_model_under_the_minimum_is_rejected_and_not_trained_again_on_the_same
         for _ in range(8)
     ]
     told_before = len(kinds(trainable))
-    with trainable.parameters({"Minimum-F1-Score": "0.99"}):
+    strict = {"Minimum-F1-Score": "0.99", "Minimum-Decides": "always"}
+    with trainable.parameters(strict):
         first = trainable.run("model_training")
         again = trainable.run("model_training")
         rejected = newest(trainable)
@@ -671,19 +672,6 @@ def test_images_that_are_gone_hold_nothing_up(trainable: Stack, champion: str) -
         answer = trainable.call("InspectImagesFunction", {"batch": batch})
         assert answer == {"images": images_inspected}
     assert not trainable.keys(batch)
-
-
-def test_without_the_champions_results_the_minimum_decides(trainable: Stack, champion: str) -> None:
-    gone = trainable.keys(f"evaluation/{champion}/")
-    assert gone
-    for key in gone:
-        trainable.client("s3").delete_object(Bucket=trainable.bucket, Key=key)
-    execution, told = run_with_faults(trainable)
-    assert execution.status == "SUCCEEDED"
-    assert told == ["training_started", "model_deployed"]
-    report = trainable.read_json(f"evaluation/{newest(trainable)}/report.json")
-    assert report["comparison"]["shared_images"] == 0
-    assert any("minimum alone" in reason for reason in report["reasons"])
 
 
 def test_a_failure_without_its_files_is_told_as_far_as_it_is_known(trainable: Stack) -> None:

@@ -1,6 +1,7 @@
 """Each path through `statemachine/parameter_change.asl.yaml`: schedules follow parameters."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -139,7 +140,7 @@ def test_what_may_succeed_later_is_retried(empty_stack: Stack) -> None:
     with empty_stack.faults(fault("ConflictException", 2)):
         execution = empty_stack.run("parameter_change")
     assert execution.status == "SUCCEEDED"
-    assert execution.states == ("ApplyParameters", "Done")
+    assert execution.states == ("ApplyParameters", "TellChanges", "Done")
 
 
 def test_what_cannot_be_done_is_told_to_the_operator(empty_stack: Stack) -> None:
@@ -151,6 +152,52 @@ def test_what_cannot_be_done_is_told_to_the_operator(empty_stack: Stack) -> None
     assert execution.states == ("ApplyParameters", "TellFailure", "Failed")
     mails = empty_stack.operator_mails("workflow_failed")
     assert len([mail for mail in mails if execution.arn in mail["message"]]) == 1
+
+
+@pytest.fixture
+def old_stack(empty_stack: Stack) -> Iterator[Stack]:
+    """A stack as an earlier release has left it: with a version whose attempts nobody counted."""
+    dynamodb, table = empty_stack.client("dynamodb"), empty_stack.outputs["ModelVersionsTable"]
+    version = {"kind": {"S": "version"}, "name": {"S": "v1-9f8e7d6c"}}
+    dynamodb.put_item(TableName=table, Item={**version, "number": {"N": "1"}, "data": {"S": "x"}})
+    told = {"kind": {"S": "message"}, "name": {"S": "judgement_changed"}}
+    dynamodb.delete_item(TableName=table, Key=told)
+    yield empty_stack
+    dynamodb.delete_item(TableName=table, Key=version)
+
+
+def told_of_changes(stack: Stack) -> int:
+    return len(stack.operator_mails("judgement_changed"))
+
+
+def test_a_new_stack_is_told_of_no_changes(empty_stack: Stack) -> None:
+    assert empty_stack.run("parameter_change").status == "SUCCEEDED"
+    assert not told_of_changes(empty_stack)
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [
+        ({}, "SUCCEEDED"),
+        ({"service": "sns", "operation": "Publish", "error": "InvalidParameter"}, "FAILED"),
+        ({"service": "sns", "operation": "Publish", "error": "InternalError"}, "SUCCEEDED"),
+        ({"service": "dynamodb", "operation": "PutItem", "kill": True}, "SUCCEEDED"),
+        ({"service": "dynamodb", "operation": "Query", "error": "AccessDenied"}, "FAILED"),
+        ({"service": "dynamodb", "operation": "UpdateItem", "error": "AccessDenied"}, "SUCCEEDED"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "-".join(map(str, value.values())),
+)
+def test_after_an_update_the_operator_hears_once_what_has_changed(
+    old_stack: Stack, failure: dict[str, Any], status: str
+) -> None:
+    before = told_of_changes(old_stack)
+    order = {**failure, "function": "TellChanges", "status": 400, "times": 1}
+    with old_stack.faults(*([order] if failure else [])):
+        assert old_stack.run("parameter_change").status == status
+        for _ in range(2):
+            # As it comes round by itself, once an hour.
+            assert old_stack.run("parameter_change").status == "SUCCEEDED"
+    assert told_of_changes(old_stack) == before + 1
 
 
 def test_new_words_about_a_parameter_leave_the_operators_value_alone(empty_stack: Stack) -> None:

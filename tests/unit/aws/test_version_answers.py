@@ -1,6 +1,5 @@
 """labelloop.aws.version_answers: what a version said is remembered, and read in the log."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,10 +8,9 @@ from labelloop import clock
 from labelloop.aws import detections, version_answers
 from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.answers import Answer, Finding
+from labelloop.domain.comparison import Case
 from labelloop.domain.detections import Label, LabelBox, Outcome
-from labelloop.domain.manifests import SplitImage
-from labelloop.domain.origins import Origin, Provenance
-from labelloop.domain.splits import Split
+from labelloop.domain.origins import GIVEN, Origin, Provenance
 from tests.unit.account import Account
 
 VERSION, OTHER = "v11-9f8e7d6c", "v12-0a1b2c3d"
@@ -23,10 +21,8 @@ def _id(number: int) -> str:
     return f"{number * 7919:032x}"
 
 
-def _image(number: int, **known: Any) -> SplitImage:
-    provenance = Provenance(Origin.DOUBTFUL, _id(number), **known)
-    key = f"images_labeled_by_folder/cat/{number}.jpg"
-    return SplitImage(key, "e", f"content {number}", Split.TEST, CAT, provenance=provenance)
+def _case(number: int, shows: Annotation = CAT, **known: Any) -> Case:
+    return Case(f"content {number}", shows, Provenance(Origin.DOUBTFUL, _id(number), **known))
 
 
 def _detected(number: int, version: str = VERSION, **facts: Any) -> None:
@@ -54,8 +50,8 @@ def test_what_was_asked_is_remembered_and_what_is_asked_again_takes_its_place(
     assert version_answers.remembered(OTHER) == {}
 
 
-def _logged(images: list[SplitImage], model_type: ModelType) -> list[Answer]:
-    found = version_answers.logged(VERSION, images, model_type)
+def _logged(cases: list[Case], model_type: ModelType) -> list[Answer]:
+    found = version_answers.logged(VERSION, cases, model_type)
     return sorted(found, key=lambda answer: answer.content)
 
 
@@ -64,11 +60,11 @@ def test_the_log_has_what_the_version_said_of_what_it_detected(account: Account)
     _detected(2, OTHER)
     _detected(3, labels_left_out=7)
     detections.record_once(_id(4), Outcome.WAITING, {"version": VERSION}, clock.now())
-    given = SplitImage("images_labeled_by_folder/cat/x.jpg", "e", "x", Split.TEST, CAT)
+    given = Case("x", CAT, GIVEN)
     # Of the fifth the log has nothing any more, and the sixth another version detected.
-    images = [given, *(_image(number) for number in range(1, 6)), _image(6, version=OTHER)]
+    cases = [given, *(_case(number) for number in range(1, 6)), _case(6, version=OTHER)]
     findings = (Finding("cat", 0.8), Finding("dog", 0.15))
-    assert _logged(images, ModelType.CLASSIFICATION) == [
+    assert _logged(cases, ModelType.CLASSIFICATION) == [
         _answer(1, *findings),
         _answer(3, *findings, complete=False),
     ]
@@ -76,13 +72,13 @@ def test_the_log_has_what_the_version_said_of_what_it_detected(account: Account)
 
 def test_what_another_version_is_known_to_have_detected_is_not_looked_up(account: Account) -> None:
     _detected(1)
-    assert _logged([_image(1, version=OTHER)], ModelType.CLASSIFICATION) == []
-    assert len(_logged([_image(1, version=VERSION)], ModelType.CLASSIFICATION)) == 1
+    assert _logged([_case(1, version=OTHER)], ModelType.CLASSIFICATION) == []
+    assert len(_logged([_case(1, version=VERSION)], ModelType.CLASSIFICATION)) == 1
 
 
 def test_what_was_under_the_thresholds_is_not_in_the_log_of_other_types(account: Account) -> None:
     _detected(1)
-    (answer,) = _logged([_image(1)], ModelType.MULTI_LABEL)
+    (answer,) = _logged([_case(1)], ModelType.MULTI_LABEL)
     assert not answer.complete
 
 
@@ -90,7 +86,7 @@ def test_boxes_are_measured_in_the_images_pixels(account: Account) -> None:
     box = LabelBox(left=0.1, top=0.5, width=0.2, height=0.25)
     _detected(1, labels=[Label("nut", 75.0, box).as_json()])
     shows = Annotation.of_boxes([Box("nut", 1, 1, 9, 9)], (200, 80))
-    (answer,) = _logged([replace(_image(1), annotation=shows)], ModelType.DETECTION)
+    (answer,) = _logged([_case(1, shows)], ModelType.DETECTION)
     assert answer.findings == (Finding("nut", 0.75, Box("nut", 20, 40, 40, 20)),)
 
 
@@ -100,5 +96,5 @@ def test_any_number_of_images_is_looked_up(
     monkeypatch.setattr(detections, "LOOKED_UP_AT_ONCE", 2)
     for number in range(1, 6):
         _detected(number)
-    images = [_image(number) for number in range(1, 6)]
-    assert len(_logged(images, ModelType.CLASSIFICATION)) == 5
+    cases = [_case(number) for number in range(1, 6)]
+    assert len(_logged(cases, ModelType.CLASSIFICATION)) == 5

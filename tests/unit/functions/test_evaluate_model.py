@@ -6,16 +6,20 @@ from collections.abc import Sequence
 import pytest
 
 from functions.evaluate_model.app import lambda_handler
-from labelloop.aws import model_registry
+from labelloop import clock
+from labelloop.aws import detections, model_registry, version_answers
 from labelloop.domain import manifests
 from labelloop.domain.annotations import Annotation, Box
+from labelloop.domain.answers import Answer, Finding
+from labelloop.domain.detections import Label, Outcome
 from labelloop.domain.manifests import SplitImage, VersionFiles
+from labelloop.domain.origins import GIVEN, Origin, Provenance
 from labelloop.domain.splits import Split
 from labelloop.errors import InconsistentError, NotFoundError
 from labelloop.settings import Variable
 from tests.unit.account import Account, Context, Json, event, measured, version, version_arn
 
-TRAINED = event("evaluate_model.trained")
+TRAINED, UNASKED = event("evaluate_model.trained"), event("evaluate_model.unasked")
 CANDIDATE, CHAMPION = TRAINED["version"], "v11-9f8e7d6c"
 FIGURES = {"F1Score": 0.91, "Precision": 0.92, "Recall": 0.9}
 EVALUATION, TRAINING = (
@@ -94,8 +98,8 @@ def candidate(account: Account) -> Account:
     return account
 
 
-def _evaluate() -> Json:
-    return lambda_handler(TRAINED, Context())
+def _evaluate(**others: object) -> Json:
+    return lambda_handler({**TRAINED, **others}, Context())
 
 
 def _report(account: Account) -> Json:
@@ -272,23 +276,17 @@ def test_a_champion_that_somebody_deleted_does_not_serve(candidate: Account) -> 
 
 
 @pytest.mark.parametrize("missing", ["tested", "summary.json"])
-def test_what_cannot_be_compared_leaves_the_champion(candidate: Account, missing: str) -> None:
+def test_without_both_indexes_what_is_missing_cannot_be_asked_and_the_champion_stays(
+    candidate: Account, missing: str
+) -> None:
     _deploy_champion(candidate, _snapshot("+" * 30))
     candidate.boto3("s3").delete_object(
         Bucket=candidate.bucket, Key=f"evaluation/{CHAMPION}/{missing}"
     )
     output = _evaluate()
-    assert output["promote"] is False
+    assert (output["promote"], output["ask"]) == (False, None)
     assert "answers about 30 test images are missing" in output["reasons"][1]
-
-
-def test_a_champion_without_results_is_not_compared(candidate: Account) -> None:
-    _deploy_champion(candidate, _snapshot("+" * 30))
-    described = {CANDIDATE: _described(candidate, CANDIDATE), CHAMPION: version(CHAMPION)}
-    candidate.rekognition.answers["DescribeProjectVersions"] = lambda request: {
-        "ProjectVersionDescriptions": [described[name] for name in request["VersionNames"]]
-    }
-    assert "answers about 30 test images are missing" in _evaluate()["reasons"][1]
+    assert f"The index of {CANDIDATE} was deleted" in output["uncompared"]
 
 
 def test_the_deployed_version_itself_is_compared_with_no_other(candidate: Account) -> None:
@@ -326,3 +324,217 @@ def test_the_figure_of_each_version_is_measured_with_its_verdict(
     assert measured(capsys.readouterr().out) == [
         {"Version": CANDIDATE, "Verdict": verdict, "F1": 0.91}
     ]
+
+
+# --- What is missing of the champion's answers ----------------------------------------------------
+
+
+def _status(account: Account, status: str, units: int = 1) -> None:
+    described = {
+        **_described(account, CHAMPION),
+        "Status": status,
+        "MinInferenceUnits": units,
+    }
+    account.rekognition.answers["DescribeProjectVersions"] = lambda request: {
+        "ProjectVersionDescriptions": [
+            described if name == CHAMPION else _described(account, name)
+            for name in request["VersionNames"]
+        ]
+    }
+
+
+@pytest.fixture
+def grown(candidate: Account) -> Account:
+    """A test set that has grown from 10 images to 40 since the champion was tested, and stopped.
+
+    The candidate is right on 30 of them, of the first ten on all.
+    """
+    cat = Annotation.of_labels(["cat"])
+    _indexed(candidate, CANDIDATE, {f"{number}.jpg": cat for number in range(40)})
+    _indexed(candidate, CHAMPION, {f"{number}.jpg": cat for number in range(10)})
+    _trained(candidate, CANDIDATE, _snapshot("+" * 30 + "-" * 10))
+    _deploy_champion(candidate, _snapshot("+" * 10))
+    _status(candidate, "STOPPED")
+    return candidate
+
+
+def _remember(results: str) -> None:
+    """Let the champion have answered about the images after the first ten."""
+    answers = [
+        Answer(
+            f"content {number}",
+            (Finding("cat" if result == "+" else "dog", 0.9),),
+            complete=True,
+        )
+        for number, result in enumerate(results, start=10)
+    ]
+    version_answers.remember(CHAMPION, answers)
+
+
+def _listed(account: Account) -> list[str]:
+    lines = account.read(VersionFiles(CANDIDATE).to_ask(CHAMPION)).splitlines()
+    return [image.content for image in manifests.read_index(lines)]
+
+
+def test_a_champion_that_has_not_seen_todays_test_images_is_to_be_asked_before_the_verdict(
+    grown: Account,
+) -> None:
+    output = _evaluate()
+    assert output["ask"] == {
+        "version": CHAMPION,
+        "version_arn": version_arn(CHAMPION),
+        "runs": False,
+        "give_up_after": "2026-11-21T11:15:27.000Z",
+    }
+    assert sorted(_listed(grown)) == sorted(f"content {number}" for number in range(10, 40))
+    record = model_registry.version(CANDIDATE)
+    assert record is not None
+    assert "promote" not in record
+    assert not grown.keys(VersionFiles(CANDIDATE).report)
+
+
+def test_one_that_runs_anyway_is_asked_also_where_the_verdict_does_not_depend_on_it(
+    grown: Account,
+) -> None:
+    """Of 40 images 33 are known, on which the candidate is better for sure."""
+    _remember("-" * 23)
+    assert _evaluate()["ask"] is None
+    _status(grown, "RUNNING")
+    output = _evaluate()
+    assert output["ask"]["runs"] is True
+    assert len(_listed(grown)) == 7
+
+
+def test_one_that_starts_is_waited_for(grown: Account) -> None:
+    _status(grown, "STARTING")
+    assert _evaluate()["ask"]["runs"] is False
+
+
+@pytest.mark.parametrize(("right", "promoted"), [(18, True), (20, True), (21, False), (30, False)])
+def test_what_it_answered_decides(grown: Account, right: int, promoted: bool) -> None:
+    _evaluate()
+    _remember("+" * right + "-" * (30 - right))
+    output = _evaluate(final=True)
+    assert (output["ask"], output["promote"], output["uncompared"]) == (None, promoted, None)
+    report = json.loads(grown.read(output["report"]))
+    assert report["comparison"]["shared_images"] == 40
+    assert report["comparison"]["missing"] == 0
+    asked = {"version": CHAMPION, "images": 30, "answered": 30, "run": None}
+    assert report["asked"] == output["asked"] == asked
+
+
+def test_it_is_asked_by_one_list_however_often_that_is_begun(grown: Account) -> None:
+    _evaluate()
+    listed = _listed(grown)
+    _remember("+" * 3 + "-" * 2)
+    assert _evaluate()["ask"]
+    assert _listed(grown) == listed
+    _remember("+" * 30)
+    assert _evaluate()["ask"] is None
+
+
+def test_what_it_said_when_it_detected_an_image_is_known(grown: Account) -> None:
+    came = [
+        Provenance(Origin.DOUBTFUL, f"{number:032x}", CHAMPION, accepted=False, chance=1.0)
+        for number in range(40)
+    ]
+    images = [
+        SplitImage(
+            f"{number}.jpg",
+            "etag",
+            f"content {number}",
+            Split.TEST,
+            Annotation.of_labels(["cat"]),
+            provenance=came[number] if number >= 10 else GIVEN,
+        )
+        for number in range(40)
+    ]
+    grown.put(VersionFiles(CANDIDATE).index, "\n".join(manifests.index_lines(images)).encode())
+    for number in range(10, 40):
+        label = Label("cat" if number < 20 else "dog", 55.0)
+        facts = {"version": CHAMPION, "label": label.name, "labels": [label.as_json()]}
+        detections.record_once(f"{number:032x}", Outcome.REVIEW, facts, clock.now())
+    output = _evaluate()
+    assert (output["ask"], output["promote"], output["asked"]) == (None, True, None)
+    compared = json.loads(grown.read(output["report"]))["comparison"]
+    assert (compared["shared_images"], compared["champion_score"]) == (40, 0.5)
+
+
+def test_what_it_cost_to_start_it_is_told(grown: Account) -> None:
+    _evaluate()
+    _remember("+" * 18 + "-" * 10)
+    _status(grown, "STOPPING", units=2)
+    output = _evaluate(final=True, started="2026-11-21T08:45:27.000Z")
+    assert output["asked"] == {
+        "version": CHAMPION,
+        "images": 30,
+        "answered": 28,
+        "run": {"hours": 0.5, "usd": 4.0, "usd_per_hour": 8.0},
+    }
+
+
+def test_what_the_operator_has_stopped_is_not_started_and_the_champion_stays(
+    grown: Account,
+) -> None:
+    grown.pause_hosting()
+    output = _evaluate()
+    assert (output["ask"], output["promote"]) == (None, False)
+    assert output["uncompared"] == (
+        f"{CHAMPION} was stopped by hand. To let it run again: labelloop start"
+    )
+    assert any("could not be compared" in reason for reason in output["reasons"])
+    record = model_registry.version(CANDIDATE)
+    assert record is not None
+    assert (record["promote"], record["uncompared"]) == (False, output["uncompared"])
+    report = json.loads(grown.read(output["report"]))
+    assert report["uncompared"] == output["uncompared"]
+
+
+def test_what_could_not_be_asked_leaves_the_champion_until_it_can_be(grown: Account) -> None:
+    _evaluate()
+    output = _evaluate(final=True, problem=UNASKED["problem"])
+    assert output["promote"] is False
+    assert output["uncompared"] == "v11-9f8e7d6c was stopped by hand, and so is not started."
+    assert output["asked"]["answered"] == 0
+    _remember("+" * 10 + "-" * 20)
+    output = _evaluate(final=True)
+    assert (output["promote"], output["uncompared"]) == (True, None)
+    record = model_registry.version(CANDIDATE)
+    assert record is not None
+    assert record["uncompared"] is None
+
+
+def test_answers_that_are_enough_decide_though_others_could_not_be_had(grown: Account) -> None:
+    _evaluate()
+    _remember("-" * 25)
+    output = _evaluate(final=True, problem=UNASKED["problem"])
+    assert (output["promote"], output["uncompared"]) == (True, None)
+    assert output["asked"]["answered"] == 25
+
+
+def test_one_that_answered_about_no_image_was_not_compared(grown: Account) -> None:
+    grown.boto3("s3").delete_object(Bucket=grown.bucket, Key=f"evaluation/{CHAMPION}/tested")
+    _evaluate()
+    output = _evaluate(final=True)
+    assert output["promote"] is False
+    assert output["uncompared"] == "It has answered about none of the test images."
+
+
+def test_a_further_candidate_made_of_the_same_images_has_to_gain_more(grown: Account) -> None:
+    # They differ on 21 images, of which it is right on 11.
+    _remember("-" * 11 + "+" * 19)
+    assert _evaluate(final=True)["promote"] is True
+    model_registry.note_version(CANDIDATE, {"attempt": 2})
+    output = _evaluate(final=True)
+    assert output["promote"] is False
+    assert any("as candidate 2 made of the same data" in reason for reason in output["reasons"])
+
+
+def test_the_minimum_decides_about_every_version_where_the_operator_wants_that(
+    grown: Account,
+) -> None:
+    _remember("-" * 30)
+    grown.set_parameter("Minimum-F1-Score", "0.95")
+    assert _evaluate(final=True)["promote"] is True
+    grown.set_parameter("Minimum-Decides", "always")
+    assert _evaluate(final=True)["promote"] is False

@@ -1,6 +1,5 @@
 """HostModel: the deployed model runs while it should, and no longer."""
 
-import os
 from datetime import timedelta
 
 import pytest
@@ -47,14 +46,6 @@ def _waits(detection: str = "a" * 32, outcome: Outcome = Outcome.WAITING) -> Non
 def _mails(account: Account) -> list[str]:
     """What the operator was told since the last look."""
     return [mail["MessageAttributes"]["kind"]["Value"] for mail in account.operator_mail()]
-
-
-def _pause(account: Account) -> None:
-    """Do what ``labelloop stop`` does."""
-    account.boto3("dynamodb").put_item(
-        TableName=os.environ["MODEL_VERSIONS_TABLE"],
-        Item={"kind": {"S": "state"}, "name": {"S": "hosting_pause"}},
-    )
 
 
 @pytest.fixture
@@ -195,7 +186,7 @@ def test_a_refused_start_is_tried_at_each_look_and_told_once_a_day(
 
 def test_what_the_operator_has_stopped_stays_so(deployed: Account) -> None:
     deployed.set_parameter("Model-Hosting", "always-on")
-    _pause(deployed)
+    deployed.pause_hosting()
     assert _look()["step"] == _look("image")["step"] == "nothing"
     assert _mails(deployed) == ["images_waiting"]
     assert not deployed.rekognition.asked("StartProjectVersion")
@@ -310,7 +301,7 @@ def test_another_version_begins_anew(running: Account) -> None:
 def test_a_run_that_somebody_ended_is_over_also_while_nothing_is_done_about_it(
     running: Account,
 ) -> None:
-    _pause(running)
+    running.pause_hosting()
     _is(running, "STOPPED")
     running.clock.advance(5 * MINUTE)
     _look()

@@ -322,10 +322,7 @@ def test_a_model_that_does_not_run_is_asked_to_start(stopped: Account, started: 
 
 
 def test_a_model_that_was_stopped_by_hand_is_not(stopped: Account, started: list[Json]) -> None:
-    stopped.boto3("dynamodb").put_item(
-        TableName="label-loop-ModelVersionsTable",
-        Item={"kind": {"S": "state"}, "name": {"S": "hosting_pause"}},
-    )
+    stopped.pause_hosting()
     status, refusal = _ask("image")
     assert status == 503
     assert "stopped by hand" in refusal["error"]["message"]

@@ -4,7 +4,7 @@ import pytest
 
 from functions.start_model.app import lambda_handler
 from labelloop.aws import model_registry
-from labelloop.errors import BusyError, NotFoundError, QuotaExceededError
+from labelloop.errors import BusyError, ConflictError, NotFoundError, QuotaExceededError
 from tests.unit.account import Account, Context, event, refuses, version, version_arn
 
 CANDIDATE = event("start_model.candidate")
@@ -33,6 +33,7 @@ def test_it_starts_with_as_many_units_as_the_operator_wants_now(
     assert lambda_handler(CANDIDATE, Context()) == {
         "version": CANDIDATE["version"],
         "version_arn": version_arn(CANDIDATE["version"]),
+        "started": "2026-11-21T09:15:27.000Z",
         "give_up_after": "2026-11-21T10:15:27.000Z",
     }
     (request,) = account.rekognition.asked("StartProjectVersion")
@@ -70,3 +71,27 @@ def test_none_is_the_version_that_serves(account: Account) -> None:
     account.rekognition.answers["StartProjectVersion"] = lambda _: {"Status": "STARTING"}
     answer = lambda_handler(event("start_model.serving"), Context())
     assert answer["version"] == CANDIDATE["version"]
+
+
+def test_what_the_operator_has_stopped_is_not_started_to_be_asked(account: Account) -> None:
+    champion = event("start_model.champion")
+    account.rekognition.answers["DescribeProjectVersions"] = lambda _: {
+        "ProjectVersionDescriptions": [version(champion["version"], "STOPPED")]
+    }
+    account.rekognition.answers["StartProjectVersion"] = lambda _: {"Status": "STARTING"}
+    assert lambda_handler(champion, Context())["version"] == champion["version"]
+    account.pause_hosting()
+    with pytest.raises(ConflictError, match="was stopped by hand"):
+        lambda_handler(champion, Context())
+    assert len(account.rekognition.asked("StartProjectVersion")) == 1
+
+
+def test_a_quota_that_keeps_it_from_being_asked_is_no_reason_to_replace_what_serves(
+    account: Account,
+) -> None:
+    _version(account, "STOPPED")
+    account.rekognition.answers["StartProjectVersion"] = refuses("LimitExceededException")
+    with pytest.raises(QuotaExceededError) as raised:
+        lambda_handler(event("start_model.champion"), Context())
+    assert "--in-place" not in str(raised.value)
+    assert "labelloop stop" in str(raised.value)

@@ -11,6 +11,7 @@ One table, by ``kind`` and ``name``:
     state    hosting_pause     there while the operator wants no model to run
     state    hosting_look      there while somebody has just looked whether a model should run
     state    asked_directly    when the model was last asked without a record in the log
+    state    asked_to_compare  when it was last asked to be compared with another version
     state    waiting_images    how far images that wait for a model have been sent round
     state    none_answers      whether versions were right to take images for none of their labels
     version  <version>         what became of a version, from its manifests to its verdict
@@ -54,7 +55,7 @@ class Deployed:
     previous: str | None
 
 
-_noted: dict[str, datetime] = {}
+_noted: dict[tuple[str, str], datetime] = {}
 
 
 def _table() -> str:
@@ -347,15 +348,33 @@ def begin_to_look(lasts: timedelta) -> bool:
 
 def note_asked_directly() -> None:
     """Note that the model is asked without a record in the log, which is work all the same."""
-    now, before = clock.now(), _noted.get(_table())
-    if before is None or now - before >= NOTED_EVERY:
-        _overwrite("asked_directly", {"at": iso(now)})
-        _noted[_table()] = now
+    _note_asked("asked_directly")
 
 
 def asked_directly_since(moment: datetime) -> bool:
     """Whether the model was asked without a record since that moment, give or take a minute."""
-    values = _get("state", "asked_directly")
+    return _asked_since("asked_directly", moment)
+
+
+def note_asked_to_compare() -> None:
+    """Note that the model is asked to be compared with another version."""
+    _note_asked("asked_to_compare")
+
+
+def asked_to_compare_since(moment: datetime) -> bool:
+    """Whether the model was asked so since that moment, give or take a minute."""
+    return _asked_since("asked_to_compare", moment)
+
+
+def _note_asked(name: str) -> None:
+    now, before = clock.now(), _noted.get((_table(), name))
+    if before is None or now - before >= NOTED_EVERY:
+        _overwrite(name, {"at": iso(now)})
+        _noted[_table(), name] = now
+
+
+def _asked_since(name: str, moment: datetime) -> bool:
+    values = _get("state", name)
     return values is not None and str(values["at"]) >= iso(moment - NOTED_EVERY)
 
 
@@ -501,18 +520,19 @@ def keep_review_day(before: Day, after: Day) -> None:
 # --- Messages that are sent once ------------------------------------------------------------------
 
 
-def begin_to_tell(once: str, teller: str) -> bool:
+def begin_to_tell(once: str, teller: str, for_good: bool = False) -> bool:
     """Whether the caller should send this message: nobody has, and no other teller is about to.
 
     A teller that tries again after a crash goes on from its own beginning; one that died before
-    ``told`` is forgotten after five minutes.
+    ``told`` is forgotten after five minutes. What is not ``for_good`` is forgotten after a month.
     """
     now = clock.now()
+    expires = None if for_good else epoch_s(now, _MESSAGES_KEPT)
     try:
         _put(
             "message",
             once,
-            {"teller": teller, "begun": iso(now), "expires": epoch_s(now, _MESSAGES_KEPT)},
+            {"teller": teller, "begun": iso(now), "expires": expires},
             "attribute_not_exists(kind) OR "
             "(attribute_not_exists(told) AND (teller = :me OR begun < :stale))",
             ExpressionAttributeValues={
@@ -523,6 +543,12 @@ def begin_to_tell(once: str, teller: str) -> bool:
     except ChangedMeanwhileError:
         return False
     return True
+
+
+def was_told(once: str) -> bool:
+    """Whether the message was sent, and that is not forgotten."""
+    values = _get("message", once)
+    return values is not None and "told" in values
 
 
 def told(once: str) -> None:

@@ -11,13 +11,15 @@ from labelloop.errors import LabelLoopError
 log = logging.getLogger(__name__)
 
 
-def tell(kind: str, once: str, teller: str, facts: Mapping[str, Any]) -> bool:
+def tell(
+    kind: str, once: str, teller: str, facts: Mapping[str, Any], *, for_good: bool = False
+) -> bool:
     """Send a message of this kind unless it was sent; whether it was sent now.
 
-    ``once`` is the name under which it is said once, ``teller`` who says it: one that died before
-    sending goes on. Raises KeyError for an unknown kind.
+    ``once`` is the name under which it is said once, in a month or ``for_good``; ``teller`` who
+    says it: one that died before sending goes on. Raises KeyError for an unknown kind.
     """
-    if not model_registry.begin_to_tell(once, teller):
+    if not model_registry.begin_to_tell(once, teller, for_good):
         return False
     serving = model_registry.deployed()
     known = {"serving": serving.version if serving else None, **facts}

@@ -1,4 +1,4 @@
-"""The queues before the workflows, for sending messages round again."""
+"""The queues before the workflows: what waits there, and sending messages round again."""
 
 from collections.abc import Sequence
 
@@ -25,3 +25,13 @@ def send(queue: Variable, bodies: Sequence[str]) -> None:
             )
         if answer.get("Failed"):
             raise ServiceFailedError(f"The queue refused messages: {answer['Failed']}")
+
+
+def any_wait(queue: Variable) -> bool:
+    """Whether there are messages in the queue, about: those that somebody works on count too."""
+    counts = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+    with translated():
+        answer = client("sqs").get_queue_attributes(
+            QueueUrl=wiring[queue], AttributeNames=list(counts)
+        )
+    return any(int(answer["Attributes"][count]) for count in counts)

@@ -7,8 +7,9 @@ from labelloop.aws.line_files import write_lines
 from labelloop.domain import answers
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.answers import Answer
+from labelloop.domain.comparison import Case
 from labelloop.domain.detections import Label
-from labelloop.domain.manifests import SplitImage, VersionFiles
+from labelloop.domain.manifests import VersionFiles
 from labelloop.errors import NotFoundError
 
 
@@ -27,19 +28,19 @@ def remember(version: str, new: Iterable[Answer]) -> None:
     write_lines(VersionFiles(version).answers, answers.lines(kept.values()))
 
 
-def logged(version: str, images: Iterable[SplitImage], model_type: ModelType) -> Iterator[Answer]:
+def logged(version: str, cases: Iterable[Case], model_type: ModelType) -> Iterator[Answer]:
     """What the version said of images when they came in, as far as the inference log has it."""
     detected = {
-        image.provenance.detection_id: image
-        for image in images
+        case.provenance.detection_id: case
+        for case in cases
         # Where the version is not known of an image, the log may know it.
-        if image.provenance.detection_id and image.provenance.version in {version, ""}
+        if case.provenance.detection_id and case.provenance.version in {version, ""}
     }
     for record in detections.answers(detected):
         if record.get("version") != version:
             continue
-        image = detected[record["detection_id"]]
+        case = detected[record["detection_id"]]
         labels = [Label.from_json(entry) for entry in record["labels"]]
         # Models of the other types were asked for what reaches their thresholds.
         complete = model_type is ModelType.CLASSIFICATION and not record.get("labels_left_out")
-        yield answers.of_labels(image.content, labels, image.annotation.size_px, complete=complete)
+        yield answers.of_labels(case.content, labels, case.truth.size_px, complete=complete)

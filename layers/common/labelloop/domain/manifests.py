@@ -225,18 +225,17 @@ class VersionFiles:
 
     @property
     def answers(self) -> str:
-        """What it said of images beside its own test images, a line each."""
+        """What it said of other versions' test images when it was asked, a line each."""
         return f"{self.evaluation_folder}/answers.jsonl"
-
-    @property
-    def to_ask(self) -> str:
-        """The test images about which another version is to be asked, to be compared with."""
-        return f"{self.evaluation_folder}/to_ask.jsonl"
 
     @property
     def report(self) -> str:
         """The verdict and its reasons."""
         return f"{self.evaluation_folder}/report.json"
+
+    def to_ask(self, champion: str) -> str:
+        """The test images that the version which serves is asked about, to be compared with."""
+        return f"{self.evaluation_folder}/to_ask_{champion}.jsonl"
 
 
 def manifest_lines(

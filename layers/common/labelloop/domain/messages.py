@@ -118,6 +118,7 @@ def _model_deployed(facts: Facts) -> Message:
     paragraphs = [news]
     if facts.get("reasons"):
         paragraphs.append("Why:\n" + _bullets(facts["reasons"]))
+    paragraphs += _what_was_asked(facts)
     if facts.get("resent"):
         waited = images_in_words(facts["resent"]).capitalize()
         paragraphs.append(f"{waited} had waited for a model and will be detected now.")
@@ -130,12 +131,13 @@ def _model_deployed(facts: Facts) -> Message:
 
 def _model_rejected(facts: Facts) -> Message:
     serving = facts.get("serving")
-    stays = f"{serving} stays in service." if serving else "No model is in service yet."
+    stays = f"{serving} stays in service." if serving else "Nothing serves: images that come wait."
     return _message(
         f"Model {facts['version']} was trained, but not good enough",
         [
             f"Version {facts['version']} was trained and will not be deployed. {stays}",
             "Why:\n" + _bullets(facts["reasons"]),
+            *_what_was_asked(facts),
             "More labelled images usually help most. What it confuses, and labels that may be "
             f"wrong: labelloop report {facts['version']}",
             f"It is not trained again on the same images. To put it into service all the same: "
@@ -143,6 +145,37 @@ def _model_rejected(facts: Facts) -> Message:
         ],
         facts,
     )
+
+
+def _model_not_compared(facts: Facts) -> Message:
+    version, serving = facts["version"], facts.get("serving") or "the model that serves"
+    return _message(
+        f"Model {version} could not be compared, and is not deployed",
+        [
+            f"Version {version} was trained. Whether it is better than {serving} depends on what "
+            f"that one says of today's test images, and it could not be asked. It stays in "
+            "service.",
+            f"What kept it from being asked: {cause_in_words(facts)}",
+            "What is known:\n" + _bullets(facts["reasons"]),
+            *_what_was_asked(facts),
+            "To ask it and compare the two when that is mended, without another training: "
+            "labelloop train --force (where new images have come, they are trained on instead)",
+            f"To put {version} into service all the same: labelloop deploy {version}",
+        ],
+        facts,
+    )
+
+
+def _what_was_asked(facts: Facts) -> list[str]:
+    """What was asked of the model that served, and what it has cost to start it for that."""
+    asked = facts.get("asked")
+    if not asked or not (asked["answered"] or asked["run"]):
+        return []
+    about = f"{asked['answered']} of {images_in_words(asked['images'])}"
+    told = f"To compare them, {asked['version']} was asked about {about} from today's test set."
+    if asked["run"]:
+        return [f"{told} It was started for that, and {_ran(asked['run'], 'ran')}"]
+    return [f"{told} It ran anyway."]
 
 
 def _untrainable(facts: Facts) -> Message:
@@ -348,6 +381,39 @@ def _ran(facts: Facts, verb: str = "has run") -> str:
     )
 
 
+def _judgement_changed(facts: Facts) -> Message:
+    return _message(
+        "Label Loop was updated: new models are judged in another way",
+        [
+            "This release judges models in another way than the one before. Your parameters keep "
+            "their names and values; some of them mean something else now:",
+            _bullets(
+                [
+                    "Minimum-F1-Score decides while no model serves. Where one serves, the "
+                    "comparison with it decides: a better model is deployed under the minimum, "
+                    "too, and a worse one is not deployed above it. To let none be deployed under "
+                    "the minimum, as before: labelloop params set Minimum-Decides always",
+                    "A new model is compared with the one that serves on all test images as they "
+                    "are today, and no longer on those that both were tested with. Of up to 300 "
+                    "that the serving one has not seen, it is asked. Where the decision needs it, "
+                    "it is started for that; what that costs is in the message about the verdict.",
+                    "Minimum-Improvement is the difference of the two models' mean scores, by "
+                    "Evaluation-Metric, image by image; where enough test images stand for those "
+                    "that come in, they are weighted so.",
+                    "Answers to sampled detections test. With Train-On-Sampled-Answers, "
+                    "TestSetPercentage of them do, and the others train.",
+                    "Several labels, and boxes: what was not found, but is likely to be there, is "
+                    "doubtful, too (Minimum-Label-Detection-Confidence).",
+                    "One label an image: the answer that none of the labels fits teaches the model "
+                    "to say so, too (Train-None-Of-The-Above).",
+                ]
+            ),
+            "Versions that were trained before stay as they are. This is said once.",
+        ],
+        facts,
+    )
+
+
 def _answer_problem(facts: Facts) -> Message:
     return _message(
         "An answer from human review cannot be used",
@@ -451,6 +517,7 @@ OPERATOR_MESSAGES: Mapping[str, Callable[[Facts], Message]] = {
     "training_started": _training_started,
     "model_deployed": _model_deployed,
     "model_rejected": _model_rejected,
+    "model_not_compared": _model_not_compared,
     "untrainable": _untrainable,
     "training_failed": _training_failed,
     "deployment_failed": _deployment_failed,
@@ -464,6 +531,7 @@ OPERATOR_MESSAGES: Mapping[str, Callable[[Facts], Message]] = {
     "model_not_started": _model_not_started,
     "model_stopped": _model_stopped,
     "model_idle": _model_idle,
+    "judgement_changed": _judgement_changed,
     "answer_problem": _answer_problem,
     "drift": _drift,
     "labeling_problem": _labeling_problem,

@@ -1,0 +1,74 @@
+"""TellChanges: who updates an old stack hears once what means something else now."""
+
+from datetime import timedelta
+
+import pytest
+from botocore.exceptions import ClientError
+
+from functions.tell_changes.app import JUDGEMENT, lambda_handler
+from labelloop.aws import model_registry
+from tests.unit.account import Account, Context, event
+
+DEPLOYED = event("tell_changes.deployment")
+A_YEAR_S = timedelta(days=365).total_seconds()
+
+
+@pytest.fixture
+def old(account: Account) -> Account:
+    """A stack with a version of the release before."""
+    model_registry.add_version("v1-9f8e7d6c", {"number": 1, "data": "x"})
+    return account
+
+
+def _tell(teller: str = DEPLOYED["teller"]) -> bool:
+    sent: bool = lambda_handler({"teller": teller}, Context())["sent"]
+    return sent
+
+
+def test_the_operator_of_an_old_stack_is_told_once_and_for_good(old: Account) -> None:
+    assert _tell()
+    (mail,) = old.operator_mail()
+    assert mail["MessageAttributes"]["kind"]["Value"] == "judgement_changed"
+    assert "labelloop params set Minimum-Decides always" in mail["Message"]
+    for _ in range(2):
+        # DynamoDB forgets other messages after a month.
+        assert all("expires" not in item for item in old.items("ModelVersionsTable"))
+        old.clock.advance(A_YEAR_S)
+        assert not _tell("another")
+    assert not old.operator_mail()
+
+
+def test_a_new_stack_is_told_nothing_however_many_versions_it_gets(account: Account) -> None:
+    assert not _tell()
+    model_registry.add_version("v1-9f8e7d6c", {"number": 1, "data": "x", "attempt": 1})
+    assert not _tell()
+    assert not account.operator_mail()
+
+
+def test_a_stack_that_had_begun_with_this_release_when_it_was_first_looked_at_is_no_old_one(
+    account: Account,
+) -> None:
+    model_registry.add_version("v1-9f8e7d6c", {"number": 1, "data": "x", "attempt": 1})
+    assert not _tell()
+    assert model_registry.was_told(JUDGEMENT)
+
+
+def test_two_at_once_tell_it_once(old: Account) -> None:
+    assert model_registry.begin_to_tell(JUDGEMENT, "one", for_good=True)
+    assert not _tell("two")
+    assert not old.operator_mail()
+    # The one that had begun has died.
+    old.clock.advance(600)
+    assert _tell("two")
+    assert len(old.operator_mail()) == 1
+
+
+def test_what_could_not_be_sent_is_sent_by_the_next(
+    old: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = old.boto3("sns").list_topics()["Topics"][0]["TopicArn"]
+    monkeypatch.setenv("OPERATOR_TOPIC_ARN", f"{topic}-gone")
+    with pytest.raises(ClientError):
+        _tell()
+    monkeypatch.setenv("OPERATOR_TOPIC_ARN", topic)
+    assert _tell("the next")
