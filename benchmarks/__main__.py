@@ -13,6 +13,7 @@ from benchmarks import (
     hosting_minutes,
     manifest_scale,
     promotion,
+    rejection,
     review_pace,
     review_selection,
     runtime,
@@ -28,6 +29,7 @@ BENCHMARKS: Mapping[str, Callable[[], list[dict[str, object]]]] = {
     "hosting_minutes": hosting_minutes.run,
     "review_selection": review_selection.run,
     "promotion": promotion.run,
+    "rejection": rejection.run,
 }
 
 
