@@ -13,7 +13,6 @@ figure img { display: block; width: 100%; height: auto; aspect-ratio: 1; object-
 figcaption { padding: 0.6rem 0.8rem 0.75rem; font-size: 0.88rem; }
 .said { display: block; white-space: nowrap; }
 .right { color: var(--good); font-weight: 700; } .wrong { color: var(--bad); font-weight: 700; }
-.doubt { color: var(--unsure); font-size: 0.78rem; }
 .steps td:last-child { text-align: right; white-space: nowrap; padding-right: 0; }
 .steps .time { width: 28%; vertical-align: middle; }
 .bar { display: block; height: 0.6rem; min-width: 2px; border-radius: 3px; background: var(--v2); }
@@ -32,9 +31,9 @@ BODY = Template("""<h1>Label Loop: a model that learned from its doubts</h1>
 <h2>Is it better?</h2>
 <div class="card">$chart</div>
 <p class="dim" style="margin-top:.75rem">Only the first group compares like with like: the same
-images, never shown to any version. Each F1 is on the version's own test images, which grow
-with every answer, and the new ones are those that the version before was unsure of. That is why no
-F1 decides: the verdicts rest on both models' answers about the same test images.</p>
+images, never shown to any version. A version's own test images grow with every answer, and the new
+ones are those that the version before was unsure of. That is why no version's own figures decide:
+the verdicts rest on both models' answers about the same test images.</p>
 
 <h2>The verdicts</h2>
 <div class="card">$verdicts</div>

@@ -10,11 +10,12 @@ from html import escape
 from rich.table import Table
 
 from cli import charts
+from cli.figures import counted
 from cli.page import page
 from local.demo.material import Material
 from local.demo.page import BODY, STYLE
 from local.demo.pictures import PictureSets, thumbnail
-from local.demo.results import Gain, Look, Results, StepTime, VersionResult
+from local.demo.results import Figure, Look, Results, StepTime, VersionResult
 
 THUMBNAIL_PX = 176
 MOST_PICTURES = 12
@@ -25,30 +26,27 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("Version", ""),
     ("Images trained on", "and images it was tested on"),
     ("F1", "on its own test images"),
-    ("Against the one that served", "right on the same test images: difference, 95 % interval"),
+    ("Against the one that served", "on the same test images; 95 % interval"),
     ("Verdict", ""),
-    ("Right on images never shown", "the same ones for all versions; 95 % interval"),
-    ("Mean confidence", "on the images never shown"),
+    ("On images never shown", "the same ones for all versions; 95 % interval"),
+    ("Wholly right", "of the images never shown"),
     ("Sent to people", "of the images that came in while it served"),
 )
-NOT_KNOWN = "–"
+NONE = "–"
 
 
 def _cells(version: VersionResult) -> tuple[str, ...]:
-    compared = f"{version.gain}, {version.gain.images} images" if version.gain else NOT_KNOWN
-    sent = NOT_KNOWN
-    if version.incoming:
-        share = version.sent_to_people / version.incoming
-        sent = f"{share:.0%} ({version.sent_to_people} of {version.incoming})"
+    gain, found = version.gain, version.measured
+    sent = f"{version.sent_to_people} of {version.incoming}"
     return (
         version.name,
         f"{version.train_images} + {version.test_images}",
         f"{version.f1:.2f}",
-        compared,
+        f"{gain.as_gain}, {counted(gain.images, 'image')}" if gain else NONE,
         _outcome(version),
-        _right(version) if version.looks else NOT_KNOWN,
-        f"{version.mean_confidence_pct:.1f} %" if version.looks else NOT_KNOWN,
-        sent,
+        str(found.score),
+        f"{found.right} of {len(found.looks)}",
+        f"{sent} ({version.sent_to_people / version.incoming:.0%})" if version.incoming else NONE,
     )
 
 
@@ -56,14 +54,6 @@ def _outcome(version: VersionResult) -> str:
     if version.promoted:
         return "in service"
     return "refused, deployed by command" if version.by_command else "refused"
-
-
-def _right(version: VersionResult) -> str:
-    counted = f"{version.accuracy:.1%} ({version.right} of {version.things})"
-    if version.interval is None:
-        return counted
-    low, high = version.interval
-    return f"{counted}, {low:.1%} to {high:.1%}"
 
 
 def table(results: Results) -> Table:
@@ -93,7 +83,6 @@ def html(
     results: Results, pictures: PictureSets, steps: Sequence[StepTime], material: Material
 ) -> str:
     """The whole page, with its pictures inside and nothing to load from elsewhere."""
-    measured = [version for version in results.versions if version.looks]
     body = BODY.substitute(
         verdict_class="good" if results.better else "bad",
         verdict=escape(results.verdict),
@@ -102,17 +91,17 @@ def html(
         chart=charts.bars(
             [
                 (
-                    "Right on images never shown",
-                    f"{len(results.first.looks)} images, the same for all",
-                    [version.accuracy for version in measured],
+                    "On images never shown",
+                    f"{counted(len(results.first.measured.looks), 'image')}, the same for all",
+                    [_bar(version.measured.score) for version in results.versions],
                 ),
                 (
-                    "F1 on its own test images",
-                    f"{' and '.join(str(version.test_images) for version in measured)} images",
-                    [version.f1 for version in measured],
+                    "On its own test images",
+                    f"{', '.join(str(version.own.images) for version in results.versions)} images",
+                    [_bar(version.own) for version in results.versions],
                 ),
             ],
-            [(_title(results, version), _colour(results, version)) for version in measured],
+            [(_title(results, one), _colour(results, one)) for one in results.versions],
         ),
         verdicts="".join(_verdict(results, version) for version in results.versions),
         changes=escape(_changes(results)),
@@ -124,6 +113,10 @@ def html(
         about=escape(material.about),
     )
     return page("Label Loop: the demo's report", body, STYLE)
+
+
+def _bar(figure: Figure) -> tuple[float, float, float]:
+    return figure.value, *figure.interval
 
 
 def _title(results: Results, version: VersionResult) -> str:
@@ -174,28 +167,28 @@ def _html_table(results: Results) -> str:
 def _verdict(results: Results, version: VersionResult) -> str:
     """A version's verdict: its outcome, its gain as a picture, and the product's own sentences."""
     sentences = " ".join(version.reasons)
-    gain = f"{gain_chart(version.gain)}<p>{escape(str(version.gain))}</p>" if version.gain else ""
+    gain = f"{gain_chart(version.gain)}<p>{version.gain.as_gain}</p>" if version.gain else ""
     return (
         f'<h3><i class="key {_colour(results, version)}"></i>{_title(results, version)}: '
         f"{escape(_outcome(version))}</h3>{gain}<p>{escape(sentences)}</p>"
     )
 
 
-def gain_chart(gain: Gain) -> str:
+def gain_chart(gain: Figure) -> str:
     """The gain as a dot in its interval, beside the line on which both are the same."""
-    reach = max(GAIN_REACHES, -gain.low, gain.high)
+    reach = max(GAIN_REACHES, *map(abs, gain.interval))
 
     def x(value: float) -> str:
         return f"{50 + 50 * value / reach:.2f}%"
 
     return (
-        f'<svg class="gain" width="100%" height="42" role="img" aria-label="{escape(str(gain))}">'
-        f'<line class="least" x1="50%" x2="50%" y1="0" y2="24"/>'
+        f'<svg class="gain" width="100%" height="42" role="img" aria-label="{gain.as_gain}">'
+        '<line class="least" x1="50%" x2="50%" y1="0" y2="24"/>'
         f'<line class="span" x1="{x(gain.low)}" x2="{x(gain.high)}" y1="12" y2="12"/>'
-        f'<circle class="v2" cx="{x(gain.points)}" cy="12" r="5"/>'
+        f'<circle class="v2" cx="{x(gain.value)}" cy="12" r="5"/>'
         '<text class="axis" x="50%" y="40" text-anchor="middle">as good</text>'
-        f'<text class="axis" x="0" y="40">{-100 * reach:.0f} points</text>'
-        f'<text class="axis" x="100%" y="40" text-anchor="end">{100 * reach:+.0f} points</text>'
+        f'<text class="axis" x="0" y="40">{-reach:.2f}</text>'
+        f'<text class="axis" x="100%" y="40" text-anchor="end">{reach:+.2f}</text>'
         "</svg>"
     )
 
@@ -217,20 +210,20 @@ def _changes(results: Results) -> str:
 
 
 def choose_pictures(pairs: Iterable[Pair], most: int = MOST_PICTURES) -> list[Pair]:
-    """Images to show: half of them learned, the rest what is still wrong, lost or grown surer.
+    """Images to show: half of them learned, the rest what is still wrong, or lost.
 
     Kinds that have too few images leave their room to the others, in this order.
     """
-    kinds: dict[str, list[Pair]] = {"learned": [], "missed": [], "lost": [], "surer": [], "": []}
+    kinds: dict[str, list[Pair]] = {"learned": [], "missed": [], "lost": [], "": []}
     for before, after in pairs:
         if after.right and not before.right:
             kind = "learned"
         elif not after.right:
             kind = "lost" if before.right else "missed"
         else:
-            kind = "surer" if before.doubtful and not after.doubtful else ""
+            kind = ""
         kinds[kind].append((before, after))
-    rooms = {"learned": most // 2, "missed": most // 6, "lost": most // 6, "surer": most // 6}
+    rooms = {"learned": most // 2, "missed": most // 4, "lost": most // 4}
     chosen = [pair for kind, room in rooms.items() for pair in kinds[kind][:room]]
     rest = [pair for kind in kinds for pair in kinds[kind][rooms.get(kind, 0) :]]
     return (chosen + rest)[:most]
@@ -251,11 +244,10 @@ def _cards(results: Results, contents: Mapping[str, bytes]) -> str:
 
 def _said(version: int, look: Look) -> str:
     mark, kind = ("✓", "right") if look.right else ("✗", "wrong")
-    doubt = ' <span class="doubt" title="A person would be asked">unsure</span>'
     return (
         f'<span class="said"><i class="key v{version}"></i>v{version} '
         f'<span class="{kind}">{mark}</span> {escape(look.label or "nothing")} '
-        f"{look.confidence_pct:.0f} %{doubt if look.doubtful else ''}</span>"
+        f"{look.confidence_pct:.0f} %</span>"
     )
 
 

@@ -8,17 +8,18 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
-from labelloop.domain.annotations import Annotation, Box, ModelType, training_line
-from labelloop.domain.detections import Label
+from labelloop.domain.annotations import ModelType, training_line
 from labelloop.domain.review_tasks import answer_body
-from local.demo.application import TIME_SCALE, Application
+from local.demo.application import Application
+from local.demo.boxes import left_as_they_were
 from local.demo.display import Display, Step
 from local.demo.failure import DemoError
 from local.demo.material import Material
 from local.demo.pictures import Picture, PictureSets
-from local.demo.results import Gain, Look, Results, VersionResult, in_pixels, looks, same_things
+from local.demo.results import Figure, Measured, Results, VersionResult, measured
 from local.demo.visitor import Record, Reviewer, Visitor
 
 LABELLED, DETECTION = "images_labeled_by_folder/", "images_for_detection/"
@@ -30,8 +31,6 @@ OFTEN_MINUTES, HARDLY_EVER_MINUTES = "10", "44640"
 NO_PAUSE_IS_IDLE = ("Idle-Minutes-Before-Stop", "1440")
 """Its time runs so fast that between two steps of the story a model would be idle for long."""
 
-SETTINGS_KNOWN_S = 60 / TIME_SCALE + 0.5
-"""Functions go on for up to a minute with settings that were changed."""
 LONGEST_WAIT_S = 300.0
 LOOK_EVERY_S = 0.25
 
@@ -62,7 +61,6 @@ class _Course:
 
     name: str
     by_command: bool = False
-    looks: tuple[Look, ...] = ()
     tally: _Tally = field(default_factory=_Tally)
 
 
@@ -79,6 +77,8 @@ class Story:
         self._visitor: Visitor
         self._reviewer: Reviewer
         self._courses: list[_Course] = []
+        self._own_pictures: Path
+        """Where those held back are, labelled: they never come into the application's bucket."""
         self.pictures: PictureSets
 
     def tell(self) -> Results:
@@ -89,18 +89,25 @@ class Story:
         self._set_parameters()
         serving = self._train_first()
         answered = answered_none = 0
+        self._measure(serving)
         for number, stream in enumerate(self.pictures.streams, start=1):
-            if not serving.looks:
-                serving.looks = self._measure(serving)
             tally = self._detect(f"camera-{number}", stream, self._title(serving))
             serving.tally.add(tally)
             if number < len(self.pictures.streams):
                 given, none = self._review(tally.sent_to_people)
                 answered, answered_none = answered + given, answered_none + none
                 serving = self._train_next(serving)
+                self._measure(self._courses[-1])
+        evaluation = self._evaluate([course.name for course in self._courses])
+        found = measured(evaluation, self._held_back())
         return Results(
             seed=self._seed,
-            versions=tuple(self._result(course) for course in self._courses),
+            model_type=self._material.model_type,
+            versions=tuple(self._result(course, found[course.name]) for course in self._courses),
+            gains={
+                pair["version"]: Figure.of_difference(pair["difference"])
+                for pair in evaluation["comparisons"]
+            },
             answered=answered,
             answered_none=answered_none,
             mails=tuple(self._visitor.inbox()),
@@ -122,6 +129,7 @@ class Story:
                 f"{sum(map(len, self.pictures.streams))} for detection, "
                 f"{len(self.pictures.held_back)} held back to measure with"
             )
+            self._own_pictures = self._keep(self.pictures.held_back)
 
     def _sign_in(self) -> None:
         with self._display.step("Create a reviewer and sign in") as step:
@@ -182,7 +190,7 @@ class Story:
         known = self._known(course)
         outcome = "now in service" if known["promote"] else "refused"
         gain = _gain(self._visitor.report(course.name))
-        compared = f", {gain} against the one that serves" if gain else ""
+        compared = f", {gain.as_gain} against the one that serves" if gain else ""
         step.say(
             f"{course.name}: trained on {known['train_images']} images, F1 {known['f1']:.2f} on "
             f"{known['test_images']} test images{compared}, {outcome}"
@@ -194,6 +202,22 @@ class Story:
 
     def _title(self, course: _Course) -> str:
         return f"Version {self._courses.index(course) + 1}"
+
+    def _keep(self, pictures: Iterable[Picture]) -> Path:
+        """Lay labelled pictures on the disk: in folders, or with a manifest; which of them."""
+        folder = self._visitor.data_dir / "held-back"
+        in_folders = self._material.model_type is ModelType.CLASSIFICATION
+        lines = []
+        for picture in pictures:
+            file = folder / (picture.truth or "" if in_folders else "") / picture.file_name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(picture.content)
+            lines.append(training_line(picture.file_name, picture.shows, LABELLED_AT))
+        if in_folders:
+            return folder
+        manifest = folder / "held-back.manifest"
+        manifest.write_text("\n".join(lines), encoding="utf-8")
+        return manifest
 
     def _label(self, pictures: Iterable[Picture]) -> None:
         """Upload labelled images: in folders, or with a manifest of what they show."""
@@ -216,23 +240,18 @@ class Story:
         ]
         self._visitor.upload([("manifests/imported/first.manifest", "\n".join(lines).encode())])
 
-    def _measure(self, course: _Course) -> tuple[Look, ...]:
-        """What the version that serves says of the images held back.
+    def _measure(self, course: _Course) -> None:
+        """Try a version on the images held back, as an operator does on pictures of the own."""
+        title = f"{self._title(course)} on images that are never shown for training"
+        with self._display.step(f"{title}: labelloop evaluate") as step:
+            found = measured(self._evaluate([course.name]), self._held_back())[course.name]
+            step.say(f"{found.score}, wholly right on {found.right} of {len(found.looks)}")
 
-        Review is switched off meanwhile: nobody may be asked about these images, since people's
-        answers train.
-        """
-        title = f"{self._title(course)} looks at images it was never shown, review switched off"
-        with self._display.step(title) as step:
-            self._visitor.set_parameter("Enable-A2I-Workflow", "false")
-            time.sleep(SETTINGS_KNOWN_S)
-            records = self._send(step, f"held-back/{course.name}", self.pictures.held_back)
-            found = looks(records, self.pictures.by_name(), self._material.model_type)
-            self._visitor.set_parameter("Enable-A2I-Workflow", "true")
-            time.sleep(SETTINGS_KNOWN_S)
-            right, things = sum(look.hits for look in found), sum(look.things for look in found)
-            step.say(f"right on {right} of {things} in {len(found)} images")
-            return found
+    def _evaluate(self, names: list[str]) -> Record:
+        return self._visitor.evaluate(self._own_pictures, names)
+
+    def _held_back(self) -> dict[str, Picture]:
+        return {picture.file_name: picture for picture in self.pictures.held_back}
 
     def _detect(self, folder: str, pictures: tuple[Picture, ...], who: str) -> _Tally:
         """Let images come in for detection, as any consumer's do."""
@@ -260,7 +279,7 @@ class Story:
                 shows = pictures[task["file_name"]].shows
                 self._reviewer.answer(task, answer_body(shows, self._material.model_type))
                 nones += not shows.labels
-                kept += len(_left_as_they_were(task, shows))
+                kept += len(left_as_they_were(task, shows))
                 drawn += len(shows.boxes)
             self._wait(
                 lambda: self._recorded_answers() >= before + tasks,
@@ -270,18 +289,19 @@ class Story:
             step.say(f"{tasks - nones} labelled, {nones} none of the labels{boxes}")
             return tasks, nones
 
-    def _result(self, course: _Course) -> VersionResult:
-        known = self._known(course)
+    def _result(self, course: _Course, found: Measured) -> VersionResult:
+        known, report = self._known(course), self._visitor.report(course.name)
         return VersionResult(
             name=course.name,
             train_images=known["train_images"],
             test_images=known["test_images"],
             f1=known["f1"],
+            own=Figure.of(report["figures"]["test_set"]),
             promoted=known["promote"],
             reasons=tuple(known["reasons"]),
-            gain=_gain(self._visitor.report(course.name)),
+            gain=_gain(report),
             by_command=course.by_command,
-            looks=course.looks,
+            measured=found,
             incoming=course.tally.incoming,
             sent_to_people=course.tally.sent_to_people,
         )
@@ -326,19 +346,9 @@ class Story:
                 raise DemoError(f"The operator was told: {mail['subject']}. {text[:400]}")
 
 
-def _left_as_they_were(task: Record, shows: Annotation) -> list[tuple[Box, Box]]:
-    """The model's boxes that are around what is there."""
-    if shows.size_px is None:
-        return []
-    suggested = [Label.from_json(entry) for entry in task["suggestion"]["labels"]]
-    return same_things([in_pixels(label, shows.size_px) for label in suggested], shows.boxes)
-
-
-def _gain(report: Record) -> Gain | None:
+def _gain(report: Record) -> Figure | None:
     """By how much a version was better than the one that served, on what the verdict rests."""
     comparison: Any = report["comparison"]
     if comparison is None:
         return None
-    decides = comparison[comparison["basis"]]
-    low, high = decides["interval"]
-    return Gain(decides["gain"], low, high, decides["images"])
+    return Figure.of_difference(comparison[comparison["basis"]])

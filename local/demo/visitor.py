@@ -6,15 +6,17 @@ keeps, since nobody's mail server is at hand.
 """
 
 import json
+import os
 import secrets
 import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
@@ -35,7 +37,7 @@ class Visitor:
     def __init__(self, stack: LocalStack) -> None:
         self._outputs = stack.outputs
         self._endpoint = stack.endpoint
-        self._data_dir = stack.data_dir
+        self.data_dir = stack.data_dir
         self._s3 = stack.client("s3")
         self._ssm = stack.client("ssm")
         self._cognito = stack.client("cognito-idp")
@@ -95,11 +97,17 @@ class Visitor:
         answer = self._s3.get_object(Bucket=self.bucket, Key=key)
         return dict(json.loads(answer["Body"].read()))
 
+    def evaluate(self, source: Path, names: Sequence[str]) -> Record:
+        """How versions do on labelled pictures that are on this machine."""
+        return dict(json.loads(self.command("evaluate", str(source), *names, "--yes", "--json")))
+
     def command(self, *words: str) -> str:
         """What a ``labelloop`` command prints. Raises DemoError where it fails."""
         done = subprocess.run(
-            [sys.executable, "-m", "cli", *words, "--local", "--data-dir", str(self._data_dir)],
+            [sys.executable, "-m", "cli", *words, "--local", "--data-dir", str(self.data_dir)],
             cwd=ROOT,
+            # What it keeps on this machine shall end with the demo.
+            env={**os.environ, "XDG_CACHE_HOME": str(self.data_dir)},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

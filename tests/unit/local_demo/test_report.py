@@ -12,7 +12,7 @@ from local.demo import report
 from local.demo.material import drawn
 from local.demo.pictures import Picture, PictureSets, jpeg
 from local.demo.report import gain_chart
-from local.demo.results import Gain, StepTime
+from local.demo.results import Figure, StepTime
 from tests.unit.local_demo.support import results
 
 MATERIAL = drawn(ModelType.CLASSIFICATION)
@@ -56,7 +56,7 @@ def test_the_page_is_well_formed_and_loads_nothing_from_elsewhere(page: str) -> 
 
 
 def test_the_page_has_every_figure(page: str) -> None:
-    for figure in ("70.0% (70 of 100)", "90.0% (90 of 100)", "60.0 %", "24 + 12", "10 seconds"):
+    for figure in ("70 of 100", "90 of 100", "0.90 (0.83 to 0.94)", "24 + 12", "10 seconds"):
         assert figure in page
     assert page.count("<figure>") == report.MOST_PICTURES
     assert "20 went from wrong to right, 0 from right to wrong, and 10 are wrong in both" in page
@@ -68,13 +68,13 @@ def test_what_others_wrote_is_escaped(page: str) -> None:
 
 
 def test_a_verdict_is_shown_with_its_interval_and_its_sentences(page: str) -> None:
-    assert "+10.0 points (95 %: -5.0 to +25.0)" in page
+    assert "+0.10 (-0.05 to +0.25), 40 images" in page
     assert "Its F1 score of 0.80 reaches the minimum of 0.50." in page
-    assert "60.4% to 78.1%" in page
+    assert "0.70 (0.60 to 0.78)" in page
 
 
 def test_a_gains_picture_holds_the_whole_interval() -> None:
-    for gain in (Gain(0.1, -0.05, 0.25, 40), Gain(-0.3, -0.6, 0.0, 9), Gain(0, 0, 0, 9)):
+    for gain in (Figure(0.1, -0.05, 0.25, 40), Figure(-0.3, -0.6, 0, 9), Figure(0, 0, 0, 9)):
         places = [float(x) for x in re.findall(r'(?:x1|x2|cx)="([\d.]+)%"', gain_chart(gain))]
         assert len(places) == 5 and all(0 <= x <= 100 for x in places)
 
@@ -82,7 +82,7 @@ def test_a_gains_picture_holds_the_whole_interval() -> None:
 def test_the_page_tells_what_was_refused_and_what_was_deployed_by_command() -> None:
     both = results(first_right=90, second_right=70)
     first = replace(both.first, promoted=False, by_command=True)
-    refused = replace(both.versions[1], promoted=False, looks=())
+    refused = replace(both.versions[1], promoted=False)
     content = jpeg(Image.new("RGB", (64, 64)))
     held_back = tuple(Picture(f"held-back-{n:03d}.jpg", "nut", content) for n in range(100))
     told = replace(both, versions=(first, refused))
@@ -97,4 +97,4 @@ def test_both_tables_show_both_versions() -> None:
     console.print(report.table(results()))
     for text in (console.export_text(), report.plain_table(results())):
         assert "v1-0a1b2c3d" in text and "v2-<b>" in text
-        assert "90.0% (90 of 100)" in text
+        assert "0.90 (0.83 to 0.94)" in text
