@@ -11,6 +11,7 @@ from labelloop.aws.items import from_item
 from labelloop.clock import iso
 from labelloop.domain.accuracy import Sample
 from labelloop.domain.rejection import NoneAnswer
+from labelloop.domain.sampling import LogCounts
 
 RUNNING = "RUNNING"
 STARTING = "STARTING"
@@ -124,6 +125,11 @@ def samples(stack: Stack, name: str) -> list[Sample]:
     """What people's answers to sampled detections of a version say."""
     found = _all(stack, f"sample#{name}")
     return [Sample(tuple(item["labels"]), item["right"]) for item in found if "right" in item]
+
+
+def log_counts(stack: Stack) -> LogCounts:
+    """What the images were that sampling has passed; nothing where it never was switched on."""
+    return LogCounts.from_json((_state(stack, "sampling") or {}).get("log", {}))
 
 
 def none_answers(stack: Stack) -> list[NoneAnswer]:

@@ -43,6 +43,7 @@ def _look(stack: Stack) -> dict[str, Any]:
             _count(stack, "ReviewTasksTable", "by_queue", "queue", queue)
             for queue in (OPEN_QUEUE, HELD_QUEUE)
         ),
+        "counted": _counted(stack),
         "none_of_them": _nones(stack, serving["version"]) if serving else None,
         "dead_letters": {kind: messages_in(stack, url) for kind, url in DEAD_LETTERS.items()},
         "versions": [
@@ -64,6 +65,21 @@ def _running(
                 return {"usd_per_hour": units * price}
             return run_in_figures(ran_for, units, price)
     return None
+
+
+def _counted(stack: Stack) -> dict[str, Any] | None:
+    """What became of the images that sampling has passed; None where it has passed none."""
+    log = models.log_counts(stack)
+    accepted = sum(count for stratum, count in log.shares.items() if stratum.accepted)
+    detected = sum(log.shares.values())
+    if not detected + log.refused:
+        return None
+    return {
+        "accepted": accepted,
+        "doubted": detected - accepted,
+        "none_of_them": sum(log.nones.values()),
+        "refused": log.refused,
+    }
 
 
 def _nones(stack: Stack, serving: str) -> dict[str, Any] | None:
@@ -112,6 +128,7 @@ def _text(found: dict[str, Any]) -> str:
         f"in progress      {found['in_progress'] or 'no training or deployment'}",
         f"waiting images   {found['waiting_images']}",
         f"open reviews     {found['open_reviews']}",
+        *_counted_in_words(found["counted"]),
         *_nones_in_words(found["none_of_them"]),
         f"dead letters     {', '.join(f'{n} {kind}' for kind, n in dead.items()) or 'none'}",
     ]
@@ -123,6 +140,16 @@ def _text(found: dict[str, Any]) -> str:
     if dead:
         lines += ["", "To see why there are dead letters, and what to do: labelloop doctor"]
     return "\n".join(lines)
+
+
+def _counted_in_words(counted: dict[str, Any] | None) -> list[str]:
+    """Images as sampling has counted them, which begins when it is switched on."""
+    if not counted:
+        return []
+    of = counted["accepted"] + counted["doubted"]
+    share = f" ({counted['accepted'] / of:.0%})" if of else ""
+    accepted = f"{counted['accepted']} of {of} accepted{share}"
+    return [f"counted so far   {accepted}, {counted['refused']} refused"]
 
 
 def _nones_in_words(nones: dict[str, Any] | None) -> list[str]:

@@ -9,6 +9,7 @@ Raises      ConfigurationError       caught: the operator is told
 Idempotent  yes; the position moves after the tasks exist, and tasks have their loop's name
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -28,8 +29,7 @@ LATEST = timedelta(days=1)
 LONGEST_GAP = timedelta(days=31)
 """The longest time between two runs that the parameters allow: no run looks back further."""
 PORTION = 20_000
-"""So many detections are held at once, in some 13 MB, before the position moves."""
-_COUNTED = {Outcome.CONFIDENT, Outcome.REVIEW, Outcome.DEFERRED}
+"""So many images are held at once, in some 13 MB, before the position moves."""
 
 
 class Input(Strict):
@@ -51,21 +51,21 @@ def lambda_handler(_: Input) -> Output:
         return Output(counted=0, sampled=0)
     now = clock.now()
     position = model_registry.sampling_position()
-    records = (
-        record
-        for record in detections.in_time_order(
-            position.not_before(iso(now - LONGEST_GAP)).after, now - SETTLED_AFTER
-        )
-        if record["outcome"] in _COUNTED
+    records = detections.in_time_order(
+        position.not_before(iso(now - LONGEST_GAP)).after, now - SETTLED_AFTER
     )
     counted = sampled = 0
     interval = settings.sampling_interval
-    while portion := {record["date_id"]: record for record in islice(records, PORTION)}:
+    while passed := list(islice(records, PORTION)):
+        portion = {
+            record["date_id"]: record for record in passed if record["outcome"] in sampling.COUNTED
+        }
         nones = {date_id for date_id, record in portion.items() if _is_unseen_none(record)}
         taken, after = sampling.take(portion, position, interval, nones)
         for date_id in taken:
             every = sampling.interval_of_nones(interval) if date_id in nones else interval
             _ask(portion[date_id]["detection_id"], 1 / every, now)
+        after = replace(after, after=passed[-1]["date_id"], log=position.log.counting(passed))
         model_registry.move_sampling_position(position, after)
         position = after
         counted, sampled = counted + len(portion), sampled + len(taken)

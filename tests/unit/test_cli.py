@@ -203,6 +203,7 @@ class TestStatus:
 
         assert found["deployed"] is None and found["versions"] == []
         assert found["waiting_images"] == found["open_reviews"] == 0
+        assert found["counted"] is None
         assert "none yet" in world.run("status").stdout
 
     def test_it_counts_what_waits_and_what_failed(self, world: World) -> None:
@@ -223,6 +224,15 @@ class TestStatus:
         assert (found["waiting_images"], found["open_reviews"]) == (3, 2)
         assert found["dead_letters"] == {"detection": 0, "answers": 1, "events": 0}
         assert "1 answers" in text
+
+    def test_it_tells_what_became_of_the_images_that_sampling_counted(self, world: World) -> None:
+        log = {"versions": [{"version": "v1", "accepted": 9, "doubted": 3, "nones": 2}]}
+        world.put("versions", kind="state", name="sampling", log={**log, "refused": 1})
+
+        found = json.loads(world.run("status", "--json").stdout)["counted"]
+
+        assert found == {"accepted": 9, "doubted": 3, "none_of_them": 2, "refused": 1}
+        assert "9 of 12 accepted (75%), 1 refused" in world.run("status").stdout
 
     @pytest.mark.parametrize(
         ("status", "words"),

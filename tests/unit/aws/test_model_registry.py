@@ -8,7 +8,8 @@ import pytest
 from labelloop.aws import model_registry
 from labelloop.aws.model_registry import Hosting, Lock
 from labelloop.domain.manifests import Changes
-from labelloop.domain.sampling import START, Position
+from labelloop.domain.origins import Stratum
+from labelloop.domain.sampling import START, LogCounts, Position
 from labelloop.errors import ChangedMeanwhileError, TrainingInProgressError
 from tests.unit.account import Account
 
@@ -110,13 +111,15 @@ def test_a_look_is_remembered_and_settled_while_it_is_the_last(account: Account)
 
 def test_the_sampling_position_moves_from_where_it_was_read(account: Account) -> None:
     assert model_registry.sampling_position() == START
-    one, two = Position("2026#a", 3), Position("2026#b", 1, 5)
+    log = LogCounts({Stratum("v1", accepted=True): 7}, {"v1": 2}, 1)
+    one, two = Position("2026#a", 3), Position("2026#b", 1, 5, log)
     model_registry.move_sampling_position(START, one)
     model_registry.move_sampling_position(one, two)
     for before in (START, one):
         with pytest.raises(ChangedMeanwhileError):
             model_registry.move_sampling_position(before, one)
     assert model_registry.sampling_position() == two
+    assert model_registry.log_shares() == log.shares
 
 
 def test_a_message_is_one_tellers_until_it_is_told_or_given_up(account: Account) -> None:

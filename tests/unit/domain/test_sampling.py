@@ -7,7 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelloop.domain import sampling
-from labelloop.domain.sampling import START, Position
+from labelloop.domain.detections import Outcome
+from labelloop.domain.labels import NONE_OF_THEM
+from labelloop.domain.origins import Stratum
+from labelloop.domain.sampling import START, LogCounts, Position
 
 intervals = st.integers(1, 7)
 
@@ -77,3 +80,45 @@ def test_one_in_n_is_taken(count: int, interval: int) -> None:
     taken, after = sampling.take(_keys(count), START, interval)
     assert len(taken) == count // interval
     assert after.since_last == count % interval
+
+
+records = st.lists(
+    st.builds(
+        lambda outcome, version, label: {"outcome": outcome, "version": version, "label": label},
+        st.sampled_from(Outcome),
+        st.sampled_from(["v1", "v2", "v3"]),
+        st.sampled_from(["cat", NONE_OF_THEM]),
+    )
+)
+
+
+@given(records, records)
+def test_counts_go_on_from_what_was_kept(
+    one: list[dict[str, str]], other: list[dict[str, str]]
+) -> None:
+    kept = LogCounts.from_json(LogCounts().counting(one).as_json())
+    assert kept.counting(other) == LogCounts().counting(one + other)
+    looked_at = [each for each in one + other if each["outcome"] in sampling.COUNTED]
+    log = kept.counting(other)
+    assert sum(log.shares.values()) == len(looked_at)
+    for stratum, count in log.shares.items():
+        assert count == sum(
+            Stratum(each["version"], each["outcome"] == Outcome.CONFIDENT) == stratum
+            for each in looked_at
+        )
+    assert sum(log.nones.values()) == sum(each["label"] == NONE_OF_THEM for each in looked_at)
+
+
+def test_nothing_is_known_where_nothing_was_counted_yet() -> None:
+    assert LogCounts.from_json({}) == LogCounts()
+
+
+def test_the_versions_counted_last_are_kept() -> None:
+    log = LogCounts()
+    for number in [*range(sampling.MOST_VERSIONS), 0, sampling.MOST_VERSIONS]:
+        record = {"outcome": Outcome.CONFIDENT, "version": f"v{number}", "label": NONE_OF_THEM}
+        log = LogCounts.from_json(log.counting([record]).as_json())
+    assert len(log.shares) == len(log.nones) == sampling.MOST_VERSIONS
+    assert log.shares[Stratum("v0", accepted=True)] == 2
+    assert Stratum("v1", accepted=True) not in log.shares
+    assert Stratum(f"v{sampling.MOST_VERSIONS}", accepted=True) in log.shares

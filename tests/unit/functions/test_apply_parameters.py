@@ -1,12 +1,14 @@
 """ApplyParameters: the schedules follow the operator's parameters."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from functions.apply_parameters.app import lambda_handler
 from labelloop.aws import model_registry
-from labelloop.domain.sampling import START, Position
+from labelloop.domain.origins import Stratum
+from labelloop.domain.sampling import START, LogCounts, Position
 from labelloop.errors import ConfigurationError
 from tests.unit.account import Account, Context, Json
 
@@ -74,7 +76,8 @@ def test_switched_off_and_on_again(scheduled: Account) -> None:
 
 
 def test_what_came_while_sampling_was_switched_off_is_left_out(scheduled: Account) -> None:
-    before = Position("2026-11-20T09:15:27.000Z#1", 7)
+    log = LogCounts({Stratum("v1", accepted=True): 9})
+    before = Position("2026-11-20T09:15:27.000Z#1", 7, log=log)
     model_registry.move_sampling_position(START, before)
     assert _apply() == {"changed": []}
     scheduled.set_parameter("Enable-Automatic-Human-Sampling", "false")
@@ -84,7 +87,8 @@ def test_what_came_while_sampling_was_switched_off_is_left_out(scheduled: Accoun
     scheduled.set_parameter("Enable-Automatic-Human-Sampling", "true")
     for _ in range(2):
         _apply()
-        assert model_registry.sampling_position() == Position("2026-11-21T10:15:27.000Z", 7)
+        after = replace(before, after="2026-11-21T10:15:27.000Z")
+        assert model_registry.sampling_position() == after
         scheduled.clock.advance(3600)
 
 

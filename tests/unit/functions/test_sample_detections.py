@@ -10,8 +10,11 @@ from labelloop import clock
 from labelloop.aws import detections, model_registry, review_tasks
 from labelloop.domain.detections import Outcome, human_loop_name
 from labelloop.domain.labels import NONE_OF_THEM
+from labelloop.domain.origins import Stratum
 from labelloop.errors import ChangedMeanwhileError, ConfigurationError
 from tests.unit.account import Account, Context, Json
+
+ACCEPTED, DOUBTED = Stratum("v1", accepted=True), Stratum("v1", accepted=False)
 
 
 @pytest.fixture
@@ -26,6 +29,7 @@ IMAGE = {
     "key": "a.jpg",
     "version_id": "v",
     "label": "cat",
+    "version": "v1",
     "sampled": False,
 }
 
@@ -101,8 +105,36 @@ def test_a_backlog_is_counted_in_portions_and_each_is_counted_once(
     with pytest.raises(RuntimeError):
         _sample()
     assert model_registry.sampling_position().after.endswith(made[3])
+    assert model_registry.log_shares() == {ACCEPTED: 4}
     assert _sample() == {"counted": 6, "sampled": 2}
     assert _tasks(sampled) == {human_loop_name(made[n]) for n in (2, 5, 8)}
+    assert model_registry.log_shares() == {ACCEPTED: 10}
+
+
+def test_what_the_images_of_the_log_were_is_counted_once_each(sampled: Account) -> None:
+    assert model_registry.log_shares() == {}
+    _record(sampled, 4)
+    _record(sampled, 2, label=NONE_OF_THEM)
+    _record(sampled, 2, Outcome.REVIEW)
+    _record(sampled, 1, Outcome.DEFERRED)
+    _record(sampled, 5, Outcome.REJECTED, version=None)
+    _record(sampled, 3, Outcome.WAITING)
+    for _ in range(2):
+        _sample()
+        log = model_registry.sampling_position().log
+        assert log.shares == {ACCEPTED: 6, DOUBTED: 3}
+        assert (log.nones, log.refused) == ({"v1": 2}, 5)
+    _record(sampled, 2, version="v2")
+    _sample()
+    assert model_registry.log_shares() == {**log.shares, Stratum("v2", accepted=True): 2}
+
+
+def test_images_that_were_refused_do_not_hold_the_position_up(sampled: Account) -> None:
+    made = _record(sampled, 3, Outcome.REJECTED)
+    _sample()
+    assert made[2] in model_registry.sampling_position().after
+    _record(sampled, 3)
+    assert _sample() == {"counted": 3, "sampled": 1}
 
 
 def test_no_run_looks_back_further_than_the_longest_time_between_two(sampled: Account) -> None:

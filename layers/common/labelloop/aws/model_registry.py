@@ -4,7 +4,7 @@ One table, by ``kind`` and ``name``:
 
     state    deployed          the version that serves, and the one before it
     state    training          the lock: one training or deployment at a time
-    state    sampling          how far the detections have been sampled
+    state    sampling          how far the detections have been sampled, and what those were
     state    review_day        how many doubtful detections people have been asked about today
     state    look              what the last look at the labelled images came to
     state    hosting           since when the deployed version runs, and when it was last started
@@ -33,8 +33,9 @@ from labelloop.aws.wiring import wiring
 from labelloop.clock import epoch_s, iso
 from labelloop.domain.accuracy import Sample
 from labelloop.domain.manifests import Changes
+from labelloop.domain.origins import LogShares
 from labelloop.domain.rejection import NoneAnswer, with_answer
-from labelloop.domain.sampling import START, Position
+from labelloop.domain.sampling import START, LogCounts, Position
 from labelloop.domain.selection import Day
 from labelloop.errors import ChangedMeanwhileError, TrainingInProgressError
 from labelloop.settings import Variable
@@ -397,7 +398,20 @@ def sampling_position() -> Position:
     values = _get("state", "sampling")
     if values is None:
         return START
-    return Position(values["after"], values["since_last"], values.get("nones_since_last", 0))
+    return Position(
+        values["after"],
+        values["since_last"],
+        values.get("nones_since_last", 0),
+        LogCounts.from_json(values.get("log", {})),
+    )
+
+
+def log_shares() -> LogShares:
+    """How many detections of the log are of each stratum, of those that sampling has passed.
+
+    Empty where it never was switched on.
+    """
+    return sampling_position().log.shares
 
 
 def move_sampling_position(before: Position, after: Position) -> None:
@@ -408,7 +422,12 @@ def move_sampling_position(before: Position, after: Position) -> None:
     _put(
         "state",
         "sampling",
-        asdict(after),
+        {
+            "after": after.after,
+            "since_last": after.since_last,
+            "nones_since_last": after.nones_since_last,
+            "log": after.log.as_json(),
+        },
         "attribute_not_exists(kind) OR (#after = :after AND since_last = :since_last)",
         ExpressionAttributeNames={"#after": "after"},
         ExpressionAttributeValues={

@@ -4,10 +4,81 @@ Images that a model took for none of its labels, and about which nobody is asked
 themselves, and ten times as many of them are taken: a new kind of thing would be among them.
 """
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from labelloop.domain.detections import Outcome
+from labelloop.domain.labels import NONE_OF_THEM
+from labelloop.domain.origins import LogShares, Stratum
 
 NONES_MORE_OFTEN = 10
+COUNTED = {Outcome.CONFIDENT, Outcome.REVIEW, Outcome.DEFERRED}
+"""What a model has looked at."""
+MOST_VERSIONS = 50
+"""Of so many versions, those counted last, it is kept how many detections they made."""
+
+
+@dataclass(frozen=True)
+class LogCounts:
+    """How many images have been passed, by what versions made of them."""
+
+    shares: LogShares = field(default_factory=dict)
+    """Those that a model looked at; the versions counted last are the last ones."""
+    nones: Mapping[str, int] = field(default_factory=dict)
+    """How many of them each version took for none of its labels."""
+    refused: int = 0
+    """Images that the service does not take, at which no version has looked."""
+
+    def counting(self, records: Iterable[Mapping[str, Any]]) -> "LogCounts":
+        """The same with these records of the inference log; one that waits for a model is none."""
+        shares, nones, refused = dict(self.shares), dict(self.nones), self.refused
+        for record in records:
+            refused += record["outcome"] == Outcome.REJECTED
+            if record["outcome"] not in COUNTED or "version" not in record:
+                continue
+            stratum = Stratum(record["version"], record["outcome"] == Outcome.CONFIDENT)
+            shares[stratum] = shares.pop(stratum, 0) + 1
+            if record.get("label") == NONE_OF_THEM:
+                nones[stratum.version] = nones.get(stratum.version, 0) + 1
+        versions = list(dict.fromkeys(stratum.version for stratum in reversed(shares)))
+        kept = set(versions[:MOST_VERSIONS])
+        return LogCounts(
+            {stratum: count for stratum, count in shares.items() if stratum.version in kept},
+            {version: count for version, count in nones.items() if version in kept},
+            refused,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The form that ``from_json`` reads."""
+        versions = dict.fromkeys(stratum.version for stratum in self.shares)
+        return {
+            "versions": [
+                {
+                    "version": version,
+                    "accepted": self.shares.get(Stratum(version, accepted=True), 0),
+                    "doubted": self.shares.get(Stratum(version, accepted=False), 0),
+                    "nones": self.nones.get(version, 0),
+                }
+                for version in versions
+            ],
+            "refused": self.refused,
+        }
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> "LogCounts":
+        """The counts that ``as_json`` told; none of what was not counted yet."""
+        shares: dict[Stratum, int] = {}
+        for entry in told.get("versions", []):
+            for accepted, count in ((True, entry["accepted"]), (False, entry["doubted"])):
+                if count:
+                    shares[Stratum(entry["version"], accepted)] = int(count)
+        nones = {entry["version"]: int(entry["nones"]) for entry in told.get("versions", [])}
+        return cls(
+            shares,
+            {version: count for version, count in nones.items() if count},
+            int(told.get("refused", 0)),
+        )
 
 
 @dataclass(frozen=True)
@@ -21,6 +92,8 @@ class Position:
     """How many detections have been counted since the last one that was taken."""
     nones_since_last: int = 0
     """The same of those that are counted by themselves."""
+    log: LogCounts = LogCounts()
+    """What they all were. It is exact for what has been counted, since it moves with it."""
 
     def not_before(self, date: str) -> "Position":
         """The same count, from that date on at the earliest: what is older has come to its end."""
@@ -54,4 +127,7 @@ def take(
         if counted[is_none] >= intervals[is_none]:
             taken.append(sort_key)
             counted[is_none] = 0
-    return taken, Position(after, counted[False], counted[True])
+    moved = replace(
+        position, after=after, since_last=counted[False], nones_since_last=counted[True]
+    )
+    return taken, moved
