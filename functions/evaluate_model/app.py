@@ -10,7 +10,7 @@ Idempotent  yes; the report's key is the version's name, and what is to be asked
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -35,6 +35,7 @@ from labelloop.domain.answers import Answer
 from labelloop.domain.comparison import Comparison, Party
 from labelloop.domain.detections import Label, Outcome, decide
 from labelloop.domain.evaluation import Examined, Figures, Summary, TestedImage, TestImages
+from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.manifests import SplitImage, VersionFiles
 from labelloop.domain.metrics import F1
 from labelloop.domain.parameters import OperatorSettings
@@ -119,15 +120,16 @@ class _Against:
 def lambda_handler(request: Input) -> Output:
     """Judge by the figures and against the champion, and write the report."""
     candidate, rules = _candidate(request.version), _rules(parameters.settings())
-    own, figure = _figures(candidate, rules.metric), candidate.summary.metric(rules.metric)
+    own = _figures(candidate, rules.metric)
     model_type = candidate.examined.model_type
     deployed = model_registry.deployed()
     other = deployed.version if deployed and deployed.version != candidate.name else ""
     champion = _champion(candidate, other) if other else None
+    figure, note = _figure(candidate, champion, rules.metric)
     if champion is None:
         verdict = verdicts.first(figure, own.test_set, rules, model_type, gone=other)
         against = _Against(deployed.version) if deployed else None
-        return _told(candidate, rules, own, verdict, against)
+        return _told(candidate, rules, own, _noted(verdict, note), against)
     comparison = comparisons.compare(
         candidate.examined.cases,
         Party(candidate.examined.answers, candidate.summary.thresholds),
@@ -156,7 +158,7 @@ def lambda_handler(request: Input) -> Output:
     )
     asked = _asked(candidate, champion.version, request.started)
     against = _Against(champion.version.name, comparison, uncompared, asked)
-    return _told(candidate, rules, own, verdict, against)
+    return _told(candidate, rules, own, _noted(verdict, note), against)
 
 
 def _ask_first(ask: Ask, candidate: _Candidate) -> Output:
@@ -265,6 +267,27 @@ def _figures(candidate: _Candidate, metric: Metric) -> Figures:
         shares={},
         is_accepted=lambda answer: _is_accepted(answer, candidate, settings),
     )
+
+
+def _figure(candidate: _Candidate, champion: _Champion | None, metric: Metric) -> tuple[float, str]:
+    """What the minimum is held against, and what is to be said about it.
+
+    The first version that knows what is none of the labels is not held to that.
+    """
+    known = candidate.summary.thresholds
+    serving = champion.said.thresholds if champion else {}
+    if NONE_OF_THEM not in known or (champion and not serving) or NONE_OF_THEM in serving:
+        return candidate.summary.metric(metric), ""
+    examined = candidate.examined
+    return (
+        evaluation.figure_without_none(examined.cases, examined.answers, known, metric),
+        f"The minimum is held against its {verdicts.METRICS[metric]} without the images that are "
+        "none of the labels: no version before it knows those.",
+    )
+
+
+def _noted(verdict: Verdict, note: str) -> Verdict:
+    return replace(verdict, reasons=(*verdict.reasons, note)) if note else verdict
 
 
 def _is_accepted(answer: Answer, candidate: _Candidate, settings: OperatorSettings) -> bool:

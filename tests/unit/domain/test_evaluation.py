@@ -16,8 +16,10 @@ from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.answers import Answer, Finding
 from labelloop.domain.comparison import MOST_COMPARED, Case, Party
 from labelloop.domain.evaluation import LabelResult, Summary
+from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.manifests import SplitImage
 from labelloop.domain.origins import GIVEN, LogShares, Origin, Provenance, Stratum
+from labelloop.domain.scoring import Metric
 from labelloop.domain.splits import Split
 from labelloop.domain.verdict import Rules, Verdict
 from labelloop.errors import InconsistentError
@@ -421,6 +423,31 @@ def test_figures_are_told_for_the_test_set_and_for_what_comes_in() -> None:
     assert cat["f1"]["value"] == told["f1"]["value"] == pytest.approx(2 / 3)
     assert cat["f1"]["low"] < cat["f1"]["value"] < cat["f1"]["high"]
     assert found.in_short().keys() == {"test_set", "incoming", "f1", "precision", "recall"}
+
+
+@pytest.mark.parametrize(
+    ("metric", "figure"), [("f1", 7 / 12), ("precision", 0.75), ("recall", 0.5)]
+)
+def test_what_is_none_of_the_labels_is_left_out_where_a_version_is_the_first_to_know_it(
+    metric: Metric, figure: float
+) -> None:
+    """As the service counts: what reaches its label's threshold, and the mean over the labels."""
+    thresholds = {"cat": 0.5, "dog": 0.3, NONE_OF_THEM: 0.5}
+    said = [
+        ("cat", {"cat": 0.6, "dog": 0.3}),
+        ("cat", {NONE_OF_THEM: 0.6, "cat": 0.4}),
+        ("dog", {"cat": 0.4, "dog": 0.3, NONE_OF_THEM: 0.3}),
+        ("dog", {NONE_OF_THEM: 0.9, "dog": 0.1}),
+        (NONE_OF_THEM, {"cat": 0.9}),
+        (NONE_OF_THEM, {NONE_OF_THEM: 0.9}),
+    ]
+    cases, answers = [], {}
+    for number, (truth, confidences) in enumerate(said):
+        cases.append(Case(str(number), Annotation.of_labels([truth]), GIVEN))
+        findings = tuple(Finding(*each) for each in confidences.items())
+        answers[str(number)] = Answer(str(number), findings, complete=True)
+    found = evaluation.figure_without_none(cases, answers, thresholds, metric)
+    assert found == pytest.approx(figure)
 
 
 def test_a_stratum_without_a_test_image_is_named() -> None:

@@ -12,6 +12,7 @@ from labelloop.domain import manifests
 from labelloop.domain.annotations import Annotation, Box
 from labelloop.domain.answers import Answer, Finding
 from labelloop.domain.detections import Label, Outcome
+from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.manifests import SplitImage, VersionFiles
 from labelloop.domain.origins import GIVEN, Origin, Provenance
 from labelloop.domain.splits import Split
@@ -57,12 +58,23 @@ def _put_lines(account: Account, key: str, lines: Sequence[Json]) -> None:
 
 
 def _trained(
-    account: Account, name: str, tested: Sequence[Json], figures: Json | None = None
+    account: Account,
+    name: str,
+    tested: Sequence[Json],
+    figures: Json | None = None,
+    knows: Sequence[str] = (),
 ) -> None:
     summary: Json = {
         "EvaluationDetails": {"NumberOfTrainingImages": 90, "NumberOfTestingImages": len(tested)},
         "AggregatedEvaluationResults": figures or FIGURES,
-        "LabelEvaluationResults": [],
+        "LabelEvaluationResults": [
+            {
+                "Label": label,
+                "NumberOfTestingImages": 9,
+                "Metrics": {**FIGURES, "Threshold": 0.5},
+            }
+            for label in knows
+        ],
     }
     account.put(f"evaluation/{name}/summary.json", json.dumps(summary).encode())
     _put_lines(account, f"evaluation/{name}/tested", tested)
@@ -114,6 +126,27 @@ def test_the_first_model_needs_to_be_good_enough_only(candidate: Account) -> Non
     assert report["reasons"] == output["reasons"]
     assert (report["champion"], report["comparison"]) == (None, None)
     assert (report["metric"], report["minimum"], report["minimum_improvement"]) == ("f1", 0.8, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("champion_knows", "figure"), [(None, 1.0), (["cat", "dog"], 1.0), (["cat", NONE_OF_THEM], 0.7)]
+)
+def test_the_first_version_that_knows_what_is_none_of_the_labels_is_not_held_to_that(
+    candidate: Account, champion_knows: list[str] | None, figure: float
+) -> None:
+    """By the service its F1 score is 0.7: it takes all that is none of the labels for cats."""
+    tested = _snapshot("+" * 25)
+    for line in tested[15:]:
+        line[f"{TRAINING}-metadata"] = {"class-name": NONE_OF_THEM}
+    figures = {**FIGURES, "F1Score": 0.7}
+    _trained(candidate, CANDIDATE, tested, figures, knows=["cat", "dog", NONE_OF_THEM])
+    if champion_knows:
+        _deploy_champion(candidate, tested)
+        _trained(candidate, CHAMPION, tested, knows=champion_knows)
+    reasons = _evaluate()["reasons"]
+    assert reasons[0].startswith(f"Its F1 score of {figure:.2f} ")
+    assert ("without the images that are none of the labels" in reasons[-1]) is (figure == 1.0)
+    assert _report(candidate)["f1"] == 0.7
 
 
 def test_twice_comes_to_the_same_as_once(candidate: Account) -> None:

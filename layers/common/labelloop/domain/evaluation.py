@@ -23,6 +23,7 @@ from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.answers import Answer, Finding
 from labelloop.domain.comparison import MOST_COMPARED, Case, Comparison
 from labelloop.domain.estimates import Estimate, Weighed
+from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.manifests import SplitImage
 from labelloop.domain.origins import GIVEN, LogShares, Provenance
 from labelloop.domain.scoring import METRICS, UNKNOWN_THRESHOLD, Counts, Metric
@@ -421,6 +422,37 @@ def _suspect(
     return SuspectedLabelError(
         image.key, truth.labels, predicted, round(against[0].confidence * 100, 2)
     )
+
+
+def figure_without_none(
+    cases: Iterable[Case],
+    said: Mapping[str, Answer],
+    thresholds: Mapping[str, float],
+    metric: Metric,
+) -> float:
+    """A classification model's metric as the service has it, without what is none of the labels.
+
+    That is the mean over the labels, each at its assumed threshold, on the test images of the
+    others. A version is held to it that is the first to know that label: nobody has set the minimum
+    for it.
+    """
+    known = thresholds.keys() - {NONE_OF_THEM}
+    right: Counter[str] = Counter()
+    found: Counter[str] = Counter()
+    there: Counter[str] = Counter()
+    for case in cases:
+        (truth,) = case.truth.labels
+        if case.content not in said or truth == NONE_OF_THEM:
+            continue
+        there[truth] += 1
+        for finding in said[case.content].findings:
+            if finding.label in known and finding.confidence >= thresholds[finding.label]:
+                found[finding.label] += 1
+                right[finding.label] += finding.label == truth
+    of_label = [
+        float(scoring.ratio(right[label], found[label], there[label], metric)) for label in there
+    ]
+    return sum(of_label) / len(of_label) if of_label else 0.0
 
 
 # --- Figures with their intervals -----------------------------------------------------------------

@@ -52,15 +52,18 @@ def score(
 ) -> Fraction:
     """How right the findings are, from 0 to 1."""
     if model_type is ModelType.DETECTION:
-        return _ratio(sum(are_right(truth.boxes, what)), len(what), len(truth.boxes), metric)
+        return ratio(sum(are_right(truth.boxes, what)), len(what), len(truth.boxes), metric)
     labels = {finding.label for finding in what}
     right = len(labels.intersection(truth.labels))
-    return _ratio(right, len(labels), len(truth.labels), metric)
+    return ratio(right, len(labels), len(truth.labels), metric)
 
 
 @cache
-def _ratio(right: int, said: int, there: int, metric: Metric) -> Fraction:
-    """There are few different ones, so that each is made once."""
+def ratio(right: int, said: int, there: int, metric: Metric) -> Fraction:
+    """How much was right of what was said and what there was.
+
+    There are few different ones, so that each is made once.
+    """
     if not said and not there:
         return Fraction(1)
     both = {"f1": said + there, "precision": 2 * said, "recall": 2 * there}[metric]

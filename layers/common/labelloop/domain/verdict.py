@@ -13,6 +13,7 @@ from decimal import Decimal
 from statistics import NormalDist
 from typing import Literal
 
+from labelloop.domain import labels as label_names
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.comparison import Comparison, Difference, fewest_effective
 from labelloop.domain.estimates import Estimate
@@ -108,7 +109,7 @@ def against_champion(
             f"test images worse on {label.worse} and better on {label.better}."
         )
     if comparison.apart:
-        names = ", ".join(repr(one.label) for one in comparison.apart[:5])
+        names = ", ".join(repr(label_names.shown(one.label)) for one in comparison.apart[:5])
         more = f" and {len(comparison.apart) - 5} more" if len(comparison.apart) > 5 else ""
         reasons.append(f"Labels that only it knows were not compared: {names}{more}.")
     return Verdict(enough and not refused, tuple(reasons))
