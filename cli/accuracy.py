@@ -7,6 +7,7 @@ import click
 
 from cli import models, rejection
 from cli.failures import CommandError
+from cli.figures import counted, f1_of
 from cli.stack import Stack, on_stack, show
 from labelloop.domain import accuracy as rules
 from labelloop.domain.accuracy import Accuracy
@@ -48,11 +49,23 @@ def _rows(
             "label": None if label == ALL_LABELS else label,
             **_figures(of_label),
             "f1": record.get("f1"),
+            "test_images": record.get("test_images"),
+            "accepted_when_tested": record.get("figures", {}).get("accepted"),
             "drift_told": record.get("drift_told"),
         }
     of_nones = rejection.of_version(stack, nones, record["name"])
     if of_nones:
         yield {"version": record["name"], "label": SHOWN_AS_NONE, **of_nones.as_json()}
+
+
+def _when_tested(row: Mapping[str, Any]) -> str:
+    """How right it was when it was tested: where it was sure, as far as that is known."""
+    accepted = row["accepted_when_tested"]
+    if accepted:
+        value, low, high = accepted["value"], accepted["low"], accepted["high"]
+        images = counted(int(accepted["images"]), "test image")
+        return f"{value:.1%} ({low:.1%} to {high:.1%}) of {images} that it was sure of"
+    return f1_of(row)
 
 
 def _figures(of_label: Accuracy) -> dict[str, Any]:
@@ -78,5 +91,5 @@ def _line(row: Mapping[str, Any]) -> str:
     if "becomes" in row:
         return f"{line}   {row['becomes']}"
     if row["label"] is None and row["f1"] is not None:
-        line += f"   F1 when tested {row['f1']:.2f}"
+        line += f"   when tested: {_when_tested(row)}"
     return f"{line}, worse by now" if row["label"] is None and row["drift_told"] else line

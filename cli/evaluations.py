@@ -19,6 +19,17 @@ from labelloop.domain.manifests import VersionFiles
 LabelName = Annotated[str, AfterValidator(labels.shown)]
 
 
+class Estimate(BaseModel):
+    """A figure with its 95 % interval, and how many images it rests on."""
+
+    value: float
+    low: float
+    high: float
+    images: int
+    effective_images: float
+    """As many of equal weight would say as much."""
+
+
 class LabelFigures(BaseModel):
     """How well one label does on its test images."""
 
@@ -42,8 +53,86 @@ class Confused(BaseModel):
     images: int
 
 
+class LabelEstimates(BaseModel):
+    """The same by the labels of today, with intervals."""
+
+    label: LabelName
+    f1: Estimate | None = None
+    precision: Estimate | None = None
+    recall: Estimate | None = None
+
+    def figure(self, metric: str) -> Estimate | None:
+        """The figure of this name."""
+        return {"f1": self.f1, "precision": self.precision, "recall": self.recall}[metric]
+
+
+class Figures(BaseModel):
+    """How good a version is by the labels of today."""
+
+    test_set: Estimate
+    """The mean score, each test image counting once."""
+    incoming: Estimate | None = None
+    """Weighted as what comes in."""
+    covers: float = 0.0
+    """Of what share of the inference log ``incoming`` speaks."""
+    empty: dict[str, float] = Field(default_factory=dict)
+    """The share of the log of each kind of images of which nothing is known."""
+    accepted: Estimate | None = None
+    """The share that is wholly right of what it is sure of."""
+    f1: Estimate | None = None
+    precision: Estimate | None = None
+    recall: Estimate | None = None
+    labels: list[LabelEstimates] = Field(default_factory=list)
+
+
+class Difference(BaseModel):
+    """How much better a candidate is than the champion, on the same images."""
+
+    gain: float
+    interval: tuple[float, float]
+    images: int
+    effective_images: float
+    candidate: Estimate
+    champion: Estimate
+
+
+class GroupResult(BaseModel):
+    """Candidate and champion on images that came in one way."""
+
+    name: str
+    images: int
+    candidate_better: int
+    champion_better: int
+    p_worse: float
+
+
+class LabelChange(BaseModel):
+    """Candidate and champion on one label."""
+
+    label: LabelName
+    images: int
+    candidate_better: int
+    champion_better: int
+    is_worse: bool
+
+
+class Apart(BaseModel):
+    """A label that only one of them knows."""
+
+    label: LabelName
+    images: int
+    score: float
+
+
+class ErrorRate(BaseModel):
+    """How often a candidate that differs by so much is judged the wrong way."""
+
+    difference: float
+    wrong_way: float
+
+
 class Comparison(BaseModel):
-    """Candidate and champion on the test images that both know."""
+    """Candidate and champion on the same test images; weighted, since there are weights."""
 
     shared_images: int
     candidate_score: float
@@ -51,6 +140,19 @@ class Comparison(BaseModel):
     candidate_better: int
     champion_better: int
     p_worse: float
+    basis: Literal["incoming", "test_set"] = "test_set"
+    """What decided."""
+    test_set: Difference | None = None
+    incoming: Difference | None = None
+    as_deployed: Difference | None = None
+    fresh: Difference | None = None
+    """On images that did not test the champion when it was trained."""
+    groups: list[GroupResult] = Field(default_factory=list)
+    labels: list[LabelChange] = Field(default_factory=list)
+    apart: list[Apart] = Field(default_factory=list)
+    missing: int = 0
+    """Test images about which the champion's answer is not known."""
+    error_rates: list[ErrorRate] = Field(default_factory=list)
 
 
 class Suspected(BaseModel):
@@ -144,6 +246,7 @@ class Report(BaseModel):
     train_images: int
     test_images: int
     labels: list[LabelFigures]
+    figures: Figures | None = None
     confusion: list[Confused] = Field(default_factory=list)
     champion: str | None = None
     comparison: Comparison | None = None
@@ -154,6 +257,10 @@ class Report(BaseModel):
     def worst_labels(self) -> list[LabelFigures]:
         """The labels, those with the lowest figures first."""
         return sorted(self.labels, key=lambda label: (label.figure(self.metric), label.label))
+
+    def estimates(self) -> dict[str, LabelEstimates]:
+        """What is known by the labels of today, by label."""
+        return {one.label: one for one in self.figures.labels} if self.figures else {}
 
     def dropped(self) -> dict[str, Entries]:
         """The datasets of which the service did not take every entry, or complained."""

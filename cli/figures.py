@@ -1,21 +1,36 @@
 """Figures as people read them, each with the interval in which the true one lies, or its count."""
 
-from collections.abc import Sequence
-
-from labelloop.domain.estimates import Estimate
-
-
-def with_interval(value: float, interval: Sequence[float] | None) -> str:
-    """A figure from 0 to 1 and its 95 % interval, where that is known: ``0.85 (0.80 to 0.89)``."""
-    if interval is None:
-        return f"{value:.2f}"
-    low, high = interval
-    return f"{value:.2f} ({low:.2f} to {high:.2f})"
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 
-def estimated(figure: Estimate) -> str:
-    """A figure and its 95 % interval."""
-    return with_interval(figure.value, (figure.low, figure.high))
+class Interval(Protocol):
+    """A figure that knows its interval."""
+
+    @property
+    def value(self) -> float:
+        """The figure itself."""
+
+    @property
+    def low(self) -> float:
+        """The interval's lower end."""
+
+    @property
+    def high(self) -> float:
+        """Its upper end."""
+
+
+def estimated(figure: Interval) -> str:
+    """A figure from 0 to 1 with its 95 % interval: ``0.85 (0.80 to 0.89)``."""
+    return f"{figure.value:.2f} ({figure.low:.2f} to {figure.high:.2f})"
+
+
+def f1_of(record: Mapping[str, Any]) -> str:
+    """The F1 in a version's record: with its interval, or with how many images it rests on."""
+    known = record.get("figures", {}).get("f1")
+    if known:
+        return f"F1 {known['value']:.2f} ({known['low']:.2f} to {known['high']:.2f})"
+    return f"F1 {record['f1']:.2f} of {counted(int(record['test_images']), 'test image')}"
 
 
 def signed(value: float, interval: Sequence[float]) -> str:

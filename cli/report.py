@@ -5,10 +5,11 @@ from pathlib import Path
 
 import click
 
-from cli import evaluations, models, report_page
+from cli import evaluations, models, report_page, report_words
 from cli.evaluations import Data, Report
 from cli.failures import CommandError
 from cli.stack import Stack, on_stack, show
+from labelloop.domain.scoring import METRICS
 
 MOST_LINES = 20
 """Of each kind; the page and the JSON have the rest."""
@@ -63,42 +64,17 @@ def _verdict(found: Report, serves: bool) -> list[str]:
 
 
 def _figures(found: Report) -> list[str]:
-    least = "" if found.minimum is None else f", at least {found.minimum:.2f} is wanted"
-    lines = [
-        f"F1 {found.f1:.3f}   precision {found.precision:.3f}   recall {found.recall:.3f}"
-        f"   (judged by {metric_name(found.metric)}{least})",
-        f"{found.train_images} images trained it, {found.test_images} tested it.",
-    ]
-    if found.comparison:
-        both = found.comparison
-        lines.append(
-            f"On the {both.shared_images} test images that it shares with {found.champion}: "
-            f"{both.candidate_score:.3f} against {both.champion_score:.3f}; it is better on "
-            f"{both.candidate_better} of them and worse on {both.champion_better} "
-            f"(sign test for being worse: p = {both.p_worse:.3f})."
-        )
-    return lines
+    return [*report_words.figures(found), *report_words.comparison(found)]
 
 
 def metric_name(metric: str) -> str:
     """The metric's name for people."""
-    return "F1" if metric == "f1" else metric
+    return report_words.METRIC_NAMES[metric]
 
 
 def _labels(found: Report) -> list[str]:
-    rows = [("label, the worst first", "F1", "precision", "recall", "threshold", "test images")]
-    rows += [
-        (
-            label.label,
-            f"{label.f1:.3f}",
-            f"{label.precision:.3f}",
-            f"{label.recall:.3f}",
-            f"{label.assumed_threshold:.2f}",
-            str(label.test_images),
-        )
-        for label in found.worst_labels()
-    ]
-    return aligned(rows)
+    head = ("label, the worst first", "F1", "precision", "recall", "threshold", "test images")
+    return aligned([head, *report_words.label_cells(found, METRICS)])
 
 
 def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:

@@ -5,10 +5,19 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from cli import charts
+from cli import charts, report_words
 from cli.charts import Point
-from cli.evaluations import Confused, Data, Entries, Report, mistakes
+from cli.evaluations import (
+    Confused,
+    Data,
+    Entries,
+    LabelEstimates,
+    LabelFigures,
+    Report,
+    mistakes,
+)
 from cli.page import page, table
+from labelloop.domain.scoring import METRICS
 
 MOST_LABELS = 40
 """In a plot; the table has all of them."""
@@ -47,24 +56,32 @@ def _verdict(report: Report, *, serves: bool) -> str:
         words += ", and in service"
     kind = "good" if report.promote else "bad"
     reasons = "".join(f"<li>{escape(reason)}</li>" for reason in report.reasons)
-    figures = (
-        f"F1 {report.f1:.3f}, precision {report.precision:.3f}, recall {report.recall:.3f}. "
-        f"{report.train_images} images trained it, {report.test_images} tested it."
+    figures = "".join(
+        f"<p>{escape(sentence)}</p>"
+        for sentence in (*report_words.figures(report), *report_words.comparison(report))
     )
-    both = report.comparison
-    if both:
-        figures += (
-            f" On the {both.shared_images} test images that it shares with {report.champion}: "
-            f"{both.candidate_score:.3f} against {both.champion_score:.3f}; better on "
-            f"{both.candidate_better}, worse on {both.champion_better}."
-        )
     return (
         f'<h1>{escape(report.version)}</h1>\n<p class="verdict {kind}">{words}</p>\n'
-        f"<ul>{reasons}</ul>\n<p>{escape(figures)}</p>"
+        f"<ul>{reasons}</ul>\n{figures}"
     )
 
 
 # --- All versions ---------------------------------------------------------------------------------
+
+
+def _value(record: Mapping[str, Any], metric: str) -> charts.Value:
+    """A figure in a version's record, with its interval where that is known."""
+    known = record.get("figures", {}).get(metric)
+    if known:
+        return float(known["value"]), float(known["low"]), float(known["high"])
+    return float(record[metric])
+
+
+def _in_figures(record: Mapping[str, Any], metric: str) -> str:
+    value = _value(record, metric)
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return f"{value[0]:.2f} ({value[1]:.2f} to {value[2]:.2f})"
 
 
 def _versions(report: Report, records: Records, serving: str | None) -> str:
@@ -75,7 +92,7 @@ def _versions(report: Report, records: Records, serving: str | None) -> str:
     points = [
         Point(
             f"v{record['number']}",
-            tuple(float(record[metric]) for metric in metrics),
+            tuple(_value(record, metric) for metric in metrics),
             hollow=not record["promote"],
             ringed=record["name"] == serving,
         )
@@ -85,7 +102,7 @@ def _versions(report: Report, records: Records, serving: str | None) -> str:
     least = None if report.minimum is None else (f"least {name}", report.minimum)
     note = (
         "Filled: good enough. Hollow: rejected. Ringed: in service. Each is measured on its own "
-        "test images."
+        "test images, which are not the same. Lines: 95 % intervals."
     )
     return (
         charts.course(points, [COLOURS[metric] for metric in metrics], least)
@@ -95,7 +112,7 @@ def _versions(report: Report, records: Records, serving: str | None) -> str:
             [
                 (
                     str(record["name"]),
-                    *(f"{float(record[name]):.3f}" for name in ("f1", "precision", "recall")),
+                    *(_in_figures(record, metric) for metric in METRICS),
                     str(record["train_images"]),
                     str(record["test_images"]),
                     ("good" if record["promote"] else "rejected")
@@ -116,32 +133,32 @@ def _labels(report: Report) -> str:
     if not worst:
         return ""
     shown = worst[:MOST_LABELS]
+    known = report.estimates()
     groups = [
         (
             label.label,
             f"{label.test_images} test image{'' if label.test_images == 1 else 's'}",
-            (label.f1, label.precision, label.recall),
+            [_label_value(label, known.get(label.label), metric) for metric in METRICS],
         )
         for label in shown
     ]
     note = f'<p class="dim">The worst {len(shown)} of {len(worst)} labels.</p>'
     figures = table(
         ("Label", "F1", "Precision", "Recall", "Assumed threshold", "Test images"),
-        [
-            (
-                label.label,
-                *(f"{value:.3f}" for value in (label.f1, label.precision, label.recall)),
-                f"{label.assumed_threshold:.2f}",
-                str(label.test_images),
-            )
-            for label in worst
-        ],
+        report_words.label_cells(report, METRICS),
     )
     return (
         (note if len(shown) < len(worst) else "")
         + charts.bars(groups, FIGURES)
         + f"<details><summary>In figures</summary>{figures}</details>"
     )
+
+
+def _label_value(label: LabelFigures, known: LabelEstimates | None, metric: str) -> charts.Value:
+    figure = known.figure(metric) if known else None
+    if figure is None:
+        return label.figure(metric)
+    return figure.value, figure.low, figure.high
 
 
 def confusion(pairs: Sequence[Confused]) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from cli import models, rejection
+from cli.figures import f1_of
 from cli.stack import Stack, on_stack, show
 from labelloop.domain.detections import Outcome, outcome_shards
 from labelloop.domain.hosting import run_in_figures
@@ -188,7 +189,7 @@ def _deployed(found: dict[str, Any]) -> str:
 def _version(version: dict[str, Any]) -> str:
     if "f1" in version:
         verdict = "promoted" if version.get("promote") else "rejected"
-        result = f"F1 {version['f1']:.2f}, {verdict}"
+        result = f"{f1_of(version)}, {verdict}"
     else:
         result = str(version.get("failure") or "no result yet")
     return f"{version['name']:<24} {version['status']:<20} {result}"

@@ -7,6 +7,7 @@ import click
 
 from cli import executions, models
 from cli.failures import CommandError
+from cli.figures import f1_of
 from cli.hosting import put_into_service
 from cli.stack import Stack, on_stack, show
 
@@ -33,7 +34,7 @@ def _line(record: Mapping[str, Any]) -> str:
     parts = [record["name"], record["status"] + (", serves" if record["serves"] else "")]
     if "f1" in record:
         images = f"{record['train_images']} + {record['test_images']} images"
-        parts += [f"F1 {record['f1']:.2f}", images, "good" if record["promote"] else "rejected"]
+        parts += [f1_of(record), images, "good" if record["promote"] else "rejected"]
     if dropped := dropped_entries(record):
         parts.append(f"{dropped} images dropped by the service")
     if "failure" in record:

@@ -215,6 +215,7 @@ def _told(
         {F1: summary.f1},
         Version=candidate.name,
         Verdict="promoted" if verdict.promote else "rejected",
+        TestImages=str(summary.test_images),
     )
     return Output(
         ask=None,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cli.figures import signed, with_interval
+from cli.figures import estimated, signed
 from labelloop.domain.annotations import ModelType
 from local.demo.failure import DemoError
 from local.demo.pictures import Picture
@@ -44,7 +44,7 @@ class Figure:
 
     def __str__(self) -> str:
         """With its interval."""
-        return with_interval(self.value, self.interval)
+        return estimated(self)
 
     @property
     def as_gain(self) -> str:

@@ -415,6 +415,17 @@ class TestVersions:
         assert "rejected" in lines[1]
         assert "RUNNING, serves" in lines[2] and "20 + 5 images" in lines[2]
 
+    def test_f1_has_its_interval_or_what_it_rests_on(self, world: World) -> None:
+        facts = {"f1": 0.75, "train_images": 40, "test_images": 10, "promote": True}
+        f1 = {"value": 0.745, "low": 0.5, "high": 0.9, "images": 10, "effective_images": 9.5}
+        world.put("versions", kind="version", name="v1", number=1, **facts)
+        world.put("versions", kind="version", name="v2", number=2, figures={"f1": f1}, **facts)
+
+        for command in ("versions", "status"):
+            text = world.run(command).stdout
+            assert "F1 0.75 of 10 test images" in text
+            assert "F1 0.74 (0.50 to 0.90)" in text
+
     def test_what_the_service_dropped_in_silence_is_counted(self, world: World) -> None:
         sent = {"sent": 20, "stored": 17, "errors": []}
         world.put("versions", kind="version", name="v1", number=1, entries_train=sent)

@@ -23,7 +23,7 @@ def stack(account: Account) -> Stack:
     """Two versions; of one, ten of whose sampled detections were answered."""
     outputs = {"ModelVersionsTable": wiring[Variable.MODEL_VERSIONS_TABLE]}
     for number in (1, 2):
-        model_registry.add_version(f"v{number}", {"number": number, "f1": 0.9})
+        model_registry.add_version(f"v{number}", {"number": number, "f1": 0.9, "test_images": 20})
     for number in range(10):
         sample = Sample(("gear",) if number else ("bolt",), number > 1)
         model_registry.note_sample("v2", str(number), sample, "2026-11-21")
@@ -43,8 +43,15 @@ def test_each_label_and_all_together_have_their_share_and_its_interval(stack: St
     ]
     assert (rows[0]["accuracy"], rows[0]["low"], rows[0]["high"]) == (0.8, 0.4902, 0.9433)
     _, total, *labels = _run(stack, "v2").stdout.splitlines()
-    assert "8 of 10     80.0%   49.0% to 94.3%   F1 when tested 0.90" in total
+    assert "8 of 10     80.0%   49.0% to 94.3%   when tested: F1 0.90 of 20 test images" in total
     assert len(labels) == 2
+
+
+def test_what_it_was_sure_of_in_its_test_stands_beside_where_that_is_known(stack: Stack) -> None:
+    accepted = {"value": 0.95, "low": 0.76, "high": 0.99, "images": 20, "effective_images": 20}
+    model_registry.note_version("v2", {"figures": {"accepted": accepted}})
+    _, total, *_ = _run(stack, "v2").stdout.splitlines()
+    assert "when tested: 95.0% (76.0% to 99.0%) of 20 test images that it was sure of" in total
 
 
 def test_a_version_that_has_become_worse_is_marked(stack: Stack) -> None:

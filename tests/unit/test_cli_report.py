@@ -13,6 +13,11 @@ import pytest
 from cli import charts, report_page
 from cli.charts import Point
 from cli.evaluations import Report
+from labelloop.domain import comparison, evaluation
+from labelloop.domain.annotations import Annotation, ModelType
+from labelloop.domain.answers import Answer, Finding
+from labelloop.domain.comparison import Case, Party
+from labelloop.domain.origins import GIVEN, Origin, Provenance, Stratum
 from tests.unit.cli_world import World, aws_in_memory, error_of
 
 BUCKET = "the-bucket"
@@ -92,6 +97,46 @@ def a_report(**facts: Any) -> dict[str, Any]:
     }
 
 
+def judged_figures() -> dict[str, Any]:
+    """What EvaluateModel adds for two versions on twelve test images; four of them were doubted."""
+    doubted = Provenance(Origin.DOUBTFUL, "d", "v1", False, 1.0)
+    names = ("nut", "bolt", "gear")
+    cases = [
+        Case(f"c{n}", Annotation.of_labels([names[n % 3]]), doubted if n < 4 else GIVEN)
+        for n in range(12)
+    ]
+    said = [
+        {
+            case.content: Answer(
+                case.content, (Finding(names[(n + (n % every == 0)) % 3], 0.9),), True
+            )
+            for n, case in enumerate(cases)
+        }
+        for every in (4, 3)
+    ]
+    shares = {Stratum("v1", accepted=False): 4, Stratum("v1", accepted=True): 6}
+    thresholds = dict.fromkeys(names, 0.5)
+    own = evaluation.figures(
+        cases,
+        said[0],
+        thresholds,
+        model_type=ModelType.CLASSIFICATION,
+        metric="f1",
+        shares=shares,
+        is_accepted=lambda _: True,
+    )
+    both = comparison.compare(
+        cases,
+        Party(said[0], thresholds),
+        Party(said[1], thresholds),
+        model_type=ModelType.CLASSIFICATION,
+        shares=shares,
+        champion_version="v1",
+        known_before=["c1"],
+    )
+    return {"figures": own.as_json(), "comparison": both.as_json(), "in_short": own.in_short()}
+
+
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """v1 serves, v2 was rejected and left a report, v3 is being trained."""
@@ -139,6 +184,27 @@ class TestText:
         ):
             assert said in text
         assert "test dataset" not in text
+
+    def test_figures_have_their_intervals_where_the_report_has_them(self, world: World) -> None:
+        write(a_report(**judged_figures()))
+
+        text = world.run("report").stdout
+
+        for said in (
+            "means over labels: F1 0.75 (",
+            "score of a test image: 0.75 (0.47 to 0.91)",
+            "score of what comes in: 0.75 (",
+            "speak of 40% of the inference log",
+            "nothing is known of what was accepted by v1: 60% of the inference log",
+            "wholly right where it is sure: 0.75 (0.47 to 0.91), of 12 test images",
+            "Each test image counting once: +0.08 (",
+            ", 0.750 against 0.667, on 12 images, which decides.",
+            "Images that came since the deployed one was trained: ",
+            "By how images came: doubted by the deployed model, 4 images",
+            "How often so many images judge a difference the wrong way: 2 points",
+        ):
+            assert said in text
+        assert re.search(r"^nut +0\.\d\d \(0\.\d\d to", text, re.MULTILINE)
 
     def test_labels_and_mistakes_come_worst_first(self, world: World) -> None:
         text = world.run("report").stdout
@@ -246,6 +312,16 @@ class TestPage:
         assert "nut: F1 0.60, precision 0.40, recall 0.60" in labels
         assert "nut taken for (nothing): 2" in confusion
 
+    def test_intervals_are_drawn_where_they_are_known(self) -> None:
+        facts = judged_figures()
+        short = facts["in_short"]
+        versions, labels, _ = self.outline(of_record={"figures": short}, **facts).pictures
+
+        f1 = short["f1"]
+        told = f"F1 {f1['value']:.2f} ({f1['low']:.2f} to {f1['high']:.2f})"
+        assert versions.startswith(f"v1: {told}, in service")
+        assert re.search(r"nut: F1 0\.\d\d \(0\.\d\d to \d\.\d\d\), precision", labels)
+
     def test_the_metric_that_judged_is_plotted_beside_f1(self) -> None:
         assert self.outline(metric="recall").pictures[0].startswith("v1: F1 0.75, recall 0.70")
 
@@ -276,8 +352,8 @@ class TestPage:
 
         assert "cannot be written" in line
 
-    def page(self, **facts: Any) -> str:
-        figures = {"f1": 0.75, "precision": 0.8, "recall": 0.7}
+    def page(self, of_record: dict[str, Any] | None = None, **facts: Any) -> str:
+        figures = {"f1": 0.75, "precision": 0.8, "recall": 0.7, **(of_record or {})}
         records = [
             {"name": f"v{n}", "number": n, "train_images": 4, "test_images": 2, **figures}
             for n in (2, 1)
@@ -287,9 +363,9 @@ class TestPage:
         report = Report.model_validate(a_report(**facts))
         return report_page.html(report, [failed, *judged], "v1")
 
-    def outline(self, **facts: Any) -> Outline:
+    def outline(self, of_record: dict[str, Any] | None = None, **facts: Any) -> Outline:
         outline = Outline()
-        outline.feed(self.page(**facts))
+        outline.feed(self.page(of_record, **facts))
         return outline
 
 
@@ -302,6 +378,27 @@ class TestCharts:
         )
         assert whole == 2 * half > 0
         assert 'aria-label="Accuracy: one 0.50, two 1.00"' in svg
+
+    def test_an_interval_is_a_line_over_its_bar_and_the_figure_behind_both(self) -> None:
+        svg = charts.bars([("nut", "", ((0.5, 0.25, 0.75),))], (("F1", "v2"),))
+
+        (start, end) = re.findall(r'class="span" x1="([\d.]+)%" x2="([\d.]+)%"', svg)[0]
+        assert float(end) == 3 * float(start) == 0.75 * charts.WIDEST_BAR_PCT
+        assert f'<text x="{end}%"' in svg
+        assert 'aria-label="nut: F1 0.50 (0.25 to 0.75)"' in svg
+
+    def test_a_claim_stands_on_the_line_where_it_is_as_often_so_as_it_is_sure(self) -> None:
+        svg = charts.reliability([charts.Claim(0.5, (0.5, 0.4, 0.6), 100)], "how often")
+
+        line = re.search(
+            r'class="least" x1="([\d.]+)%" y1="([\d.]+)" x2="([\d.]+)%" y2="([\d.]+)"', svg
+        )
+        dot = re.search(r'cx="([\d.]+)%" cy="([\d.]+)"', svg)
+        assert line and dot
+        left, bottom, right, top = map(float, line.groups())
+        assert float(dot[1]) == pytest.approx((left + right) / 2, abs=0.01)
+        assert float(dot[2]) == pytest.approx((bottom + top) / 2, abs=0.1)
+        assert 'aria-label="how often: 50 % sure: 50 % of 100"' in svg
 
     def test_values_outside_the_scale_stay_inside_the_picture(self) -> None:
         svg = charts.bars([("x", "", (-1.0, 7.0))], (("one", "v1"), ("two", "v2")))

@@ -422,7 +422,10 @@ def test_figures_are_told_for_the_test_set_and_for_what_comes_in() -> None:
     (cat,) = told["labels"]
     assert cat["f1"]["value"] == told["f1"]["value"] == pytest.approx(2 / 3)
     assert cat["f1"]["low"] < cat["f1"]["value"] < cat["f1"]["high"]
-    assert found.in_short().keys() == {"test_set", "incoming", "f1", "precision", "recall"}
+    assert found.in_short() == {
+        name: told[name]
+        for name in ("test_set", "incoming", "accepted", "f1", "precision", "recall")
+    }
 
 
 @pytest.mark.parametrize(

@@ -355,7 +355,7 @@ def test_the_figure_of_each_version_is_measured_with_its_verdict(
     candidate.set_parameter("Minimum-F1-Score", minimum)
     _evaluate()
     assert measured(capsys.readouterr().out) == [
-        {"Version": CANDIDATE, "Verdict": verdict, "F1": 0.91}
+        {"Version": CANDIDATE, "Verdict": verdict, "TestImages": "30", "F1": 0.91}
     ]
 
 

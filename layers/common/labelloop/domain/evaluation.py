@@ -483,8 +483,9 @@ class Figures:
     def in_short(self) -> Json:
         """What a version's record has of them."""
         in_all: Json = {metric: one.as_json() for metric, one in self.in_all.items()}
-        incoming = {"incoming": self.incoming.as_json()} if self.incoming else {}
-        return {"test_set": self.test_set.as_json(), **incoming, **in_all}
+        known = {"incoming": self.incoming, "accepted": self.accepted}
+        told = {name: one.as_json() for name, one in known.items() if one}
+        return {"test_set": self.test_set.as_json(), **told, **in_all}
 
     def as_json(self) -> Json:
         """The form in reports."""

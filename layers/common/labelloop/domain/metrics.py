@@ -71,8 +71,9 @@ MODEL_COST = Metric(
 F1 = Metric(
     "F1",
     "None",
-    "The F1 of each version that was evaluated, 0 to 1, with promoted or rejected as its verdict.",
-    ("Version", "Verdict"),
+    "The F1 of each version that was evaluated, 0 to 1, with promoted or rejected as its verdict, "
+    "and how many test images it rests on.",
+    ("Version", "Verdict", "TestImages"),
 )
 
 CATALOGUE = (
