@@ -38,6 +38,7 @@ from labelloop.domain.evaluation import Examined, Figures, Summary, TestedImage,
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.manifests import SplitImage, VersionFiles
 from labelloop.domain.metrics import F1
+from labelloop.domain.origins import LogShares
 from labelloop.domain.parameters import OperatorSettings
 from labelloop.domain.scoring import Metric
 from labelloop.domain.verdict import Rules, Verdict
@@ -120,7 +121,8 @@ class _Against:
 def lambda_handler(request: Input) -> Output:
     """Judge by the figures and against the champion, and write the report."""
     candidate, rules = _candidate(request.version), _rules(parameters.settings())
-    own = _figures(candidate, rules.metric)
+    shares = model_registry.log_shares()
+    own = _figures(candidate, rules.metric, shares)
     model_type = candidate.examined.model_type
     deployed = model_registry.deployed()
     other = deployed.version if deployed and deployed.version != candidate.name else ""
@@ -136,6 +138,7 @@ def lambda_handler(request: Input) -> Output:
         champion.said,
         model_type=model_type,
         metric=rules.metric,
+        shares=shares,
         champion_version=champion.version.name,
         known_before=champion.tested,
     )
@@ -257,7 +260,7 @@ def _test_images(version: str) -> TestImages:
         return TestImages()
 
 
-def _figures(candidate: _Candidate, metric: Metric) -> Figures:
+def _figures(candidate: _Candidate, metric: Metric, shares: LogShares) -> Figures:
     settings = parameters.settings()
     return evaluation.figures(
         candidate.examined.cases,
@@ -265,7 +268,7 @@ def _figures(candidate: _Candidate, metric: Metric) -> Figures:
         candidate.summary.thresholds,
         model_type=candidate.examined.model_type,
         metric=metric,
-        shares={},
+        shares=shares,
         is_accepted=lambda answer: _is_accepted(answer, candidate, settings),
     )
 

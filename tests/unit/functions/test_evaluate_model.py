@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,8 @@ from labelloop.domain.answers import Answer, Finding
 from labelloop.domain.detections import Label, Outcome
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.manifests import SplitImage, VersionFiles
-from labelloop.domain.origins import GIVEN, Origin, Provenance
+from labelloop.domain.origins import GIVEN, Origin, Provenance, Stratum
+from labelloop.domain.sampling import START, LogCounts
 from labelloop.domain.splits import Split
 from labelloop.errors import InconsistentError, NotFoundError
 from labelloop.settings import Variable
@@ -210,6 +212,37 @@ def test_images_are_compared_by_what_they_are_and_by_what_they_are_labelled_now(
     assert (compared["candidate_score"], compared["champion_score"]) == (1.0, 0.8)
     assert (compared["candidate_better"], compared["champion_better"]) == (6, 0)
     assert compared["basis"] == "test_set"
+
+
+def test_samples_weigh_what_their_kind_has_of_the_log(candidate: Account) -> None:
+    """The candidate is better on what was doubted, a tenth of the log, and worse on the rest."""
+    cat = Annotation.of_labels(["cat"])
+    doubted = Provenance(Origin.DOUBTFUL, "d" * 32, CHAMPION, False, 1.0)
+    sampled = Provenance(Origin.SAMPLED, "d" * 32, CHAMPION, True, 0.01)
+    images = [
+        SplitImage(
+            f"{number}.jpg",
+            "etag",
+            f"content {number}",
+            Split.TEST,
+            cat,
+            provenance=doubted if number < 40 else sampled,
+        )
+        for number in range(80)
+    ]
+    lines = "\n".join(manifests.index_lines(images)).encode()
+    for name in (CANDIDATE, CHAMPION):
+        candidate.put(VersionFiles(name).index, lines)
+    _trained(candidate, CANDIDATE, _snapshot("+" * 76 + "-" * 4))
+    _deploy_champion(candidate, _snapshot("-" * 20 + "+" * 60))
+    assert _evaluate()["promote"] is True
+    log = LogCounts({Stratum(CHAMPION, accepted=False): 100, Stratum(CHAMPION, accepted=True): 900})
+    model_registry.move_sampling_position(START, replace(START, after="2026", log=log))
+    report = _report(candidate)
+    assert report["comparison"]["basis"] == "incoming"
+    assert report["comparison"]["incoming"]["gain"] == pytest.approx(0.1 / 2 - 0.9 / 10)
+    assert report["figures"]["incoming"]["value"] == pytest.approx(0.1 + 0.9 * 0.9)
+    assert report["promote"] is False
 
 
 def test_confusion_and_suspected_label_errors_are_in_the_report(candidate: Account) -> None:
