@@ -39,6 +39,7 @@ class Terminal:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
             "NO_PROXY": "127.0.0.1",
+            "XDG_CACHE_HOME": str(stack.local.data_dir / "cache"),
         }
 
     def type(self, *words: str) -> subprocess.CompletedProcess[str]:
@@ -217,6 +218,37 @@ def test_the_model_is_stopped_and_started_by_the_operator(stack: Stack, terminal
     assert started.returncode == 0, started.stderr
     assert stack.model_statuses()[str(name)] == "RUNNING"
     stack.wait_for_record(upload, "confident")
+
+
+def test_versions_are_tried_on_pictures_of_ones_own_without_a_trace(
+    stack: Stack, terminal: Terminal, tmp_path: Path
+) -> None:
+    serving = str(stack.deployed())
+    other = next(v["name"] for v in stack.versions() if v["name"] != serving)
+    assert stack.model_statuses()[other] not in {"STARTING", "RUNNING"}
+    for label in images.LABELS:
+        for number in stack.numbers(3):
+            file = tmp_path / "own" / label / f"{number}.jpg"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(images.draw(label, number))
+    words = ("evaluate", str(tmp_path / "own"), serving, other)
+    asked = terminal.labelloop(*words)
+    assert asked.returncode == 1
+    assert f"Start {other}?" in asked.stderr and "Nothing was changed" in asked.stderr
+    before = stack.records(""), stack.tasks(), stack.keys("")
+
+    page = tmp_path / "page.html"
+    done = terminal.labelloop(*words, "--yes", "--json", "--html", str(page))
+
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert [(v["version"], v["pictures"]) for v in told["versions"]] == [(serving, 6), (other, 6)]
+    assert told["versions"][0]["right"]["count"] == 6
+    assert told["comparisons"][0]["difference"]["images"] == 6
+    assert "<title>Label Loop: evaluation</title>" in page.read_text(encoding="utf-8")
+    wait_for(lambda: stack.model_statuses()[other] == "STOPPED", "the other version to stop")
+    assert stack.model_statuses()[serving] == "RUNNING"
+    assert (stack.records(""), stack.tasks(), stack.keys("")) == before
 
 
 def test_another_deployment_keeps_what_the_operator_has_set(
