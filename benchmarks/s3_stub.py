@@ -64,10 +64,12 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """An image that looks, to all who read only its beginning, like a PNG file of its own."""
+    """An image that looks, to all who decode no pixels, like a PNG file of its own."""
 
     seed: str
     modified: float = CREATED
+    scale: int = 1
+    """How many times as large as others it is."""
 
     @property
     def etag(self) -> str:
@@ -76,17 +78,22 @@ class Generated:
     @property
     def size_bytes(self) -> int:
         span = LARGEST_IMAGE_BYTES - SMALLEST_IMAGE_BYTES
-        return SMALLEST_IMAGE_BYTES + zlib.crc32(self.seed.encode()) % span
+        return self.scale * (SMALLEST_IMAGE_BYTES + zlib.crc32(self.seed.encode()) % span)
 
     def read(self, start: int, end: int) -> bytes:
         """The bytes from ``start`` up to, and without, ``end``."""
         unique = hashlib.sha256(self.seed.encode()).digest()
         width_px, height_px = 320 + unique[0], 240 + unique[1]
-        chunk = b"IHDR" + struct.pack(">IIBBBBB", width_px, height_px, 8, 2, 0, 0, 0)
-        head = PNG_SIGNATURE + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
-        end = min(end, self.size_bytes)
-        filling = unique * ((end - len(head)) // len(unique) + 1)
-        return (head + filling)[start:end]
+        header = struct.pack(">IIBBBBB", width_px, height_px, 8, 2, 0, 0, 0)
+        head = PNG_SIGNATURE + _chunk(b"IHDR", header)
+        room = self.size_bytes - len(head) - 24  # of the pixels' chunk and the last one
+        pixels = (unique * (room // len(unique) + 1))[:room]
+        return (head + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b""))[start:end]
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    checksum = zlib.crc32(body, zlib.crc32(kind))
+    return b"".join((struct.pack(">I", len(body)), kind, body, struct.pack(">I", checksum)))
 
 
 Content = Stored | Generated
@@ -117,10 +124,10 @@ class Bucket:
             insort(self._keys, key)
         self._objects[key] = content
 
-    def put_generated(self, keys: Sequence[str]) -> None:
+    def put_generated(self, keys: Sequence[str], scale: int) -> None:
         """Stores an image under each of the keys."""
         new = [key for key in keys if key not in self._objects]
-        self._objects.update((key, Generated(key)) for key in keys)
+        self._objects.update((key, Generated(key, scale=scale)) for key in keys)
         self._keys = sorted(itertools.chain(self._keys, new))
 
     def delete(self, key: str) -> None:
@@ -394,7 +401,7 @@ class Store:
         if (method, name) == ("PUT", "images"):
             order = json.loads(body)
             bucket = self.buckets.setdefault(order["bucket"], Bucket())
-            bucket.put_generated(order["keys"])
+            bucket.put_generated(order["keys"], order["scale"])
         elif (method, name) == ("GET", "calls"):
             return Answer(body=json.dumps(self.calls).encode())
         elif (method, name) == ("DELETE", "calls"):
@@ -542,9 +549,9 @@ class S3Stub:
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
 
-    def put_images(self, bucket: str, keys: Sequence[str]) -> None:
+    def put_images(self, bucket: str, keys: Sequence[str], scale: int = 1) -> None:
         """Stores generated images under the keys; the bucket is made if need be."""
-        self._ask("PUT", "images", {"bucket": bucket, "keys": keys})
+        self._ask("PUT", "images", {"bucket": bucket, "keys": keys, "scale": scale})
 
     def calls(self) -> dict[str, int]:
         """How many calls there were since `forget_calls`, by operation."""

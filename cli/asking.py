@@ -33,7 +33,7 @@ from labelloop.aws.rekognition import label_of
 from labelloop.domain import answers
 from labelloop.domain.answers import Answer
 from labelloop.domain.detections import Label
-from labelloop.domain.images import EVALUATED_FOLDER, MAX_REQUEST_BYTES
+from labelloop.domain.images import EVALUATED_FOLDER, MAX_REQUEST_BYTES, media_type
 from labelloop.domain.pacing import Pace
 
 MOST_REFUSED_IN_A_ROW = 200
@@ -272,13 +272,13 @@ class Asking:
             self._remove(key)
 
     def _upload(self, content: bytes) -> str:
-        suffix = "png" if files.content_type(content) == "image/png" else "jpg"
+        suffix = "png" if media_type(content) == "image/png" else "jpg"
         key = f"{EVALUATED_FOLDER}{uuid.uuid4().hex}.{suffix}"
         answer = self._stack.client("s3").put_object(
             Bucket=self._stack.output("BucketName"),
             Key=key,
             Body=content,
-            ContentType=files.content_type(content),
+            ContentType=media_type(content),
         )
         self._uploaded[key] = answer.get("VersionId")
         return key

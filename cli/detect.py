@@ -26,10 +26,12 @@ from cli.stack import Stack, on_stack, show
 from cli.status import DEAD_LETTERS, messages_in
 from labelloop.aws.items import from_item
 from labelloop.domain.detections import Outcome, as_shown, detection_id
-from labelloop.domain.images import ImageObject, has_image_signature, has_image_suffix, refusal
+from labelloop.domain.fitness import refusal_of_limits
+from labelloop.domain.images import ImageObject, has_image_signature, media_type, refusal_of_size
 from labelloop.domain.manifests import MAX_KEY_BYTES
 
 FOLDER = "images_for_detection/"
+SUFFIXES = (".jpg", ".jpeg", ".png")
 FINAL = frozenset(Outcome) - {Outcome.WAITING}
 PENDING = "pending"
 """The outcome of an image that is in the bucket, and not in the inference log yet."""
@@ -94,7 +96,7 @@ class Batch:
     name: str
     images: list[Image] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
-    """Files that are no images by their names."""
+    """Files that are no images, by their content and by their names."""
 
     def sent(self) -> list[Image]:
         """The images that are in the bucket."""
@@ -280,7 +282,7 @@ def _find(sources: Sequence[Path], name: str | None, drawings: Path | None) -> B
         found.take(Path(os.path.normpath(path)))
     if not batch.images:
         others = f", but {len(batch.left_out)} other files" if batch.left_out else ""
-        raise CommandError(f"There are no images (.jpg, .jpeg, .png) in {root}{others}.")
+        raise CommandError(f"There are no images, PNG or JPEG, in {root}{others}.")
     return batch
 
 
@@ -331,11 +333,23 @@ class _Found:
         if name in self._names:
             return
         self._names.add(name)
-        if failure or has_image_suffix(name):
+        try:
+            is_image = bool(failure) or _looks_like_image(path)
+        except OSError as error:
+            is_image, failure = True, files.unreadable(error)
+        if is_image:
             image = Image(path, name, f"{FOLDER}{self._batch.name}/{name}", failure=failure)
             self._batch.images.append(image)
         else:
             self._batch.left_out.append(files.printable(name))
+
+
+def _looks_like_image(path: Path) -> bool:
+    """Whether a file begins as images do, or somebody holds it for one: that one is told of."""
+    if path.suffix.lower() in SUFFIXES:
+        return True
+    with path.open("rb") as content:
+        return has_image_signature(content.read(8))
 
 
 # --- The bucket -----------------------------------------------------------------------------------
@@ -369,15 +383,13 @@ class _BucketFolder:
     def bring(self, image: Image) -> None:
         """Bring an image in, and note what its detection is called, or why there is none."""
         try:
-            image.refusal = _refusal_of_key(image.key) or refusal(
-                image.name, image.path.stat().st_size
-            )
+            image.refusal = _refusal_of_key(image.key) or refusal_of_size(image.path.stat().st_size)
             content = b"" if image.refusal else image.path.read_bytes()
         except OSError as error:
             image.failure = files.unreadable(error)
             return
-        if not image.refusal and not has_image_signature(content):
-            image.refusal = "The file is neither a PNG nor a JPEG image, whatever its name says."
+        # What else may be wrong with it, the service says itself.
+        image.refusal = image.refusal or refusal_of_limits(content)
         if image.refusal:
             return
         etags = {files.digest(content), *files.part_etags(content)}
@@ -397,7 +409,7 @@ class _BucketFolder:
                 Bucket=self._bucket,
                 Key=image.key,
                 Body=content,
-                ContentType=files.content_type(content),
+                ContentType=media_type(content),
                 **condition,
             )
         except ClientError as error:
@@ -585,7 +597,7 @@ def _text(batch: Batch, results: Results | None) -> str:
         f"{answer['already_there']}, to {answer['folder']}"
     ]
     if batch.left_out:
-        lines.append(f"Left out, since they are no .jpg, .jpeg or .png: {len(batch.left_out)}")
+        lines.append(f"Left out, since they are no PNG or JPEG: {len(batch.left_out)}")
     failures = [image for image in batch.images if image.failure]
     if failures:
         first = failures[0]

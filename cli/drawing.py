@@ -28,6 +28,9 @@ def draw(source: Path, destination: Path, labels: Sequence[Mapping[str, Any]]) -
     with Image.open(source) as opened:
         kind = "PNG" if opened.format == "PNG" else "JPEG"
         upright = ImageOps.exif_transpose(opened)
+    if upright.mode == "I" or upright.mode.startswith("I;16"):
+        # Pillow cuts 16 bits of gray off at 8 bits where it converts them.
+        upright = upright.convert("I").point(lambda value: value * (1 / 257)).convert("L")
     image = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
     pen = _Pen(image)
     surest_first = sorted(labels, key=lambda label: -float(label["confidence_pct"]))

@@ -12,14 +12,13 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.parallel import concerns_all
-from labelloop.domain import images
+from labelloop.domain import fitness
+from labelloop.domain.images import is_by_the_way, refusal_of_size
 from labelloop.errors import InvalidImageError
 
 NoteFailure = Callable[[str, str], None]
 """Takes the name of what cannot be read, within its folder, and the reason in a sentence."""
 
-_PASSED_OVER = {"Thumbs.db", "desktop.ini", "__MACOSX", "@eaDir", "System Volume Information"}
-"""What other programs leave in folders of images, beside hidden files."""
 _HOPELESS = {401, 403, 404}
 """Who may not write to the bucket, or has none, need not try with every file."""
 _PART_SIZES_BYTES = (5 * 1024 * 1024, 8 * 1024 * 1024)
@@ -29,8 +28,9 @@ _PART_SIZES_BYTES = (5 * 1024 * 1024, 8 * 1024 * 1024)
 def files_in(folder: Path, note_failure: NoteFailure) -> Iterator[Path]:
     """The files in a folder and its folders, in the order of their names.
 
-    Links are followed, but not into a folder that leads to them. Hidden files are passed over.
-    What cannot be read is noted, but for the folder itself: that raises OSError.
+    Links are followed, but not into a folder that leads to them. Hidden files, and what other
+    programs leave there, are passed over. What cannot be read is noted, but for the folder itself:
+    that raises OSError.
     """
     return _walk(folder, folder, frozenset(), note_failure)
 
@@ -45,7 +45,7 @@ def _walk(
     with os.scandir(folder) as entries:
         ordered = sorted(entries, key=lambda entry: entry.name)
     for entry in ordered:
-        if entry.name.startswith(".") or entry.name in _PASSED_OVER:
+        if is_by_the_way(entry.name):
             continue
         path = Path(entry.path)
         try:
@@ -68,19 +68,17 @@ def unreadable(error: OSError) -> str:
 
 
 def image_content(path: Path) -> bytes:
-    """The content of an image that the service takes.
+    """The content of an image that a training takes.
 
-    Raises OSError where it cannot be read, InvalidImageError with a sentence for all else.
+    Raises OSError where it cannot be read, InvalidImageError with a sentence for any other file.
     """
-    refusal = images.refusal(path.name, path.stat().st_size)
-    if refusal is None:
+    refusal = refusal_of_size(path.stat().st_size)
+    if not refusal:
         content = path.read_bytes()
-        refusal = images.refusal_of_content(content)
-        if refusal is None and images.is_cut_off(content):
-            refusal = "The file is cut off: its end is missing."
-        if refusal is None:
-            return content
-    raise InvalidImageError(refusal)
+        refusal = fitness.look_at(content).refusal
+    if refusal:
+        raise InvalidImageError(refusal)
+    return content
 
 
 # --- Known by the content -------------------------------------------------------------------------
@@ -104,11 +102,6 @@ def part_etags(content: bytes) -> frozenset[str]:
 
 def _md5(content: bytes) -> Any:
     return hashlib.md5(content, usedforsecurity=False)
-
-
-def content_type(content: bytes) -> str:
-    """The type of an image's content, PNG or JPEG."""
-    return "image/png" if content.startswith(b"\x89PNG") else "image/jpeg"
 
 
 # --- On the way -----------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from cli.files import NoteFailure
 from cli.parallel import bar, in_parallel
 from cli.stack import Stack
 from labelloop.domain import labels
+from labelloop.domain.images import media_type
 from labelloop.domain.manifests import LABELLED_FOLDER, MAX_KEY_BYTES
 from labelloop.errors import InvalidImageError, InvalidRequestError
 
@@ -314,7 +315,7 @@ class _Destination:
             Bucket=self._bucket,
             Key=key,
             Body=content,
-            ContentType=files.content_type(content),
+            ContentType=media_type(content),
             IfNoneMatch="*",
         )
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from cli import executions
+from cli import executions, files
+from cli.manifest_import import SHOWN
 from cli.stack import Stack, on_stack, show
 from labelloop.domain.messages import images_in_words
 
@@ -62,5 +63,9 @@ def _text(labels: dict[str, Any]) -> str:
     if labels["refusal"]:
         lines.append(f"On the review page, for Ground Truth did not take them: {labels['refusal']}")
     if labels["refused"]:
-        lines.append(f"Left out, since they are no images or too large: {labels['refused']}.")
+        lines.append("Left out, since no training could use them:")
+        shown = labels["left_out"][:SHOWN]
+        lines += [f"  {files.printable(one['key'])}: {one['reason']}" for one in shown]
+        if labels["refused"] > len(shown):
+            lines.append(f"  and {labels['refused'] - len(shown)} more")
     return "\n".join(lines)

@@ -17,7 +17,7 @@ from cli.failures import CommandError, code_of
 from cli.manifest_import import from_file
 from cli.parallel import bar, concerns_all, in_parallel
 from cli.stack import Stack
-from labelloop.domain import images, orientation
+from labelloop.domain import fitness, images, orientation
 from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.imports import Collection
 from labelloop.domain.splits import CONTENT_BYTES, content_id
@@ -204,7 +204,7 @@ class _Look:
 
     def _in_s3(self, picture: Picture, place: S3Place) -> Picture:
         size_bytes = self._s3.head_object(Bucket=place.bucket, Key=place.key)["ContentLength"]
-        refusal = images.refusal(place.key, size_bytes)
+        refusal = images.refusal_of_size(size_bytes)
         if refusal:
             raise InvalidImageError(refusal)
         return _seen(picture, size_bytes, lambda length: _get(self._s3, place, length))
@@ -232,20 +232,14 @@ def _seen(picture: Picture, size_bytes: int, begin: Callable[[int], bytes]) -> P
         )
     as_stored = False
     if picture.truth.size_px is not None:
-        turned = orientation.orientation(first_bytes)
-        size_px = _size_px(first_bytes) or _size_px(begin(size_bytes))
-        as_stored = _is_for_the_stored(picture.truth.size_px, size_px, turned)
+        shape = fitness.shape_of(first_bytes)
+        if shape.size_px is None:
+            shape = fitness.shape_of(begin(size_bytes))
+        as_stored = _is_for_the_stored(picture.truth.size_px, shape.size_px, shape.orientation)
         if as_stored:
             first_bytes = orientation.as_stored(first_bytes)
     content = content_id(first_bytes, size_bytes)
     return replace(picture, content=content, size_bytes=size_bytes, as_stored=as_stored)
-
-
-def _size_px(first_bytes: bytes) -> tuple[int, int] | None:
-    try:
-        return images.dimensions(first_bytes)
-    except ValueError as error:
-        raise InvalidImageError(f"The file is broken: {error}.") from error
 
 
 def _is_for_the_stored(
@@ -257,9 +251,11 @@ def _is_for_the_stored(
     InvalidImageError where they are for an image of another size.
     """
     if size_px is None:
-        raise InvalidImageError("The file is cut off: its width and height cannot be read.")
+        raise InvalidImageError(
+            "The file is broken or cut off: its width and height cannot be read."
+        )
     if stated_px == size_px:
-        return turned != orientation.UPRIGHT
+        return turned != fitness.UPRIGHT
     if stated_px == orientation.shown_size(size_px, turned):
         return False
     raise InvalidImageError(

@@ -9,7 +9,7 @@ from cli.checks import Check, Found, note, ok, problem, warning
 from cli.params import stored_values
 from cli.stack import Stack, deployment_parameter
 from cli.status import DEAD_LETTERS, messages_in
-from labelloop.domain.images import has_image_suffix
+from labelloop.domain.images import is_by_the_way
 from labelloop.domain.manifests import LABELLED_FOLDER
 from labelloop.domain.parameters import BY_NAME, SYSTEM_RECORD
 
@@ -288,7 +288,7 @@ def _different_images(stack: Stack, folder: str) -> int:
     different: set[str] = set()
     for page in pages:
         for entry in page.get("Contents", []):
-            if entry["Size"] and has_image_suffix(entry["Key"]):
+            if entry["Size"] and not is_by_the_way(entry["Key"].removeprefix(LABELLED_FOLDER)):
                 different.add(entry["ETag"])
             if len(different) >= FEWEST_IMAGES:
                 return len(different)

@@ -1,4 +1,4 @@
-"""InspectImages: read the beginnings of a batch of images, and remember what they are.
+"""InspectImages: read the images of a batch, and remember what they are.
 
 Invoked by  statemachine/model_training.asl.yaml, state ``InspectImages``, once for each batch
 Raises      ThrottledError, ServiceFailedError   retried by the state machine
@@ -7,18 +7,21 @@ Idempotent  yes; a batch that is gone was inspected before
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 from labelloop.aws import objects, training_data
-from labelloop.aws.objects import Beginning
-from labelloop.domain import origins, splits
-from labelloop.domain.images import MAX_BYTES, dimensions, refusal_for_training
+from labelloop.domain import fitness, origins, splits
 from labelloop.domain.inventory import Inspected, ToInspect
 from labelloop.entrypoint import Strict, task
-from labelloop.errors import NotFoundError, PermissionMissingError
+from labelloop.errors import (
+    NotFoundError,
+    ObjectUnreadableError,
+    PermissionMissingError,
+    ServiceFailedError,
+)
 
 PARALLEL_READS = 32
-LONGER_BEGINNINGS = (1024 * 1024, MAX_BYTES)
-"""How much is read of an image whose size does not stand at its beginning."""
+TRIES = 3
 
 
 class Input(Strict):
@@ -53,30 +56,35 @@ def _inspect(image: ToInspect) -> Inspected | None:
         if refusal:
             return Inspected(image.key, "", refusal=refusal)
     try:
-        beginning = objects.read_beginning(image.key, splits.CONTENT_BYTES)
-        size_px = _size_px(image.key, beginning)
+        return _read(image.key)
     except NotFoundError:
         return None
-    reason = refusal_for_training(beginning.size_bytes, beginning.first_bytes, size_px)
-    if reason:
-        return Inspected(image.key, beginning.etag, refusal=reason)
-    content = splits.content_id(beginning.first_bytes, beginning.size_bytes)
-    provenance = origins.from_metadata(beginning.metadata, objects.bucket())
-    return Inspected(image.key, beginning.etag, content, size_px, provenance=provenance)
+    except (PermissionMissingError, ObjectUnreadableError) as error:
+        # By no rules, so that the next training tries again: this can be mended.
+        return Inspected(image.key, image.etag, refusal=f"It may not be read: {error}", rules=0)
 
 
-def _size_px(key: str, beginning: Beginning) -> tuple[int, int] | None:
-    """Width and height, read from further into the file where the beginning does not tell."""
-    try:
-        size_px = dimensions(beginning.first_bytes)
-        for length in LONGER_BEGINNINGS:
-            if size_px is not None or beginning.size_bytes <= len(beginning.first_bytes):
-                break
-            beginning = objects.read_beginning(key, length)
-            size_px = dimensions(beginning.first_bytes)
-    except ValueError:
-        return None
-    return size_px
+def _read(key: str) -> Inspected:
+    """What an object is. Raises NotFoundError."""
+    for attempt in range(1, TRIES + 1):
+        try:
+            with objects.opened(key) as found:
+                first = next(found.pieces)
+                looked = fitness.look(chain((first,), found.pieces), found.size_bytes)
+                return Inspected(
+                    key,
+                    found.etag,
+                    splits.content_id(first, found.size_bytes),
+                    looked.size_px,
+                    looked.refusal,
+                    origins.from_metadata(found.metadata, objects.bucket()),
+                    looked.orientation,
+                )
+        except ServiceFailedError:
+            # The SDK repeats calls, not what is read of an answer; and a batch is long.
+            if attempt == TRIES:
+                raise
+    raise AssertionError("unreachable")
 
 
 def _copy_in(image: ToInspect) -> str:
@@ -86,6 +94,6 @@ def _copy_in(image: ToInspect) -> str:
         objects.copy(image.source_key, None, image.key, image.source_bucket)
     except NotFoundError:
         return f"An imported line names {source}, which does not exist."
-    except PermissionMissingError as error:
+    except (PermissionMissingError, ObjectUnreadableError) as error:
         return f"An imported line names {source}, which may not be read: {error}"
     return ""

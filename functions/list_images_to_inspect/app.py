@@ -8,6 +8,7 @@ Idempotent  yes; the batches of a run have the same names each time
 """
 
 from labelloop.aws import model_registry, objects, training_data
+from labelloop.domain import fitness
 from labelloop.domain.imports import BadLine, Collection
 from labelloop.domain.inventory import ToInspect
 from labelloop.entrypoint import Strict, task
@@ -39,7 +40,9 @@ def lambda_handler(request: Input) -> Output:
         model_registry.settle_look(request.digest)
         raise UntrainableError(_too_many_bad(collection))
     listed = training_data.images()
-    known = training_data.inspected(listed)
+    known = {
+        one.key for one in training_data.inspected(listed).values() if one.rules == fitness.RULES
+    }
     to_inspect = [ToInspect(entry.key, entry.etag) for entry in listed if entry.key not in known]
     there = {entry.key for entry in listed}
     own = objects.bucket()

@@ -3,7 +3,8 @@
 Invoked by  statemachine/image_labeling.asl.yaml, state ``RequestLabels``
 Raises      ThrottledError, ServiceFailedError, ChangedMeanwhileError   retried by the state machine
 Idempotent  yes; an image version's task has the name of its record, and the record says last that
-            people were asked; which labelling job is to ask, it says before there is one
+            people were asked, or that no training could use the image; which labelling job is to
+            ask, it says before there is one
 
 The answers go the way of those about detections: what reads them finds a record in the inference
 log, whose outcome is ``labeling``. Where A2I is the review backend, a labelling job of Ground Truth
@@ -11,7 +12,9 @@ asks instead. Who follows the job notes that people are asked: a job that nobody
 again by the next run, with the images of its input manifest.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -19,24 +22,42 @@ from labelloop import clock
 from labelloop.aws import detections, objects, review_labels, review_requests
 from labelloop.aws import labeling_jobs as jobs
 from labelloop.aws.wiring import wiring
-from labelloop.domain import human_tasks, labeling_jobs, origins
+from labelloop.domain import fitness, human_tasks, labeling_jobs, origins
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import detection_id, human_loop_name
-from labelloop.domain.images import ImageObject, is_folder_marker, refusal
+from labelloop.domain.images import ImageObject, is_by_the_way, is_folder_marker
 from labelloop.domain.labeling_jobs import Job
 from labelloop.domain.manifests import UNLABELLED_FOLDER, labelling_copy_key
 from labelloop.domain.origins import Origin, Provenance
 from labelloop.entrypoint import Strict, task
-from labelloop.errors import InvalidRequestError, NotFoundError, RefusedError
+from labelloop.errors import (
+    InvalidRequestError,
+    NotFoundError,
+    ObjectUnreadableError,
+    PermissionMissingError,
+    RefusedError,
+)
 from labelloop.settings import Variable
 
 PAGES = Path(__file__).parent / "pages"
 MOST_ASKED = 2000
 """In one run, so that it ends in time; the next one goes on."""
+MOST_BYTES = 8 * 1024**3
+"""Read in one run, for the same reason."""
+MOST_NAMED = 100
+"""Of the images that are left out, so many are named; the others are counted."""
+PARALLEL_READS = 16
 
 
 class Input(Strict):
     """Nothing: the bucket says what there is to do."""
+
+
+class ImageLeftOut(Strict):
+    """An image that nobody is asked about, and why: a sentence."""
+
+    key: str
+    reason: str
 
 
 class Output(Strict):
@@ -44,7 +65,11 @@ class Output(Strict):
 
     asked: int
     refused: int
-    """Files that are no images, or too large."""
+    """Files from which no training could learn, those of earlier runs too."""
+    left_out: list[ImageLeftOut]
+    """The first of them."""
+    newly_left_out: int
+    """How many of them no earlier run has found."""
     problem: str
     job: str
     """The labelling job that asks about them; empty where the review queue does."""
@@ -52,47 +77,114 @@ class Output(Strict):
     """Why Ground Truth does not; empty where it was not asked or does."""
 
 
+@dataclass
+class _Found:
+    """What a look at the images told."""
+
+    new: list[ImageObject] = field(default_factory=list)
+    """Those to ask about."""
+    left_out: list[ImageLeftOut] = field(default_factory=list)
+    newly_left_out: int = 0
+    bytes_read: int = 0
+
+    def output(self, asked: int, problem: str = "", job: str = "", refusal: str = "") -> Output:
+        """What to say of them."""
+        return Output(
+            asked=asked,
+            refused=len(self.left_out),
+            left_out=self.left_out[:MOST_NAMED],
+            newly_left_out=self.newly_left_out,
+            problem=problem,
+            job=job,
+            refusal=refusal,
+        )
+
+
 @task
 def lambda_handler(_: Input) -> Output:
-    """Make a task of each image that has none."""
-    images = [
+    """Make a task of each image that has none and can train."""
+    images = (
         image
         for image in objects.latest_versions(UNLABELLED_FOLDER)
         if not is_folder_marker(image.key)
-    ]
-    fitting = [image for image in images if refusal(image.key, image.size_bytes) is None]
-    new = list(islice(_not_asked_about(fitting), MOST_ASKED))
-    refused = len(images) - len(fitting)
-    if new and not review_labels.choices() and not review_labels.may_be_new():
+    )
+    can_answer = bool(review_labels.choices()) or review_labels.may_be_new()
+    found = _look_at(images, MOST_ASKED if can_answer else 1)
+    if found.new and not can_answer:
         problem = (
             "There are no labels that people could choose. Deploy with ReviewLabels, or with "
             "AllowNewLabels=true, or label some images yourself."
         )
-        return Output(asked=0, refused=refused, problem=problem, job="", refusal="")
+        return found.output(asked=0, problem=problem)
     flow_definition_arn = wiring[Variable.FLOW_DEFINITION_ARN]
-    if new and flow_definition_arn:
-        return _ask_workers(new, flow_definition_arn, refused)
-    for image in new:
+    if found.new and flow_definition_arn:
+        return _ask_workers(found, flow_definition_arn)
+    for image in found.new:
         _ask(image)
-    return Output(asked=len(new), refused=refused, problem="", job="", refusal="")
+    return found.output(asked=len(found.new))
 
 
-def _not_asked_about(images: Iterable[ImageObject]) -> Iterator[ImageObject]:
+def _look_at(images: Iterable[ImageObject], most: int) -> _Found:
+    """Tell the images to ask about from those that no training could use; each is read once."""
+    found = _Found()
     remaining = iter(images)
-    while group := list(islice(remaining, detections.LOOKED_UP_AT_ONCE)):
-        known = detections.asked_about([detection_id(image) for image in group])
-        yield from (image for image in group if detection_id(image) not in known)
+    with ThreadPoolExecutor(PARALLEL_READS) as threads:
+        while group := list(islice(remaining, detections.LOOKED_UP_AT_ONCE)):
+            known = detections.labelling([detection_id(image) for image in group])
+            unknown = []
+            for image in group:
+                became = known.get(detection_id(image), detections.NOTHING_YET)
+                if became.left_out and became.rules == fitness.RULES:
+                    found.left_out.append(ImageLeftOut(key=image.key, reason=became.left_out))
+                elif not became.asked:
+                    unknown.append(image)
+            for image, verdict in zip(unknown, threads.map(_verdict, unknown), strict=True):
+                found.bytes_read += image.size_bytes
+                if verdict is None:
+                    continue
+                reason, rules = verdict
+                if reason:
+                    found.left_out.append(ImageLeftOut(key=image.key, reason=reason))
+                    found.newly_left_out += 1
+                    now = clock.now()
+                    detections.leave_out(detection_id(image), _facts(image), reason, rules, now)
+                else:
+                    found.new.append(image)
+            if len(found.new) >= most or found.bytes_read >= MOST_BYTES:
+                break
+    found.new = found.new[:most]
+    return found
 
 
-def _record(image: ImageObject) -> detections.Record:
-    facts = {
+def _verdict(image: ImageObject) -> tuple[str, int] | None:
+    """Why no training could use it, in a sentence or nothing, and by which rules.
+
+    None where it was deleted.
+    """
+    if is_by_the_way(image.key.removeprefix(UNLABELLED_FOLDER)):
+        return "It is hidden, or another program has left it there.", fitness.RULES
+    try:
+        with objects.opened(image.key, image.version_id) as content:
+            return fitness.look(content.pieces, image.size_bytes).refusal, fitness.RULES
+    except NotFoundError:
+        return None
+    except (PermissionMissingError, ObjectUnreadableError) as error:
+        # By no rules, so that the next run tries again: this can be mended.
+        return f"It may not be read: {error}", 0
+
+
+def _facts(image: ImageObject) -> detections.Record:
+    return {
         "bucket": image.bucket,
         "key": image.key,
         "version_id": image.version_id,
         "etag": image.etag,
         "size_bytes": image.size_bytes,
     }
-    return detections.record_labeling_once(detection_id(image), facts, clock.now())
+
+
+def _record(image: ImageObject) -> detections.Record:
+    return detections.record_labeling_once(detection_id(image), _facts(image), clock.now())
 
 
 def _ask(image: ImageObject) -> None:
@@ -105,9 +197,9 @@ def _ask(image: ImageObject) -> None:
 # --- Ground Truth ---------------------------------------------------------------------------------
 
 
-def _ask_workers(new: list[ImageObject], flow_definition_arn: str, refused: int) -> Output:
+def _ask_workers(found: _Found, flow_definition_arn: str) -> Output:
     """Let a labelling job ask: about the images of one that died on the way, if there is one."""
-    job, images = _marked(new, labeling_jobs.prefix_of(flow_definition_arn))
+    job, images = _marked(found.new, labeling_jobs.prefix_of(flow_definition_arn))
     asked_by_job, why_not = set[str](), ""
     try:
         asked_by_job = _start(job, images, flow_definition_arn)
@@ -118,13 +210,7 @@ def _ask_workers(new: list[ImageObject], flow_definition_arn: str, refused: int)
     for image in images:
         if detection_id(image) not in asked_by_job:
             _ask(image)
-    return Output(
-        asked=len(images),
-        refused=refused,
-        problem="",
-        job="" if why_not else job.name,
-        refusal=why_not,
-    )
+    return found.output(len(images), job="" if why_not else job.name, refusal=why_not)
 
 
 def _marked(new: list[ImageObject], prefix: str) -> tuple[Job, list[ImageObject]]:

@@ -29,6 +29,7 @@ from labelloop.aws import (
 from labelloop.aws.wiring import wiring
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Label, Outcome, decide, detection_id, surest_first
+from labelloop.domain.fitness import refusal_of_limits
 from labelloop.domain.images import (
     API_FOLDER,
     MAX_REQUEST_BYTES,
@@ -36,7 +37,6 @@ from labelloop.domain.images import (
     api_key,
     media_type,
     refusal,
-    refusal_of_content,
 )
 from labelloop.entrypoint import Strict, logger
 from labelloop.errors import (
@@ -186,7 +186,7 @@ def _content() -> bytes:
             f"The image has {len(content):,} bytes, and a request takes {MAX_REQUEST_BYTES:,}. "
             f"Upload it to {FOLDER} in the bucket, which takes 15 MB, and send its key."
         )
-    reason = refusal_of_content(content)
+    reason = refusal_of_limits(content)
     if reason:
         raise InvalidImageError(reason)
     return content

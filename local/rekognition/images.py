@@ -4,6 +4,7 @@ Called by ``service`` and ``training``. The limits are those of the Custom Label
 they hold for training and detection alike.
 """
 
+import zlib
 from enum import Enum
 from io import BytesIO
 
@@ -50,10 +51,7 @@ def decode(
         message = f"The image has {len(content)} bytes, more than {maximum_bytes}."
         raise UnusableImageError(Problem.TOO_MANY_BYTES, message)
     try:
-        image = Image.open(BytesIO(content), formats=FORMATS)
-        _check_dimensions(*image.size)
-        image.draft("RGB", (least_side_px, least_side_px))
-        image.load()
+        image = _loaded(content, least_side_px)
     except Image.DecompressionBombError as error:
         raise UnusableImageError(Problem.TOO_LARGE, "The image has too many pixels.") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
@@ -61,6 +59,33 @@ def decode(
         message = "The image is not a PNG or JPEG that can be read."
         raise UnusableImageError(Problem.NOT_AN_IMAGE, message) from error
     return image
+
+
+def _loaded(content: bytes, least_side_px: int) -> Image.Image:
+    try:
+        image = Image.open(BytesIO(content), formats=FORMATS)
+    except (UnidentifiedImageError, SyntaxError):
+        # Pillow refuses damage in parts of a PNG that other decoders pass over.
+        image = Image.open(BytesIO(_without_damaged_parts(content)), formats=FORMATS)
+    _check_dimensions(*image.size)
+    image.draft("RGB", (least_side_px, least_side_px))
+    image.load()
+    # What Pillow makes of 16 bits of gray, it cuts off at 8 bits where it converts them.
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        return image.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+    return image
+
+
+def _without_damaged_parts(content: bytes) -> bytes:
+    """A PNG file without what is damaged of the parts that decoders can do without."""
+    kept, place = [content[:8]], 8
+    while place < len(content):
+        end = place + 12 + int.from_bytes(content[place : place + 4], "big")
+        checksum = zlib.crc32(content[place + 4 : end - 4]).to_bytes(4, "big")
+        if content[end - 4 : end] == checksum or not content[place + 4] & 0x20:
+            kept.append(content[place:end])
+        place = end
+    return b"".join(kept)
 
 
 def size_px(content: bytes) -> tuple[int, int]:

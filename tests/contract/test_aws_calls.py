@@ -51,7 +51,6 @@ PASSES_THROUGH = {
     "InvalidPolicyAttributeException",
     "IncompatiblePolicyException",
     "ItemCollectionSizeLimitExceededException",
-    "InvalidObjectState",
     "ObjectNotInActiveTierError",
     "EndpointDisabled",
     "PlatformApplicationDisabled",

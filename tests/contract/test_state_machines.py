@@ -197,7 +197,8 @@ def test_a_message_is_given_every_fact_that_it_is_worded_with(state: State) -> N
     samples = {"reasons": ["It is better."], "new_images": 12, "train_images": 9, "resent": 2}
     samples |= {"test_images": 3, "previous_run": {"hours": 1.5, "usd": 6.0, "usd_per_hour": 4.0}}
     samples |= {"asked": {"version": "v1", "images": 9, "answered": 8, "run": None}}
-    samples |= {"right": 20, "answers": 40, "at_most": 0.65, "f1": 0.9}
+    samples |= {"right": 20, "answers": 40, "at_most": 0.65, "f1": 0.9, "refused": 1}
+    samples |= {} if payload["kind"] != "images_not_labelled" else {"left_out": []}
     facts = {
         name.removesuffix(".$"): samples.get(name.removesuffix(".$"), "a fact")
         for name in payload["facts"]

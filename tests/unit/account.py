@@ -228,6 +228,12 @@ class Account:
         answer = self.boto3("s3").list_objects_v2(Bucket=self.bucket, Prefix=prefix)
         return [entry["Key"] for entry in answer.get("Contents", [])]
 
+    def metadata(self, key: str) -> dict[str, str]:
+        """What was put beside an object."""
+        answer = self.boto3("s3").head_object(Bucket=self.bucket, Key=key)
+        found: dict[str, str] = answer["Metadata"]
+        return found
+
     def read(self, key: str) -> bytes:
         """An object's content."""
         body: bytes = self.boto3("s3").get_object(Bucket=self.bucket, Key=key)["Body"].read()

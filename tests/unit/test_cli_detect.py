@@ -22,6 +22,7 @@ from PIL import Image
 from cli.stack import Stack
 from labelloop.domain.detections import detection_id
 from labelloop.domain.images import ImageObject
+from tests import cases
 from tests.unit.cli_world import World, answering, aws_in_memory, error_of
 
 BUCKET = "own-bucket"
@@ -245,6 +246,19 @@ class TestUploading:
         assert "neither a PNG nor a JPEG" in reasons["gif.png"]
         assert "too long" in reasons["long.png"]
         assert world.keys() == [f"{FOLDER}1.png"]
+
+    def test_13_names_decide_at_one_door_only(self, world: Batches) -> None:
+        for file in cases.folder("13").glob("images/*"):
+            world.file(file.name, file.read_bytes())
+
+        answer = world.answer()
+
+        assert (answer["left_out"], answer["outcomes"]) == ([], {"confident": 4})
+
+    def test_what_the_service_does_not_document_is_left_to_it(self, world: Batches) -> None:
+        world.file("cut_off.jpg", picture(1, "JPEG")[:-50])
+
+        assert world.answer()["outcomes"] == {"confident": 1}
 
     def test_what_cannot_be_read_has_failed_and_stops_nothing(self, world: Batches) -> None:
         world.file("1.png", picture(1))
@@ -497,6 +511,14 @@ class TestDrawing:
         with Image.open(io.BytesIO(picture(1))) as original:
             assert original.tobytes() not in pixels.values()
         assert pixels["1.png"] != pixels["2.png"], "a label, and that there is none"
+
+    def test_21_sixteen_bit_gray_png(self, world: Batches) -> None:
+        for name in ("gray16.png", "gray8.png"):
+            world.file(name, cases.read("21", name))
+
+        world.answer(str(world.folder), "--draw", "drawn")
+
+        assert Path("drawn/gray16.png").read_bytes() == Path("drawn/gray8.png").read_bytes()
 
     def test_what_was_drawn_is_no_image_of_the_next_run(self, world: Batches) -> None:
         world.file("1.png", picture(1))

@@ -35,6 +35,7 @@ from labelloop.domain.annotations import Annotation, Box, training_line
 from labelloop.domain.imports import imported_key
 from local.rekognition import RekognitionService
 from local.rekognition.snapshots import Verdict, judged_labels_line, labels_line
+from tests import cases
 from tests.unit.account import Clock, Wire, _Bucket
 
 REGION, ACCOUNT_ID, BUCKET, OTHER = "eu-west-1", "123456789012", "own-bucket", "other-bucket"
@@ -335,7 +336,7 @@ class TestFolder:
         assert answer["taken"] == 1
         assert "empty" in reasons.pop("cat/2.png")
         assert "neither a PNG nor a JPEG" in reasons.pop("cat/3.jpg")
-        assert "does not end in" in reasons.pop("cat/4.txt")
+        assert "neither a PNG nor a JPEG" in reasons.pop("cat/4.txt")
         assert "63 x 64 px" in reasons.pop("cat/5.png")
         assert "broken or cut off" in reasons.pop("cat/6.jpg")
         assert "its end is missing" in reasons.pop("cat/8.jpg")
@@ -345,6 +346,25 @@ class TestFolder:
         assert reasons == {}
         assert list(world.objects()) == [f"{FOLDER}cat/1.png"]
 
+    def test_13_names_decide_at_one_door_only(self, world: World) -> None:
+        for file in cases.folder("13").glob("images/*"):
+            world.file(f"warm/{file.name}", file.read_bytes())
+
+        answer = world.answer(str(world.folder))
+
+        assert (answer["taken"], answer["left_out"]) == (4, [])
+
+    def test_23_jpeg_without_end_marker(self, world: World) -> None:
+        world.file("warm/1.png", picture(1))
+        world.file("warm/no_end.jpg", cases.read("23", "no_end.jpg"))
+
+        (left,) = world.answer(str(world.folder))["left_out"]
+
+        assert left == {
+            "file": "warm/no_end.jpg",
+            "reason": "The file is cut off: its end is missing.",
+        }
+
     def test_twenty_are_named_and_the_rest_is_counted(self, world: World) -> None:
         world.file("cat/1.png", picture(1))
         for number in range(30):
@@ -353,7 +373,7 @@ class TestFolder:
         text = world.run(str(world.folder)).stdout
 
         assert "Taken: 1 image (cat 1)" in text and "Left out: 30" in text
-        assert text.count("does not end in") == 20
+        assert text.count("neither a PNG nor a JPEG") == 20
         assert "and 10 more" in text
 
     def test_what_other_programs_leave_is_passed_over(self, world: World) -> None:

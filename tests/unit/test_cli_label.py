@@ -19,6 +19,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 def _found(world: World, **labels: Any) -> None:
     """The workflow's first state ends so."""
     none: dict[str, Any] = {"asked": 0, "refused": 0, "problem": "", "job": "", "refusal": ""}
+    none |= {"left_out": [], "newly_left_out": 0}
     left = {"name": "RequestLabels", "output": json.dumps({"labels": {**none, **labels}})}
     world.executions.history = [
         {"id": 1, "type": "ExecutionStarted"},
@@ -33,12 +34,17 @@ def test_the_workflow_is_started_as_the_schedule_does(world: World) -> None:
     assert result.stdout == "People are asked about 3 images more.\n"
 
 
-def test_files_that_nobody_can_be_asked_about_are_counted(world: World) -> None:
-    _found(world, asked=1, refused=2)
+def test_files_that_nobody_can_be_asked_about_are_named(world: World) -> None:
+    left_out = [{"key": f"images_to_label/{n}.gif", "reason": "It is none."} for n in range(30)]
+    _found(world, asked=1, refused=2, left_out=left_out[:2])
     assert world.run("label").stdout.splitlines() == [
         "People are asked about one image more.",
-        "Left out, since they are no images or too large: 2.",
+        "Left out, since no training could use them:",
+        "  images_to_label/0.gif: It is none.",
+        "  images_to_label/1.gif: It is none.",
     ]
+    _found(world, refused=150, left_out=left_out)
+    assert world.run("label").stdout.splitlines()[-1] == "  and 130 more"
 
 
 def test_a_labelling_job_is_not_waited_for(world: World) -> None:

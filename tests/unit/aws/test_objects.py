@@ -28,14 +28,25 @@ def test_a_listing_has_every_page(account: Account) -> None:
     assert objects.folders("a/") == [str(number) for number in range(5)]
 
 
-@pytest.mark.parametrize("size", [100, 10, 2, 0])
-def test_a_beginning_tells_the_whole_objects_size(account: Account, size: int) -> None:
-    account.put("a.jpg", b"x" * size)
+@pytest.mark.parametrize("size", [3_000_000, 100_000, objects.FIRST_PIECE_BYTES, 2, 0])
+def test_an_object_comes_in_pieces_after_what_it_is(account: Account, size: int) -> None:
+    content = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    account.put("a.jpg", content)
     (listed,) = objects.listing("a.jpg")
-    beginning = objects.read_beginning("a.jpg", 10)
-    assert beginning == objects.Beginning(b"x" * min(size, 10), listed.etag, size, {})
-    with pytest.raises(NotFoundError):
-        objects.read_beginning("gone.jpg", 10)
+    with objects.opened("a.jpg") as found:
+        first = next(found.pieces)
+        assert len(first) == min(size, objects.FIRST_PIECE_BYTES)
+        assert first + b"".join(found.pieces) == content
+        assert (found.etag, found.size_bytes) == (listed.etag, size)
+    with pytest.raises(NotFoundError), objects.opened("gone.jpg"):
+        pass
+
+
+def test_a_version_of_an_object_comes_in_pieces(account: Account) -> None:
+    version_id = account.put("a.jpg", b"before")
+    account.put("a.jpg", b"after")
+    with objects.opened("a.jpg", version_id) as found:
+        assert list(found.pieces) == [b"before"]
 
 
 def test_an_object_is_read_line_by_line(account: Account) -> None:
@@ -68,9 +79,9 @@ def test_metadata_takes_the_place_of_the_sources_and_the_name_tells_the_type(
         s3.put_object(Bucket=account.bucket, Key=key, Body=b"x", Metadata={"theirs": "1"})
         objects.copy(key, None, "copied", metadata={"ours": "2"})
         assert s3.head_object(Bucket=account.bucket, Key="copied")["ContentType"] == media_type
-        assert objects.read_beginning("copied", 10).metadata == {"ours": "2"}
+        assert account.metadata("copied") == {"ours": "2"}
         objects.copy(key, None, "kept")
-        assert objects.read_beginning("kept", 10).metadata == {"theirs": "1"}
+        assert account.metadata("kept") == {"theirs": "1"}
 
 
 def test_what_is_not_there_is_not_found(account: Account) -> None:

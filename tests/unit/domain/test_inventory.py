@@ -68,10 +68,21 @@ def _boxes(*names: str, size_px: tuple[int, int] = SIZE_PX) -> Annotation:
     st.lists(
         st.builds(Inspected, texts, texts, texts, st.none() | sizes)
         | st.builds(Inspected, texts, texts, refusal=texts.filter(bool))
+        | st.builds(
+            Inspected,
+            *(texts, texts, texts, sizes),
+            orientation=st.integers(1, 8),
+            rules=st.integers(0, 9),
+        )
     )
 )
 def test_what_reading_told_is_remembered(told: list[Inspected]) -> None:
     assert list(inventory.read_inspected(_encoded(one.as_line() for one in told))) == told
+
+
+def test_what_was_remembered_before_there_were_rules_is_by_none() -> None:
+    line = b'{"key": "k", "etag": "e", "content": "c", "size_px": [9, 8]}'
+    assert list(inventory.read_inspected([line])) == [Inspected("k", "e", "c", (9, 8), rules=0)]
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,12 @@ FACTS: dict[str, dict[str, Any]] = {
     "model_starting": {"version": "v2", "images_wait": True, "status": "STOPPED"},
     "model_not_started": {"version": "v2", "status": "FAILED", "cause": CAUSE},
     "labeling_problem": {"cause": CAUSE},
+    "images_not_labelled": {
+        "refused": 30,
+        "left_out": [
+            {"key": f"images_to_label/{n}.gif", "reason": "It is no image."} for n in range(25)
+        ],
+    },
     "labeling_job_ended": {
         "job": "label-loop-1-2",
         "status": "Failed",

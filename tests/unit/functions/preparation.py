@@ -1,6 +1,7 @@
 """What happens before a training, step by step as the state machine does it."""
 
 import struct
+import zlib
 
 from functions.check_new_images import app as check_new_images
 from functions.inspect_images import app as inspect_images
@@ -13,9 +14,15 @@ RUN = "2f9c6d1e-7a41-4b8e-9d57-0c3e5a6b7d18"
 
 
 def png(name: str, width: int = 320, height: int = 240) -> bytes:
-    """The beginning of a PNG file of this size; files of other names have other content."""
-    header = struct.pack(">I4sIIBBBBB", 13, b"IHDR", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + header + name.encode()
+    """A PNG file of this size, but for its pixels; files of other names have other content."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", name.encode()), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, body) for kind, body in parts)
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    checksum = zlib.crc32(kind + body)
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", checksum)
 
 
 def upload(account: Account, label: str, numbers: range) -> None:

@@ -335,11 +335,18 @@ def test_a_model_that_was_replaced_and_stopped_is_not_the_end(serving: Account) 
     assert _detect(other)["version"] == "v2"
 
 
-def test_what_is_no_image_is_rejected_without_asking_the_model(serving: Account) -> None:
+def test_what_no_model_could_take_is_rejected_without_asking_it(serving: Account) -> None:
     output = _detect(event("detect_labels.no_image"))
     assert (output["outcome"], output["notify"]) == ("rejected", True)
     assert serving.rekognition.asked("DetectCustomLabels") == []
-    assert "does not end in" in detections.get(output["detection_id"])["reason"]
+    assert "up to 15 MB" in detections.get(output["detection_id"])["reason"]
+
+
+@pytest.mark.parametrize("name", ["a.jfif", "a", "a.HEIC", "a.txt"])
+def test_no_suffix_keeps_an_image_from_the_model(serving: Account, name: str) -> None:
+    image = event("detect_labels.image")
+    image["detail"]["object"]["key"] = f"images_for_detection/{name}"
+    assert _detect(image)["outcome"] == "confident"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from functions.list_images_to_inspect.app import lambda_handler
 from labelloop.aws import training_data
-from labelloop.domain import inventory
+from labelloop.domain import fitness, inventory
 from labelloop.domain.imports import IMPORTED_MANIFESTS
 from labelloop.domain.inventory import ToInspect
 from labelloop.errors import UntrainableError
@@ -44,6 +44,22 @@ def test_every_image_is_listed_until_it_is_inspected(account: Account) -> None:
     account.put(f"{FOLDER}cat/", b"")
     account.put(f"{FOLDER}beside.png", png("beside"))
     assert [one.key for one in _listed()] == [f"{FOLDER}cat/0.png"]
+
+
+def test_what_was_inspected_by_other_rules_is_inspected_again(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(account, "cat", range(2))
+    (first, second) = training_data.images()
+    # As it was written before there were rules.
+    told = {"key": first.key, "etag": first.etag, "content": "c", "size_px": [9, 9], "refusal": ""}
+    account.put(f"{inventory.INSPECTED_FOLDER}zzz.jsonl", json.dumps(told).encode())
+    inspect()
+    known = training_data.inspected([first, second])
+    assert known[first.key].size_px == (320, 240)
+    assert _list() == {"batches": [], "images": 0}
+    monkeypatch.setattr(fitness, "RULES", fitness.RULES + 1)
+    assert [one.key for one in _listed()] == [first.key, second.key]
 
 
 def test_many_images_make_several_batches_with_the_same_names_each_time(

@@ -8,21 +8,32 @@ from typing import Any
 
 import botocore.session
 import pytest
+from botocore.exceptions import ClientError
 
 from functions.request_labels import app
 from functions.request_labels.app import lambda_handler
 from labelloop import clock
 from labelloop.aws import detections, objects, review_tasks
-from labelloop.domain import labeling_jobs, origins
+from labelloop.domain import fitness, labeling_jobs, origins
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import LABELING, detection_id, human_loop_name
 from labelloop.domain.images import ImageObject
 from labelloop.domain.labeling_jobs import Job
 from labelloop.domain.origins import Origin, Provenance
 from local.rekognition.shapes import find_problems
+from tests import cases
 from tests.unit.account import Account, Context, Json, event, refuses
+from tests.unit.functions.preparation import png
 
-NOTHING = {"asked": 0, "refused": 0, "problem": "", "job": "", "refusal": ""}
+NOTHING: Json = {
+    "asked": 0,
+    "refused": 0,
+    "left_out": [],
+    "newly_left_out": 0,
+    "problem": "",
+    "job": "",
+    "refusal": "",
+}
 FLOW = "arn:aws:sagemaker:eu-west-1:123456789012:flow-definition/label-loop-1a2b3c4d-0123"
 
 
@@ -43,7 +54,7 @@ def _ask() -> Json:
     return lambda_handler(event("request_labels.schedule"), Context())
 
 
-def _put(account: Account, name: str, content: bytes = b"image") -> str:
+def _put(account: Account, name: str, content: bytes = png("image")) -> str:
     """The detection's name of a new version."""
     key = f"images_to_label/{name}"
     version = account.put(key, content)
@@ -71,7 +82,7 @@ def test_people_are_asked_once_about_a_version_and_again_about_another(labelled:
     _put(labelled, "a.jpg")
     _ask()
     assert _ask()["asked"] == 0
-    _put(labelled, "a.jpg", b"another image")
+    _put(labelled, "a.jpg", png("another image"))
     assert _ask()["asked"] == 1
     assert len(labelled.items("ReviewTasksTable")) == 2
 
@@ -95,12 +106,88 @@ def test_a_run_that_died_between_record_and_task_is_made_good(labelled: Account)
     assert review_tasks.get(human_loop_name(detection))
 
 
-def test_what_is_no_image_or_deleted_is_left_out(labelled: Account) -> None:
+def test_what_is_deleted_or_a_folder_is_passed_over(labelled: Account) -> None:
     labelled.put("images_to_label/", b"")
-    _put(labelled, "notes.txt")
     _put(labelled, "gone.jpg")
     labelled.boto3("s3").delete_object(Bucket=labelled.bucket, Key="images_to_label/gone.jpg")
-    assert _ask() == {**NOTHING, "refused": 1}
+    assert _ask() == NOTHING
+
+
+def test_12_people_are_asked_about_unusable_images(labelled: Account) -> None:
+    for file in sorted(cases.folder("12").glob("images_to_label/*")):
+        _put(labelled, file.name, file.read_bytes())
+    found = _ask()
+    assert (found["asked"], found["refused"], found["newly_left_out"]) == (1, 5, 5)
+    (task,) = labelled.items("ReviewTasksTable")
+    assert task["key"]["S"] == "images_to_label/good.jpg"
+    reasons = {one["key"].rsplit("/", 1)[-1]: one["reason"] for one in found["left_out"]}
+    assert "cut off" in reasons.pop("cut_off.jpg")
+    assert "12000 x 12000 px" in reasons.pop("huge.png")
+    assert "63 x 63 px" in reasons.pop("small63.png")
+    assert "neither a PNG nor a JPEG" in reasons.pop("page.jpg")
+    assert "neither a PNG nor a JPEG" in reasons.pop("webp_inside.jpg")
+    assert reasons == {}
+
+
+def test_13_names_decide_at_one_door_only(labelled: Account) -> None:
+    for file in cases.folder("13").glob("images/*"):
+        _put(labelled, file.name, file.read_bytes())
+    assert _ask() == {**NOTHING, "asked": 4}
+
+
+def test_what_was_left_out_is_named_again_without_being_read(
+    labelled: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _put(labelled, "page.jpg", b"<html>")
+    _put(labelled, ".hidden/a.jpg")
+    first = _ask()
+    reads: list[str] = []
+    labelled.hook("s3", "before-call.s3.GetObject", lambda **_: reads.append("read"))
+    again = _ask()
+    assert first["newly_left_out"] == again["refused"] == 2
+    assert again == {**first, "newly_left_out": 0}
+    assert [one["key"] for one in again["left_out"]] == [
+        "images_to_label/.hidden/a.jpg",
+        "images_to_label/page.jpg",
+    ]
+    assert reads == []
+    monkeypatch.setattr(fitness, "RULES", fitness.RULES + 1)
+    assert _ask()["newly_left_out"] == 2
+
+
+def test_what_was_left_out_by_other_rules_is_asked_about_when_it_can_be(labelled: Account) -> None:
+    detection = _put(labelled, "a.jpg")
+    facts = {"bucket": labelled.bucket, "key": "images_to_label/a.jpg"}
+    detections.leave_out(detection, facts, "It was not fit.", fitness.RULES - 1, clock.now())
+    assert _ask() == {**NOTHING, "asked": 1}
+    detections.leave_out(detection, facts, "Too late.", fitness.RULES, clock.now())
+    assert _ask() == NOTHING
+    assert len(labelled.items("ReviewTasksTable")) == 1
+
+
+def test_an_image_that_may_not_be_read_is_tried_again(labelled: Account) -> None:
+    _put(labelled, "a.jpg")
+
+    def archived(**_: Any) -> None:
+        error: Any = {"Error": {"Code": "InvalidObjectState", "Message": "It is archived."}}
+        raise ClientError(error, "GetObject")
+
+    labelled.hook("s3", "before-call.s3.GetObject", archived)
+    found = _ask()
+    assert (found["asked"], found["newly_left_out"]) == (0, 1)
+    assert "It is archived" in found["left_out"][0]["reason"]
+    labelled.unhook()
+    assert _ask() == {**NOTHING, "asked": 1}
+
+
+def test_so_much_is_read_in_a_run_and_the_next_one_goes_on(
+    labelled: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "MOST_BYTES", 10)
+    monkeypatch.setattr(detections, "LOOKED_UP_AT_ONCE", 2)
+    for number in range(5):
+        _put(labelled, f"{number}.jpg")
+    assert [_ask()["asked"] for _ in range(4)] == [2, 2, 1, 0]
 
 
 def test_without_any_label_to_choose_nobody_is_asked(
@@ -160,8 +247,8 @@ def test_a_job_is_begun_with_all_that_it_needs(
     assert set(re.findall(rb"task\.input\.(\w+)", page)) == {b"taskObject", b"labels"}
     shown = json.loads(manifest)["source-ref"].removeprefix(f"s3://{ground_truth.bucket}/")
     assert shown.startswith(f"images_imported/labeling/{detection}-")
-    assert ground_truth.read(shown) == b"image"
-    came = origins.from_metadata(objects.read_beginning(shown, 1).metadata, ground_truth.bucket)
+    assert ground_truth.read(shown) == png("image")
+    came = origins.from_metadata(ground_truth.metadata(shown), ground_truth.bucket)
     assert came == Provenance(Origin.LABELLING, detection)
     assert ground_truth.items("ReviewTasksTable") == []
 

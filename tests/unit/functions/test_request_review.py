@@ -11,7 +11,7 @@ from labelloop.aws import detections, review_tasks
 from labelloop.aws.review_tasks import Person
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Label, Outcome, human_loop_name
-from labelloop.domain.images import dimensions
+from labelloop.domain.fitness import shape_of
 from labelloop.errors import NotFoundError, RetryableError
 from tests.images import draw
 from tests.unit.account import Account, Context, Json, event, refuses
@@ -196,7 +196,7 @@ def test_boxes_begin_where_the_model_found_them(
     content = draw("circle", 1)
     _detected(account, content, labels=found)
     lambda_handler(DOUBTFUL, Context())
-    size_px = dimensions(content)
+    size_px = shape_of(content).size_px
     assert size_px
     (initial,) = _input(account)["initialBoxes"]
     assert initial == {

@@ -240,14 +240,14 @@ def test_an_image_of_exactly_four_megabytes_is_taken(serving: Account) -> None:
         ('{"key": "images_for_detection//a.jpg"}', 400),
         ('{"key": "images_for_detection/"}', 400),
         ('{"key": "images_for_detection/not there.jpg"}', 404),
-        ('{"key": "images_for_detection/notes.txt"}', 422),
+        ('{"key": "images_for_detection/.DS_Store"}', 422),
         ('{"key": "images_for_detection/large.jpg"}', 422),
     ],
 )
 def test_only_images_of_the_folder_for_detection_can_be_named(
     serving: Account, body: str, status: int
 ) -> None:
-    serving.put("images_for_detection/notes.txt", b"no image")
+    serving.put("images_for_detection/.DS_Store", b"no image")
     serving.put("images_for_detection/large.jpg", bytes(MAX_BYTES + 1))
     assert _ask("object", body=body)[0] == status
     assert not _detected(serving)

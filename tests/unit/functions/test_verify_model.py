@@ -222,6 +222,31 @@ def test_an_image_that_the_model_refuses_is_told(account: Account) -> None:
         _verify()
 
 
+def test_an_image_that_the_service_did_not_evaluate_is_not_asked_about(account: Account) -> None:
+    _prepare(account, {"cat": 3})
+    _evaluated(account, {_key("cat", number): ["cat"] for number in range(2)})
+    _says(account, lambda _: {"cat": 90.0})
+    assert _verify() == {"tried": 2}
+    assert _key("cat", 2) not in _asked_about(account)
+
+
+def test_an_image_that_alone_is_refused_is_its_own_fault(account: Account) -> None:
+    _prepare(account, {"cat": 3})
+
+    def answer(request: Json) -> Json:
+        if request["Image"]["S3Object"]["Name"] == _key("cat", 1):
+            return refuses("InvalidImageFormatException", "Request has invalid image format.")(
+                request
+            )
+        return {"CustomLabels": [{"Name": "cat", "Confidence": 99.0}]}
+
+    account.rekognition.answers["DetectCustomLabels"] = answer
+    assert _verify() == {"tried": 3}
+    _evaluated(account, {_key("cat", number): ["cat"] for number in range(3)})
+    with pytest.raises(InconsistentError, match="refused 1 of 3"):
+        _verify()
+
+
 def test_an_image_that_is_there_and_cannot_be_read_is_told(account: Account) -> None:
     _prepare(account, {"cat": 1})
     account.rekognition.answers["DetectCustomLabels"] = refuses("InvalidS3ObjectException")

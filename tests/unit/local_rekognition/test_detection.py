@@ -10,6 +10,7 @@ from PIL import Image
 
 from local import drawing
 from local.rekognition import ServiceError
+from tests import cases
 from tests.unit.local_rekognition.conftest import Running
 from tests.unit.local_rekognition.support import BUCKET, Client, draw_lines, encode
 
@@ -145,6 +146,19 @@ def test_images_of_every_colour_mode_are_taken(running: Running, mode: str) -> N
     image = drawing.draw("nut", random.Random(3)).convert(mode)
     encoded = encode(image, "JPEG" if mode == "CMYK" else "PNG")
     assert running.client.detect(running.version, encoded, MinConfidence=0)
+
+
+def test_21_sixteen_bit_gray_png(running: Running) -> None:
+    images = [cases.read("21", name) for name in ("gray16.png", "gray8.png")]
+    deep, flat = (surest(running, image) for image in images)
+    assert deep["Name"] == flat["Name"]
+    assert deep["Confidence"] == pytest.approx(flat["Confidence"], abs=0.1)
+
+
+def test_damage_that_decoders_pass_over_does_not_matter(running: Running) -> None:
+    image = encode(drawing.draw("nut", random.Random(3)), "PNG")
+    damaged = image[:33] + b"\0\0\0\1tEXtx" + bytes(4) + image[33:]
+    assert running.client.detect(running.version, damaged, MinConfidence=0)
 
 
 @pytest.mark.parametrize(

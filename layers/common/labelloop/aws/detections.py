@@ -14,7 +14,9 @@ What a record has, and when it is written; what does not apply is not there:
 
 An image that people are to label from nothing has a record too, so that its answers go the same
 way; its outcome is ``labeling``. It is no detection: no index has it, and nothing counts it. Where
-a labelling job is to ask, ``labeling_job`` has its name before there is such a job.
+a labelling job is to ask, ``labeling_job`` has its name before there is such a job. Where nobody is
+asked, since no training could use the image, ``left_out`` says why, and ``left_out_by`` by which
+rules.
 
 Two indexes serve every question asked of it. ``by_time`` has all records, spread over sixteen
 partitions a day; the records of a label, the one that decided, lie in four of those, so a question
@@ -140,10 +142,55 @@ def mark(detection: str, job: str) -> str:
     return str(from_item(answer["Attributes"])["labeling_job"])
 
 
+def leave_out(detection: str, facts: Record, reason: str, rules: int, now: datetime) -> None:
+    """Note that people are not asked about an image to be labelled, and why, unless they are."""
+    record = {
+        **facts,
+        "detection_id": detection,
+        "outcome": LABELING,
+        "date": iso(now),
+        "left_out": reason,
+        "left_out_by": rules,
+    }
+    try:
+        client("dynamodb").put_item(
+            TableName=_table(),
+            Item=to_item(record),
+            ConditionExpression="attribute_not_exists(human_loop)",
+        )
+    except ClientError as error:
+        if code_of(error) != "ConditionalCheckFailedException":
+            with translated():
+                raise
+
+
 def asked_about(detection_ids: Sequence[str]) -> set[str]:
     """Those of which people have been asked, of ``LOOKED_UP_AT_ONCE`` at most."""
-    found = _looked_up(detection_ids, ("detection_id", "human_loop"))
-    return {record["detection_id"] for record in found if "human_loop" in record}
+    return {one for one, became in labelling(detection_ids).items() if became.asked}
+
+
+class Labelling(NamedTuple):
+    """What became of an image that is to be labelled."""
+
+    asked: bool
+    left_out: str
+    """Why nobody is asked; empty where that was not found."""
+    rules: int
+    """By which it was left out."""
+
+
+NOTHING_YET = Labelling(asked=False, left_out="", rules=0)
+
+
+def labelling(detection_ids: Sequence[str]) -> dict[str, Labelling]:
+    """What became of those that have a record, of ``LOOKED_UP_AT_ONCE`` at most."""
+    fields = ("detection_id", "human_loop", "left_out", "left_out_by")
+    return {
+        record["detection_id"]: Labelling(
+            "human_loop" in record, record.get("left_out", ""), int(record.get("left_out_by", 0))
+        )
+        for record in _looked_up(detection_ids, fields)
+    }
 
 
 def answers(detection_ids: Iterable[str]) -> Iterator[Record]:

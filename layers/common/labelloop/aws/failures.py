@@ -12,7 +12,9 @@ from botocore.exceptions import (
     ConnectionClosedError,
     ConnectTimeoutError,
     EndpointConnectionError,
+    IncompleteReadError,
     ReadTimeoutError,
+    ResponseStreamingError,
 )
 
 from labelloop import errors
@@ -53,6 +55,7 @@ BY_CODE: dict[str, type[errors.LabelLoopError]] = {
     "TransactionConflictException": errors.ChangedMeanwhileError,
     "TransactionInProgressException": errors.BusyError,
     # S3
+    "InvalidObjectState": errors.ObjectUnreadableError,
     "NoSuchBucket": errors.NotFoundError,
     "NoSuchKey": errors.NotFoundError,
     "NoSuchVersion": errors.NotFoundError,
@@ -83,7 +86,9 @@ _UNREACHABLE = (
     ConnectionClosedError,
     ConnectTimeoutError,
     EndpointConnectionError,
+    IncompleteReadError,
     ReadTimeoutError,
+    ResponseStreamingError,
 )
 
 

@@ -3,14 +3,13 @@
 import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from labelloop.aws.clients import client
-from labelloop.aws.failures import code_of, translated
+from labelloop.aws.failures import translated
 from labelloop.aws.wiring import wiring
 from labelloop.clock import iso
 from labelloop.domain.images import ImageObject, media_type_by_name
@@ -18,6 +17,7 @@ from labelloop.domain.listed import Listed
 from labelloop.errors import NotFoundError
 from labelloop.settings import Variable
 
+FIRST_PIECE_BYTES = 64 * 1024
 _PARALLEL_LISTINGS = 16
 _CHUNK_BYTES = 1024 * 1024
 
@@ -114,34 +114,40 @@ def lines_at(uri_bucket: str, key: str) -> Iterator[bytes]:
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
-    """The first bytes of an object."""
+class Opened:
+    """An object that is being read."""
 
-    first_bytes: bytes
     etag: str
     size_bytes: int
-    """Of the whole object."""
     metadata: Mapping[str, str]
     """What was put beside it."""
+    pieces: Iterator[bytes]
+    """The content, as far as it is taken. The first piece has ``FIRST_PIECE_BYTES``, unless the
+    object has fewer."""
 
 
-def read_beginning(key: str, first_bytes: int) -> Beginning:
-    """The object's first bytes. Raises NotFoundError."""
+@contextmanager
+def opened(key: str, version_id: str | None = None) -> Iterator[Opened]:
+    """The object, or one version of it, in pieces, so that it need not be held whole.
+
+    Raises NotFoundError.
+    """
+    which = {"VersionId": version_id} if version_id else {}
     with translated():
-        try:
-            answer = client("s3").get_object(
-                Bucket=bucket(), Key=key, Range=f"bytes=0-{first_bytes - 1}"
+        answer = client("s3").get_object(Bucket=bucket(), Key=key, **which)
+        with closing(answer["Body"]) as body:
+            yield Opened(
+                answer["ETag"].strip('"'),
+                answer["ContentLength"],
+                answer.get("Metadata", {}),
+                _pieces(body),
             )
-        except ClientError as error:
-            # An empty object has no first byte.
-            if code_of(error) != "InvalidRange":
-                raise
-            answer = client("s3").get_object(Bucket=bucket(), Key=key)
-        body: bytes = answer["Body"].read()
-    # "bytes 0-65535/204800"
-    size = answer.get("ContentRange", "").rpartition("/")[2]
-    size_bytes = int(size) if size else len(body)
-    return Beginning(body, answer["ETag"].strip('"'), size_bytes, answer.get("Metadata", {}))
+
+
+def _pieces(body: Any) -> Iterator[bytes]:
+    yield body.read(FIRST_PIECE_BYTES)
+    while piece := body.read(_CHUNK_BYTES):
+        yield piece
 
 
 @dataclass(frozen=True, slots=True)

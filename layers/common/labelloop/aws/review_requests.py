@@ -18,7 +18,7 @@ from labelloop.aws.wiring import wiring
 from labelloop.domain import human_tasks, orientation
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Label, human_loop_name
-from labelloop.domain.images import dimensions
+from labelloop.domain.fitness import shape_of
 from labelloop.domain.manifests import shown_key
 from labelloop.domain.review_tasks import ReviewTask, suggestion
 from labelloop.errors import InvalidRequestError, NotFoundError, RefusedError
@@ -107,8 +107,8 @@ def _in_a2i(record: detections.Record, flow_definition_arn: str, now: datetime) 
 def _initial_boxes(record: detections.Record, found: tuple[Label, ...]) -> list[dict[str, object]]:
     """What the model found, in pixels; nothing where the image's beginning says no size."""
     first_bytes = objects.read(record["key"], record.get("version_id"), _BEGINNING_BYTES)
-    size_px = dimensions(first_bytes)
-    if size_px is None:
+    shape = shape_of(first_bytes)
+    if shape.size_px is None:
         return []
-    size_px = orientation.shown_size(size_px, orientation.orientation(first_bytes))
-    return human_tasks.initial_boxes(found, size_px)
+    shown_px = orientation.shown_size(shape.size_px, shape.orientation)
+    return human_tasks.initial_boxes(found, shown_px)

@@ -12,7 +12,8 @@ from labelloop.aws import objects
 from labelloop.aws.wiring import wiring
 from labelloop.domain import orientation, origins
 from labelloop.domain.annotations import Annotation, ModelType, training_line
-from labelloop.domain.images import dimensions
+from labelloop.domain.fitness import UPRIGHT, shape_of
+from labelloop.domain.images import media_type
 from labelloop.domain.manifests import (
     REVIEWED_IMAGES,
     labelled_key,
@@ -48,10 +49,11 @@ def add(record: Mapping[str, Any], said: Annotation, key: str, when: str) -> Non
     else:
         content = objects.read(source, version_id)
         said = _as_stored(said, content)
-        if orientation.orientation(content) == orientation.UPRIGHT:
+        if shape_of(content).orientation == UPRIGHT:
             objects.copy(source, version_id, key, metadata=metadata)
         else:
-            objects.write(key, orientation.as_stored(content), "image/jpeg", metadata)
+            upright = orientation.as_stored(content)
+            objects.write(key, upright, media_type(content), metadata)
     if key.startswith(REVIEWED_IMAGES):
         line = training_line(f"s3://{objects.bucket()}/{key}", said, when)
         manifest = reviewed_manifest(record["detection_id"])
@@ -60,17 +62,13 @@ def add(record: Mapping[str, Any], said: Annotation, key: str, when: str) -> Non
 
 def _as_stored(said: Annotation, content: bytes) -> Annotation:
     """Boxes of the image as people saw it, in the image as it is in the file."""
-    try:
-        size_px = dimensions(content)
-    except ValueError as error:
-        raise MalformedAnswerError(f"The image has no size: {error}.") from error
-    turned = orientation.orientation(content)
-    if size_px is None or orientation.shown_size(size_px, turned) != said.size_px:
+    shape = shape_of(content)
+    shown_px = shape.size_px and orientation.shown_size(shape.size_px, shape.orientation)
+    if shape.size_px is None or shown_px != said.size_px:
         raise MalformedAnswerError(
-            f"The boxes are for an image of {said.size_px} px, but it is shown with "
-            f"{size_px and orientation.shown_size(size_px, turned)} px."
+            f"The boxes are for an image of {said.size_px} px, but it is shown with {shown_px} px."
         )
-    return orientation.boxes_as_stored(said, size_px, turned)
+    return orientation.boxes_as_stored(said, shape.size_px, shape.orientation)
 
 
 def remove(detection: str, key: str) -> None:

@@ -115,13 +115,14 @@ def _lines_if_there(file: Listed) -> Iterator[bytes]:
 def inspected(listed: Iterable[Listed]) -> dict[str, Inspected]:
     """What is remembered of the listed objects by key, and of images that could not be copied.
 
-    Of several readings the one of the object as it is listed counts.
+    Of several readings the one of the object as it is listed counts, by the latest rules.
     """
     etags = {entry.key: entry.etag for entry in listed}
     known: dict[str, Inspected] = {}
     for file in objects.listing(inventory.INSPECTED_FOLDER):
         for one in inventory.read_inspected(_lines_if_there(file)):
-            if etags.get(one.key, "") == one.etag:
+            before = known.get(one.key)
+            if etags.get(one.key, "") == one.etag and (not before or before.rules <= one.rules):
                 known[one.key] = one
     return known
 

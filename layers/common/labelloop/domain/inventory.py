@@ -1,7 +1,7 @@
 """What there is to learn from: which listed images can be used, and what each of them shows.
 
-Three things meet here: the listed objects, what imported lines say of them, and what reading their
-beginnings told. Reading is what takes long, so it is done once for each object and remembered.
+Three things meet here: the listed objects, what imported lines say of them, and what reading them
+told. Reading is what takes long, so it is done once for each object and remembered.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from typing import Any
 from labelloop.domain import labels as label_names
 from labelloop.domain import origins, splits
 from labelloop.domain.annotations import Annotation, ModelType
+from labelloop.domain.fitness import RULES, UPRIGHT
 from labelloop.domain.imports import ImportedLine, merged
 from labelloop.domain.listed import Listed
 from labelloop.domain.manifests import (
@@ -54,18 +55,26 @@ class Inspected:
     etag: str
     content: str = ""
     size_px: tuple[int, int] | None = None
+    """As it is in the file."""
     refusal: str = ""
     provenance: Provenance | None = None
     """None where the object tells none."""
+    orientation: int = UPRIGHT
+    """How it is to be shown."""
+    rules: int = RULES
+    """By which it was judged: by those of ``fitness`` today, or earlier ones."""
 
     def as_line(self) -> str:
         """The line that ``read_inspected`` reads."""
         told: dict[str, Any] = {"refusal": self.refusal}
         if not self.refusal:
             told = {"content": self.content, "size_px": self.size_px}
+            if self.orientation != UPRIGHT:
+                told["orientation"] = self.orientation
         if self.provenance is not None:
             told["provenance"] = self.provenance.as_json()
-        return json.dumps({"key": self.key, "etag": self.etag, **told}, ensure_ascii=False)
+        entry = {"key": self.key, "etag": self.etag, **told, "rules": self.rules}
+        return json.dumps(entry, ensure_ascii=False)
 
 
 def read_inspected(lines: Iterable[bytes]) -> Iterator[Inspected]:
@@ -81,6 +90,8 @@ def read_inspected(lines: Iterable[bytes]) -> Iterator[Inspected]:
                 (int(size_px[0]), int(size_px[1])) if size_px else None,
                 entry.get("refusal", ""),
                 Provenance.from_json(provenance) if provenance else None,
+                int(entry.get("orientation", UPRIGHT)),
+                int(entry.get("rules", 0)),
             )
         except (ValueError, KeyError, TypeError, IndexError, AttributeError):
             continue

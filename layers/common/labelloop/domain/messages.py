@@ -457,6 +457,26 @@ def _labeling_problem(facts: Facts) -> Message:
     )
 
 
+def _images_not_labelled(facts: Facts) -> Message:
+    left_out, count = facts["left_out"], facts["refused"]
+    named = [f"{one['key']}: {one['reason']}" for one in left_out[:_MOST_NAMED]]
+    if count > len(named):
+        named.append(f"and {count - len(named)} more")
+    return _message(
+        "Nobody is asked about some images to label",
+        [
+            f"In images_to_label/ {'is' if count == 1 else 'are'} {images_in_words(count)} from "
+            "which no training could learn, so nobody is asked about them:\n" + _bullets(named),
+            "All others are asked about. Put better copies in their place, or delete them. What is "
+            "left out is also named by: labelloop label",
+        ],
+        facts,
+    )
+
+
+_MOST_NAMED = 20
+
+
 def _labeling_job_ended(facts: Facts) -> Message:
     return _message(
         "A labelling job has not labelled all of its images",
@@ -535,6 +555,7 @@ OPERATOR_MESSAGES: Mapping[str, Callable[[Facts], Message]] = {
     "answer_problem": _answer_problem,
     "drift": _drift,
     "labeling_problem": _labeling_problem,
+    "images_not_labelled": _images_not_labelled,
     "labeling_job_ended": _labeling_job_ended,
     "ground_truth_refused": _ground_truth_refused,
     "a2i_refused": _a2i_refused,

@@ -1,39 +1,37 @@
-"""Cameras that were turned: a JPEG may say that it is to be shown turned or mirrored.
+"""Cameras that were turned: a file may say that its image is to be shown turned or mirrored.
 
 People see such an image upright, and draw their boxes so. Whether a training turns it is not
 documented, so an image with boxes trains from a copy that says nothing of the kind, with its boxes
 where they are in the file.
 
-Format: CIPA DC-008 (Exif), 4.6.5 "Orientation", in a JPEG segment that is a TIFF file by itself.
+Format: CIPA DC-008 (Exif), 4.6.5 "Orientation", in a JPEG segment or a PNG chunk that is a TIFF
+file by itself. Which of several counts, and where, is told by what a browser shows.
 """
 
+import zlib
 from dataclasses import replace
-from typing import Literal
 
 from labelloop.domain.annotations import Annotation, Box
+from labelloop.domain.fitness import UPRIGHT, shape_of
 
-UPRIGHT = 1
 _SIDEWAYS = range(5, 9)
-_Order = Literal["little", "big"]
-_ORDERS: dict[bytes, _Order] = {b"II": "little", b"MM": "big"}
-_TAG = 0x0112
-_SHORT = 3
-
-
-def orientation(content: bytes) -> int:
-    """How the image is to be shown, 1 to 8; 1 is as it is in the file."""
-    place = _value(content)
-    return UPRIGHT if place is None else int.from_bytes(content[place[0] : place[0] + 2], place[1])
 
 
 def as_stored(content: bytes) -> bytes:
     """The same image, to be shown as it is in the file."""
-    place = _value(content)
-    if place is None:
+    mark = shape_of(content).mark
+    if mark is None:
         return content
     # Slices of bytes would be a second copy: the function that does this has little memory.
-    whole, value = memoryview(content), UPRIGHT.to_bytes(2, place[1])
-    return b"".join((whole[: place[0]], value, whole[place[0] + 2 :]))
+    whole, value = memoryview(content), UPRIGHT.to_bytes(2, mark.order)
+    start, end = mark.place, mark.place + 2
+    if mark.chunk is None:
+        return b"".join((whole[:start], value, whole[end:]))
+    behind = mark.chunk[1]
+    checksum = zlib.crc32(whole[mark.chunk[0] : start])
+    checksum = zlib.crc32(whole[end:behind], zlib.crc32(value, checksum))
+    parts = (whole[:start], value, whole[end:behind], checksum.to_bytes(4, "big"))
+    return b"".join((*parts, whole[behind + 4 :]))
 
 
 def shown_size(size_px: tuple[int, int], orientation: int) -> tuple[int, int]:
@@ -60,39 +58,3 @@ def _stored(box: Box, size_px: tuple[int, int], orientation: int) -> Box:
     if orientation in {3, 4, 6, 7}:
         top = size_px[1] - top - height
     return replace(box, left=left, top=top, width=width, height=height)
-
-
-def _value(content: bytes) -> tuple[int, _Order] | None:
-    """Where the orientation stands in the file, and its byte order; None where there is none."""
-    if not content.startswith(b"\xff\xd8"):
-        return None
-    position = 2
-    while content[position : position + 1] == b"\xff" and position + 4 <= len(content):
-        marker, length = content[position + 1], _number(content, position + 2, 2, "big")
-        if marker == 0xE1 and content[position + 4 : position + 10] == b"Exif\0\0":
-            return _value_in(content, position + 10, position + 2 + length)
-        if marker in {0xD9, 0xDA}:
-            return None
-        position += 2 + length
-    return None
-
-
-def _value_in(content: bytes, start: int, end: int) -> tuple[int, _Order] | None:
-    """The same in the metadata that are between two places, as TIFF has them."""
-    order = _ORDERS.get(content[start : start + 2])
-    if order is None:
-        return None
-    directory = start + _number(content, start + 4, 4, order)
-    for number in range(_number(content, directory, 2, order)):
-        entry = directory + 2 + 12 * number
-        if entry + 12 > min(end, len(content)):
-            return None
-        if _number(content, entry, 2, order) == _TAG:
-            value = _number(content, entry + 8, 2, order)
-            is_one = _number(content, entry + 2, 2, order) == _SHORT and 1 <= value <= 8
-            return (entry + 8, order) if is_one else None
-    return None
-
-
-def _number(content: bytes, place: int, length: int, order: _Order) -> int:
-    return int.from_bytes(content[place : place + length], order)

@@ -73,9 +73,13 @@ def found_labels(
 
 def complaint(answers: Sequence[Answer]) -> str | None:
     """What is wrong with a version that answers so: the end of a sentence; None for nothing."""
-    refused = [answer.refusal for answer in answers if answer.refusal]
-    if refused:
-        return f"refused {len(refused)} of {len(answers)} of its own test images: {refused[0]}"
+    refused = [answer for answer in answers if answer.refusal]
+    # An image that the service may not have evaluated either says nothing, unless all are refused.
+    if any(answer.expected is not None for answer in refused) or 0 < len(answers) == len(refused):
+        return (
+            f"refused {len(refused)} of {len(answers)} of its own test images: {refused[0].refusal}"
+        )
+    answers = [answer for answer in answers if not answer.refusal]
     telling = [answer for answer in answers if answer.expected is None or answer.expected]
     if telling and not any(answer.found for answer in telling):
         return f"found nothing in any of {len(telling)} of its own test images that show something."
