@@ -40,6 +40,8 @@ def lambda_handler(request: Input) -> Output:
     """
     settings = parameters.settings()
     listed, files = training_data.images(), training_data.imported_manifests()
+    if not settings.train_none_of_the_above:
+        listed = inventory.without_nones(listed)
     of_sampled = "sampled ones train" if settings.train_on_sampled_answers else ""
     digest = training_data.digest(listed, files, of_sampled)
     since = model_registry.last_trained(model_registry.versions())

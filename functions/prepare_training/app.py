@@ -109,6 +109,8 @@ def _examine(lines: Mapping[str, ImportedLine]) -> Examined:
     inspected = training_data.inspected(listed)
     came = _look_up_origins(inspected.values())
     training_data.compact_inspected((inspected | came).values(), learnt=bool(came))
+    if not parameters.settings().train_none_of_the_above:
+        listed = inventory.without_nones(listed)
     return inventory.examine(listed, lines, inspected | came, training_data.model_type())
 
 

@@ -77,7 +77,7 @@ def lambda_handler(event: Input) -> Output:
         label=together.said.in_short(),
         labels=to_value(as_labels(together.said))["L"],
         audits=_audits(record),
-        training=together.said.as_json(),
+        training=together.teaches(model_type).as_json(),
         completed=clock.iso(began),
     )
 

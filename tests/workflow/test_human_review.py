@@ -73,12 +73,17 @@ def test_an_agreed_label_is_recorded_and_its_image_trains(
     assert copied == s3.get_object(Bucket=bucket, Key=doubtful.key)["Body"].read()
 
 
-def test_none_of_the_above_is_recorded_and_trains_nothing(
+def test_none_of_the_above_is_recorded_and_lies_among_its_like_until_it_is_changed(
     serving_stack: Stack, reviewer: Reviewer, doubtful: Uploaded
 ) -> None:
     reviewer.review(doubtful, None)
     record = serving_stack.wait_for_record(doubtful, has="agreement")
-    assert (record["agreement"], record["human_label"], record["copied_key"]) == ("none", "", "")
+    assert (record["agreement"], record["human_label"]) == ("none", "")
+    key = str(record["copied_key"])
+    assert key.startswith("images_imported/none_of_them/") and serving_stack.keys(key)
+    reviewer.undo(doubtful)
+    reviewer.review(doubtful, "circle")
+    wait_for(lambda: not serving_stack.keys(key), "the copy to be taken out again", 30)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +101,7 @@ def test_the_output_of_a2i_itself_is_read_by_the_same_rule(
     serving_stack.upload(answers_key(doubtful.task_id), a2i_output(labels))
     record = serving_stack.wait_for_record(doubtful, has="agreement")
     assert (record["agreement"], record["human_label"]) == (agreement, label)
-    assert bool(record["copied_key"]) is (agreement == "decided")
+    assert bool(record["copied_key"]) is (agreement != "undecided")
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,19 @@ from labelloop.domain.inventory import (
     LeftOut,
     Selection,
     ToInspect,
+    annotation_of,
     examine,
     select,
 )
+from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.listed import Listed
-from labelloop.domain.manifests import LABELLED_FOLDER, Changes, fingerprint
+from labelloop.domain.manifests import (
+    LABELLED_FOLDER,
+    NONE_IMAGES,
+    Changes,
+    SplitImage,
+    fingerprint,
+)
 from labelloop.domain.splits import Ledger, Split
 from labelloop.errors import InconsistentError, UntrainableError
 
@@ -492,3 +500,59 @@ def test_a_label_whose_test_images_do_not_fit_in_is_left_out_with_them() -> None
     assert left_out.shown == fingerprint(_labels("cat"))
     assert selection.labels_left_out == []
     assert len(selection.images) == 1005
+
+
+# --- What is none of the labels -------------------------------------------------------------------
+
+
+def _nones(count: int, start: int) -> list[Candidate]:
+    found = _candidates(_labels(NONE_OF_THEM), count, start)
+    return [replace(one, key=f"{NONE_IMAGES}{one.content}") for one in found]
+
+
+NONES = _nones(9, 700)
+
+
+def test_what_is_none_of_the_labels_shows_that_unless_a_line_says_otherwise() -> None:
+    key = f"{NONE_IMAGES}1.jpg"
+    assert annotation_of(key, {}, CLASSIFICATION) == _labels(NONE_OF_THEM)
+    assert annotation_of(key, {key: _line(key, _labels("cat"))}, CLASSIFICATION) == _labels("cat")
+    assert annotation_of(key, {}, ModelType.MULTI_LABEL) is None
+    assert annotation_of(key, {}, ModelType.DETECTION) is None
+
+
+def test_what_is_none_of_the_labels_is_no_second_label() -> None:
+    cats = _candidates(_labels("cat"), 9)
+    with pytest.raises(UntrainableError, match="two labels"):
+        _trained([*cats, *NONES], CLASSIFICATION)
+
+
+def test_with_250_labels_there_is_no_room_for_what_is_none_of_them() -> None:
+    many = [one for n in range(250) for one in _candidates(_labels(f"{n:03d}"), 3, 1000 + 3 * n)]
+    selection = _trained([*many, *NONES], CLASSIFICATION)
+    assert len({image.annotation.labels for image in selection.images}) == 250
+    (left_out,) = selection.labels_left_out
+    assert (left_out.label, left_out.images) == (NONE_OF_THEM, 9)
+
+
+def test_as_many_of_them_train_as_of_the_median_label_the_same_ones_while_others_come() -> None:
+    labels = [("cat", 20), ("dog", 10), ("cow", 5)]
+    others = [
+        one
+        for n, (label, count) in enumerate(labels)
+        for one in _candidates(_labels(label), count, 1000 * n)
+    ]
+
+    def trained(nones: list[Candidate]) -> set[str]:
+        images = _trained([*others, *nones], CLASSIFICATION).images
+        return {image.content for image in images if _trains(image, NONE_OF_THEM)}
+
+    of_dogs = sum(_trains(image, "dog") for image in _trained(others, CLASSIFICATION).images)
+    assert len(trained(NONES[:4])) < of_dogs
+    many = _nones(60, 5000)
+    assert len(trained(many)) == of_dogs
+    assert trained([*many, *_nones(1, 9000)]) - trained(many) <= {"c9000"}
+
+
+def _trains(image: SplitImage, label: str) -> bool:
+    return image.split is Split.TRAIN and label in image.annotation.labels

@@ -33,6 +33,7 @@ CHOICES = {
     "Enable-Automatic-Human-Sampling": {"true", "false"},
     "Show-Model-Answer": {"true", "false"},
     "Train-On-Sampled-Answers": {"true", "false"},
+    "Train-None-Of-The-Above": {"true", "false"},
     "Minimum-Decides": {"first", "always"},
     "Evaluation-Metric": {"f1", "precision", "recall"},
     "Model-Hosting": {"on-demand", "always-on"},
@@ -42,7 +43,7 @@ CHOICES = {
 
 def test_every_parameter_is_tested_here() -> None:
     assert set(BY_NAME) == WHOLE_NUMBERS.keys() | FRACTIONS.keys() | CHOICES.keys()
-    assert len(CATALOGUE) == len(BY_NAME) == 21
+    assert len(CATALOGUE) == len(BY_NAME) == 22
 
 
 @pytest.mark.parametrize("name", BY_NAME)
@@ -109,6 +110,7 @@ def test_without_values_the_settings_are_the_defaults() -> None:
     assert settings.minimum_confidence_pct == Decimal("70.0")
     assert settings.notifications == "low-confidence"
     assert settings.train_on_sampled_answers is False
+    assert settings.train_none_of_the_above is True
 
 
 def test_values_of_parameters_that_nobody_knows_are_passed_over() -> None:

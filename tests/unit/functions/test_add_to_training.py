@@ -13,6 +13,7 @@ from labelloop.domain import origins
 from labelloop.domain.annotations import Annotation, Box
 from labelloop.domain.detections import Outcome
 from labelloop.domain.imports import ImportedLine
+from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.origins import Origin, Provenance
 from labelloop.errors import ConflictError, MalformedAnswerError, NotFoundError
 from tests.unit.account import Account, Context, Json, event
@@ -151,6 +152,22 @@ def test_how_it_came_goes_with_the_image(
     assert _came(detected, key) == Provenance(Origin.DOUBTFUL, DETECTION, "v1", False, 1.0)
     head = detected.boto3("s3").head_object(Bucket=detected.bucket, Key=key)
     assert head["ContentType"] == "image/jpeg"
+
+
+def test_what_is_none_of_the_labels_lies_by_itself_until_somebody_says_otherwise(
+    detect: Callable[..., Account],
+) -> None:
+    detected = detect()
+    none = {**AGREED, "said": {"labels": [NONE_OF_THEM]}}
+    for _ in range(2):
+        assert _add(none) == f"images_imported/none_of_them/{DETECTION}-gear.jpg"
+        assert _keys(detected) == [f"images_imported/none_of_them/{DETECTION}-gear.jpg"]
+    later = {**AGREED, "read": "2026-11-21T09:15:31.000Z"}
+    assert _add(later) == COPY
+    assert _keys(detected) == [COPY]
+    assert _add({**none, "read": "2026-11-21T09:15:32.000Z"}).startswith("images_imported/none")
+    assert _add({**TAKEN_BACK, "read": "2026-11-21T09:15:33.000Z"}) == ""
+    assert _keys(detected) == []
 
 
 @pytest.mark.parametrize(

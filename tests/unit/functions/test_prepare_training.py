@@ -13,6 +13,7 @@ from labelloop.aws import detections, model_registry, objects, training_data
 from labelloop.domain import inventory, manifests, origins, splits
 from labelloop.domain.detections import Outcome
 from labelloop.domain.imports import IMPORTED_MANIFESTS
+from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.manifests import VersionFiles
 from labelloop.domain.origins import GIVEN, Origin, Provenance
 from labelloop.domain.selection import Day
@@ -353,6 +354,45 @@ def test_samples_of_an_unknown_chance_test_too_and_estimate_nothing(images: Acco
     _sampled(images, range(1), chance=None)
     (image,) = _of_sampled(prepare())
     assert (image.split, image.provenance.estimates) == (Split.TEST, False)
+
+
+def _nones(account: Account, numbers: range) -> None:
+    for number in numbers:
+        account.put(f"{manifests.NONE_IMAGES}{number:032x}-x.png", png(f"none {number}"))
+
+
+def _of_nones(output: Json) -> list[manifests.SplitImage]:
+    index = training_data.index(output["version"])
+    return [image for image in index if image.annotation.labels == (NONE_OF_THEM,)]
+
+
+def test_what_is_none_of_the_labels_trains_as_much_as_the_median_label(images: Account) -> None:
+    _nones(images, range(30))
+    output = prepare()
+    nones = _of_nones(output)
+    by_split = Counter(image.split for image in nones)
+    assert by_split == {Split.TRAIN: 8, Split.TEST: 6}
+    assert all(image.key.startswith(manifests.NONE_IMAGES) for image in nones)
+    reasons = Counter(one.reason for one in training_data.left_out(output["version"]))
+    assert reasons == {
+        "As many that are none of the labels train already as images of the median label.": 16
+    }
+
+
+def test_switched_off_what_is_none_of_the_labels_leaves_and_comes_back(images: Account) -> None:
+    _nones(images, range(5))
+    first = prepare()
+    kept = _of_nones(first)
+    assert len(kept) == 5
+    model_registry.note_version(first["version"], {"trained": "2026-11-21T10:00:00.000Z"})
+    assert _check()["new_images"] == 0
+    images.set_parameter("Train-None-Of-The-Above", "false")
+    assert _check()["new_images"] == 5
+    second = prepare()
+    assert _of_nones(second) == []
+    assert list(training_data.left_out(second["version"])) == []
+    images.set_parameter("Train-None-Of-The-Above", "true")
+    assert _of_nones(prepare(force=True)) == kept
 
 
 # --- What is told of it ---------------------------------------------------------------------------

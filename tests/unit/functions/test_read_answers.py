@@ -58,14 +58,35 @@ def test_a_label_that_people_agree_on_trains(asked: Account) -> None:
 
 @pytest.mark.parametrize(
     ("labels", "agreement"),
-    [([], "undecided"), (["scratch", "dent"], "undecided"), (["None of the Above"], "none")],
+    [([], "undecided"), (["scratch", "dent"], "undecided")],
 )
-def test_what_is_undecided_or_none_trains_nothing(
+def test_what_is_undecided_trains_nothing(
     asked: Account, labels: list[str], agreement: str
 ) -> None:
     said = _say(asked, *labels)
     assert (said["agreement"], said["label"], said["labels"]) == (agreement, "", [])
     assert said["training"] == {"labels": []}
+
+
+@pytest.mark.parametrize(
+    ("model_type", "content", "taught"),
+    [
+        ("classification", {"w": {"label": "None of the Above"}}, [NONE_OF_THEM]),
+        ("multi-label", {"w": {"labels": []}}, []),
+        ("detection", {"w": {"boundingBoxes": []}}, []),
+    ],
+)
+def test_none_of_the_labels_teaches_a_model_that_gives_each_image_one(
+    asked: Account,
+    monkeypatch: pytest.MonkeyPatch,
+    model_type: str,
+    content: Json,
+    taught: list[str],
+) -> None:
+    monkeypatch.setenv("MODEL_TYPE", model_type)
+    said = _fill_in(asked, content)
+    assert (said["agreement"], said["label"], said["labels"]) == ("none", "", [])
+    assert said["training"] == {"labels": taught}
 
 
 def test_what_the_object_holds_now_counts_however_late_its_event_comes(asked: Account) -> None:

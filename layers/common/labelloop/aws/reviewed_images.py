@@ -1,6 +1,7 @@
 """The images that people agreed on, where trainings find them.
 
-An image with one label lies in the folder of its label. One with several labels or with boxes lies
+An image with one label lies in the folder of its label, one that is none of the labels in a folder
+for those. One with several labels or with boxes lies
 in a folder of its own, with a manifest of one line beside the manifests that were imported. How it
 came to people goes with the image, wherever it is moved to.
 """
@@ -10,13 +11,14 @@ from typing import Any
 
 from labelloop.aws import objects
 from labelloop.aws.wiring import wiring
-from labelloop.domain import orientation, origins
+from labelloop.domain import consensus, orientation, origins
 from labelloop.domain.annotations import Annotation, ModelType, training_line
 from labelloop.domain.fitness import UPRIGHT, shape_of
 from labelloop.domain.images import media_type
 from labelloop.domain.manifests import (
     REVIEWED_IMAGES,
     labelled_key,
+    none_key,
     reviewed_key,
     reviewed_manifest,
 )
@@ -31,6 +33,8 @@ def key_of(record: Mapping[str, Any], said: Annotation) -> str:
         return ""
     detection, key = record["detection_id"], record["key"]
     sampled = origins.of_record(record).origin is Origin.SAMPLED
+    if said == consensus.NONE_OF_THE_LABELS:
+        return none_key(detection, key, sampled=sampled)
     if wiring[Variable.MODEL_TYPE] == ModelType.CLASSIFICATION:
         return labelled_key(said.labels[0], detection, key, sampled=sampled)
     return reviewed_key(detection, key, sampled=sampled)

@@ -14,11 +14,14 @@ from statistics import median
 
 from labelloop.domain.annotations import MOST_BOXES, Annotation, Box, ModelType
 from labelloop.domain.human_loops import Answer
+from labelloop.domain.labels import NONE_OF_THEM
 
 SAME_THING_OVERLAP = 0.5
 """Boxes are around the same thing from this share of shared area on: of all that either covers."""
 
 NOTHING = Annotation.of_labels(())
+NONE_OF_THE_LABELS = Annotation.of_labels([NONE_OF_THEM])
+"""What an image teaches a model that gives each image one label, where it is none of them."""
 
 
 class Agreement(StrEnum):
@@ -41,6 +44,15 @@ class Consensus:
     said: Annotation
     """Empty unless it is decided."""
     answers: int
+
+    def teaches(self, model_type: ModelType) -> Annotation:
+        """What the image teaches a model of this type; nothing where there are no labels.
+
+        Only where each image has one label can there be one for what is none of them: the service
+        passes by images without any label, or any box.
+        """
+        none = self.agreement is Agreement.NONE_OF_THE_ABOVE
+        return NONE_OF_THE_LABELS if none and model_type is ModelType.CLASSIFICATION else self.said
 
 
 def of(answers: Sequence[Answer], model_type: ModelType) -> Consensus:

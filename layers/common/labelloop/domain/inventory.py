@@ -6,19 +6,23 @@ told. Reading is what takes long, so it is done once for each object and remembe
 
 import hashlib
 import json
+import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from labelloop.domain import labels as label_names
 from labelloop.domain import origins, splits
 from labelloop.domain.annotations import Annotation, ModelType
+from labelloop.domain.consensus import NONE_OF_THE_LABELS
 from labelloop.domain.fitness import RULES, UPRIGHT
 from labelloop.domain.imports import ImportedLine, merged
+from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.listed import Listed
 from labelloop.domain.manifests import (
     LABELLED_FOLDER,
+    NONE_IMAGES,
     Seen,
     SplitImage,
     fingerprint,
@@ -203,7 +207,19 @@ def annotation_of(
     key: str, lines: Mapping[str, ImportedLine], model_type: ModelType
 ) -> Annotation | None:
     """What folders and imported lines together say that an image shows; None for nothing."""
+    if is_none(key) and key not in lines and model_type is ModelType.CLASSIFICATION:
+        return NONE_OF_THE_LABELS
     return merged(model_type, folder_label(key), lines.get(key))
+
+
+def is_none(key: str) -> bool:
+    """Whether an image lies among those that are none of the labels."""
+    return key.startswith(NONE_IMAGES)
+
+
+def without_nones(listed: Iterable[Listed]) -> list[Listed]:
+    """The objects that may train where images that are none of the labels do not."""
+    return [entry for entry in listed if not is_none(entry.key)]
 
 
 @dataclass
@@ -310,6 +326,11 @@ class LabelLeftOut:
     reason: str
 
 
+_FULL = f"A label of its has {splits.MAX_TEST_IMAGES_PER_LABEL} test images already."
+_ENOUGH_NONES = "As many that are none of the labels train already as images of the median label."
+_NO_LABEL = "None of its labels can be trained yet."
+
+
 @dataclass
 class Selection:
     """What a version is made of."""
@@ -326,7 +347,8 @@ def select(candidates: Iterable[Candidate], ledger: Ledger, model_type: ModelTyp
     """
     decided = ledger.splits
     everything = sorted(candidates, key=lambda candidate: candidate.key)
-    refused = _refused_names({label for one in everything for label in one.annotation.labels})
+    names = {label for one in everything for label in one.annotation.labels}
+    refused = _refused_names(names - {NONE_OF_THEM})
     surplus = splits.over_the_limit(
         (
             (one.annotation.labels, one.content)
@@ -355,17 +377,21 @@ def select(candidates: Iterable[Candidate], ledger: Ledger, model_type: ModelTyp
         if label not in refused and splits_by_label[label] != {Split.TRAIN, Split.TEST}
     ]
     usable = images_by_label.keys() - {entry.label for entry in labels_left_out}
-    _check_labels(usable, images_by_label, model_type)
+    _check_labels(usable - {NONE_OF_THEM}, images_by_label, model_type)
+    if NONE_OF_THEM in usable and len(usable) > MOST_LABELS:
+        usable.remove(NONE_OF_THEM)
+        reason = f"There are {MOST_LABELS} labels without it, as many as can be trained."
+        left_out = LabelLeftOut(NONE_OF_THEM, images_by_label[NONE_OF_THEM], reason)
+        labels_left_out.append(left_out)
     selection = Selection([], [], sorted(labels_left_out, key=lambda entry: entry.label))
+    reasons = {one.key: _FULL for one in everything if one.content in surplus}
+    reasons |= dict.fromkeys(_nones_over_the_median(everything, decided, usable), _ENOUGH_NONES)
     for one in everything:
         annotation = one.annotation
         if not usable.issuperset(annotation.labels):
             annotation = annotation.only(usable)
-        if one.content in surplus:
-            reason = f"A label of its has {splits.MAX_TEST_IMAGES_PER_LABEL} test images already."
-            selection.left_out.append(LeftOut(one.key, one.etag, one.shown, reason))
-        elif not annotation.labels:
-            reason = "None of its labels can be trained yet."
+        reason = reasons.get(one.key) or ("" if annotation.labels else _NO_LABEL)
+        if reason:
             selection.left_out.append(LeftOut(one.key, one.etag, one.shown, reason))
         else:
             selection.images.append(
@@ -385,6 +411,26 @@ def select(candidates: Iterable[Candidate], ledger: Ledger, model_type: ModelTyp
             f"on {MOST_IMAGES} at most. Take some out of {LABELLED_FOLDER}."
         )
     return selection
+
+
+def _nones_over_the_median(
+    candidates: Iterable[Candidate], decided: Mapping[str, Split], usable: Collection[str]
+) -> set[str]:
+    """The keys of the images that are none of the labels, and train no more.
+
+    A label that is anything else would else grow over all others. Those that test all stay, and so
+    do the same ones of those that train while others come, as far as there is room for them.
+    """
+    trained: Counter[str] = Counter()
+    nones = []
+    for one in candidates:
+        if decided[one.content] is Split.TRAIN:
+            trained.update(one.annotation.labels)
+            if one.annotation == NONE_OF_THE_LABELS:
+                nones.append(one)
+    others = [trained[label] for label in usable if label != NONE_OF_THEM]
+    most = int(statistics.median(others)) if others else 0
+    return {one.key for one in sorted(nones, key=lambda one: (one.content, one.key))[most:]}
 
 
 def sampled_contents(candidates: Iterable[Candidate]) -> set[str]:

@@ -19,6 +19,8 @@ from labelloop.errors import InconsistentError
 LABELLED_FOLDER = "images_labeled_by_folder/"
 REVIEWED_IMAGES = "images_imported/reviewed/"
 """Images that people gave several labels, or boxes; what they said is in the folder beside."""
+NONE_IMAGES = "images_imported/none_of_them/"
+"""Images that people found to be none of the labels, for a model that gives an image one label."""
 LABELLING_IMAGES = "images_imported/labeling/"
 """Copies for labelling jobs, which know no versions and train from what they saw."""
 SHOWN_IMAGES = "images_in_review/"
@@ -68,6 +70,11 @@ def labelled_key(label: str, detection: str, source_key: str, *, sampled: bool =
 def reviewed_key(detection: str, source_key: str, *, sampled: bool = False) -> str:
     """Where the image of a detection goes when people gave it several labels, or boxes."""
     return _reviewed(REVIEWED_IMAGES, detection, source_key, sampled=sampled)
+
+
+def none_key(detection: str, source_key: str, *, sampled: bool = False) -> str:
+    """Where the image of a detection goes when people found it to be none of the labels."""
+    return _reviewed(NONE_IMAGES, detection, source_key, sampled=sampled)
 
 
 def _reviewed(folder: str, detection: str, source_key: str, *, sampled: bool) -> str:

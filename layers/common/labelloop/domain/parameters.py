@@ -226,6 +226,14 @@ CATALOGUE: tuple[Parameter, ...] = (
         "Otherwise all of them test.",
     ),
     _of(
+        "Train-None-Of-The-Above",
+        "true",
+        _TRUTH,
+        "true or false",
+        "Whether images that people found to be none of the labels train, as a label of their own. "
+        "Only where ModelType is classification.",
+    ),
+    _of(
         "Show-Model-Answer",
         "false",
         _TRUTH,
@@ -273,6 +281,7 @@ class OperatorSettings:
     minimum_improvement: Decimal
     notifications: Literal["all", "low-confidence", "off"]
     train_on_sampled_answers: bool
+    train_none_of_the_above: bool
     show_model_answer: bool
     maximum_model_versions: int
     daily_review_budget: int
@@ -315,6 +324,7 @@ def parse(values: Mapping[str, str]) -> OperatorSettings:
         minimum_improvement=Decimal(value("Minimum-Improvement")),
         notifications=value("Detection-Notifications"),  # type: ignore[arg-type]  # likewise
         train_on_sampled_answers=value("Train-On-Sampled-Answers") == "true",
+        train_none_of_the_above=value("Train-None-Of-The-Above") == "true",
         show_model_answer=value("Show-Model-Answer") == "true",
         maximum_model_versions=int(value("Maximum-Model-Versions")),
         daily_review_budget=int(value("Daily-Review-Budget")),
