@@ -16,6 +16,8 @@ WHOLLY_RIGHT = {
     ModelType.MULTI_LABEL: "all labels right",
     ModelType.DETECTION: "all boxes right",
 }
+MOST_SAID = 5
+"""Of what a version found in a picture, the surest are named."""
 SCORES = {ModelType.MULTI_LABEL: "labels", ModelType.DETECTION: "boxes"}
 """Of what a picture's score is; a classification model is right about a picture or wrong."""
 
@@ -131,7 +133,8 @@ def _conclusion(pair: Pair) -> str:
 def said(found: Iterable[Finding]) -> str:
     """What a version found, in short."""
     parts = [f"{finding.label} {100 * finding.confidence:.0f} %" for finding in found]
-    return ", ".join(parts) or NOTHING
+    more = [f"{len(parts) - MOST_SAID} more"] if len(parts) > MOST_SAID else []
+    return ", ".join([*parts[:MOST_SAID], *more]) or NOTHING
 
 
 # --- One version ----------------------------------------------------------------------------------

@@ -1023,6 +1023,17 @@ class TestPage:
         assert "<b onload" not in page and "<script" not in page
         assert "&lt;b onload=&quot;x&quot;&gt;&amp;" in page
 
+    def test_of_many_findings_the_surest_are_named(self, world: Trials) -> None:
+        world.model_type("multi-label")
+        labels = {f"label {number}": 0.5 for number in range(8)}
+        world.thresholds("v1", nut=0.5, **labels)
+        world.file("nut/1.png", picture(1))
+        found = [label(name, 90 - number) for number, name in enumerate(labels)]
+        world.answers["v1"] = {picture(1): found}
+
+        assert "v1: label 0 90 %, label 1 89 %" in (page := self.page(world))
+        assert "label 4 86 %, 3 more<" in page
+
     def test_a_terminal_is_given_no_orders_by_names(self, world: Trials) -> None:
         world.file("nut/\x1b[2J\n.png", picture(1))
         world.answers["v1"] = {picture(1): [label("bolt", 90), label("nut", 10)]}

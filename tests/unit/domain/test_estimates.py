@@ -173,6 +173,13 @@ def test_the_interval_of_the_mean_f1_holds_it_as_often_as_it_says(
     assert 0.90 <= held / 200 <= 0.99
 
 
+def test_an_image_with_many_boxes_says_more_than_one_with_few() -> None:
+    few = estimates.over_labels([{"nut": Counts(1, 1, 1)}] * 5, "recall")
+    many = estimates.over_labels([{"nut": Counts(10, 10, 10)}] * 5, "recall")
+    assert few.value == many.value == 1
+    assert few.low < many.low < 1
+
+
 def _taken_for(truth: str, said: str) -> dict[str, Counts]:
     if truth == said:
         return {truth: Counts(1, 1, 1)}

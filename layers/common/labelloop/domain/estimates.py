@@ -186,9 +186,10 @@ def _share(part: int, whole: int) -> Estimate:
 def over_labels(images: Sequence[Mapping[str, Counts]], metric: Metric) -> Estimate:
     """F1, precision or recall: the mean over the labels that images show.
 
-    Its interval is Wilson's for as many images as would leave as much to chance, by what each image
-    moves the mean, to first order. That holds for few images and for figures near 1 too; intervals
-    of the labels put together are too narrow, since what is missing of one is too much of another.
+    Its interval is Wilson's for as many labels or boxes as would leave as much to chance, by what
+    each image moves the mean, to first order; for as many as there are at most. That holds for few
+    images and for figures near 1 too. Intervals of the labels put together are too narrow, since
+    what is missing of one is too much of another.
     """
     totals = scoring.together(images)
     shown = {label: counts.ratio(metric) for label, counts in totals.items() if counts.there}
@@ -204,7 +205,7 @@ def over_labels(images: Sequence[Mapping[str, Counts]], metric: Metric) -> Estim
                 part, whole = counts.ratio(metric)
                 moved += (part - total_part / total * whole) / total
         variance += (moved / len(shown)) ** 2
-    count = float(len(images))
+    count = float(sum(counts.there for counts in totals.values()))
     if variance:
         count = min(count, value * (1 - value) / variance)
     return Estimate(value, *share_interval(value, count), len(images), count)
