@@ -212,6 +212,13 @@ class BadLines(BaseModel):
     examples: list[BadLine] = Field(default_factory=list)
 
 
+class NoManifests(BaseModel):
+    """Files beside the manifests that are none."""
+
+    count: int = 0
+    examples: list[str] = Field(default_factory=list)
+
+
 class Data(BaseModel):
     """What the version was made of."""
 
@@ -222,6 +229,25 @@ class Data(BaseModel):
     left_out: LeftOut = Field(default_factory=LeftOut)
     labels_left_out: list[LabelLeftOut] = Field(default_factory=list)
     bad_lines: BadLines = Field(default_factory=BadLines)
+    ignored_lines: BadLines = Field(default_factory=BadLines)
+    lines_in_part: BadLines = Field(default_factory=BadLines)
+    no_manifests: NoManifests = Field(default_factory=NoManifests)
+
+    def noted_lines(self) -> list[tuple[str, BadLines]]:
+        """What is to be said of imported lines, each with its title; nothing without any."""
+        noted = [
+            (
+                f"imported lines that could not be used, {self.bad_lines.count} of "
+                f"{self.bad_lines.of}",
+                self.bad_lines,
+            ),
+            (
+                f"imported lines without anything to learn, {self.ignored_lines.count}",
+                self.ignored_lines,
+            ),
+            (f"left out of imported lines, {self.lines_in_part.count}", self.lines_in_part),
+        ]
+        return [(title, lines) for title, lines in noted if lines.count]
 
 
 class Entries(BaseModel):

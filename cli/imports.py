@@ -120,13 +120,24 @@ def _manifest_text(outcome: ManifestImport, dry_run: bool) -> str:
         where = "would be"
     lines = [
         f"{outcome.file} {where} {outcome.key}. Lines: {outcome.lines}, {outcome.bad_lines} of "
-        f"them bad. Images: {outcome.images}; {outcome.already_there} in place, {outcome.copied} "
-        f"{copied}, {len(outcome.missing)} missing."
+        f"them bad, {outcome.ignored_lines} without a label. Images: {outcome.images}; "
+        f"{outcome.already_there} in place, {outcome.copied} {copied}, {len(outcome.missing)} "
+        "missing."
     ]
     lines += _listed(
         "Bad lines, which are passed over",
         [(f"line {bad['line']}", bad["reason"]) for bad in outcome.bad_examples],
         outcome.bad_lines,
+    )
+    lines += _listed(
+        "Lines without anything to learn, which are passed over",
+        [(f"line {one['line']}", one["reason"]) for one in outcome.ignored_examples],
+        outcome.ignored_lines,
+    )
+    lines += _listed(
+        "Left out of lines that are used",
+        [(f"line {one['line']}", one["reason"]) for one in outcome.in_part_examples],
+        outcome.lines_in_part,
     )
     lines += _listed(
         "Missing images, whose lines are passed over",

@@ -130,12 +130,13 @@ def _in_manifest(path: Path, model_type: ModelType, pictures: Pictures) -> list[
         collection = Collection(model_type, files=True)
         collection.add(manifest.file, "", manifest.content)
     if not collection.line_count:
-        raise CommandError(f"{path} has no lines.")
-    for bad in collection.bad:
-        pictures.leave_out(f"{bad.file}, line {bad.line}", bad.reason)
-    more = collection.bad_count - len(collection.bad)
-    if more:
-        pictures.leave_out(f"{path.name}, {more} more lines", "They cannot be used either.")
+        raise CommandError(f"{path} has no line that names an image.")
+    for noted in (collection.bad, collection.ignored, collection.in_part):
+        for line in noted.first:
+            pictures.leave_out(f"{line.file}, line {line.line}", line.reason)
+        more = noted.count - len(noted.first)
+        if more:
+            pictures.leave_out(f"{path.name}, {more} more lines", "They cannot be used either.")
     return [
         Picture(
             files.printable(f"s3://{bucket}/{key}" if bucket else key),

@@ -26,6 +26,7 @@ from labelloop.domain.imports import (
     MANIFEST_SUFFIXES,
     MOST_BAD_SHARE,
     Collection,
+    Noted,
     imported_key,
     without_service_fields,
 )
@@ -46,6 +47,12 @@ class ManifestImport:
     lines: int
     bad_lines: int
     bad_examples: list[dict[str, Any]]
+    ignored_lines: int = 0
+    """Those without anything to learn."""
+    ignored_examples: list[dict[str, Any]] = field(default_factory=list)
+    lines_in_part: int = 0
+    """What is left out of lines that are used."""
+    in_part_examples: list[dict[str, Any]] = field(default_factory=list)
     copied: int = 0
     already_there: int = 0
     """Images that a training finds without a copy."""
@@ -65,6 +72,8 @@ class ManifestImport:
             "was_there": self.was_there,
             "lines": self.lines,
             "bad_lines": {"count": self.bad_lines, "examples": self.bad_examples},
+            "ignored_lines": {"count": self.ignored_lines, "examples": self.ignored_examples},
+            "lines_in_part": {"count": self.lines_in_part, "examples": self.in_part_examples},
             "images": {
                 "copied": self.copied,
                 "already_there": self.already_there,
@@ -121,16 +130,26 @@ def _checked(manifest: Manifest, model_type: ModelType) -> Collection:
     collection = Collection(model_type)
     manifest.content.seek(0)
     collection.add(manifest.file, "", manifest.content)
+    if collection.no_manifests:
+        raise CommandError(
+            f"{manifest.file} is no manifest: no line of it has a source-ref, which names an image."
+        )
     if not collection.line_count:
         raise CommandError(f"{manifest.file} has no lines: there is nothing to import.")
     if not collection.too_many_bad:
+        if not collection.images:
+            first = collection.ignored.first[0]
+            raise CommandError(
+                f"{manifest.file} has nothing to learn for a {model_type} model, which this stack "
+                f"trains. Line {first.line}: {first.reason}"
+            )
         return collection
-    bad, count = collection.bad, collection.line_count
+    bad, count = collection.bad.first, collection.line_count
     if any(line.reason != bad[0].reason for line in bad):
         for line in bad[:SHOWN]:
             click.echo(f"{line.file}:{line.line}: {line.reason}", err=True)
-    share = f"{collection.bad_count} of the {count} lines"
-    if collection.bad_count == count:
+    share = f"{collection.bad.count} of the {count} lines"
+    if collection.bad.count == count:
         share = f"All {count} lines" if count > 1 else "The only line"
     raise CommandError(
         f"{share} of {manifest.file} cannot be used for a {model_type} model, which this stack "
@@ -149,8 +168,12 @@ def _take(
         key,
         key in _keys(s3, bucket, key),
         collection.line_count,
-        collection.bad_count,
-        [{"line": bad.line, "reason": bad.reason} for bad in collection.bad],
+        collection.bad.count,
+        _examples(collection.bad),
+        ignored_lines=collection.ignored.count,
+        ignored_examples=_examples(collection.ignored),
+        lines_in_part=collection.in_part.count,
+        in_part_examples=_examples(collection.in_part),
     )
     _bring_images(s3, bucket, collection, outcome, dry_run)
     # The images first: a training that begins meanwhile finds no lines without them.
@@ -160,6 +183,10 @@ def _take(
             Bucket=bucket, Key=key, Body=manifest.content, ContentType="application/jsonl"
         )
     return outcome
+
+
+def _examples(noted: Noted) -> list[dict[str, Any]]:
+    return [{"line": line.line, "reason": line.reason} for line in noted.first]
 
 
 def _digest(manifest: Manifest) -> str:

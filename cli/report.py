@@ -124,12 +124,12 @@ def _data(data: Data) -> list[str]:
             f"  {one.label} ({one.images} images): {one.reason}" for one in data.labels_left_out
         ]
         lines += ["", *some("labels left out", labels)]
-    if data.bad_lines.count:
-        bad = [f"  {one.file}, line {one.line}: {one.reason}" for one in data.bad_lines.examples]
-        title = (
-            f"imported lines that could not be used, {data.bad_lines.count} of {data.bad_lines.of}"
-        )
+    for title, noted in data.noted_lines():
+        bad = [f"  {one.file}, line {one.line}: {one.reason}" for one in noted.examples]
         lines += ["", *some(title, bad)]
+    files = [f"  {name}: not a manifest" for name in data.no_manifests.examples]
+    if files:
+        lines += ["", *some(f"files that are no manifests, {data.no_manifests.count}", files)]
     return lines
 
 

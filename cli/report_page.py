@@ -248,13 +248,16 @@ def _data(data: Data) -> str:
     if data.labels_left_out:
         labels = [(one.label, str(one.images), one.reason) for one in data.labels_left_out]
         parts += ["<h3>Labels left out</h3>", table(("Label", "Images", "Reason"), labels)]
-    if data.bad_lines.count:
-        bad = [(one.file, str(one.line), one.reason) for one in data.bad_lines.examples]
-        count = f"{data.bad_lines.count} of {data.bad_lines.of}"
+    for title, noted in data.noted_lines():
+        bad = [(one.file, str(one.line), one.reason) for one in noted.examples]
         parts += [
-            f"<h3>Imported lines that could not be used: {count}</h3>",
+            f"<h3>{title[0].upper()}{title[1:]}</h3>",
             folded(f"{len(bad)} of them", ("File", "Line", "Reason"), bad),
         ]
+    if data.no_manifests.count:
+        files = [(name,) for name in data.no_manifests.examples]
+        title = f"Files that are no manifests, {data.no_manifests.count}"
+        parts += [f"<h3>{title}</h3>", folded(f"{len(files)} of them", ("File",), files)]
     return "".join(parts)
 
 

@@ -60,10 +60,10 @@ def lambda_handler(request: Input) -> Output:
 
 
 def _too_many_bad(collection: Collection) -> str:
-    named = "".join(f"\n- {_in_words(line)}" for line in collection.bad[:NAMED_LINES])
-    share = collection.bad_count / collection.line_count
+    named = "".join(f"\n- {_in_words(line)}" for line in collection.bad.first[:NAMED_LINES])
+    share = collection.bad.count / collection.line_count
     return (
-        f"{collection.bad_count} of the {collection.line_count} lines under manifests/imported/ "
+        f"{collection.bad.count} of the {collection.line_count} lines under manifests/imported/ "
         f"are bad ({100 * share:.0f} %), and Rekognition refuses more than 20 %. The first "
         f"ones:{named}"
     )

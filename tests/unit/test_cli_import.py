@@ -655,6 +655,8 @@ class TestManifest:
             "was_there": False,
             "lines": 3,
             "bad_lines": {"count": 0, "examples": []},
+            "ignored_lines": {"count": 0, "examples": []},
+            "lines_in_part": {"count": 0, "examples": []},
             "images": {"copied": 2, "already_there": 1, "missing": []},
         }
         assert world.objects() == {
@@ -722,9 +724,22 @@ class TestManifest:
         assert world.objects() == {}
 
     def test_a_reason_that_all_of_them_share_is_told_once(self, world: World) -> None:
-        result = world.run(world.manifest(*["{"] * 30))
+        result = world.run(world.manifest(line("1.png"), *["{"] * 30))
 
         assert result.stderr.splitlines() == [error_of(result)]
+
+    def test_02_unlabelled_lines_block_training(self, world: World) -> None:
+        text = cases.read("02", "output.manifest").decode().replace("BUCKET", BUCKET)
+
+        result = world.run(world.manifest(*text.splitlines()), "--dry-run")
+
+        assert result.exit_code == 0
+        assert "Lines: 10, 0 of them bad, 3 without a label. Images: 7;" in result.stdout
+
+    def test_what_is_no_manifest_is_told_to_be_none(self, world: World) -> None:
+        assert "is no manifest" in error_of(world.run(world.manifest("{", "[]")))
+        nothing = world.manifest('{"source-ref": "s3://own-bucket/1.png"}')
+        assert "has nothing to learn for a classification model" in error_of(world.run(nothing))
 
     def test_several_reasons_are_told_before_the_error(self, world: World) -> None:
         path = world.manifest(line("1.png"), "{", *["7"] * 30)
@@ -745,7 +760,7 @@ class TestManifest:
 
         message = error_of(world.run(path))
 
-        assert "All 2 lines" in message and "for a detection model" in message
+        assert "nothing to learn for a detection model" in message
         assert "it has groundtruth/image-classification" in message
 
     def test_the_stacks_own_type_of_model_decides(self, world: World) -> None:

@@ -59,7 +59,8 @@ def test_the_newest_line_about_an_image_counts_wherever_it_names_it(account: Acc
         COPY: ("dog",),
         CAT: ("cat",),
     }
-    assert (collection.line_count, collection.bad_count) == (5, 1)
+    assert (collection.line_count, collection.bad.count) == (4, 0)
+    assert collection.no_manifests == [f"{IMPORTED_MANIFESTS}4.jsonl"]
 
 
 def test_a_manifest_that_disappears_is_passed_over(account: Account) -> None:

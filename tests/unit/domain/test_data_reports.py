@@ -22,6 +22,9 @@ def _left_out(count: int, reason: str) -> list[LeftOut]:
     return [LeftOut(f"{reason} {number}.jpg", "e", "", reason) for number in range(count)]
 
 
+UNLABELLED = b'{"source-ref": "s3://bucket/2.jpg"}'
+
+
 def _collection(*lines: bytes) -> Collection:
     collection = Collection(ModelType.CLASSIFICATION)
     collection.add("manifests/imported/a.jsonl", "2026", lines)
@@ -45,6 +48,9 @@ def test_a_report_counts_images_by_split_and_by_label() -> None:
         "left_out": {"images": 0, "by_reason": {}, "examples": []},
         "labels_left_out": [{"label": "owl", "images": 1, "reason": "Too few."}],
         "bad_lines": {"count": 0, "of": 0, "examples": []},
+        "ignored_lines": {"count": 0, "examples": []},
+        "lines_in_part": {"count": 0, "examples": []},
+        "no_manifests": {"count": 0, "examples": []},
     }
     assert list(found["labels"]) == ["cat", "dog"]
 
@@ -65,10 +71,11 @@ def test_a_report_stays_short_where_every_image_has_a_reason_of_its_own() -> Non
 
 
 def test_a_report_names_bad_lines_by_file_and_number() -> None:
-    found = data_reports.report(NOTHING, [], _collection(b"{", b"", b"[]"), Changes())
+    found = data_reports.report(NOTHING, [], _collection(b"{", b"", b"[]", UNLABELLED), Changes())
+    assert found["ignored_lines"]["count"] == 1
     assert found["bad_lines"] == {
         "count": 2,
-        "of": 2,
+        "of": 3,
         "examples": [
             {"file": "manifests/imported/a.jsonl", "line": 1, "reason": "It is not JSON."},
             {"file": "manifests/imported/a.jsonl", "line": 3, "reason": "It is not a JSON object."},
@@ -80,7 +87,7 @@ def test_a_report_names_bad_lines_by_file_and_number() -> None:
 def test_a_report_of_bad_lines_can_be_written_whatever_they_say(name: str) -> None:
     line = f'{{"source-ref": "s3://bucket/1.jpg", "{name}-metadata": {{"type": "{name}"}}}}'
     collection = _collection(line.encode())
-    assert collection.bad_count == 1
+    assert collection.bad.count == 1
     found = data_reports.report(NOTHING, [], collection, Changes())
     for content in (found, data_reports.in_words([], [], collection)):
         assert json.loads(json.dumps(content, ensure_ascii=False).encode()) == content
@@ -117,8 +124,14 @@ def test_what_is_too_much_to_say_is_counted() -> None:
     ]
 
 
-def test_bad_lines_are_said_with_the_first_of_them() -> None:
+def test_lines_are_said_with_the_first_of_them() -> None:
+    where = "of manifests/imported/a.jsonl"
+    assert data_reports.in_words([], [], _collection(b"{", b"[]", UNLABELLED)) == [
+        f"2 of 3 lines of imported manifests are bad, such as line 1 {where}: It is not JSON.",
+        f"1 of 3 lines of imported manifests have nothing to learn, such as line 3 {where}: It has "
+        "no label of the image, from which a classification model learns.",
+    ]
     assert data_reports.in_words([], [], _collection(b"{", b"[]")) == [
-        "2 of 2 lines of imported manifests are bad, such as line 1 of manifests/imported/a.jsonl: "
-        "It is not JSON."
+        "One file under manifests/imported/ left out, such as manifests/imported/a.jsonl: not a "
+        "manifest, since no line of it has a source-ref."
     ]

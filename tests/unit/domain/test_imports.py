@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from labelloop.domain import imports
 from labelloop.domain.annotations import Annotation, Box, ModelType
-from labelloop.domain.imports import BadLineError, Collection, ImportedLine, imported_key, read_line
+from labelloop.domain.imports import (
+    BadLineError,
+    Collection,
+    IgnoredLineError,
+    ImportedLine,
+    imported_key,
+    read_line,
+)
+from tests import cases
 
 CLASSIFICATION, MULTI_LABEL, DETECTION = ModelType
 DATE = "2018-10-18T22:18:13.527256"
@@ -144,6 +152,13 @@ def reason(line: dict[str, Any] | str | bytes, model_type: ModelType) -> str:
     return str(caught.value)
 
 
+def ignored(line: dict[str, Any], model_type: ModelType) -> str:
+    """Why the line is passed over."""
+    with pytest.raises(IgnoredLineError) as caught:
+        read_line(json.dumps(line), model_type)
+    return str(caught.value)
+
+
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: (
@@ -189,7 +204,7 @@ class TestClassification:
     def test_two_labels_of_the_same_time_are_one_too_many(self) -> None:
         line = {**classified("cat", name="l0"), **classified("dog", name="l1")}
 
-        assert "2 labels at the same time" in reason(line, CLASSIFICATION)
+        assert "2 labels at the same time" in ignored(line, CLASSIFICATION)
         assert labels_of({**line, **classified("dog", name="l0")}, CLASSIFICATION) == ("dog",)
 
     def test_what_the_service_added_is_no_label(self) -> None:
@@ -292,9 +307,40 @@ class TestDetection:
         [{"left": -1}, {"top": -1}, {"left": 611}, {"top": 441}, {"width": 640}, {"height": 479}],
     )
     def test_a_box_beside_the_image_is_a_reason(self, outside: dict[str, int]) -> None:
-        assert "not inside the image of 640 x 480 px" in reason(
-            boxed(box(), box(**outside)), DETECTION
-        )
+        assert "not inside the image of 640 x 480 px" in reason(boxed(box(**outside)), DETECTION)
+        # The service trains with the others, and so does this.
+        line = read(boxed(box(), box(**outside)), DETECTION)
+        assert len(line.annotation.boxes) == 1
+        assert "not inside the image of 640 x 480 px" in line.problems[0]
+
+    def test_03_boxes_with_half_pixels(self) -> None:
+        for name in ("halves.manifest", "whole_as_float.manifest"):
+            collection = Collection(DETECTION)
+            text = cases.read("03", name).replace(b"BUCKET", b"bucket")
+            collection.add(name, "2026", text.splitlines())
+            assert (len(collection.images), collection.bad.count) == (10, 0)
+            assert collection.in_part.count == 0
+        half = read(boxed(box(left=10.5, top=8, width=40.5, height=30.25)), DETECTION)
+        (found,) = half.annotation.boxes
+        assert (found.left, found.top, found.left + found.width) == (10, 8, 51)
+        assert found.top + found.height == 38
+
+    @pytest.mark.parametrize(
+        ("sides", "found"),
+        [
+            ({"left": -0.6, "width": 50.0}, (0, 49)),
+            ({"left": 600.4, "width": 40.5}, (600, 640)),
+            ({"left": 600, "width": 40.2}, (600, 640)),
+        ],
+    )
+    def test_a_part_of_a_pixel_beside_the_image_is_cut_off(
+        self, sides: dict[str, float], found: tuple[int, int]
+    ) -> None:
+        (kept,) = read(boxed(box(**sides)), DETECTION).annotation.boxes
+        assert (kept.left, kept.left + kept.width) == found
+
+    def test_classes_may_be_numbers_with_a_point(self) -> None:
+        assert read(boxed(box(class_id=0.0)), DETECTION) == read(boxed(box(class_id=0)), DETECTION)
 
     @pytest.mark.parametrize(
         ("side", "size", "fits"),
@@ -327,10 +373,10 @@ class TestDetection:
         assert "no label for class" in reason(boxed(box(class_id=class_id)), DETECTION)
 
     @pytest.mark.parametrize(
-        "entry", [None, 7, [], {}, box(left=1.5), box(top="2"), box(width=True)]
+        "entry", [None, 7, [], {}, box(left=1e9), box(left=10**400), box(top="2"), box(width=True)]
     )
-    def test_a_box_without_whole_numbers_is_a_reason(self, entry: Any) -> None:
-        assert "in whole pixels" in reason(boxed(entry), DETECTION)
+    def test_a_box_without_numbers_is_a_reason(self, entry: Any) -> None:
+        assert "height in pixels" in reason(boxed(entry), DETECTION)
 
     @pytest.mark.parametrize(
         "value",
@@ -343,7 +389,7 @@ class TestDetection:
             {"annotations": [], "image_size": []},
             {"annotations": [], "image_size": [{"width": 5}]},
             {"annotations": [], "image_size": [{"width": 5, "height": 5}] * 2},
-            {"annotations": [], "image_size": [{"width": 5.5, "height": 5}]},
+            {"annotations": [], "image_size": [{"width": "5", "height": 5}]},
             {"annotations": [], "image_size": [{"width": 0, "height": 5}]},
             {"annotations": {}, "image_size": [{"width": 5, "height": 5}]},
         ],
@@ -402,7 +448,7 @@ class TestAnyLine:
     def test_a_line_for_another_type_of_model_says_so(
         self, line: dict[str, Any], model_type: ModelType
     ) -> None:
-        why = reason(line, model_type)
+        why = ignored(line, model_type)
 
         assert f"{model_type} model" in why
         assert len(line) == 1 or "it has groundtruth/" in why
@@ -417,7 +463,7 @@ class TestAnyLine:
             },
         }
 
-        assert "could not label the image: ClientError" in reason(line, model_type)
+        assert "could not label the image: ClientError" in ignored(line, model_type)
 
     @pytest.mark.parametrize(
         ("metadata", "why"),
@@ -430,7 +476,7 @@ class TestAnyLine:
             ({"creation-date": "yesterday"}, "no date: yesterday"),
             ({"creation-date": "0001-01-01T00:00:00+14:00"}, "no date"),
             ({"type": "groundtruth/text-classification"}, "it has groundtruth/text"),
-            ({"type": None}, "no label of the image"),
+            ({"type": None}, "no label with metadata that have a type"),
         ],
     )
     def test_metadata_that_cannot_be_used_is_a_reason(
@@ -482,7 +528,7 @@ class TestAnyLine:
     def test_any_json_is_read_or_refused_in_words(self, line: Any, model_type: ModelType) -> None:
         try:
             read_line(json.dumps(line), model_type)
-        except BadLineError as error:
+        except (BadLineError, IgnoredLineError) as error:
             words = str(error)
         else:
             return
@@ -496,12 +542,12 @@ class TestCollection:
         collection.add("a.manifest", "2026", [_text("cat"), b"\n", b"{", b"  \r\n", b"", b"{}"])
 
         assert collection.line_count == 3
-        assert collection.bad_count == 2
-        assert [(bad.file, bad.line) for bad in collection.bad] == [
+        assert collection.bad.count == 2
+        assert [(bad.file, bad.line) for bad in collection.bad.first] == [
             ("a.manifest", 3),
             ("a.manifest", 6),
         ]
-        assert "not JSON" in collection.bad[0].reason
+        assert "not JSON" in collection.bad.first[0].reason
 
     def test_the_newest_line_of_an_image_wins_over_later_files(self) -> None:
         collection = Collection(CLASSIFICATION)
@@ -536,7 +582,7 @@ class TestCollection:
         assert set(collection.images) == {("bucket", "a.jpg"), ("other", "a.jpg")}
 
     @pytest.mark.parametrize(
-        ("good", "bad", "too_many"), [(4, 1, False), (8, 2, False), (7, 2, True), (0, 1, True)]
+        ("good", "bad", "too_many"), [(4, 1, False), (8, 2, False), (7, 2, True), (1, 1, True)]
     )
     def test_over_a_fifth_of_bad_lines_is_too_many(
         self, good: int, bad: int, too_many: bool
@@ -553,10 +599,49 @@ class TestCollection:
     def test_only_the_first_bad_lines_are_kept(self) -> None:
         collection = Collection(CLASSIFICATION)
 
-        collection.add("a", "2026", [b"{"] * 250)
+        collection.add("a", "2026", [*[b"{"] * 250, _text("cat")])
 
-        assert (len(collection.bad), collection.bad_count) == (100, 250)
-        assert collection.bad[-1].line == 100
+        assert (len(collection.bad.first), collection.bad.count) == (100, 250)
+        assert collection.bad.first[-1].line == 100
+
+    def test_02_unlabelled_lines_block_training(self) -> None:
+        text = cases.read("02", "output.manifest").replace(b"BUCKET", b"bucket")
+        collection = Collection(CLASSIFICATION)
+
+        collection.add("output.manifest", "2026", text.splitlines())
+
+        assert (len(collection.images), collection.ignored.count) == (7, 3)
+        assert (collection.bad.count, collection.too_many_bad) == (0, False)
+
+    def test_lines_of_the_other_kind_are_no_bad_lines(self) -> None:
+        collection = Collection(CLASSIFICATION)
+        collection.add("a", "2026", [_text("cat"), json.dumps(TOYS).encode()])
+        assert (collection.bad.count, collection.ignored.count) == (0, 1)
+
+    def test_18_whole_output_folder_of_a_labelling_job(self) -> None:
+        collection = Collection(CLASSIFICATION)
+        files = [path for path in cases.folder("18").glob("job/**/*") if path.is_file()]
+        for path in files:
+            text = path.read_bytes().replace(b"BUCKET", b"bucket")
+            collection.add(path.name, "2026", text.splitlines())
+
+        assert len(collection.images) == 8
+        assert (collection.bad.count, collection.too_many_bad) == (0, False)
+        assert len(collection.no_manifests) == len(files) - 1
+
+    def test_the_guides_own_converter_is_understood(self) -> None:
+        kept = {"type": "groundtruth/image-classification-multilabel"}
+        line = {**classified("cat", name="l0"), **classified("dog", name="l1")}
+        for name in ("l0", "l1"):
+            line[f"{name}-metadata"] |= kept
+        assert labels_of(line, MULTI_LABEL) == ("cat", "dog")
+
+    def test_a_broken_label_costs_itself_only(self) -> None:
+        line = {**classified("cat", name="l0"), **classified("x" * 256, name="l1")}
+        del line["l1-metadata"]["class-name"]
+        found = read(line, MULTI_LABEL)
+        assert found.annotation.labels == ("cat",)
+        assert "no class-name" in found.problems[0]
 
 
 def _text(label: str, created: str = DATE) -> bytes:

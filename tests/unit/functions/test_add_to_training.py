@@ -69,7 +69,7 @@ def _keys(account: Account) -> list[str]:
 def _lines() -> dict[str, ImportedLine]:
     """What a training reads in the imported lines, none of which is bad."""
     lines, collection = training_data.imported_lines(training_data.imported_manifests())
-    assert not collection.bad
+    assert not collection.bad.count
     return lines
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from labelloop.domain.imports import Collection
+from labelloop.domain.imports import Collection, Noted
 from labelloop.domain.inventory import LabelLeftOut, LeftOut, Selection
 from labelloop.domain.manifests import Changes
 from labelloop.domain.messages import images_in_words
@@ -41,14 +41,18 @@ def report(
             "examples": [{"key": one.key, "reason": one.reason} for one in left_out[:EXAMPLES]],
         },
         "labels_left_out": [asdict(entry) for entry in selection.labels_left_out],
-        "bad_lines": {
-            "count": collection.bad_count,
-            "of": collection.line_count,
-            "examples": [
-                {"file": bad.file, "line": bad.line, "reason": bad.reason} for bad in collection.bad
-            ],
+        "bad_lines": {**_noted(collection.bad), "of": collection.line_count},
+        "ignored_lines": _noted(collection.ignored),
+        "lines_in_part": _noted(collection.in_part),
+        "no_manifests": {
+            "count": len(collection.no_manifests),
+            "examples": collection.no_manifests[:EXAMPLES],
         },
     }
+
+
+def _noted(noted: Noted) -> dict[str, Any]:
+    return {"count": noted.count, "examples": [asdict(line) for line in noted.first]}
 
 
 def in_words(
@@ -70,11 +74,28 @@ def in_words(
     ]
     if len(labels) > _REASONS_IN_WORDS:
         sentences.append(f"{len(labels) - _REASONS_IN_WORDS} more labels were left out.")
-    if collection.bad_count:
-        first = collection.bad[0]
+    sentences += _lines_in_words(collection)
+    return sentences
+
+
+def _lines_in_words(collection: Collection) -> list[str]:
+    """What was left out of the imported manifests, and of the files beside them."""
+    of = f"of {collection.line_count} lines of imported manifests"
+    sentences = [
+        f"{noted.count} {of} {what}, such as line {first.line} of {first.file}: {first.reason}"
+        for noted, what in (
+            (collection.bad, "are bad"),
+            (collection.ignored, "have nothing to learn"),
+            (collection.in_part, "are used in part"),
+        )
+        for first in noted.first[:1]
+    ]
+    if collection.no_manifests:
+        count = len(collection.no_manifests)
+        files = "One file" if count == 1 else f"{count} files"
         sentences.append(
-            f"{collection.bad_count} of {collection.line_count} lines of imported manifests are "
-            f"bad, such as line {first.line} of {first.file}: {first.reason}"
+            f"{files} under manifests/imported/ left out, such as {collection.no_manifests[0]}: "
+            "not a manifest, since no line of it has a source-ref."
         )
     return sentences
 

@@ -5,18 +5,21 @@ Truth writes more than Custom Labels reads: class numbers as text, several label
 attribute for each job that an image went through. All of it is taken, since a line is written anew
 before it trains. What a training does not use, as confidences, is not looked at.
 
+What the service refuses is bad; what it ignores, as a line that nobody has labelled, is not, and a
+broken part of a line costs that part: each is named.
+
 Formats: https://docs.aws.amazon.com/sagemaker/latest/dg/sms-data-output.html
 """
 
 import hashlib
 import json
 import string
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from labelloop.domain import labels as label_names
 from labelloop.domain.annotations import (
@@ -37,7 +40,7 @@ MANIFEST_SUFFIXES = (".manifest", ".jsonl", ".json")
 
 MOST_BAD_SHARE = 0.2
 """With more bad lines the service refuses a manifest."""
-BAD_LINES_KEPT = 100
+NOTED_LINES = 100
 MOST_CHARACTERS = 100_000
 """The service drops longer lines in silence."""
 
@@ -48,6 +51,9 @@ _FAILURE = "failure-reason"
 _SERVICE_PREFIX = "rekognition-custom-labels-"
 _TRAINED_AS = f"{_SERVICE_PREFIX}training"
 _SERVICE_FIELDS = frozenset({"cl-errors", "cl-metadata"})
+_KINDS = frozenset({CLASSIFICATION_TYPE, _MULTI_LABEL_TYPE, DETECTION_TYPE})
+_MOST_PX = 1_000_000
+"""Beyond what any image has; JSON has numbers that are too large to reckon with."""
 _BOX_NUMBERS = itemgetter("left", "top", "width", "height")
 _BUCKET_CHARACTERS = frozenset(string.ascii_letters + string.digits + ".-_")
 
@@ -69,11 +75,23 @@ def imported_key(own_bucket: str, bucket: str, key: str) -> str:
     return folder + prefix + encoded[len(prefix) - room :].decode(errors="ignore")
 
 
+_Part = TypeVar("_Part")
+_Read = TypeVar("_Read")
+
+
 # --- One line -------------------------------------------------------------------------------------
 
 
 class BadLineError(ValueError):
-    """The line cannot be used; the message says why, in a sentence."""
+    """The service would refuse the line; the message says why, in a sentence."""
+
+
+class NoManifestLineError(BadLineError):
+    """It is no line of a manifest at all: it names no image."""
+
+
+class IgnoredLineError(ValueError):
+    """The line has nothing that a model of this type learns; the message says so in a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +104,8 @@ class ImportedLine:
     annotation: Annotation
     created: str
     """When somebody said so: UTC in ISO 8601 with microseconds, so that texts compare as times."""
+    problems: tuple[str, ...] = ()
+    """Why parts of the line are not used, a sentence each."""
 
 
 class _Attribute(NamedTuple):
@@ -101,12 +121,13 @@ def read_line(line: str | bytes, model_type: ModelType, *, files: bool = False) 
     """What the line says that a model of this type can learn.
 
     A line may say that there is nothing in the image: its annotation is empty then. With ``files``
-    a source-ref that is no address is the path of a file. Raises BadLineError.
+    a source-ref that is no address is the path of a file. Raises BadLineError, or IgnoredLineError.
     """
     content = _parsed(line)
     bucket, key = _location(content, files)
-    annotation, created = _READERS[model_type](_attributes(content))
-    return ImportedLine(bucket, key, annotation, created)
+    problems: list[str] = []
+    annotation, created = _READERS[model_type](_attributes(content), problems)
+    return ImportedLine(bucket, key, annotation, created, tuple(problems))
 
 
 def _parsed(line: str | bytes) -> dict[str, Any]:
@@ -114,16 +135,16 @@ def _parsed(line: str | bytes) -> dict[str, Any]:
         try:
             line = line.decode()
         except UnicodeDecodeError as error:
-            raise BadLineError("It is not UTF-8 text.") from error
+            raise NoManifestLineError("It is not UTF-8 text.") from error
     line = line.strip()
     if len(line) > MOST_CHARACTERS:
         raise BadLineError(f"It has {len(line)} characters; the service takes {MOST_CHARACTERS}.")
     try:
         content = json.loads(line.removeprefix("\ufeff"))
     except (ValueError, RecursionError) as error:
-        raise BadLineError("It is not JSON.") from error
+        raise NoManifestLineError("It is not JSON.") from error
     if not isinstance(content, dict):
-        raise BadLineError("It is not a JSON object.")
+        raise NoManifestLineError("It is not a JSON object.")
     return content
 
 
@@ -131,7 +152,7 @@ def _location(content: Mapping[str, Any], files: bool) -> tuple[str, str]:
     """Bucket and key of the image."""
     reference = content.get("source-ref")
     if not isinstance(reference, str):
-        raise BadLineError("It has no source-ref, which names the image.")
+        raise NoManifestLineError("It has no source-ref, which names the image.")
     if files and reference and "://" not in reference:
         return "", reference
     bucket, slash, key = reference.removeprefix("s3://").partition("/")
@@ -147,48 +168,65 @@ def _location(content: Mapping[str, Any], files: bool) -> tuple[str, str]:
 
 
 def _attributes(content: Mapping[str, Any]) -> list[_Attribute]:
-    """The attributes that have metadata with a type, without the service's own."""
-    found = []
+    """The attributes that have metadata with a type, without the service's own.
+
+    Raises BadLineError where there are only values without metadata: the service looks for both.
+    """
+    found, has_values = [], False
     for member, metadata in content.items():
+        if member in _SERVICE_FIELDS or member.startswith(_SERVICE_PREFIX):
+            continue
         # Lines may carry their owner's own fields, whatever those are called.
         if not member.endswith(_METADATA) or not isinstance(metadata, dict):
-            continue
-        if member in _SERVICE_FIELDS or member.startswith(_SERVICE_PREFIX):
+            has_values = has_values or isinstance(metadata, dict | list)
             continue
         kind = metadata.get("type")
         if isinstance(kind, str) or _FAILURE in metadata:
             name = member.removesuffix(_METADATA)
             kind = "" if _FAILURE in metadata else str(kind)
+            if kind == _MULTI_LABEL_TYPE and isinstance(metadata.get("class-name"), str):
+                # So the developer guide's own converter leaves the type of what it takes apart.
+                kind = CLASSIFICATION_TYPE
             found.append(_Attribute(name, kind, content.get(name), metadata))
+        else:
+            has_values = True
+    if has_values and not found:
+        raise BadLineError("It has no label with metadata that have a type, which says what it is.")
     return found
 
 
-def _read_classification(attributes: list[_Attribute]) -> tuple[Annotation, str]:
+def _read_classification(
+    attributes: list[_Attribute], problems: list[str]
+) -> tuple[Annotation, str]:
     labels, created = _newest(attributes, CLASSIFICATION_TYPE, ModelType.CLASSIFICATION)
-    found = _without_none(map(_class_name, labels))
+    found = _without_none(_sound(labels, _class_name, problems))
     if len(found) > 1:
-        raise BadLineError(
+        raise IgnoredLineError(
             f"It gives the image {len(found)} labels at the same time, and a classification model "
             "learns one label for each image."
         )
     return _labelled(tuple(found)), created
 
 
-def _read_multi_label(attributes: list[_Attribute]) -> tuple[Annotation, str]:
+def _read_multi_label(attributes: list[_Attribute], problems: list[str]) -> tuple[Annotation, str]:
     single = [attribute for attribute in attributes if attribute.kind == CLASSIFICATION_TYPE]
-    found = _without_none(map(_class_name, single))
+    has_lists = any(attribute.kind == _MULTI_LABEL_TYPE for attribute in attributes)
+    if not single and not has_lists:
+        raise _nothing_fits(attributes, ModelType.MULTI_LABEL)
+    names = _sound(single, _class_name, problems) if single else []
     dates = [_created(attribute) for attribute in single]
-    if not single or any(attribute.kind == _MULTI_LABEL_TYPE for attribute in attributes):
+    if has_lists:
         lists, created = _newest(attributes, _MULTI_LABEL_TYPE, ModelType.MULTI_LABEL)
         dates.append(created)
-        for attribute in lists:
-            found |= _listed_classes(attribute)
+        for listed in _sound(lists, _listed_classes, problems):
+            names += listed
+    found = _without_none(names)
     if len(found) > MOST_LABELS:
         raise BadLineError(f"It has {len(found)} labels; the service takes {MOST_LABELS}.")
     return _labelled(tuple(sorted(found))), max(dates)
 
 
-def _read_detection(attributes: list[_Attribute]) -> tuple[Annotation, str]:
+def _read_detection(attributes: list[_Attribute], problems: list[str]) -> tuple[Annotation, str]:
     newest, created = _newest(attributes, DETECTION_TYPE, ModelType.DETECTION)
     # An adjustment comes after what it adjusts in the line, too.
     attribute = newest[-1]
@@ -196,15 +234,34 @@ def _read_detection(attributes: list[_Attribute]) -> tuple[Annotation, str]:
     if len(entries) > MOST_BOXES:
         raise BadLineError(f"It has {len(entries)} boxes; the service takes {MOST_BOXES}.")
     class_map = _class_map(attribute) if entries else {}
-    boxes = [_box(entry, class_map, size_px) for entry in entries]
+    boxes = _sound(entries, lambda entry: _box(entry, class_map, size_px), problems)
     return Annotation.of_boxes(boxes, size_px), created
 
 
-_READERS: Mapping[ModelType, Callable[[list[_Attribute]], tuple[Annotation, str]]] = {
+_READERS: Mapping[ModelType, Callable[[list[_Attribute], list[str]], tuple[Annotation, str]]] = {
     ModelType.CLASSIFICATION: _read_classification,
     ModelType.MULTI_LABEL: _read_multi_label,
     ModelType.DETECTION: _read_detection,
 }
+
+
+def _sound(
+    parts: Sequence[_Part], read: Callable[[_Part], _Read], problems: list[str]
+) -> list[_Read]:
+    """What the parts say of which something can be made, as the service does without the others.
+
+    Raises BadLineError where there are parts, and none of them is sound.
+    """
+    found, unsound = [], []
+    for part in parts:
+        try:
+            found.append(read(part))
+        except BadLineError as error:
+            unsound.append(error)
+    if unsound and not found:
+        raise unsound[0]
+    problems += map(str, unsound)
+    return found
 
 
 def _newest(
@@ -213,7 +270,7 @@ def _newest(
     """The attributes of this kind with the latest creation-date, and the date."""
     fitting = [attribute for attribute in attributes if attribute.kind == kind]
     if not fitting:
-        raise BadLineError(_nothing_fits(attributes, model_type))
+        raise _nothing_fits(attributes, model_type)
     if len(fitting) == 1:
         return fitting, _created(fitting[0])
     dated = [(_created(attribute), attribute) for attribute in fitting]
@@ -221,15 +278,18 @@ def _newest(
     return [attribute for date, attribute in dated if date == latest], latest
 
 
-def _nothing_fits(attributes: list[_Attribute], model_type: ModelType) -> str:
+def _nothing_fits(attributes: list[_Attribute], model_type: ModelType) -> ValueError:
+    """The error that a line is whose attributes are of other kinds, if it has any."""
     for attribute in attributes:
         if _FAILURE in attribute.metadata:
             reason = _short(attribute.metadata[_FAILURE])
-            return f"Ground Truth could not label the image: {reason}"
-    kinds = ", ".join(sorted({_short(attribute.kind) for attribute in attributes}))
+            return IgnoredLineError(f"Ground Truth could not label the image: {reason}")
+    kinds = sorted({attribute.kind for attribute in attributes})
     wanted = "bounding boxes" if model_type is ModelType.DETECTION else "label of the image"
-    instead = f"; it has {kinds}" if kinds else ""
-    return f"It has no {wanted}, from which a {model_type} model learns{instead}."
+    instead = f"; it has {', '.join(map(_short, kinds))}" if kinds else ""
+    reason = f"It has no {wanted}, from which a {model_type} model learns{instead}."
+    # What is of another kind the service ignores; what is of none that it knows, it refuses.
+    return IgnoredLineError(reason) if _KINDS.issuperset(kinds) else BadLineError(reason)
 
 
 def _created(attribute: _Attribute) -> str:
@@ -256,20 +316,22 @@ def _class_map(attribute: _Attribute) -> Mapping[str, Any]:
 
 
 def _class_of(number: object, class_map: Mapping[str, Any]) -> str:
-    """The label with this number, which Ground Truth may write as text."""
+    """The label with this number, which Ground Truth may write as text, and others with a point."""
+    if isinstance(number, float) and number.is_integer():
+        number = int(number)
     label = class_map.get(str(number))
     if not isinstance(label, str):
         raise BadLineError(f"Its class-map has no label for class {_short(number)}.")
     return label
 
 
-def _listed_classes(attribute: _Attribute) -> set[str]:
+def _listed_classes(attribute: _Attribute) -> list[str]:
     if not isinstance(attribute.value, list):
         raise BadLineError(f"{_short(attribute.name)} is not a list of class numbers.")
     if not attribute.value:
-        return set()
+        return []
     class_map = _class_map(attribute)
-    return _without_none(_class_of(number, class_map) for number in attribute.value)
+    return [_class_of(number, class_map) for number in attribute.value]
 
 
 def _without_none(names: Iterable[str]) -> set[str]:
@@ -279,18 +341,21 @@ def _without_none(names: Iterable[str]) -> set[str]:
 
 def _read_boxes(attribute: _Attribute) -> tuple[tuple[int, int], list[Any]]:
     """Width and height of the image, and its boxes as they stand there."""
+    sides: tuple[Any, ...] = ()
+    entries: Any = None
     try:
         (size,) = attribute.value["image_size"]
-        width, height = size["width"], size["height"]
-        entries = attribute.value["annotations"]
-    except (TypeError, KeyError, ValueError):
-        width = height = entries = None
-    if not isinstance(entries, list) or not _are_whole(width, height) or min(width, height) <= 0:
+        sides = size["width"], size["height"]
+        entries = attribute.value.get("annotations", [])
+    except (TypeError, KeyError, ValueError, AttributeError):
+        pass
+    size_px = [round(side) for side in sides if _is_number(side) and side >= 1]
+    if not isinstance(entries, list) or len(size_px) < 2:
         raise BadLineError(
-            f"{_short(attribute.name)} does not have one image_size with width and height in whole "
+            f"{_short(attribute.name)} does not have one image_size with width and height in "
             "pixels and a list of annotations."
         )
-    return (width, height), entries
+    return (size_px[0], size_px[1]), entries
 
 
 def _box(entry: Any, class_map: Mapping[str, Any], size_px: tuple[int, int]) -> Box:
@@ -298,20 +363,37 @@ def _box(entry: Any, class_map: Mapping[str, Any], size_px: tuple[int, int]) -> 
         numbers = _BOX_NUMBERS(entry)
     except (TypeError, KeyError):
         numbers = (None,)
-    if not _are_whole(*numbers):
-        raise BadLineError("A box does not have left, top, width and height in whole pixels.")
+    if not all(map(_is_number, numbers)):
+        raise BadLineError("A box does not have left, top, width and height in pixels.")
     left, top, width, height = numbers
     label = _checked_label(_class_of(entry.get("class_id"), class_map))
-    box = Box(label, left, top, width, height)
+    (left, right), (top, bottom) = (
+        _whole(first, first + length, side)
+        for first, length, side in zip((left, top), (width, height), size_px, strict=True)
+    )
+    box = Box(label, left, top, right - left, bottom - top)
     problem = box.problem(size_px)
     if problem:
         raise BadLineError(problem)
     return box
 
 
-def _are_whole(*numbers: object) -> bool:
+def _whole(first: float, last: float, side: int) -> tuple[int, int]:
+    """Two opposite edges on whole pixels; what looks out by less than a pixel is cut off.
+
+    Boxes of several workers are consolidated to means, and so have parts of pixels.
+    """
+    begin, end = round(first), round(last)
+    if -1 < first < 0:
+        begin = 0
+    if side < last < side + 1:
+        end = side
+    return begin, end
+
+
+def _is_number(number: object) -> bool:
     # JSON's true is no number, though bool is an int.
-    return set(map(type, numbers)) == {int}
+    return type(number) in {int, float} and -_MOST_PX < number < _MOST_PX  # type: ignore[operator]
 
 
 def _short(shown: object) -> str:
@@ -391,11 +473,30 @@ def _cleaned(content: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that cannot be used, counted from 1, and why: a sentence."""
+    """A line that is not used, or not whole, counted from 1, and why: a sentence."""
 
     file: str
     line: int
     reason: str
+
+
+@dataclass
+class Noted:
+    """Lines that something is to be said of: all are counted, the first ones named."""
+
+    count: int = 0
+    first: list[BadLine] = field(default_factory=list)
+
+    def note(self, file: str, line: int, reason: str) -> None:
+        """Take one more."""
+        self.count += 1
+        if len(self.first) < NOTED_LINES:
+            self.first.append(BadLine(file, line, reason))
+
+    def take(self, other: "Noted") -> None:
+        """Take those of another file."""
+        self.count += other.count
+        self.first += other.first[: NOTED_LINES - len(self.first)]
 
 
 @dataclass
@@ -412,28 +513,44 @@ class Collection:
     """Whether lines may name files."""
     images: dict[tuple[str, str], ImportedLine] = field(default_factory=dict)
     """By bucket and key."""
-    bad: list[BadLine] = field(default_factory=list)
-    """The first of them."""
-    bad_count: int = 0
+    bad: Noted = field(default_factory=Noted)
+    ignored: Noted = field(default_factory=Noted)
+    """Lines without anything to learn: they are as good as not there."""
+    in_part: Noted = field(default_factory=Noted)
+    """What is left out of lines that are used."""
     line_count: int = 0
-    """All lines, bad ones too; blank lines count for nothing."""
+    """All lines of manifests, bad and ignored ones too; blank lines count for nothing."""
+    no_manifests: list[str] = field(default_factory=list)
+    """Files in which no line names an image."""
     _origins: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict, repr=False)
 
     def add(self, file: str, modified: str, lines: Iterable[bytes]) -> None:
         """Take the lines of a file. ``modified`` is when it was written, as texts that compare."""
         origin = (modified, file)
+        bad, count, is_manifest = Noted(), 0, False
         for number, text in enumerate(lines, start=1):
             if not text or text.isspace():
                 continue
-            self.line_count += 1
+            count += 1
             try:
                 line = read_line(text, self.model_type, files=self.files)
-            except BadLineError as error:
-                self.bad_count += 1
-                if len(self.bad) < BAD_LINES_KEPT:
-                    self.bad.append(BadLine(file, number, str(error)))
+            except NoManifestLineError as error:
+                bad.note(file, number, str(error))
                 continue
-            self._take(line, origin)
+            except BadLineError as error:
+                bad.note(file, number, str(error))
+            except IgnoredLineError as error:
+                self.ignored.note(file, number, str(error))
+            else:
+                for problem in line.problems:
+                    self.in_part.note(file, number, problem)
+                self._take(line, origin)
+            is_manifest = True
+        if is_manifest:
+            self.bad.take(bad)
+            self.line_count += count
+        elif count:
+            self.no_manifests.append(file)
 
     def _take(self, line: ImportedLine, origin: tuple[str, str]) -> None:
         image = (line.bucket, line.key)
@@ -445,7 +562,7 @@ class Collection:
     @property
     def too_many_bad(self) -> bool:
         """Whether the service would refuse a manifest with this share of bad lines."""
-        return self.bad_count > MOST_BAD_SHARE * self.line_count
+        return self.bad.count > MOST_BAD_SHARE * self.line_count
 
 
 def merged(
