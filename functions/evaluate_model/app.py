@@ -326,9 +326,19 @@ def _champion(candidate: _Candidate, name: str) -> _Champion | None:
     said = version_answers.remembered(name) | said
     examined = candidate.examined
     unknown = [case for case in examined.cases if case.content not in said]
-    logged = version_answers.logged(name, unknown, examined.model_type)
+    etags = _etags(candidate.name) if examined.model_type is ModelType.DETECTION else {}
+    logged = version_answers.logged(name, unknown, examined.model_type, etags)
     said |= {answer.content: answer for answer in logged}
     return _Champion(version, Party(said, thresholds), set(contents.values()))
+
+
+def _etags(version: str) -> dict[str, str]:
+    """The ETag of the object with each content that a model has detected."""
+    try:
+        index = training_data.index(version)
+        return {image.content: image.etag for image in index if image.provenance.detection_id}
+    except NotFoundError:
+        return {}
 
 
 def _contents(version: str) -> dict[str, str]:

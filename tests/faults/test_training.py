@@ -15,7 +15,7 @@ import pytest
 
 from local.launch import ROOT, wait_for
 from tests import images
-from tests.faults.places import FAILURES, Kind, all_at_once, kinds
+from tests.faults.places import FAILURES, Kind, all_at_once, kinds, waves
 from tests.stack import Execution, Stack, launched, train_first_model
 
 SHORT_TIMEOUT_S = 60
@@ -23,9 +23,6 @@ SHORT_TIMEOUT_S = 60
 the models is the last of its invocation."""
 
 TIME_SCALE = 200
-MOST_FAILURES = 4
-"""Of calls by one function at a time. A step is tried again six times, and two of the failures are
-the state machine's own, when it calls the first function."""
 START = Kind("StartModel", "rekognition", "StartProjectVersion")
 DETECT = Kind("VerifyModel", "rekognition", "DetectCustomLabels")
 SWITCH = Kind("SwitchModel", "dynamodb", "PutItem")
@@ -90,7 +87,7 @@ def test_a_training_whose_every_call_fails_at_first_ends_well_and_is_told_once(
         "NotifyOperator",
         "",
     }
-    for orders in _waves():
+    for orders in waves(FIRST_TRAINING):
         before = stack.deployed()
         stack.label(dict.fromkeys(images.LABELS, 2))
         _early_copy(stack)
@@ -111,21 +108,6 @@ def _early_copy(stack: Stack) -> None:
     label = images.LABELS[0]
     key = f"images_labeled_by_folder/{label}/{number:032x}-early.jpg"
     stack.upload(key, images.draw(label, number))
-
-
-def _waves() -> Iterator[list[Mapping[str, Any]]]:
-    """An order for each failure that passes, no more at once than a step is tried again after."""
-    by_function: dict[str, list[Mapping[str, Any]]] = {}
-    for kind in FIRST_TRAINING:
-        for number, error in enumerate(_passing(kind)):
-            order = kind.order(error=error, status=400, after=number)
-            by_function.setdefault(kind.function, []).append(order)
-    for start in range(0, max(map(len, by_function.values())), MOST_FAILURES):
-        yield [
-            order
-            for orders in by_function.values()
-            for order in orders[start : start + MOST_FAILURES]
-        ]
 
 
 @pytest.mark.parametrize(
@@ -417,20 +399,6 @@ def test_a_deletion_waits_in_as_many_invocations_as_it_takes_until_no_model_is_a
     assert answer["Status"] == "SUCCESS"
     assert not _active(stack) and "STOPPING" not in stack.model_statuses().values()
     assert stack.local.control("GET", "summary")["lambda"]["SetUpStack"] > invocations + 1
-
-
-def _passing(kind: Kind) -> tuple[str, ...]:
-    """The errors that the first calls of a kind meet.
-
-    With the status 400 the SDK takes none of them for a passing one but throttling: the function
-    fails, and the state machine tries again. Throttled are those services alone that have quotas
-    for what is called here: the SDK waits half a second then, whatever the service.
-    """
-    if kind.service == "lambda":
-        return "ServiceException", "TooManyRequestsException"
-    if kind.service == "rekognition":
-        return "InternalServerError", "ThrottlingException"
-    return ("InternalServerError",)
 
 
 # --- Steps ----------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ The model that serves is asked about test images that it has not seen: while it 
 it. The tests share a stack whose every training brings new test images.
 """
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -165,6 +166,27 @@ def test_one_that_has_got_work_meanwhile_runs_on(stack: Stack, stopped: str) -> 
     assert stack.model_statuses()[stopped] == "RUNNING"
     stack.call("HostModelFunction", {"images_wait": False})
     stack.wait_for_record(upload, "confident")
+
+
+def test_what_it_said_of_images_that_came_in_it_is_not_asked(stack: Stack, champion: str) -> None:
+    reviewer = stack.add_reviewer()
+    uploads = [stack.detect() for _ in range(8)]
+    for upload in uploads:
+        reviewer.review(upload, "circle")
+    for upload in uploads:
+        stack.wait_for_record(upload, has="copied_key")
+    execution, _ = _train(stack)
+    assert execution.status == "SUCCEEDED"
+    candidate = _newest(stack)
+    lines = stack.read(f"manifests/training/{candidate}/index.jsonl").splitlines()
+    tests = [image for image in map(json.loads, lines) if image["split"] == "test"]
+    came = {image["content"] for image in tests if image["provenance"].get("version") == champion}
+    assert came, "about half of them test"
+    asked = stack.read(f"evaluation/{candidate}/to_ask_{champion}.jsonl").splitlines()
+    assert not came & {json.loads(line)["content"] for line in asked}
+    compared = _report(stack)["comparison"]
+    assert compared["missing"] == 0
+    assert {group["name"] for group in compared["groups"]} >= {"doubted by the deployed model"}
 
 
 # --- It cannot be asked ---------------------------------------------------------------------------

@@ -27,7 +27,7 @@ def _case(number: int, shows: Annotation = CAT, **known: Any) -> Case:
 
 def _detected(number: int, version: str = VERSION, **facts: Any) -> None:
     labels = [Label("cat", 80.0).as_json(), Label("dog", 15.0).as_json()]
-    known = {"version": version, "label": "cat", "labels": labels, **facts}
+    known = {"etag": "e", "version": version, "label": "cat", "labels": labels, **facts}
     detections.record_once(_id(number), Outcome.REVIEW, known, clock.now())
 
 
@@ -51,7 +51,8 @@ def test_what_was_asked_is_remembered_and_what_is_asked_again_takes_its_place(
 
 
 def _logged(cases: list[Case], model_type: ModelType) -> list[Answer]:
-    found = version_answers.logged(VERSION, cases, model_type)
+    etags = {case.content: "e" for case in cases}
+    found = version_answers.logged(VERSION, cases, model_type, etags)
     return sorted(found, key=lambda answer: answer.content)
 
 
@@ -88,6 +89,14 @@ def test_boxes_are_measured_in_the_images_pixels(account: Account) -> None:
     shows = Annotation.of_boxes([Box("nut", 1, 1, 9, 9)], (200, 80))
     (answer,) = _logged([_case(1, shows)], ModelType.DETECTION)
     assert answer.findings == (Finding("nut", 0.75, Box("nut", 20, 40, 40, 20)),)
+
+
+def test_boxes_of_an_image_that_was_turned_for_its_copy_are_not_those_of_the_copy(
+    account: Account,
+) -> None:
+    _detected(1, etag="shown turned")
+    assert _logged([_case(1)], ModelType.DETECTION) == []
+    assert len(_logged([_case(1)], ModelType.MULTI_LABEL)) == 1
 
 
 def test_any_number_of_images_is_looked_up(

@@ -1,5 +1,6 @@
 """HostModel: the deployed model runs while it should, and no longer."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -249,9 +250,14 @@ def test_a_model_without_work_is_stopped_and_what_it_cost_is_told(running: Accou
     assert not _mails(running)
 
 
-def test_asking_the_model_directly_is_work_too(running: Account) -> None:
+@pytest.mark.parametrize(
+    "note", [model_registry.note_asked_directly, model_registry.note_asked_to_compare]
+)
+def test_asking_the_model_without_a_record_is_work_too(
+    running: Account, note: Callable[[], None]
+) -> None:
     running.clock.advance(25 * MINUTE)
-    model_registry.note_asked_directly()
+    note()
     running.clock.advance(29 * MINUTE)
     assert _look()["step"] == "nothing"
     running.clock.advance(3 * MINUTE)

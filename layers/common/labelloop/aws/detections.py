@@ -197,7 +197,7 @@ def answers(detection_ids: Iterable[str]) -> Iterator[Record]:
     """What models said of those that they have looked at, as far as the log still has them."""
     rest = iter(detection_ids)
     while group := list(islice(rest, LOOKED_UP_AT_ONCE)):
-        fields = ("detection_id", "version", "labels", "labels_left_out")
+        fields = ("detection_id", "etag", "version", "labels", "labels_left_out")
         yield from (record for record in _looked_up(group, fields) if "labels" in record)
 
 

@@ -1,6 +1,6 @@
 """What versions said of images, beside what their evaluations say of their own test images."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from labelloop.aws import detections, objects
 from labelloop.aws.line_files import write_lines
@@ -28,8 +28,14 @@ def remember(version: str, new: Iterable[Answer]) -> None:
     write_lines(VersionFiles(version).answers, answers.lines(kept.values()))
 
 
-def logged(version: str, cases: Iterable[Case], model_type: ModelType) -> Iterator[Answer]:
-    """What the version said of images when they came in, as far as the inference log has it."""
+def logged(
+    version: str, cases: Iterable[Case], model_type: ModelType, etags: Mapping[str, str]
+) -> Iterator[Answer]:
+    """What the version said of images when they came in, as far as the inference log has it.
+
+    ``etags`` has that of the object with each content. Boxes count where that very object was
+    detected: a copy may have been made of what was to be shown turned, and then they lie elsewhere.
+    """
     detected = {
         case.provenance.detection_id: case
         for case in cases
@@ -37,9 +43,12 @@ def logged(version: str, cases: Iterable[Case], model_type: ModelType) -> Iterat
         if case.provenance.detection_id and case.provenance.version in {version, ""}
     }
     for record in detections.answers(detected):
-        if record.get("version") != version:
-            continue
         case = detected[record["detection_id"]]
+        is_same = model_type is not ModelType.DETECTION or (
+            record["etag"] == etags.get(case.content)
+        )
+        if record.get("version") != version or not is_same:
+            continue
         labels = [Label.from_json(entry) for entry in record["labels"]]
         # Models of the other types were asked for what reaches their thresholds.
         complete = model_type is ModelType.CLASSIFICATION and not record.get("labels_left_out")
