@@ -198,6 +198,7 @@ def test_a_message_is_given_every_fact_that_it_is_worded_with(state: State) -> N
     samples |= {"test_images": 3, "previous_run": {"hours": 1.5, "usd": 6.0, "usd_per_hour": 4.0}}
     samples |= {"asked": {"version": "v1", "images": 9, "answered": 8, "run": None}}
     samples |= {"right": 20, "answers": 40, "at_most": 0.65, "f1": 0.9, "refused": 1}
+    samples |= {"accepted": {"value": 0.95, "low": 0.8, "high": 0.99, "images": 20}}
     samples |= {} if payload["kind"] != "images_not_labelled" else {"left_out": []}
     facts = {
         name.removesuffix(".$"): samples.get(name.removesuffix(".$"), "a fact")

@@ -44,19 +44,27 @@ def test_the_interval_lies_around_the_share(counts: tuple[int, int]) -> None:
 
 def test_without_answers_nothing_is_known() -> None:
     assert accuracy.of([]).interval == (0.0, 1.0)
-    assert not accuracy.of([]).has_drifted_from(1.0)
+    assert not accuracy.of([]).has_drifted_from(1.0, 1.0)
 
 
-def test_drift_is_an_upper_limit_below_the_f1_of_the_test() -> None:
+def test_drift_is_an_upper_limit_below_what_it_had_in_the_test() -> None:
     figures = Accuracy(80, 100)
     assert figures.interval[1] == pytest.approx(0.8666, abs=1e-4)
-    assert figures.has_drifted_from(0.87)
-    assert not figures.has_drifted_from(0.86)
+    assert figures.has_drifted_from(0.87, 0.87)
+    assert not figures.has_drifted_from(0.86, 0.86)
+
+
+def test_what_the_test_leaves_open_is_no_drift() -> None:
+    """Newcombe's example has 56 of 70 against 48 of 80: a difference from 0.0524 to 0.3339."""
+    before, now = Accuracy(56, 70), Accuracy(48, 80)
+    assert now.has_drifted_from(before.share, before.interval[0])
+    assert now.has_drifted_from(before.share - 0.0524, before.interval[0] - 0.0524)
+    assert not now.has_drifted_from(before.share - 0.0525, before.interval[0] - 0.0525)
 
 
 def test_a_few_answers_are_no_drift_however_bad() -> None:
-    assert not Accuracy(0, LEAST_ANSWERS - 1).has_drifted_from(0.9)
-    assert Accuracy(0, LEAST_ANSWERS).has_drifted_from(0.9)
+    assert not Accuracy(0, LEAST_ANSWERS - 1).has_drifted_from(0.9, 0.9)
+    assert Accuracy(0, LEAST_ANSWERS).has_drifted_from(0.9, 0.9)
 
 
 @pytest.mark.parametrize(

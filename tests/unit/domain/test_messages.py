@@ -173,6 +173,12 @@ def test_a_message_to_the_operator_reads_as_if_somebody_had_written_it(
         ),
         ("model_stopped", {}, "It has run for 2.2 hours, which cost about US$18.00"),
         ("model_idle", {}, "params set Model-Hosting on-demand"),
+        ("drift", {"accepted": None}, "When it was tested, its F1 score was 0.90."),
+        (
+            "drift",
+            {"accepted": {"value": 0.95, "low": 0.76, "high": 0.99, "images": 20}},
+            "it was right about 95% (76% to 99%) of the 20 test images of which it was sure.",
+        ),
         ("images_waiting", {"version": "v1"}, "The deployed model, v1, is not running."),
         ("images_waiting", {}, "No model has been deployed yet."),
     ],

@@ -124,6 +124,17 @@ def test_the_operator_is_to_hear_of_a_version_that_is_surely_worse_than_it_was(
     assert answer["at_most"] == Accuracy(20, LEAST_ANSWERS).interval[1] < answer["f1"] == 0.9
 
 
+def test_it_is_held_to_what_it_was_right_about_where_it_was_sure(tested: Account) -> None:
+    accepted = {"value": 0.75, "low": 0.6, "high": 0.85, "images": 40, "effective_images": 40.0}
+    model_registry.note_version("v1", {"figures": {"accepted": accepted}})
+    answer = _many(tested, right=22, wrong=LEAST_ANSWERS - 22)
+    assert (answer["drifted"], answer["accepted"]) == (False, accepted)
+    model_registry.note_version(
+        "v1", {"figures": {"accepted": {**accepted, "value": 0.99, "low": 0.97}}}
+    )
+    assert _judge("0" * 32)["drifted"] is True
+
+
 def test_a_version_of_which_the_operator_has_heard_is_not_told_of_again(tested: Account) -> None:
     _many(tested, right=0, wrong=LEAST_ANSWERS)
     model_registry.note_version("v1", {"drift_told": "2026-11-21T09:15:27.000Z"})

@@ -57,9 +57,16 @@ class Accuracy:
         high = 1.0 if self.right == self.answers else (middle + spread) / (1 + doubt)
         return low, high
 
-    def has_drifted_from(self, f1: float) -> bool:
-        """Whether the model is surely worse by now than it was when it was tested."""
-        return self.answers >= LEAST_ANSWERS and self.interval[1] < f1
+    def has_drifted_from(self, before: float, at_least: float) -> bool:
+        """Whether the model is surely worse by now than it was when it was tested.
+
+        ``before`` is what it had then, ``at_least`` the lower limit of that with 95 % confidence.
+        The difference of the two shares has an interval made of theirs: Newcombe, Statistics in
+        Medicine 17 (1998), 873, method 10.
+        """
+        fallen = before - self.share
+        open_yet = math.hypot(before - at_least, self.interval[1] - self.share)
+        return self.answers >= LEAST_ANSWERS and fallen > open_yet
 
 
 def of(samples: Iterable[Sample]) -> Accuracy:

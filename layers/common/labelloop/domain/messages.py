@@ -427,14 +427,21 @@ def _answer_problem(facts: Facts) -> Message:
 
 
 def _drift(facts: Facts) -> Message:
-    share = facts["right"] / facts["answers"]
+    share, accepted = facts["right"] / facts["answers"], facts.get("accepted")
+    before = f"its F1 score was {facts['f1']:.2f}."
+    if accepted:
+        before = (
+            f"it was right about {accepted['value']:.0%} ({accepted['low']:.0%} to "
+            f"{accepted['high']:.0%}) of the {accepted['images']:.0f} test images of which it was "
+            "sure."
+        )
     return _message(
         f"Model {facts['version']} has become worse than it was when it was tested",
         [
             f"People looked at {facts['answers']} sampled detections of which version "
             f"{facts['version']} was sure. It was right about {facts['right']} of them "
             f"({share:.0%}): with 95 % confidence it is right about {facts['at_most']:.0%} at "
-            f"most. When it was tested, its F1 score was {facts['f1']:.2f}.",
+            f"most. When it was tested, {before}",
             "Images may look otherwise than those that it learned from. By label: "
             f"labelloop accuracy {facts['version']}",
             "What helps is to train with images as they come in now: upload labelled ones, set "
