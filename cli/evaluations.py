@@ -258,6 +258,23 @@ class Entries(BaseModel):
     errors: list[str] = Field(default_factory=list)
 
 
+class Run(BaseModel):
+    """How long a model ran, and what that cost."""
+
+    hours: float
+    usd: float
+
+
+class Asked(BaseModel):
+    """About what the version that served was asked, to be compared."""
+
+    version: str
+    images: int
+    answered: int
+    run: Run | None = None
+    """None where it ran anyway."""
+
+
 class Report(BaseModel):
     """The verdict on a version and what it rests on."""
 
@@ -276,6 +293,9 @@ class Report(BaseModel):
     confusion: list[Confused] = Field(default_factory=list)
     champion: str | None = None
     comparison: Comparison | None = None
+    uncompared: str | None = None
+    """Why it could not be compared, where that kept it from being promoted."""
+    asked: Asked | None = None
     suspected_label_errors: list[Suspected] = Field(default_factory=list)
     data: Data | None = None
     entries: dict[str, Entries | None] = Field(default_factory=dict)

@@ -94,6 +94,9 @@ def _verdict_against(stack: Stack, name: str) -> list[str]:
     record = models.record(stack, name)
     if record.get("failure"):
         return [f"Version {name} has failed before: {record['failure']}"]
+    if record.get("uncompared"):
+        why = record["uncompared"]
+        return [f"Version {name} was not compared with the model that serves. {why}"]
     if record.get("promote") is False:
         reasons = " ".join(record.get("reasons", []))
         return [f"Version {name} was judged not good enough. {reasons}".rstrip()]

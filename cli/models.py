@@ -169,6 +169,13 @@ def record(stack: Stack, name: str) -> dict[str, Any]:
     return next((record for record in records(stack) if record["name"] == name), {})
 
 
+def verdict(judged: Mapping[str, Any], good: str) -> str:
+    """What was found of a version that was judged, by its record; ``good`` is the word for good."""
+    if judged.get("promote"):
+        return good
+    return "not compared" if judged.get("uncompared") else "rejected"
+
+
 def find(stack: Stack, name: str) -> Version:
     """The version of this name. Raises CommandError with the names that there are."""
     known = versions(stack)

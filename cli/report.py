@@ -59,7 +59,8 @@ def _text(found: Report, *, serves: bool) -> str:
 
 
 def _verdict(found: Report, serves: bool) -> list[str]:
-    state = "in service" if serves else "good" if found.promote else "not good enough"
+    judged = "not compared" if found.uncompared else "not good enough"
+    state = "in service" if serves else "good" if found.promote else judged
     return [f"{found.version}: {state}", *(f"- {reason}" for reason in found.reasons)]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from cli import charts, report_words
+from cli import charts, models, report_words
 from cli.charts import Point
 from cli.evaluations import (
     Confused,
@@ -52,6 +52,8 @@ def section(title: str, content: str) -> str:
 
 def _verdict(report: Report, *, serves: bool) -> str:
     words = "Good enough" if report.promote else "Not good enough"
+    if report.uncompared:
+        words = "Not compared"
     if serves:
         words += ", and in service"
     kind = "good" if report.promote else "bad"
@@ -115,7 +117,7 @@ def _versions(report: Report, records: Records, serving: str | None) -> str:
                     *(_in_figures(record, metric) for metric in METRICS),
                     str(record["train_images"]),
                     str(record["test_images"]),
-                    ("good" if record["promote"] else "rejected")
+                    models.verdict(record, "good")
                     + (", in service" if record["name"] == serving else ""),
                 )
                 for record in reversed(judged)

@@ -62,7 +62,28 @@ def comparison(report: Report) -> list[str]:
         f"{both.candidate_better} of them and worse on {both.champion_better} "
         f"(sign test for being worse: p = {both.p_worse:.3f})."
     )
-    return [shared, *_differences(both), *_rest(both)]
+    return [shared, *_differences(both), *_rest(both), *_asked(report)]
+
+
+def _asked(report: Report) -> list[str]:
+    """What was asked of the version that served, what it cost, and what could not be asked."""
+    sentences, asked = [], report.asked
+    if asked and (asked.answered or asked.run):
+        about = f"{asked.answered} of {counted(asked.images, 'image')}"
+        told = f"{asked.version} has answered about {about} for this"
+        how = "as it ran anyway"
+        if asked.run:
+            how = (
+                f"and was started for it, for {asked.run.hours:.1f} hours, which cost about "
+                f"US${asked.run.usd:.2f}"
+            )
+        sentences.append(f"{told}, {how}.")
+    if report.uncompared:
+        sentences += [
+            f"What kept it from being asked: {report.uncompared}",
+            "To go on when that is mended: labelloop train --force",
+        ]
+    return sentences
 
 
 def _differences(both: Comparison) -> list[str]:

@@ -188,8 +188,7 @@ def _deployed(found: dict[str, Any]) -> str:
 
 def _version(version: dict[str, Any]) -> str:
     if "f1" in version:
-        verdict = "promoted" if version.get("promote") else "rejected"
-        result = f"{f1_of(version)}, {verdict}"
+        result = f"{f1_of(version)}, {models.verdict(version, 'promoted')}"
     else:
         result = str(version.get("failure") or "no result yet")
     return f"{version['name']:<24} {version['status']:<20} {result}"

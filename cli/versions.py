@@ -34,7 +34,7 @@ def _line(record: Mapping[str, Any]) -> str:
     parts = [record["name"], record["status"] + (", serves" if record["serves"] else "")]
     if "f1" in record:
         images = f"{record['train_images']} + {record['test_images']} images"
-        parts += [f1_of(record), images, "good" if record["promote"] else "rejected"]
+        parts += [f1_of(record), images, models.verdict(record, "good")]
     if dropped := dropped_entries(record):
         parts.append(f"{dropped} images dropped by the service")
     if "failure" in record:

@@ -206,6 +206,37 @@ class TestText:
             assert said in text
         assert re.search(r"^nut +0\.\d\d \(0\.\d\d to", text, re.MULTILINE)
 
+    def test_what_was_asked_of_the_version_that_served_is_told_with_its_cost(
+        self, world: World
+    ) -> None:
+        run = {"hours": 0.37, "usd": 1.48, "usd_per_hour": 4.0}
+        asked = {"version": "v1", "images": 120, "answered": 118, "run": run}
+        write(a_report(asked=asked, uncompared=None))
+        assert (
+            "v1 has answered about 118 of 120 images for this, and was started for it, for 0.4 "
+            "hours, which cost about US$1.48."
+        ) in world.run("report", "v2").stdout
+        write(a_report(asked={**asked, "run": None}))
+        assert "118 of 120 images for this, as it ran anyway." in world.run("report").stdout
+        write(a_report(asked={**asked, "answered": 0, "run": None}))
+        assert "has answered about" not in world.run("report").stdout
+
+    def test_a_version_that_could_not_be_compared_is_told_apart(
+        self, world: World, tmp_path: Path
+    ) -> None:
+        write(a_report(uncompared="v1 was stopped by hand."))
+        record = {"name": "v2", "number": 2, "promote": False, "uncompared": "v1 was stopped."}
+        figures = {"f1": 0.75, "precision": 0.8, "recall": 0.7}
+        world.put("versions", kind="version", train_images=40, test_images=10, **figures, **record)
+        text = world.run("report").stdout
+        assert text.startswith("v2: not compared\n")
+        assert "kept it from being asked: v1 was stopped by hand.\n" in text
+        assert "To go on when that is mended: labelloop train --force" in text
+        assert re.search("v2 .*not compared", world.run("versions").stdout)
+        page = tmp_path / "report.html"
+        world.run("report", "--html", str(page))
+        assert "Not compared" in page.read_text(encoding="utf-8")
+
     def test_labels_and_mistakes_come_worst_first(self, world: World) -> None:
         text = world.run("report").stdout
 
