@@ -228,7 +228,8 @@ class Loop:
             for content, number in numbers.items()
         ]
         known = self._answered[champion.name]
-        for content in comparison.to_ask(cases, known, champion.name):
+        asked = Party(known, champion.thresholds)
+        for content in comparison.to_ask(cases, asked, champion.name):
             self._know(champion, numbers[content])
         compared = comparison.compare(
             cases,

@@ -398,7 +398,7 @@ def _is_wanted(candidate: _Candidate, champion: _Champion) -> bool:
     try:
         listed = [image.content for image in _listed(candidate, name)]
     except NotFoundError:
-        listed = comparisons.to_ask(candidate.examined.cases, said, name)
+        listed = comparisons.to_ask(candidate.examined.cases, champion.said, name)
         wanted = set(listed)
         images = {
             image.content: image

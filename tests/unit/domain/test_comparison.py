@@ -260,13 +260,19 @@ def test_what_is_asked_is_spread_over_labels_and_origins() -> None:
         *cases(5, label="dog", first=200),
         *cases(5, DOUBTED, first=205),
     ]
-    asked = comparison.to_ask(images, {"0200"}, "v1", most=12)
+    answered = Party({"0200": Answer("0200", (), complete=True)}, BOTH)
+    asked = comparison.to_ask(images, answered, "v1", most=12)
     assert len(asked) == 12
     assert sum(content < "0200" for content in asked) == 4
     assert sum("0200" < content < "0205" for content in asked) == 4
-    assert comparison.to_ask(images[::-1], {"0200"}, "v1", most=12) == asked
-    assert len(comparison.to_ask(images, (), "v1")) == 210
-    assert comparison.to_ask(images, {case.content for case in images}, "v1") == []
+    assert comparison.to_ask(images[::-1], answered, "v1", most=12) == asked
+    assert len(comparison.to_ask(images, Party({}, {}), "v1")) == 210
+    assert comparison.to_ask(images, party(images, "+" * 210), "v1") == []
+
+
+def test_a_version_is_not_asked_about_what_it_does_not_know() -> None:
+    images = [*cases(3), *cases(3, label="hen", first=3)]
+    assert comparison.to_ask(images, Party({}, BOTH), "v1") == ["0000", "0001", "0002"]
 
 
 @pytest.mark.parametrize(

@@ -664,16 +664,19 @@ def _tail(tosses: int, heads: int) -> float:
 
 
 def to_ask(
-    cases: Sequence[Case], known: Collection[str], champion_version: str, most: int = MOST_ASKED
+    cases: Sequence[Case], champion: Party, champion_version: str, most: int = MOST_ASKED
 ) -> list[str]:
     """The contents about which the champion should be asked, the most useful first.
 
-    Of those that it has not answered, spread over the labels and over how they came: in turn one of
-    each, by their hashes. The same ones for any order of the images.
+    Of those that it has not answered, and of which it knows a label, spread over the labels and
+    over how they came: in turn one of each, by their hashes. The same ones for any order of the
+    images.
     """
     waiting: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    labels = champion.thresholds
     for case in sorted(cases, key=lambda case: case.content, reverse=True):
-        if case.content not in known:
+        is_compared = not labels or not case.truth.labels or bool(case.truth.only(labels).labels)
+        if is_compared and case.content not in champion.answers:
             label = case.truth.labels[0] if case.truth.labels else ""
             waiting[label, _group(case.provenance, champion_version)].append(case.content)
     chosen: list[str] = []
