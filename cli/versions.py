@@ -57,11 +57,24 @@ def train(stack: Stack, force: bool, no_wait: bool, as_json: bool) -> None:
 
     What the schedule does, at once. A version that proves better is put into service.
     """
-    before = {record["name"] for record in models.records(stack)}
+    before = {record["name"]: record for record in models.records(stack)}
     execution = executions.begin(stack, {"force": force})
     if not no_wait:
-        executions.follow(stack, execution, lambda: _progress(stack, before), "The training failed")
-    new = [record for record in models.records(stack) if record["name"] not in before]
+        # What was not decided, or not compared, may be gone on with.
+        decided = {
+            name
+            for name, record in before.items()
+            if record.get("ended") and not record.get("uncompared")
+        }
+        executions.follow(
+            stack, execution, lambda: _progress(stack, decided), "The training failed"
+        )
+    new = [
+        record
+        for record in models.records(stack)
+        if record["name"] not in before
+        or before[record["name"]].get("ended") != record.get("ended")
+    ]
     if no_wait:
         text = "The training workflow has been started. See: labelloop status"
     elif new:
@@ -86,6 +99,18 @@ def _serves(stack: Stack, name: str) -> bool:
     return (models.deployed(stack) or {}).get("version") == name
 
 
-def _progress(stack: Stack, before: set[str]) -> str:
-    new = [version for version in models.versions(stack) if version.name not in before]
-    return f"{new[0].name} is {new[0].status}" if new else "looking for new images"
+def _progress(stack: Stack, decided: set[str]) -> str:
+    new = [version for version in models.versions(stack) if version.name not in decided]
+    if not new:
+        return "looking for new images"
+    serving = _starting(stack) if new[0].status == "TRAINING_COMPLETED" else None
+    if serving:
+        return f"{new[0].name} is trained; {serving} is starting, to be compared with it"
+    return f"{new[0].name} is {new[0].status}"
+
+
+def _starting(stack: Stack) -> str | None:
+    """The deployed version while it starts."""
+    deployed = (models.deployed(stack) or {}).get("version")
+    starting = {one.name for one in models.versions(stack) if one.status == models.STARTING}
+    return deployed if deployed in starting else None

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
 
-from cli import models
+from cli import executions, models
 from cli.__main__ import main
 from cli.stack import Stack
 from tests.unit.cli_world import PREFIX, World, aws_in_memory, error_of
@@ -448,6 +448,25 @@ class TestTrain:
         world.run("train", "--force", "--no-wait")
 
         assert world.executions.inputs == [{"force": True}]
+
+    def test_a_version_that_was_not_compared_is_what_the_training_came_to(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        figures = {"f1": 0.9, "train_images": 40, "test_images": 10}
+        v2 = {"kind": "version", "name": "v2", "number": 2, **figures}
+        world.put("versions", **v2, ended="1", promote=False, uncompared="v1 was stopped.")
+        world.deploy("v1", "STARTING")
+        world.put("versions", kind="version", name="v1", number=1, ended="1")
+        world.model.coming["v2"] = ["TRAINING_COMPLETED"]
+        follow = executions.follow
+
+        def judged(stack: Stack, execution: str, progress: Callable[[], str], end: str) -> None:
+            assert progress() == "v2 is trained; v1 is starting, to be compared with it"
+            world.put("versions", **v2, ended="2", promote=True, uncompared=None)
+            follow(stack, execution, progress, end)
+
+        monkeypatch.setattr(executions, "follow", judged)
+        assert "good" in world.run("train", "--force").stdout
 
 
 class TestRollback:
