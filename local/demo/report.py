@@ -137,8 +137,8 @@ def _story(results: Results) -> str:
     asked = sum(version.sent_to_people for version in results.versions)
     told.append(
         f"Of {sum(version.incoming for version in results.versions)} images that then came in, "
-        f"people were to look at {asked}; a reviewer answered {results.answered} of them, "
-        f"{results.answered_none} with none of the labels."
+        f"people were to look at {asked}; a reviewer gave {results.answered} answers before the "
+        f"last version was trained, {results.answered_none} of them none of the labels."
     )
     for version in later:
         what = "took its place without anybody's doing" if version.promoted else "was refused"

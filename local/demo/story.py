@@ -265,29 +265,41 @@ class Story:
             step.say(f"{tally.sent_to_people} of {tally.incoming} go to a person")
             return tally
 
-    def _review(self, tasks: int) -> tuple[int, int]:
-        """Answers that were given, and how many of them were none of the labels."""
+    def _review(self, doubtful: int) -> tuple[int, int]:
+        """Answers that were given, and how many of them were none of the labels.
+
+        Samples wait among what was doubtful, and are answered with it.
+        """
         pictures = self.pictures.by_name()
         with self._display.step("A reviewer answers what the model was unsure of") as step:
-            before = self._recorded_answers()
-            nones = kept = drawn = 0
-            for done in range(tasks):
-                step.count(done, tasks)
-                task = self._wait(self._reviewer.take, "the next review task")
+            done = nones = kept = drawn = 0
+            while task := self._next_task(is_sure_to_come=done < doubtful):
                 if not self._reviewer.look(task):
                     raise DemoError(f"The image of task {task['task_id']} is empty.")
                 shows = pictures[task["file_name"]].shows
                 self._reviewer.answer(task, answer_body(shows, self._material.model_type))
+                done += 1
+                step.count(done, max(done, doubtful))
                 nones += not shows.labels
                 kept += len(left_as_they_were(task, shows))
                 drawn += len(shows.boxes)
-            self._wait(
-                lambda: self._recorded_answers() >= before + tasks,
-                f"{tasks} answers in the inference log",
-            )
+            self._wait(self._is_all_recorded, f"{done} answers in the inference log")
             boxes = f"; of {drawn} boxes the model had {kept}" if drawn else ""
-            step.say(f"{tasks - nones} labelled, {nones} none of the labels{boxes}")
-            return tasks, nones
+            step.say(f"{done - nones} labelled, {nones} none of the labels{boxes}")
+            return done, nones
+
+    def _next_task(self, *, is_sure_to_come: bool) -> Record | None:
+        if is_sure_to_come:
+            return self._wait(self._reviewer.take, "the next review task")
+        return self._reviewer.take()
+
+    def _is_all_recorded(self) -> bool:
+        """Whether every answer about a doubtful image is in the inference log."""
+        return all(
+            "completed" in record
+            for record in self._visitor.detections(DETECTION)
+            if record["outcome"] == "review"
+        )
 
     def _result(self, course: _Course, found: Measured) -> VersionResult:
         known, report = self._known(course), self._visitor.report(course.name)
@@ -321,9 +333,6 @@ class Story:
             return finished if len(finished) == len(files) else None
 
         return self._wait(all_detected, f"{len(files)} detections in the inference log")
-
-    def _recorded_answers(self) -> int:
-        return sum("completed" in record for record in self._visitor.detections(DETECTION))
 
     def _wait(self, look: Callable[[], Seen | None], what: str) -> Seen:
         """What ``look`` sees as soon as it sees something. Raises DemoError when it never does."""
