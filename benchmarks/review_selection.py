@@ -6,10 +6,12 @@ by the functions' own rules; what learns is the emulator's classifier on its fro
 Answers are always right here, and people's are not.
 
 There are two random choices. Any image: what people would label without a model. Any doubtful one:
-what Label Loop would ask about without this choice. The pictures are drawn, in two sets, neither of
-which is a photograph; each seed divides them anew into held back, first labelled, and coming in.
+what Label Loop would ask about without this choice. The pictures are those of ``pictures``: drawn
+parts in two sets, photographs, and logos on photographs; each seed divides them anew into held
+back, first labelled, and coming in.
 
-Also tried, with five seeds, some with more, as shares of the answers to images chosen at random:
+Also tried on the drawn parts, with five seeds, some with more, as shares of the answers to images
+chosen at random:
 
 - the least sure image first, and the greatest entropy: worse where labels are alike, 0.83 and 0.89
   against 0.58, since images that resemble nothing known come first;
@@ -21,38 +23,31 @@ Also tried, with five seeds, some with more, as shares of the answers to images 
 So the simplest stayed.
 """
 
-import math
 import random
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
-from PIL import Image, ImageDraw
+import numpy.typing as npt
 
 from benchmarks import RESULTS
+from benchmarks.pictures import sets
+from benchmarks.pictures.sets import PictureSet
 from cli import charts
 from cli.page import page, table
 from labelloop.domain import detections, selection
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Label, Outcome
 from labelloop.domain.parameters import BY_NAME
-from local.drawing import PARTS, Outline, draw_outline
 from local.rekognition import classifier
-from local.rekognition.backbone import Backbone
 from local.rekognition.classifier import Classifier
-from local.rekognition.embedding_space import Embeddings, Indices
 
-IMAGES, HELD_BACK = 1200, 400
+SETS = ("uneven parts", "parts", "photographs", "logos")
 FIRST_OF_EACH_LABEL = 3
 SEEDS = range(10)
 ROUNDS, ANSWERS_A_ROUND = 8, 16
-SIZE_PX = 224
 MINIMUM_CONFIDENCE_PCT = Decimal(BY_NAME["Minimum-Label-Detection-Confidence"].default)
 
 Row = dict[str, object]
@@ -60,80 +55,6 @@ Found = Sequence[Label]
 Choice = Callable[[Sequence[Found], random.Random], list[int]]
 Curve = list[tuple[int, float]]
 """Answers so far, and the share of the held-back images that the model gets right then."""
-
-
-# --- The pictures ---------------------------------------------------------------------------------
-
-
-def _round(*holes: float) -> Outline:
-    """A ring whose hole's radius is between these shares of its own."""
-
-    def outline(rng: random.Random, size_px: int) -> Image.Image:
-        return _plate(rng, size_px, 90, holes)
-
-    return outline
-
-
-def _cornered(corners: int) -> Outline:
-    def outline(rng: random.Random, size_px: int) -> Image.Image:
-        return _plate(rng, size_px, corners, (0.3, 0.45))
-
-    return outline
-
-
-def _plate(rng: random.Random, size_px: int, corners: int, holes: Sequence[float]) -> Image.Image:
-    mask = Image.new("L", (size_px, size_px), 0)
-    pen, middle, radius = ImageDraw.Draw(mask), size_px / 2, size_px * 0.48
-    angles = [math.tau * corner / corners for corner in range(corners)]
-    rim = [(middle + radius * math.cos(at), middle + radius * math.sin(at)) for at in angles]
-    pen.polygon(rim, fill=255)
-    hole = radius * rng.uniform(*holes)
-    pen.ellipse((middle - hole, middle - hole, middle + hole, middle + hole), fill=0)
-    return mask
-
-
-SETS: Mapping[str, Mapping[str, tuple[Outline, int]]] = {
-    "four kinds of parts, uneven": {
-        "washer": (PARTS["washer"], 60),
-        "bolt": (PARTS["bolt"], 25),
-        "nut": (PARTS["nut"], 10),
-        "gear": (PARTS["gear"], 5),
-    },
-    "seven kinds of parts, some alike": {
-        "bolt": (PARTS["bolt"], 1),
-        "gear": (PARTS["gear"], 1),
-        "square nut": (_cornered(4), 1),
-        "hexagon nut": (_cornered(6), 1),
-        "octagon nut": (_cornered(8), 1),
-        "thin washer": (_round(0.62, 0.75), 1),
-        "thick washer": (_round(0.3, 0.45), 1),
-    },
-}
-"""Each label's outline, and how often it comes in proportion to the others."""
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """A set of pictures as the classifier takes them."""
-
-    labels: tuple[str, ...]
-    truths: Indices
-    embeddings: Embeddings
-
-
-def _pictures(name: str, backbone: Backbone) -> Pictures:
-    parts = SETS[name]
-    labels = tuple(parts)
-    weights = [often for _, often in parts.values()]
-    truths = random.Random(name).choices(range(len(labels)), weights, k=IMAGES)
-
-    def embedding(number: int) -> Embeddings:
-        outline, _ = parts[labels[truths[number]]]
-        return backbone.embed(draw_outline(outline, random.Random(f"{name}/{number}"), SIZE_PX))
-
-    with ThreadPoolExecutor(2) as threads:
-        embeddings = list(threads.map(embedding, range(IMAGES)))
-    return Pictures(labels, np.array(truths, dtype=np.intp), np.stack(embeddings))
 
 
 # --- The choices ----------------------------------------------------------------------------------
@@ -177,10 +98,8 @@ def run() -> list[Row]:
     """A row a set and seed, and one a set over all seeds; draws the latter."""
     rows: list[Row] = []
     drawn: list[str] = []
-    with TemporaryDirectory() as folder:
-        backbone = Backbone(Path(folder))
     for name in SETS:
-        pictures = _pictures(name, backbone)
+        pictures = sets.load(name)
         curves: dict[str, list[Curve]] = {choice: [] for choice in CHOICES}
         for seed in SEEDS:
             for choice, choose in CHOICES.items():
@@ -196,14 +115,15 @@ def run() -> list[Row]:
     return rows
 
 
-def _learn(pictures: Pictures, choose: Choice, seed: int) -> Curve:
+def _learn(pictures: PictureSet, choose: Choice, seed: int) -> Curve:
     """The model's course from its first labelled images to its last round of answers."""
     rng = random.Random(seed)
-    order = rng.sample(range(IMAGES), IMAGES)
-    held_back, coming = order[:HELD_BACK], order[HELD_BACK:]
+    divided = pictures.divided(rng)
+    held_back, coming = divided.held_back, divided.coming
     known: list[int] = []
-    for label in range(len(pictures.labels)):
-        known += [at for at in coming if pictures.truths[at] == label][:FIRST_OF_EACH_LABEL]
+    for label in pictures.labels:
+        of_label = (at for at in coming if label in pictures.truths[at].labels)
+        known += islice(of_label, FIRST_OF_EACH_LABEL)
     coming = [at for at in coming if at not in known]
     curve: Curve = []
     answers = 0
@@ -217,20 +137,26 @@ def _learn(pictures: Pictures, choose: Choice, seed: int) -> Curve:
     return [*curve, (answers, _accuracy(_trained(pictures, known), pictures, held_back))]
 
 
-def _trained(pictures: Pictures, known: Sequence[int]) -> Classifier:
-    embeddings, truths = pictures.embeddings[known], pictures.truths[known]
+def _trained(pictures: PictureSet, known: Sequence[int]) -> Classifier:
+    embeddings, truths = pictures.features[known], _truths(pictures, known)
     return classifier.train(pictures.labels, embeddings, truths, embeddings[:0], truths[:0])
 
 
-def _accuracy(model: Classifier, pictures: Pictures, held_back: Sequence[int]) -> float:
-    said = model.confidences(pictures.embeddings[held_back]).argmax(axis=1)
-    return float((said == pictures.truths[held_back]).mean())
+def _accuracy(model: Classifier, pictures: PictureSet, held_back: Sequence[int]) -> float:
+    said = model.confidences(pictures.features[held_back]).argmax(axis=1)
+    return float((said == _truths(pictures, held_back)).mean())
 
 
-def _found(model: Classifier, pictures: Pictures, coming: Sequence[int]) -> list[Found]:
+def _truths(pictures: PictureSet, numbers: Sequence[int]) -> npt.NDArray[np.intp]:
+    of_label = {label: at for at, label in enumerate(pictures.labels)}
+    truths = [of_label[pictures.truths[number].labels[0]] for number in numbers]
+    return np.array(truths, dtype=np.intp)
+
+
+def _found(model: Classifier, pictures: PictureSet, coming: Sequence[int]) -> list[Found]:
     return [
         [Label(name, 100 * share) for name, share in zip(model.labels, row, strict=True)]
-        for row in model.confidences(pictures.embeddings[coming]).tolist()
+        for row in model.confidences(pictures.features[coming]).tolist()
     ]
 
 
