@@ -37,7 +37,12 @@ from labelloop.domain.parameters import BY_NAME
 from labelloop.domain.splits import Split
 from labelloop.domain.verdict import Rules, Verdict
 
-ROUNDS, IMAGES_A_ROUND = 6, 150
+ROUNDS = 6
+IMAGES_A_ROUND = {
+    ModelType.CLASSIFICATION: 150,
+    ModelType.MULTI_LABEL: 150,
+    ModelType.DETECTION: 100,
+}
 TEST_PCT = 20
 """The template's default of TestSetPercentage."""
 DRAWN_SHARE = 0.2
@@ -112,7 +117,7 @@ class Loop:
             is_accepted = self.accepts(champion, said)
             self.log[Stratum(champion.name, is_accepted)] += 1
             (accepted if is_accepted else doubtful).append(number)
-            self._know(champion, number)
+        self._know(champion, numbers)
         sampled = set(self._sampled(numbers))
         for number in doubtful if not self.variant.budget else ():
             self._ask(number, Origin.DOUBTFUL, champion, 1.0)
@@ -123,7 +128,7 @@ class Loop:
                 self._ask(number, Origin.SAMPLED, champion, 1 / self.variant.interval)
 
     def _coming(self, round_number: int) -> Iterator[int]:
-        for _ in range(IMAGES_A_ROUND):
+        for _ in range(IMAGES_A_ROUND[self.pictures.model_type]):
             is_other = self.rng.random() < self.drifted_share(round_number)
             yield next(self._others if is_other else self._usual)
 
@@ -214,8 +219,7 @@ class Loop:
         testing = self.testing()
         version = versions.train(name, self.pictures, training, testing)
         self._tested_with[name] = {self._content(number) for number in testing}
-        for number in testing:
-            self._know(version, number)
+        self._know(version, list(testing))
         return version
 
     def judge(
@@ -228,9 +232,8 @@ class Loop:
             for content, number in numbers.items()
         ]
         known = self._answered[champion.name]
-        asked = Party(known, champion.thresholds)
-        for content in comparison.to_ask(cases, asked, champion.name):
-            self._know(champion, numbers[content])
+        to_ask = comparison.to_ask(cases, Party(known, champion.thresholds), champion.name)
+        self._know(champion, [numbers[content] for content in to_ask])
         compared = comparison.compare(
             cases,
             Party(self._answered[candidate.name], candidate.thresholds),
@@ -250,10 +253,11 @@ class Loop:
         )
         return compared, judged
 
-    def _know(self, version: Version, number: int) -> None:
-        content = self._content(number)
-        (said,) = version.says([number])
-        self._answered.setdefault(version.name, {})[content] = _answer(content, said)
+    def _know(self, version: Version, numbers: Sequence[int]) -> None:
+        known = self._answered.setdefault(version.name, {})
+        for number, said in zip(numbers, version.says(numbers), strict=True):
+            content = self._content(number)
+            known[content] = _answer(content, said)
 
     def _content(self, number: int) -> str:
         text = f"{self.pictures.name}/{self._seed}/{number}".encode()
