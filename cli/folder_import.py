@@ -5,7 +5,6 @@ go on after an interruption, or with the images that came since.
 """
 
 import itertools
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -126,9 +125,8 @@ def files_of_labels(
         note_failure(name, reason)
 
     if label is not None:
-        label = _composed(label)
         try:
-            labels.check(label)
+            label = labels.check_folder(label)
         except InvalidRequestError as error:
             raise CommandError(f"{label!r} cannot be a label. {error}") from error
     try:
@@ -160,12 +158,7 @@ def _labelled(folder: Path, path: Path, label: str | None) -> LocalFile:
     if len(inside.parts) == 1:
         return LocalFile(path, str(inside), None)
     rest = PurePath(*inside.parts[1:]).as_posix()
-    return LocalFile(path, str(inside), _composed(inside.parts[0]), rest)
-
-
-def _composed(label: str) -> str:
-    """The label with ä as one character: Macs have it as two in the names of their files."""
-    return unicodedata.normalize("NFC", label)
+    return LocalFile(path, str(inside), labels.composed(inside.parts[0]), rest)
 
 
 # --- One file -------------------------------------------------------------------------------------
@@ -203,7 +196,7 @@ def refusal_of_place(file: LocalFile) -> str | None:
     if file.label is None:
         return "The file is in no label's folder."
     try:
-        labels.check(file.label)
+        labels.check_folder(file.label)
         file.rest.encode()
     except InvalidRequestError as error:
         return f"Its folder cannot be a label. {error}"

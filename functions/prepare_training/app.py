@@ -75,7 +75,9 @@ def lambda_handler(request: Input) -> Output:
     else:
         number = max((int(version["number"]) for version in known), default=0) + 1
         name, proceed = manifests.version_name(number, data, len(before) + 1), True
-        _write(name, model_registry.last_trained(known), selection, left_out, collection)
+        since = model_registry.last_trained(known)
+        beside = examined.passed_over
+        _write(name, since, selection, left_out, passed_over=beside, collection=collection)
         # Noted last: a version that the registry knows has all its files.
         model_registry.add_version(
             name,
@@ -99,19 +101,24 @@ def lambda_handler(request: Input) -> Output:
         evaluation_folder=files.evaluation_folder,
         train_images=len(selection.images) - tests,
         test_images=tests,
-        left_out=data_reports.in_words(left_out, selection.labels_left_out, collection),
+        left_out=data_reports.in_words(
+            left_out + examined.passed_over, selection.labels_left_out, collection
+        ),
     )
 
 
 def _examine(lines: Mapping[str, ImportedLine]) -> Examined:
     """The images that can be used; what is remembered of those that are gone is forgotten."""
-    listed = training_data.images()
+    files = training_data.files()
+    listed = [file for file in files if inventory.is_image_object(file.key)]
     inspected = training_data.inspected(listed)
     came = _look_up_origins(inspected.values())
     training_data.compact_inspected((inspected | came).values(), learnt=bool(came))
     if not parameters.settings().train_none_of_the_above:
         listed = inventory.without_nones(listed)
-    return inventory.examine(listed, lines, inspected | came, training_data.model_type())
+    examined = inventory.examine(listed, lines, inspected | came, training_data.model_type())
+    examined.passed_over = training_data.passed_over(files)
+    return examined
 
 
 def _look_up_origins(inspected: Iterable[Inspected]) -> dict[str, Inspected]:
@@ -154,7 +161,7 @@ def _select(examined: Examined, collection: Collection, digest: str) -> Selectio
         return inventory.select(examined.candidates, ledger, training_data.model_type())
     except UntrainableError as error:
         _settle(examined, digest)
-        why = data_reports.in_words(examined.left_out, (), collection)
+        why = data_reports.in_words(examined.left_out + examined.passed_over, (), collection)
         raise UntrainableError("\n- ".join([str(error), *why])) from error
 
 
@@ -169,6 +176,8 @@ def _write(
     since: str | None,
     selection: Selection,
     left_out: Sequence[LeftOut],
+    *,
+    passed_over: Sequence[LeftOut],
     collection: Collection,
 ) -> None:
     """Write the files of a new version; ``since`` is the version that came before."""
@@ -176,7 +185,8 @@ def _write(
     training_data.write_version(name, selection.images, left_out, created)
     seen = inventory.seen_in(selection.images, left_out)
     changes = manifests.changes(seen, training_data.seen_by(since))
-    report = data_reports.report(selection, left_out, collection, changes)
+    told = [*left_out, *passed_over]
+    report = data_reports.report(selection, told, collection, changes)
     objects.write_json(VersionFiles(name).data_report, report)
 
 

@@ -23,7 +23,7 @@ from labelloop.domain import human_loops
 from labelloop.domain.annotations import MOST_BOXES, MOST_LABELS, Annotation, Box, ModelType
 from labelloop.domain.detections import Label
 from labelloop.domain.human_loops import NONE_OF_THE_ABOVE, TimedAnswer
-from labelloop.domain.labels import NONE_OF_THEM
+from labelloop.domain.labels import NONE_OF_THEM, composed
 from labelloop.domain.review_tasks import LEASE, ReviewTask, answer_body
 from labelloop.entrypoint import Strict, logger
 from labelloop.errors import (
@@ -411,11 +411,12 @@ def _said(body: AnswerBody, model_type: ModelType) -> Annotation:
 
 def _annotation(body: AnswerBody) -> Annotation:
     if body.boxes is None:
-        return Annotation.of_labels([body.label] if body.label is not None else body.labels or ())
+        given = [body.label] if body.label is not None else body.labels or ()
+        return Annotation.of_labels(map(composed, given))
     if body.size is None:
         raise InvalidRequestError("Boxes come with the size of the image that they are drawn in.")
     size_px = (body.size.width, body.size.height)
-    boxes = [Box(**box.model_dump()) for box in body.boxes]
+    boxes = [Box(**{**box.model_dump(), "label": composed(box.label)}) for box in body.boxes]
     problems = [problem for box in boxes if (problem := box.problem(size_px))]
     if problems:
         raise InvalidRequestError(problems[0])

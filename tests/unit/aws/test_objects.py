@@ -137,6 +137,21 @@ def test_labels_are_the_deployments_or_else_the_folders(
         review_labels.check("a/b")
 
 
+def test_09_junk_folders_become_labels_and_choices(account: Account) -> None:
+    for folder in (
+        ".ipynb_checkpoints",
+        "__MACOSX",
+        "bird ",
+        "",
+        "(1)",
+        "Ka\u0308fer",
+        "K\u00e4fer",
+    ):
+        account.put(f"images_labeled_by_folder/{folder}/1.jpg", b"x")
+    assert review_labels.choices() == ["(1)", "K\u00e4fer", "bird"]
+    review_labels.check(*review_labels.choices())
+
+
 def test_nobody_chooses_the_label_of_what_is_none_of_them(account: Account) -> None:
     model_registry.switch("v1", "arn", None)
     report = {"labels": [{"label": "cat"}, {"label": labels.NONE_OF_THEM}]}

@@ -470,7 +470,7 @@ class TestAnyLine:
         [
             ({"class-name": None}, "no class-name"),
             ({"class-name": ""}, "needs a name"),
-            ({"class-name": "a/b"}, "slash"),
+            ({"class-name": "a\nb"}, "control characters"),
             ({"class-name": "x" * 256}, "255 characters"),
             ({"creation-date": None}, "no creation-date"),
             ({"creation-date": "yesterday"}, "no date: yesterday"),
@@ -628,6 +628,13 @@ class TestCollection:
         assert len(collection.images) == 8
         assert (collection.bad.count, collection.too_many_bad) == (0, False)
         assert len(collection.no_manifests) == len(files) - 1
+
+    def test_15_label_with_a_slash(self) -> None:
+        collection = Collection(CLASSIFICATION)
+        text = cases.read("15", "na.manifest").replace(b"BUCKET", b"bucket")
+        collection.add("na.manifest", "2026", text.splitlines())
+        assert (len(collection.images), collection.bad.count) == (10, 0)
+        assert "N/A" in {one.annotation.labels[0] for one in collection.images.values()}
 
     def test_the_guides_own_converter_is_understood(self) -> None:
         kept = {"type": "groundtruth/image-classification-multilabel"}

@@ -20,6 +20,7 @@ from labelloop.domain.selection import Day
 from labelloop.domain.splits import Split
 from labelloop.errors import InconsistentError, TrainingInProgressError, UntrainableError
 from labelloop.settings import Variable
+from tests import cases
 from tests.unit.account import Account, Context, Json, event, version
 from tests.unit.functions.preparation import inspect, png, prepare, upload
 
@@ -64,6 +65,50 @@ def test_16_folder_with_the_reserved_name(images: Account) -> None:
     (label,) = _data_report(images, output)["labels_left_out"]
     assert (label["label"], label["images"]) == ("None of the Above", 4)
     assert "it is none of the labels, so no label can have that name" in label["reason"]
+
+
+def test_09_junk_folders_become_labels_and_choices(images: Account) -> None:
+    upload(images, ".ipynb_checkpoints", range(4))
+    upload(images, "__MACOSX", range(4))
+    upload(images, "cat/.ipynb_checkpoints", range(1))
+    before = _check()["new_images"]
+    output = prepare()
+    assert (before, output["train_images"], output["test_images"]) == (20, 16, 4)
+    report = _data_report(images, output)
+    assert report["labels"].keys() == {"cat", "dog"}
+    named = {one["key"].split("/")[1] for one in report["left_out"]["examples"]}
+    assert named == {".ipynb_checkpoints", "__MACOSX", "cat"}
+    assert any("another program has left it" in sentence for sentence in output["left_out"])
+
+
+def test_08_one_label_in_two_unicode_forms(images: Account) -> None:
+    for number in range(10):
+        name = "Ka\u0308fer" if number % 2 else "K\u00e4fer"
+        images.put(f"{FOLDER}{name}/{number}.png", png(f"beetle {number}"))
+    labels = _data_report(images, prepare())["labels"]
+    assert labels.keys() == {"K\u00e4fer", "cat", "dog"}
+    assert sum(labels["K\u00e4fer"].values()) == 10
+
+
+def test_17_uploads_that_nobody_mentions(images: Account) -> None:
+    picture = cases.read("17", "images/a.jpg")
+    odd = {
+        f"{FOLDER}root.jpg": "It is in no label's folder.",
+        "images_labeled_by_folder\\bird\\win.jpg": "has backslashes where S3 has slashes",
+        "\\bird\\back.jpg": "has backslashes where S3 has slashes",
+    }
+    for key in odd:
+        images.put(key, picture)
+    for name in ("labels.manifest.txt", "labels.ndjson"):
+        odd[f"{IMPORTED_MANIFESTS}{name}"] = "It is no manifest by its name"
+        images.put(f"{IMPORTED_MANIFESTS}{name}", cases.read("17", name))
+    output = prepare()
+    told = {
+        one["key"]: one["reason"] for one in _data_report(images, output)["left_out"]["examples"]
+    }
+    assert told.keys() == odd.keys()
+    assert all(reason in told[key] for key, reason in odd.items())
+    assert _check()["new_images"] == 20
 
 
 def test_twice_comes_to_the_same_as_once(images: Account) -> None:

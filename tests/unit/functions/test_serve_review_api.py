@@ -506,6 +506,6 @@ def test_new_labels_are_taken_where_the_deployment_allows_them(
 ) -> None:
     monkeypatch.setenv("ALLOW_NEW_LABELS", "true")
     task = _next()["task_id"]
-    for name in ("a/b", "<i>", "a\n", ".."):
+    for name in ("a/b", "<i>", "a\nb", ".."):
         assert _ask("answer", task=task, body=json.dumps({"label": name}))[0] == 400
     assert _ask("answer", task=task, body='{"label": "rust"}')[0] == 200

@@ -32,13 +32,12 @@ def listing(prefix: str) -> Iterator[Listed]:
     pages = client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket(), Prefix=prefix)
     with translated():
         for page in pages:
-            for entry in page.get("Contents", []):
-                yield Listed(
-                    entry["Key"],
-                    entry["ETag"].strip('"'),
-                    entry["Size"],
-                    iso(entry["LastModified"]),
-                )
+            yield from map(_listed, page.get("Contents", []))
+
+
+def _listed(entry: Mapping[str, Any]) -> Listed:
+    etag: str = entry["ETag"]
+    return Listed(entry["Key"], etag.strip('"'), entry["Size"], iso(entry["LastModified"]))
 
 
 def latest_versions(prefix: str) -> Iterator[ImageObject]:
@@ -65,6 +64,13 @@ def listing_by_folder(prefix: str) -> list[Listed]:
     with ThreadPoolExecutor(_PARALLEL_LISTINGS) as threads:
         found = threads.map(lambda folder: list(listing(folder)), prefixes)
         return [entry for entries in found for entry in entries]
+
+
+def directly_in(prefix: str) -> list[Listed]:
+    """The first objects that are under the prefix and in no folder there, in key order."""
+    with translated():
+        page = client("s3").list_objects_v2(Bucket=bucket(), Prefix=prefix, Delimiter="/")
+    return [_listed(entry) for entry in page.get("Contents", [])]
 
 
 def folders(prefix: str) -> list[str]:

@@ -15,11 +15,21 @@ from labelloop.settings import Variable
 def choices() -> list[str]:
     """The labels of this deployment: as the template has them, else those of the labelled folders
     and of the model that serves. As they were lately, or as they are when asked at once. That it
-    is none of them is an answer beside them, under whatever name.
+    is none of them is an answer beside them, under whatever name. All of them may be answered.
     """
     named = wiring.names(Variable.REVIEW_LABELS)
-    known = named or sorted({*objects.folders(LABELLED_FOLDER), *_trained()})
-    return [label for label in known if not label_names.says_none(label)]
+    if named:
+        return list(dict.fromkeys(filter(None, map(_answerable, named))))
+    folders = filter(label_names.fits_a_folder, objects.folders(LABELLED_FOLDER))
+    return sorted({*map(label_names.composed, folders), *map(_answerable, _trained())} - {""})
+
+
+def _answerable(name: str) -> str:
+    """The label of this name; nothing where it cannot be one."""
+    try:
+        return label_names.check(name)
+    except InvalidRequestError:
+        return ""
 
 
 def may_be_new() -> bool:
@@ -40,7 +50,7 @@ def _trained() -> set[str]:
 
 
 def check(*labels: str) -> None:
-    """Raise MalformedAnswerError for a label that nobody may choose."""
+    """Raise MalformedAnswerError for a label, as it is composed, that nobody may choose."""
     new = set(labels)
     for label in sorted(new):
         try:
@@ -56,5 +66,9 @@ def check(*labels: str) -> None:
                 f"{label!r} is none of the labels. To accept it, make a folder of that name in "
                 f"{LABELLED_FOLDER}, or deploy with AllowNewLabels=true."
             )
+        try:
+            label_names.check_folder(label)
+        except InvalidRequestError as error:
+            raise MalformedAnswerError(f"{label!r} cannot be a label: {error}") from error
         if "<" in label or ">" in label:
             raise MalformedAnswerError(f"{label!r} cannot be a new label: it has < or > in it.")

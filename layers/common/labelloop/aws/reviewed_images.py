@@ -15,6 +15,7 @@ from labelloop.domain import consensus, orientation, origins
 from labelloop.domain.annotations import Annotation, ModelType, training_line
 from labelloop.domain.fitness import UPRIGHT, shape_of
 from labelloop.domain.images import media_type
+from labelloop.domain.labels import fits_a_folder
 from labelloop.domain.manifests import (
     REVIEWED_IMAGES,
     labelled_key,
@@ -35,7 +36,7 @@ def key_of(record: Mapping[str, Any], said: Annotation) -> str:
     sampled = origins.of_record(record).origin is Origin.SAMPLED
     if said == consensus.NONE_OF_THE_LABELS:
         return none_key(detection, key, sampled=sampled)
-    if wiring[Variable.MODEL_TYPE] == ModelType.CLASSIFICATION:
+    if wiring[Variable.MODEL_TYPE] == ModelType.CLASSIFICATION and fits_a_folder(said.labels[0]):
         return labelled_key(said.labels[0], detection, key, sampled=sampled)
     return reviewed_key(detection, key, sampled=sampled)
 

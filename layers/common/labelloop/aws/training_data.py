@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 
 from labelloop.aws import objects
 from labelloop.aws.line_files import write_lines
@@ -12,7 +12,6 @@ from labelloop.domain.annotations import ModelType
 from labelloop.domain.imports import (
     IMPORTED_IMAGES,
     IMPORTED_MANIFESTS,
-    MANIFEST_SUFFIXES,
     Collection,
     ImportedLine,
     imported_key,
@@ -49,18 +48,34 @@ def import_buckets() -> tuple[str, ...]:
 
 def images() -> list[Listed]:
     """Every file in the folders that images are trained from."""
+    return [entry for entry in files() if inventory.is_image_object(entry.key)]
+
+
+def files() -> list[Listed]:
+    """All that lies in these folders, what is passed over too."""
+    folders = (LABELLED_FOLDER, IMPORTED_IMAGES)
+    return [entry for folder in folders for entry in objects.listing_by_folder(folder)]
+
+
+def passed_over(found: Iterable[Listed]) -> list[LeftOut]:
+    """What of these files is passed over, or lies beside them where nothing looks, and why.
+
+    Of what lies beside, the first thousand.
+    """
+    beside = [entry for place in ("", LABELLED_FOLDER) for entry in objects.directly_in(place)]
+    everything = chain(beside, found, objects.listing(IMPORTED_MANIFESTS))
+    reasons = ((entry, inventory.passed_over(entry.key)) for entry in everything)
     return [
-        entry
-        for folder in (LABELLED_FOLDER, IMPORTED_IMAGES)
-        for entry in objects.listing_by_folder(folder)
-        if inventory.is_image_object(entry.key)
+        LeftOut(entry.key, entry.etag, "", reason)
+        for entry, reason in reasons
+        if reason and not entry.key.endswith("/")
     ]
 
 
 def imported_manifests() -> list[Listed]:
     """The manifests that were put into the folder for it; files of other kinds are none."""
     listed = objects.listing(IMPORTED_MANIFESTS)
-    return [entry for entry in listed if entry.key.lower().endswith(MANIFEST_SUFFIXES)]
+    return [entry for entry in listed if not inventory.passed_over(entry.key)]
 
 
 def digest(listed: Iterable[Listed], files: Iterable[Listed], *settings: str) -> str:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from labelloop.domain.annotations import MOST_BOXES, MOST_LABELS, Annotation, Box, ModelType
-from labelloop.domain.labels import says_none
+from labelloop.domain.labels import composed, says_none
 from labelloop.errors import MalformedAnswerError
 
 FOLDER = "a2i-human-loop-data/"
@@ -172,7 +172,7 @@ def _of_labels(name: str, labels: Sequence[object]) -> Annotation:
 def _label(name: str, text: object) -> str:
     if not isinstance(text, str):
         raise MalformedAnswerError(f"{name} has a label that is no text.")
-    return text.strip()
+    return composed(text)
 
 
 def _of_boxes(name: str, widget: Mapping[str, Any]) -> Annotation:

@@ -17,7 +17,13 @@ from labelloop.domain import origins, splits
 from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.consensus import NONE_OF_THE_LABELS
 from labelloop.domain.fitness import RULES, UPRIGHT
-from labelloop.domain.imports import ImportedLine, merged
+from labelloop.domain.images import is_by_the_way
+from labelloop.domain.imports import (
+    IMPORTED_MANIFESTS,
+    MANIFEST_SUFFIXES,
+    ImportedLine,
+    merged,
+)
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.listed import Listed
 from labelloop.domain.manifests import (
@@ -197,10 +203,27 @@ def read_left_out(lines: Iterable[bytes]) -> Iterator[LeftOut]:
 
 
 def is_image_object(key: str) -> bool:
-    """Whether a listed object is somebody's file, not a folder or a file beside the folders."""
-    if key.endswith("/"):
-        return False
-    return not key.startswith(LABELLED_FOLDER) or folder_label(key) is not None
+    """Whether a listed object is somebody's file, not a folder or a file that nothing looks at."""
+    return not key.endswith("/") and not passed_over(key)
+
+
+def passed_over(key: str) -> str:
+    """Why nothing looks at an object of this name, in a sentence; empty where a training does."""
+    if key.startswith(LABELLED_FOLDER):
+        if folder_label(key) is None:
+            return "It is in no label's folder."
+        if is_by_the_way(key.removeprefix(LABELLED_FOLDER)):
+            return "It is hidden, or another program has left it there."
+    elif key.startswith(IMPORTED_MANIFESTS):
+        if not key.lower().endswith(MANIFEST_SUFFIXES):
+            ends = ", ".join(MANIFEST_SUFFIXES[:-1])
+            return (
+                f"It is no manifest by its name, which ends in {ends} or {MANIFEST_SUFFIXES[-1]}."
+            )
+    elif "/" not in key:
+        odd = "has backslashes where S3 has slashes, so it" if "\\" in key else "has no folder: it"
+        return f"Its name {odd} is at the bucket's root, where nothing looks for images."
+    return ""
 
 
 def annotation_of(
@@ -232,6 +255,8 @@ class Examined:
     """They came while others were inspected, and wait for the next training."""
     missing: int = 0
     """Imported lines name them, but they are not in the bucket."""
+    passed_over: list[LeftOut] = field(default_factory=list)
+    """Files at which nothing looks: they are told of, and change nothing."""
 
 
 def examine(

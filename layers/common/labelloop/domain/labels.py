@@ -1,7 +1,9 @@
 """Names of labels: they come from people, and become folder names and lines in manifests."""
 
 import unicodedata
+from functools import lru_cache
 
+from labelloop.domain.images import is_by_the_way
 from labelloop.errors import InvalidRequestError
 
 MAX_CHARACTERS = 255
@@ -12,34 +14,67 @@ NONE_OF_THEM = "__none_of_them__"
 label has this name: ``check`` refuses it."""
 SHOWN_AS_NONE = "none of them"
 """What people and programs read in its place."""
+_JOINERS = "\u200c\u200d"
+"""Several languages cannot be written without them, nor many emoji."""
 _SAY_NONE = {SHOWN_AS_NONE, "none of the above", NONE_OF_THEM}
 
 
-def check(name: str) -> str:
-    """The name, as it may be used.
+@lru_cache(maxsize=4096)
+def composed(name: str) -> str:
+    """The name as every door takes it: ä is one character, and no space is around it.
 
-    Raises InvalidRequestError for a name that would break a key or a manifest.
+    Macs have ä as two characters in the names of their files; people see one label.
     """
-    if not name.strip() or name != name.strip():
-        raise InvalidRequestError("A label needs a name that neither begins nor ends with a space.")
+    return unicodedata.normalize("NFC", name).strip()
+
+
+def check(name: str) -> str:
+    """The composed name, as it may be used.
+
+    Raises InvalidRequestError for a name that would break a manifest, or could not be told apart.
+    """
+    name = composed(name)
+    if not name:
+        raise InvalidRequestError("A label needs a name.")
     if len(name) > MAX_CHARACTERS:
         raise InvalidRequestError(f"A label's name has up to {MAX_CHARACTERS} characters.")
-    if len(name.encode(errors="replace")) > MAX_BYTES:
-        raise InvalidRequestError(
-            f"A label's name has up to {MAX_BYTES} bytes; signs beyond ASCII have up to four each."
-        )
-    if "/" in name:
-        raise InvalidRequestError("A label's name cannot have a slash: it names one folder.")
     if says_none(name):
         raise InvalidRequestError(
             f"{name} says of an image that it is none of the labels, so no label can have that "
             "name."
         )
-    if name in {".", ".."}:
-        raise InvalidRequestError("A label's name cannot be . or ..")
-    if any(unicodedata.category(character) in {"Cc", "Cf", "Cs"} for character in name):
-        raise InvalidRequestError("A label's name cannot have control characters.")
+    for character in name:
+        unseen = unicodedata.category(character) in {"Cc", "Cf", "Cs"}
+        if unseen and character not in _JOINERS:
+            raise InvalidRequestError("A label's name cannot have control characters.")
     return name
+
+
+def check_folder(name: str) -> str:
+    """The same of a label that is to be the name of a folder. Raises InvalidRequestError."""
+    name = check(name)
+    if len(name.encode()) > MAX_BYTES:
+        raise InvalidRequestError(
+            f"A folder's name has up to {MAX_BYTES} bytes; signs beyond ASCII have up to four each."
+        )
+    if "/" in name:
+        raise InvalidRequestError(
+            "A label's folder cannot have a slash in its name: give such a label in a manifest."
+        )
+    if name.startswith(".") or is_by_the_way(name):
+        raise InvalidRequestError(
+            "A folder of this name is hidden, or another program has made it: nothing looks there."
+        )
+    return name
+
+
+def fits_a_folder(name: str) -> bool:
+    """Whether a label can be the name of a folder."""
+    try:
+        check_folder(name)
+    except InvalidRequestError:
+        return False
+    return True
 
 
 def says_none(name: str) -> bool:

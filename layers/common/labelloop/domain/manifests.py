@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from labelloop.domain.annotations import Annotation, training_line
+from labelloop.domain.labels import composed
 from labelloop.domain.origins import GIVEN, Provenance
 from labelloop.domain.splits import Split
 from labelloop.errors import InconsistentError
@@ -50,19 +51,19 @@ class SplitImage:
 def folder_label(key: str) -> str | None:
     """The label of an image under ``images_labeled_by_folder/``; None where the key is elsewhere.
 
-    It is the name of the first folder: folders inside it are the owner's own order.
+    It is the name of the first folder, composed: folders inside it are the owner's own order.
     """
     if not key.startswith(LABELLED_FOLDER):
         return None
     label, slash, _ = key.removeprefix(LABELLED_FOLDER).partition("/")
-    return label if slash else None
+    return composed(label) if slash else None
 
 
 def labelled_key(label: str, detection: str, source_key: str, *, sampled: bool = False) -> str:
     """Where the image of a detection goes when people gave it a label.
 
     The detection's name makes it unique, the file's own name is for people; S3 keys have up to
-    1,024 bytes, so a long name loses its beginning. ``label`` is one that ``labels.check`` takes.
+    1,024 bytes, so a long name loses its beginning. ``label`` is one that fits a folder.
     """
     return _reviewed(f"{LABELLED_FOLDER}{label}/", detection, source_key, sampled=sampled)
 
