@@ -160,7 +160,8 @@ def test_a_model_of_several_labels_learns_from_ground_truths_own_lines(multi_lab
     assert first["promote"], first["reasons"]
     later = _train(multi_label, _several_parts(multi_label, range(32, 48)), "later")
     assert (later["data"]["images"], later["data"]["changes"]["added"]) == (48, 16)
-    assert later["comparison"]["shared_images"] == first["test_images"]
+    assert later["comparison"]["shared_images"] == later["test_images"] > first["test_images"]
+    assert later["comparison"]["missing"] == 0, "of the new ones the first model was asked"
     version = multi_label.versions()[0]["name"]
     train = multi_label.read(f"manifests/training/{version}/train.manifest").decode()
     line = json.loads(train.splitlines()[0])
