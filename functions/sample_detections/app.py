@@ -16,7 +16,7 @@ from itertools import islice
 from labelloop import clock
 from labelloop.aws import detections, model_registry, parameters, review_requests
 from labelloop.clock import iso
-from labelloop.domain import sampling
+from labelloop.domain import sampling, selection
 from labelloop.domain.detections import Outcome
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.entrypoint import Strict, task
@@ -64,7 +64,10 @@ def lambda_handler(_: Input) -> Output:
         taken, after = sampling.take(portion, position, interval, nones)
         for date_id in taken:
             every = sampling.interval_of_nones(interval) if date_id in nones else interval
-            _ask(portion[date_id]["detection_id"], 1 / every, now)
+            waits = portion[date_id]["outcome"] == Outcome.DEFERRED and settings.review_enabled
+            drawn = _rate() if waits and settings.daily_review_budget else 0.0
+            chance = selection.either(1 / every, drawn)
+            _ask(portion[date_id]["detection_id"], chance, now)
         after = replace(after, after=passed[-1]["date_id"], log=position.log.counting(passed))
         model_registry.move_sampling_position(position, after)
         position = after
@@ -78,6 +81,11 @@ def lambda_handler(_: Input) -> Output:
 def _is_unseen_none(record: detections.Record) -> bool:
     is_none = record.get("label") == NONE_OF_THEM
     return is_none and record["outcome"] in {Outcome.CONFIDENT, Outcome.DEFERRED}
+
+
+def _rate() -> float:
+    """With what chance images that wait are drawn for review anyway: about as it was for these."""
+    return model_registry.review_day().rate
 
 
 def _ask(detection: str, chance: float, now: datetime) -> None:

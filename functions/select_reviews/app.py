@@ -1,4 +1,5 @@
-"""SelectReviews: ask people about the most useful doubtful images, where a day has a budget.
+"""SelectReviews: ask people about the most useful doubtful images, where a day has a budget, and
+about some that are drawn at random.
 
 Invoked by  SelectionSchedule, every 15 minutes
 Raises      whatever fails it: the schedule comes again, and an alarm tells of it where it goes on
@@ -6,15 +7,19 @@ Idempotent  yes; what was chosen is counted and kept before anybody is asked, a 
             finished by the next one, and of two at once one is refused
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 
 from labelloop import clock
 from labelloop.aws import detections, model_registry, parameters, review_requests
 from labelloop.aws.wiring import wiring
-from labelloop.domain import selection
+from labelloop.clock import iso
+from labelloop.domain import sampling, selection
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Label, Outcome
+from labelloop.domain.labels import NONE_OF_THEM
+from labelloop.domain.parameters import OperatorSettings
 from labelloop.domain.selection import Candidate, Day
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import NotFoundError
@@ -23,7 +28,10 @@ from labelloop.settings import Variable
 WAITS_AT_MOST = timedelta(days=7)
 """An older image stays deferred: the model that doubted it has mostly been replaced."""
 MOST_LOOKED_AT = 5000
-"""The newest are compared: an image's record may have some kilobytes."""
+"""The newest are compared: an image's record may have some kilobytes. Where more come between two
+looks, the others are not drawn either."""
+SETTLED_AFTER = timedelta(minutes=5)
+"""Younger ones are left to the next look: late records could still come before them."""
 
 
 class Input(Strict):
@@ -43,10 +51,17 @@ def lambda_handler(_: Input) -> Output:
     before = _ask_about_chosen(model_registry.review_day(), now)
     if not settings.review_enabled or not settings.daily_review_budget:
         return Output(asked=0)
+    waiting = [
+        record
+        for record in islice(detections.deferred(now - WAITS_AT_MOST), MOST_LOOKED_AT)
+        if _may_be_asked(record)
+    ]
     today = before.at(now)
-    chosen = _choose(today, today.share(settings.daily_review_budget, now), now)
-    if chosen:
-        after = today.choosing(chosen)
+    drawn = _draw(today, waiting, settings, now)
+    chosen, gone = _choose(drawn, waiting, today.share(settings.daily_review_budget, now))
+    after = drawn.without(gone)
+    if chosen or after != today:
+        after = after.choosing(chosen)
         model_registry.keep_review_day(before, after)
         _ask_about_chosen(after, now)
     return Output(asked=len(chosen))
@@ -58,7 +73,8 @@ def _ask_about_chosen(day: Day, now: datetime) -> Day:
         return day
     for detection in day.chosen:
         try:
-            review_requests.request(detections.turn_to_review(detection), now)
+            record = detections.turn_to_review(detection, day.drawn.get(detection))
+            review_requests.request(record, now)
         except NotFoundError:
             continue  # Its record has expired since.
     after = day.all_asked()
@@ -66,18 +82,59 @@ def _ask_about_chosen(day: Day, now: datetime) -> Day:
     return after
 
 
-def _choose(today: Day, count: int, now: datetime) -> list[Candidate]:
-    """The most useful of what is deferred, up to that many."""
-    if not count:
-        return []
+def _draw(
+    today: Day, waiting: Sequence[detections.Record], settings: OperatorSettings, now: datetime
+) -> Day:
+    """The day when it is decided which of those that came since the last look are drawn."""
+    to = f"{iso(now - SETTLED_AFTER)}~"
+    if not today.drawn_to:
+        return today.drawing({}, to, 0.0)
+    fresh = [record for record in waiting if today.drawn_to < record["date_id"] <= to]
+    if not fresh:
+        return today
+    yesterday = iso(now - timedelta(days=1))
+    a_day = sum(record["date_id"] > yesterday for record in waiting) + sum(today.asked.values())
+    rate = selection.rate(settings.daily_review_budget, a_day)
+    drawn = {
+        record["detection_id"]: selection.either(rate, _chance_to_be_sampled(record, settings))
+        for record in fresh
+        if selection.is_drawn(record["detection_id"], rate)
+    }
+    return today.drawing(drawn, to, rate)
+
+
+def _chance_to_be_sampled(record: detections.Record, settings: OperatorSettings) -> float:
+    if not settings.sampling_enabled:
+        return 0.0
+    is_none = record.get("label") == NONE_OF_THEM
+    interval = settings.sampling_interval
+    return 1 / (sampling.interval_of_nones(interval) if is_none else interval)
+
+
+def _choose(
+    today: Day, waiting: Sequence[detections.Record], count: int
+) -> tuple[list[Candidate], list[str]]:
+    """Those that were drawn and the most useful of the others, up to that many; and the detections
+    that were drawn and wait no more.
+    """
     model_type = ModelType(wiring[Variable.MODEL_TYPE])
-    candidates = [
+    decided = [
         _candidate(record, model_type)
-        for record in islice(detections.deferred(now - WAITS_AT_MOST), MOST_LOOKED_AT)
-        if _may_be_asked(record)
+        for record in waiting
+        if record["date_id"] <= today.drawn_to and record["detection_id"] not in today.drawn
     ]
-    useful = selection.most_useful_first(candidates, today.asked)
-    return list(islice((each for each in useful if _still_waits(each)), count))
+    useful = selection.most_useful_first(decided, today.asked)
+    ordered = chain(sorted(today.drawn), (each.detection_id for each in useful))
+    chosen: list[Candidate] = []
+    gone = []
+    while len(chosen) < count and (detection := next(ordered, None)):
+        # The index may lag behind the table.
+        record = _record(detection)
+        if record is not None and _may_be_asked(record):
+            chosen.append(_candidate(record, model_type))
+        elif detection in today.drawn:
+            gone.append(detection)
+    return chosen, gone
 
 
 def _candidate(record: detections.Record, model_type: ModelType) -> Candidate:
@@ -91,9 +148,8 @@ def _may_be_asked(record: detections.Record) -> bool:
     return record["outcome"] == Outcome.DEFERRED and record["review_enabled"] and not asked
 
 
-def _still_waits(candidate: Candidate) -> bool:
-    """Whether the table says so, too: the index may lag."""
+def _record(detection: str) -> detections.Record | None:
     try:
-        return _may_be_asked(detections.get(candidate.detection_id))
+        return detections.get(detection)
     except NotFoundError:
-        return False
+        return None

@@ -11,6 +11,8 @@ from local.launch import wait_for
 from tests.stack import Stack, Uploaded
 
 BUDGET, IMAGES = 3, 10
+SETTLED_S = 310
+"""The youngest five minutes are left to the next look."""
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +28,7 @@ def uploads(budgeted: Stack) -> list[Uploaded]:
     found = [budgeted.detect() for _ in range(IMAGES)]
     for upload in found:
         assert budgeted.wait_for_record(upload)["outcome"] in {"deferred", "review"}
+    budgeted.sleep(SETTLED_S)
     return found
 
 

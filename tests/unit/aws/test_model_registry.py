@@ -10,6 +10,7 @@ from labelloop.aws.model_registry import Hosting, Lock
 from labelloop.domain.manifests import Changes
 from labelloop.domain.origins import Stratum
 from labelloop.domain.sampling import START, LogCounts, Position
+from labelloop.domain.selection import Day
 from labelloop.errors import ChangedMeanwhileError, TrainingInProgressError
 from tests.unit.account import Account
 
@@ -133,3 +134,10 @@ def test_a_message_is_one_tellers_until_it_is_told_or_given_up(account: Account)
     assert not model_registry.begin_to_tell("x", "two")
     model_registry.forget_telling("x")
     assert model_registry.begin_to_tell("x", "three")
+
+
+def test_a_review_day_is_read_as_it_was_kept(account: Account) -> None:
+    before = model_registry.review_day()
+    day = Day("2026-11-21", {"cat": 2, "": 1}, ("a",), 1, {"a": 0.25}, "2026-11-21T09~", 0.25)
+    model_registry.keep_review_day(before, day)
+    assert model_registry.review_day() == day

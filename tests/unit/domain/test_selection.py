@@ -137,3 +137,19 @@ def test_what_was_chosen_is_counted_by_label_until_all_are_asked() -> None:
     day = Day("2026-11-21", {"cat": 1}).choosing([Candidate("a", "cat", 1), Candidate("b", "", 2)])
     assert day == Day("2026-11-21", {"cat": 2, "": 1}, ("a", "b"), revision=1)
     assert day.all_asked() == Day("2026-11-21", {"cat": 2, "": 1}, revision=2)
+
+
+def test_a_share_of_the_budget_is_drawn_of_what_comes_in_a_day() -> None:
+    assert selection.rate(100, 1000) == 0.02
+    assert (selection.rate(100, 10), selection.rate(1, 0)) == (1.0, 0.2)
+    assert selection.either(0.5, 0.5) == 0.75
+    assert selection.either(0.2, 0.0) == 0.2
+
+
+def test_with_a_chance_that_many_are_drawn_and_with_a_greater_one_the_same_and_more() -> None:
+    names = [f"{number:032x}" for number in range(5000)]
+    few, more = ({one for one in names if selection.is_drawn(one, rate)} for rate in (0.1, 0.3))
+    assert 415 < len(few) < 585, "500 are expected; 4 standard deviations are 85"
+    assert few < more
+    assert all(selection.is_drawn(one, 1.0) for one in names)
+    assert not any(selection.is_drawn(one, 0.0) for one in names)

@@ -11,6 +11,7 @@ from labelloop.aws import detections, model_registry, review_tasks
 from labelloop.domain.detections import Outcome, human_loop_name
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.origins import Stratum
+from labelloop.domain.selection import Day
 from labelloop.errors import ChangedMeanwhileError, ConfigurationError
 from tests.unit.account import Account, Context, Json
 
@@ -127,6 +128,16 @@ def test_what_the_images_of_the_log_were_is_counted_once_each(sampled: Account) 
     _record(sampled, 2, version="v2")
     _sample()
     assert model_registry.log_shares() == {**log.shares, Stratum("v2", accepted=True): 2}
+
+
+def test_an_image_that_waits_under_a_budget_could_have_been_drawn_too(sampled: Account) -> None:
+    sampled.set_parameter("Daily-Review-Budget", "10")
+    before = model_registry.review_day()
+    model_registry.keep_review_day(before, Day("2026-11-21", revision=1, rate=0.25))
+    made = _record(sampled, 3, Outcome.DEFERRED) + _record(sampled, 3)
+    assert _sample()["sampled"] == 2
+    assert detections.get(made[2])["chance"] == pytest.approx(1 / 3 + 2 / 3 * 0.25)
+    assert detections.get(made[5])["chance"] == 1 / 3
 
 
 def test_images_that_were_refused_do_not_hold_the_position_up(sampled: Account) -> None:

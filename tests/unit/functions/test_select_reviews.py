@@ -7,6 +7,7 @@ import pytest
 from functions.select_reviews.app import lambda_handler
 from labelloop import clock
 from labelloop.aws import detections, model_registry, review_tasks
+from labelloop.domain import selection
 from labelloop.domain.detections import Outcome, human_loop_name
 from labelloop.domain.selection import LOOK_EVERY, Day
 from labelloop.errors import ChangedMeanwhileError
@@ -46,6 +47,7 @@ def _defer(
             {**known, **decided, "review_enabled": True, **facts},
             clock.now(),
         )
+    account.clock.advance(301)
 
 
 def _id(name: str) -> str:
@@ -237,3 +239,68 @@ def test_a_clock_that_is_behind_does_not_spend_the_day_before_again(budgeted: Ac
     assert sum(_look(budgeted, 4)) == 3
     budgeted.clock.advance(-timedelta(days=1).total_seconds())
     assert _select() == 0
+
+
+# --- Drawn at random ------------------------------------------------------------------------------
+
+
+def _drawing(account: Account, count: int) -> list[str]:
+    """Many images that come after the first look; their names."""
+    account.set_parameter("Daily-Review-Budget", "96000")
+    _select()
+    names = [f"{number:x}0" for number in range(0x100, 0x100 + count)]
+    _defer(account, dict.fromkeys(names, 20.0))
+    account.set_parameter("Daily-Review-Budget", "100")
+    return names
+
+
+def _drawn(names: list[str]) -> dict[str, float]:
+    records = {name: detections.get(_id(name)) for name in names}
+    return {name: float(one["chance"]) for name, one in records.items() if one.get("drawn")}
+
+
+def test_a_share_is_drawn_at_random_with_a_chance_that_its_record_has(budgeted: Account) -> None:
+    names = _drawing(budgeted, 100)
+    _look(budgeted, 60)
+    drawn = _drawn(names)
+    rate = 0.2 * 100 / 100
+    assert 5 <= len(drawn) <= 40, "20 are expected"
+    assert set(drawn.values()) == {rate + (1 - rate) / 1000}
+    assert set(drawn) == {name for name in names if selection.is_drawn(_id(name), rate)}
+    others = [detections.get(_id(name)) for name in names if name not in drawn]
+    assert not any("chance" in record for record in others)
+    assert model_registry.review_day().drawn == {}
+
+
+def test_what_was_not_drawn_at_first_is_never_drawn(budgeted: Account) -> None:
+    names = _drawing(budgeted, 40)
+    _select()
+    first = {*model_registry.review_day().drawn, *map(_id, _drawn(names))}
+    budgeted.set_parameter("Daily-Review-Budget", "96000")
+    _look(budgeted, 3)
+    assert {_id(name) for name in _drawn(names)} == first
+
+
+def test_what_has_just_come_is_neither_drawn_nor_chosen(budgeted: Account) -> None:
+    _select()
+    _defer(budgeted, {"a1": 1.0})
+    budgeted.clock.advance(-200)
+    assert _select() == 0
+    assert model_registry.review_day().drawn == {}
+
+
+def test_what_was_drawn_and_waits_no_more_is_forgotten(budgeted: Account) -> None:
+    _defer(budgeted, {"a1": 1.0}, human_loop=human_loop_name(_id("a1")))
+    before = model_registry.review_day()
+    day = Day(f"{clock.now():%Y-%m-%d}", drawn={_id("a1"): 0.5, _id("b2"): 0.5}, revision=1)
+    model_registry.keep_review_day(before, day)
+    assert _select() == 0
+    assert model_registry.review_day().drawn == {}
+
+
+def test_a_new_day_goes_on_with_what_was_drawn(budgeted: Account) -> None:
+    _defer(budgeted, {"a1": 30.0, "a2": 1.0})
+    day = Day("2026-11-20", drawn={_id("a1"): 0.5}, drawn_to="2026-11-22", revision=1)
+    model_registry.keep_review_day(model_registry.review_day(), day)
+    assert _select() == 1
+    assert _drawn(["a1"]) == {"a1": 0.5}

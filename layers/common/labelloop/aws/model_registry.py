@@ -517,7 +517,15 @@ def review_day() -> Day:
     if values is None:
         return Day("")
     asked = {entry["label"]: int(entry["count"]) for entry in values["asked"]}
-    return Day(values["date"], asked, tuple(values["chosen"]), int(values["revision"]))
+    return Day(
+        values["date"],
+        asked,
+        tuple(values["chosen"]),
+        int(values["revision"]),
+        {one: float(chance) for one, chance in values.get("drawn", {}).items()},
+        values.get("drawn_to", ""),
+        float(values.get("rate", 0)),
+    )
 
 
 def keep_review_day(before: Day, after: Day) -> None:
@@ -530,7 +538,15 @@ def keep_review_day(before: Day, after: Day) -> None:
     _put(
         "state",
         "review_day",
-        {"date": after.date, "asked": asked, "chosen": after.chosen, "revision": after.revision},
+        {
+            "date": after.date,
+            "asked": asked,
+            "chosen": after.chosen,
+            "revision": after.revision,
+            "drawn": after.drawn,
+            "drawn_to": after.drawn_to,
+            "rate": after.rate,
+        },
         "attribute_not_exists(kind) OR revision = :seen",
         ExpressionAttributeValues={":seen": {"N": str(before.revision)}},
     )

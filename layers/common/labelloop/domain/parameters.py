@@ -253,8 +253,9 @@ CATALOGUE: tuple[Parameter, ...] = (
         "0",
         f"0|{_whole_numbers(1, 100000)}",
         "a whole number from 0 to 100000, where 0 is no limit",
-        "How many doubtful detections a day (UTC) go to people: those whose answers teach most, "
-        "chosen every 15 minutes. The others wait for up to 7 days to be chosen.",
+        "How many doubtful detections a day (UTC) go to people, chosen every 15 minutes: a "
+        "fifth at random, else those whose answers teach most. The others wait for up to 7 days to "
+        "be chosen.",
     ),
 )
 

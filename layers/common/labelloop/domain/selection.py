@@ -4,10 +4,16 @@ The most useful ones are those that the model can least decide about, spread ove
 for: else the label that confuses it most would use the whole day up. What is compared are the
 confidences in the inference log; pixels and the model's inner features, by which near-duplicates
 could be told, are not to be had from the service. ``benchmarks/review_selection.py`` measures it.
+
+A share of the budget is drawn at random instead: what is chosen for its use tells nothing of the
+others. For each image it is decided once, some minutes after it came and before it can be chosen,
+whether it is drawn, by its name and with a chance that is the same for all that are decided at the
+time. Those that were not drawn at first are never drawn later, so that the chance is exact.
 """
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -18,6 +24,8 @@ LOOK_EVERY = timedelta(minutes=15)
 """How often images are chosen. Reviewers are given the day's share of each look."""
 MOST_AT_ONCE = 2000
 """More than a look's share of the largest budget, 100,000 a day."""
+DRAWN_SHARE = 0.2
+"""So much of a budget goes to images that are drawn at random."""
 _DAY = timedelta(days=1)
 
 
@@ -70,6 +78,22 @@ def most_useful_first(
             del by_label[label]
 
 
+def rate(daily_budget: int, a_day: int) -> float:
+    """With what chance an image is drawn, where so many come in a day that wait."""
+    return min(1.0, DRAWN_SHARE * daily_budget / max(1, a_day))
+
+
+def is_drawn(detection_id: str, chance: float) -> bool:
+    """Whether an image is drawn; by its name, so that it is the same whenever it is asked."""
+    digest = hashlib.sha256(f"drawn {detection_id}".encode()).digest()
+    return int.from_bytes(digest[:8]) / 2**64 < chance
+
+
+def either(one: float, other: float) -> float:
+    """The chance that at least one of two independent things happens."""
+    return one + (1 - one) * other
+
+
 @dataclass(frozen=True)
 class Day:
     """What has been chosen on a day, in UTC."""
@@ -81,6 +105,12 @@ class Day:
     chosen: tuple[str, ...] = ()
     """The detections chosen last, which people may not have been asked about yet."""
     revision: int = 0
+    drawn: Mapping[str, float] = field(default_factory=dict)
+    """The detections that were drawn at random and not asked about yet, with their chances."""
+    drawn_to: str = ""
+    """Up to which place in the log it is decided what is drawn; empty before the first look."""
+    rate: float = 0.0
+    """With what chance images were drawn at the last look."""
 
     def at(self, now: datetime) -> "Day":
         """The day that it is now, nothing chosen where it has only begun.
@@ -88,7 +118,7 @@ class Day:
         No day comes twice: a clock that is behind goes on with the later day.
         """
         today = f"{now:%Y-%m-%d}"
-        return self if today <= self.date else Day(today, revision=self.revision)
+        return self if today <= self.date else replace(self, date=today, asked={}, chosen=())
 
     def share(self, daily_budget: int, now: datetime) -> int:
         """How many may be chosen now, of what the day has left.
@@ -111,4 +141,14 @@ class Day:
 
     def all_asked(self) -> "Day":
         """The day when people have been asked about all that was chosen."""
-        return replace(self, chosen=(), revision=self.revision + 1)
+        asked = self.without(self.chosen)
+        return replace(asked, chosen=(), revision=self.revision + 1)
+
+    def drawing(self, fresh: Mapping[str, float], to: str, rate: float) -> "Day":
+        """The day when these have been drawn, with their chances, of all up to that place."""
+        return replace(self, drawn={**self.drawn, **fresh}, drawn_to=to, rate=rate)
+
+    def without(self, gone: Collection[str]) -> "Day":
+        """The day when it is known that these wait no more."""
+        left = {one: chance for one, chance in self.drawn.items() if one not in gone}
+        return replace(self, drawn=left)
