@@ -51,3 +51,15 @@ def follow(
     if described["status"] not in {"RUNNING", "SUCCEEDED"}:
         cause = cause_in_words({"error": described.get("error"), "cause": described.get("cause")})
         raise CommandError(f"{failed} ({described['status']}): {cause} Its steps: {execution}")
+
+
+def why_it_gave_up(stack: Stack, execution: str) -> str:
+    """What an execution that has ended well could not do, as the e-mail about it says; or nothing.
+
+    A state that catches an error, and goes another way, leaves it in the output.
+    """
+    described = stack.client("stepfunctions").describe_execution(executionArn=execution)
+    failure = json.loads(described.get("output") or "{}").get("failure")
+    if not failure:
+        return ""
+    return cause_in_words({"error": failure.get("Error"), "cause": failure.get("Cause")})

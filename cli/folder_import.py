@@ -19,7 +19,7 @@ from cli.files import NoteFailure
 from cli.parallel import bar, in_parallel
 from cli.stack import Stack
 from labelloop.domain import labels
-from labelloop.domain.images import media_type
+from labelloop.domain.images import has_image_signature, media_type
 from labelloop.domain.manifests import LABELLED_FOLDER, MAX_KEY_BYTES
 from labelloop.errors import InvalidImageError, InvalidRequestError
 
@@ -27,6 +27,8 @@ BATCH_FILES = 500
 """So many are looked at, then uploaded: names are given one after the other."""
 _SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation"}
 """Folders that many published data sets have around the folders of their labels."""
+_CONTAINERS = {"images", "jpegimages"}
+"""Folders in which data sets with boxes have all of their images."""
 
 
 @dataclass(frozen=True)
@@ -142,13 +144,42 @@ def files_of_labels(
             f"{folder} has no folder for each label. If all of its images show the same, say what: "
             f"labelloop {command} {folder} --label NAME"
         )
-    if label is None and inner and all(name.lower() in _SPLITS for name in inner):
-        raise CommandError(
-            f"The folders in {folder} ({', '.join(sorted(inner))}) are named as the parts of a "
-            f"data set, not as labels. Take them one by one: labelloop {command} "
-            f"{folder / min(inner)}"
-        )
+    if label is None:
+        _check_layout(folder, [path.relative_to(folder) for path in paths], command)
     return found
+
+
+def _check_layout(folder: Path, names: list[Path], command: str) -> None:
+    """Raise CommandError where the folders with images are those of a data set, not of labels."""
+    pictured = [name for name in names if _begins_as_image(folder / name)]
+    inside = {name.parts[0] for name in pictured if len(name.parts) > 1}
+    if len(inside) == 1 and inside.isdisjoint(_CONTAINERS):
+        # A folder around all of it, as archives have.
+        outer = inside.pop()
+        deeper = {name.parts[1] for name in pictured if len(name.parts) > 2}
+        flat = any(len(name.parts) == 2 for name in pictured)
+        if flat or not deeper or not all(name.lower() in _SPLITS | _CONTAINERS for name in deeper):
+            return
+        folder, inside = folder / outer, deeper
+    if inside and all(name.lower() in _SPLITS for name in inside):
+        raise CommandError(
+            f"The folders in {folder} ({', '.join(sorted(inside))}) are named as the parts of a "
+            f"data set, not as labels. Take them one by one: labelloop {command} "
+            f"{folder / min(inside)}"
+        )
+    if inside and all(name.lower() in _SPLITS | _CONTAINERS for name in inside):
+        raise CommandError(
+            f"{folder} ({', '.join(sorted(inside))}) looks like a data set with boxes, as COCO's "
+            "or YOLO's, not like folders of labels. Bring it as a manifest."
+        )
+
+
+def _begins_as_image(path: Path) -> bool:
+    try:
+        with path.open("rb") as content:
+            return has_image_signature(content.read(8))
+    except OSError:
+        return False
 
 
 def _labelled(folder: Path, path: Path, label: str | None) -> LocalFile:

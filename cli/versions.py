@@ -75,6 +75,9 @@ def train(stack: Stack, force: bool, no_wait: bool, as_json: bool) -> None:
         if record["name"] not in before
         or before[record["name"]].get("ended") != record.get("ended")
     ]
+    why_not = "" if no_wait or new else executions.why_it_gave_up(stack, execution)
+    if why_not:
+        raise CommandError(f"Nothing was trained. {why_not} Its steps: {execution}")
     if no_wait:
         text = "The training workflow has been started. See: labelloop status"
     elif new:

@@ -438,6 +438,13 @@ class TestVersions:
 
 
 class TestTrain:
+    def test_10_force_tells_the_wrong_reason(self, world: World) -> None:
+        cause = json.dumps({"errorMessage": "4 of the 10 lines are bad."})
+        failure = {"failure": {"Error": "UntrainableError", "Cause": cause}}
+        world.executions.coming = [{"status": "SUCCEEDED", "output": json.dumps(failure)}]
+        message = error_of(world.run("train", "--force"))
+        assert "Nothing was trained. 4 of the 10 lines are bad." in message
+
     def test_the_workflow_is_started_as_the_schedule_does(self, world: World) -> None:
         result = world.run("train")
 

@@ -354,6 +354,24 @@ class TestFolder:
 
         assert (answer["taken"], answer["left_out"]) == (4, [])
 
+    @pytest.mark.parametrize("name", ["dataset", "deeper"])
+    def test_07_data_set_folder_taken_as_labels(self, world: World, name: str) -> None:
+        message = error_of(world.run(str(cases.folder("07") / name), "--dry-run"))
+
+        assert "parts of a data set" in message
+        assert message.endswith(("train", "test"))
+
+    @pytest.mark.parametrize(
+        "folders", [("images", "labels"), ("images/train", "labels/train"), ("set/images", "set/x")]
+    )
+    def test_a_data_set_with_boxes_never_becomes_a_label(
+        self, world: World, folders: tuple[str, str]
+    ) -> None:
+        world.file(f"{folders[0]}/1.png", picture(1))
+        world.file(f"{folders[1]}/1.txt", b"0 0.5 0.5 0.1 0.1")
+
+        assert "looks like a data set with boxes" in error_of(world.run(str(world.folder)))
+
     def test_23_jpeg_without_end_marker(self, world: World) -> None:
         world.file("warm/1.png", picture(1))
         world.file("warm/no_end.jpg", cases.read("23", "no_end.jpg"))
