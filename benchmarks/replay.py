@@ -45,8 +45,6 @@ IMAGES_A_ROUND = {
 }
 TEST_PCT = 20
 """The template's default of TestSetPercentage."""
-DRAWN_SHARE = 0.2
-"""How much of a budget goes to images that are drawn at random."""
 DRIFT = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75)
 """In a loop whose pictures drift: the share of them that are other ones, round by round."""
 RULES = Rules("f1", Decimal(BY_NAME["Minimum-F1-Score"].default), Decimal(0))
@@ -156,26 +154,29 @@ class Loop:
         return [order[key] for key in taken]
 
     def _choose(self, doubtful: list[int], sampled: set[int], champion: Version) -> None:
-        """Ask within the budget: some drawn at random, the others by what they would teach."""
-        at_random = min(len(doubtful), round(DRAWN_SHARE * self.variant.budget))
-        drawn = self.rng.sample(doubtful, at_random)
-        for number in drawn:
-            self._ask(number, Origin.DRAWN, champion, at_random / len(doubtful))
+        """Ask within the budget: some drawn at random, the others by what they would teach.
+
+        What is the n-th one counts as drawn, too.
+        """
+        rate = selection.rate(self.variant.budget, len(doubtful))
+        drawn = [number for number in doubtful if selection.is_drawn(self._content(number), rate)]
+        left = max(0, self.variant.budget - len(drawn))
+        nth = 1 / self.variant.interval if self.variant.interval else 0.0
+        at_random = {*drawn, *sampled.intersection(doubtful)}
+        for number in sorted(at_random):
+            self._ask(number, Origin.DRAWN, champion, selection.either(rate, nth))
         kind = self.pictures.model_type
         candidates = []
         for number in doubtful:
-            if number not in drawn:
+            if number not in at_random:
                 (said,) = champion.says([number])
                 found = said if kind is ModelType.CLASSIFICATION else _over(said, champion)
                 surest = detections.surest_first(found)
                 name = surest[0].name if surest else None
                 candidates.append(selection.candidate(str(number), name, found, kind))
         useful = selection.most_useful_first(candidates, {})
-        for each in islice(useful, self.variant.budget - at_random):
+        for each in islice(useful, left):
             self._ask(int(each.detection_id), Origin.CHOSEN, champion, None)
-        for number in doubtful:
-            if number in sampled and number not in self.taught:
-                self._ask(number, Origin.DRAWN, champion, 1 / self.variant.interval)
 
     def _ask(self, number: int, origin: Origin, version: Version, chance: float | None) -> None:
         said = self.pictures.truths[number]
