@@ -142,7 +142,8 @@ def lambda_handler(request: Input) -> Output:
         champion_version=champion.version.name,
         known_before=champion.tested,
     )
-    is_open = comparisons.is_open(comparison, rules.minimum_improvement)
+    attempt = int(candidate.record.get("attempt", 1))
+    is_open = verdicts.is_open(figure, comparison, rules, attempt)
     problem = messages.cause_in_words({"cause": request.problem}) if request.problem else None
     if not request.final:
         ask, problem = _whom_to_ask(candidate, champion, is_open)
@@ -156,7 +157,8 @@ def lambda_handler(request: Input) -> Output:
         comparison,
         rules,
         model_type,
-        attempt=int(candidate.record.get("attempt", 1)),
+        own=own.in_all[rules.metric],
+        attempt=attempt,
         is_complete=uncompared is None,
     )
     asked = _asked(candidate, champion.version, request.started)

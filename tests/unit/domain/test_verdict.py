@@ -111,9 +111,14 @@ def test_as_good_as_the_champion_is_good_enough_by_default() -> None:
 
 def test_what_lies_under_the_minimum_for_sure_has_to_be_better() -> None:
     same = compare("+-" * 40, "+-" * 40)
-    assert not _against(same).promote
-    assert not _against(same, improvement="-0.50").promote
-    assert "it would have to be better" in _against(same).reasons[-1]
+    own = estimates.mean([Weighed("", 1.0, float(n % 2)) for n in range(80)])
+    for improvement in ("0.00", "-0.50"):
+        rules = _rules(improvement=improvement)
+        said = verdict.against_champion(0.5, same, rules, CLASSIFICATION, own=own)
+        assert not said.promote
+        assert "it would have to be better" in said.reasons[-1]
+    better = compare("+-" * 40 + "+", "+-" * 40 + "-")
+    assert verdict.against_champion(0.5, better, _rules(), CLASSIFICATION, own=own).promote
 
 
 def test_a_little_worse_is_promoted_only_where_the_operator_allows_it_and_chance_explains_it() -> (
@@ -189,29 +194,56 @@ def test_a_promoted_model_is_not_worse_and_every_reason_is_a_sentence(
 # --- Further candidates ---------------------------------------------------------------------------
 
 
-def test_further_candidates_of_the_same_data_need_more_and_more() -> None:
+def test_further_candidates_of_the_same_data_have_to_be_shown_better() -> None:
     compared = compare("+" * 22 + "-" * 18, "+" * 20 + "-" * 2 + "+" + "-" * 17)
-    needed = [verdict._more_of_attempt(attempt, compared.decides) for attempt in range(1, 6)]
+    assert compared.decides.gain > 0
+    needed = [verdict._needed(_rules(), attempt, compared.decides) for attempt in range(1, 6)]
     assert needed[0] == 0
     assert needed == sorted(needed)
-    assert needed[1] == pytest.approx((1.959964 - 1.644854) * compared.decides.std_error, rel=1e-4)
+    assert needed[1] == pytest.approx(1.959964 * compared.decides.std_error, rel=1e-4)
     assert _against(compared).promote
-    said = _against(compared, attempt=4)
+    said = _against(compared, attempt=2)
     assert not said.promote
-    assert "as candidate 4 made of the same data" in said.reasons[2]
+    assert "as candidate 2 made of the same data" in said.reasons[2]
 
 
-def test_of_many_candidates_that_are_worse_few_pass_together() -> None:
-    """Each is worse by 1.645 standard errors; of ten further ones 5 % may pass, all together."""
+def test_of_many_further_candidates_that_are_no_better_few_pass_together() -> None:
+    """Of ten that are as good as the champion 5 % may pass, all together."""
     rng = random.Random(3)
-    error, passed = 1.0, 0
-    normal_worse = -1.644854 * error
-    levels = [verdict._more_of_attempt(attempt, _with_error(error)) for attempt in range(2, 12)]
-    for _ in range(4000):
-        passed += any(rng.gauss(normal_worse, error) >= level for level in levels)
+    levels = [verdict._needed(_rules(), attempt, _with_error(1.0)) for attempt in range(2, 12)]
+    passed = sum(any(rng.gauss(0, 1) >= level for level in levels) for _ in range(4000))
     assert passed / 4000 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 4000)
 
 
 def _with_error(error: float) -> comparison.Difference:
     nothing = estimates.mean([])
     return comparison.Difference(0.0, -1.0, 1.0, error, nothing, nothing, 0, 0)
+
+
+# --- Whether to ask -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("candidate", "champion", "missing", "is_open"),
+    [
+        ("+-" * 20, "+-" * 20, 0, False),
+        ("+-" * 20, "+-" * 20, 5, True),
+        ("+" * 40, "-" * 40, 30, False),  # It could not change, whatever they are.
+        ("+" * 40, "-" * 40, 50, True),  # They could all go the other way.
+        ("-" * 40, "+" * 40, 30, False),
+        ("+" * 20, "-" * 20, 5, True),  # Too few.
+        ("+-" * 150, "+-" * 150, 500, False),  # More are never asked.
+    ],
+)
+def test_the_champion_is_asked_where_that_could_change_the_verdict(
+    candidate: str, champion: str, missing: int, is_open: bool
+) -> None:
+    compared = compare(candidate + "+" * missing, champion)
+    assert compared.missing == missing
+    assert verdict.is_open(0.9, compared, _rules()) is is_open
+
+
+def test_nobody_is_asked_where_the_minimum_refuses_anyway() -> None:
+    compared = compare("+-" * 20 + "+" * 5, "+-" * 20)
+    assert verdict.is_open(0.5, compared, _rules())
+    assert not verdict.is_open(0.5, compared, _rules(decides="always"))

@@ -17,7 +17,6 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, Literal
 
 from labelloop.domain import estimates, scoring
@@ -139,8 +138,9 @@ class Apart:
     label: str
     known_to: Literal["candidate", "champion"]
     images: int
-    score: float
-    """The mean score of that version on the test images with the label."""
+    """Test images with it; of one that today's labels lack, images in which it was found."""
+    score: float | None = None
+    """The mean score of that version on the test images with it; None where there are none."""
 
 
 @dataclass(frozen=True)
@@ -224,7 +224,7 @@ class Comparison:
                     "label": one.label,
                     "known_to": one.known_to,
                     "images": one.images,
-                    "score": round(one.score, 6),
+                    "score": None if one.score is None else round(one.score, 6),
                 }
                 for one in self.apart
             ],
@@ -309,8 +309,8 @@ def compare(
             _Pair(
                 case,
                 truth,
-                _only(mine.findings, both),
-                _only(theirs.findings, both),
+                _compared(mine.findings, case.truth, both),
+                _compared(theirs.findings, case.truth, both),
                 mine.complete and theirs.complete,
             )
         )
@@ -343,7 +343,10 @@ def compare(
         fresh=_fresh(fresh, champion_version) if known_before and fresh else None,
         groups=_group_results(scored, groups),
         labels=_label_changes(scored, model_type),
-        apart=_apart(alone, candidate, both, model_type, metric),
+        apart=(
+            *_apart(alone, candidate, both, model_type, metric),
+            *_gone(deployed, candidate, champion),
+        ),
         missing=missing,
     )
 
@@ -353,10 +356,17 @@ def fewest_effective(images: int) -> float:
     return max(FEWEST_EFFECTIVE, LEAST_EFFECTIVE * images)
 
 
-def _only(findings: Iterable[Finding], labels: Collection[str]) -> tuple[Finding, ...]:
-    if not labels:
+def _compared(
+    findings: Iterable[Finding], truth: Annotation, both: Collection[str]
+) -> tuple[Finding, ...]:
+    """The findings without those that are right about labels which only one version knows.
+
+    What is wrong about such a label stays: it is a mistake, whoever knows the label.
+    """
+    if not both:
         return tuple(findings)
-    return tuple(finding for finding in findings if finding.label in labels)
+    apart = set(truth.labels).difference(both)
+    return tuple(finding for finding in findings if finding.label not in apart)
 
 
 def _scored(
@@ -408,15 +418,13 @@ def _difference(
     gain = round(mine.value - theirs.value, 9)
     better = sum(row.value > 0 for row in gains)
     worse = sum(row.value < 0 for row in gains)
-    if better or worse:
-        means = estimates.drawn(gains)
-        low, high = estimates.interval(means)
-        error = estimates.std_error(means)
-    else:
-        # No resample differs either: what so many equal answers leave open (the rule of three).
-        error = 0.0
-        high = _limit_of_none(mine.effective)
-        low = -high
+    means = estimates.drawn(gains) if gains else [0.0]
+    low, high = estimates.interval(means)
+    if low == high:
+        # No resample differs: what so many equal gains leave open (the rule of three).
+        limit = _limit_of_none(mine.effective)
+        low, high = gain - limit * (1 + gain), gain + limit * (1 - gain)
+    error = estimates.std_error(means)
     return Difference(gain, low, high, error, mine, theirs, better, worse)
 
 
@@ -526,6 +534,17 @@ def _apart(
         Apart(label, "candidate", len(of_label), sum(of_label) / len(of_label))
         for label, of_label in sorted(scores.items())
     )
+
+
+def _gone(deployed: Iterable[_Scored], candidate: Party, champion: Party) -> tuple[Apart, ...]:
+    """The labels that only the champion knows, since today's images have none of them."""
+    if not candidate.thresholds:
+        return ()
+    gone = champion.thresholds.keys() - candidate.thresholds.keys()
+    found = Counter(
+        label for one in deployed for label in {finding.label for finding in one.champion}
+    )
+    return tuple(Apart(label, "champion", found[label]) for label in sorted(gone))
 
 
 # --- Thresholds, fitted to other images -----------------------------------------------------------
@@ -686,18 +705,3 @@ def to_ask(
             if not waiting[kind]:
                 del waiting[kind]
     return chosen[:most]
-
-
-def is_open(comparison: Comparison, minimum_improvement: Decimal) -> bool:
-    """Whether answers that are missing could change what is decided.
-
-    They could, unless those that are known are many, or leave no doubt.
-    """
-    if not comparison.missing:
-        return False
-    known = comparison.test_set
-    if known.images >= MOST_ASKED:
-        return False
-    least = float(minimum_improvement)
-    clear = known.low > least or known.high < least
-    return known.images < FEWEST_EFFECTIVE or known.images < comparison.missing or not clear

@@ -21,7 +21,7 @@ from typing import Any
 from labelloop.domain import estimates, scoring
 from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.answers import Answer, Finding
-from labelloop.domain.comparison import MOST_COMPARED, Case, Comparison
+from labelloop.domain.comparison import FEWEST_EFFECTIVE, MOST_COMPARED, Case, Comparison
 from labelloop.domain.estimates import Estimate, Weighed
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.manifests import SplitImage
@@ -471,7 +471,8 @@ class Figures:
     empty: Mapping[str, float]
     """The share of the log of each stratum that no test image stands for."""
     accepted: Estimate | None
-    """The share that is wholly right of the test images that the version is sure of."""
+    """The share that is wholly right of the test images that the version is sure of: weighted as
+    what comes in where enough of them stand for that."""
     in_all: Mapping[Metric, Estimate]
     """F1, precision and recall on the test set as it is: means over the labels that it shows."""
     labels: Mapping[str, Estimate]
@@ -536,7 +537,7 @@ def figures(
     weights = estimates.of_incoming([case.provenance for case in answered], shares)
     by_label: defaultdict[str, list[Weighed]] = defaultdict(list)
     incoming_by_label: defaultdict[str, list[Weighed]] = defaultdict(list)
-    accepted, incoming = [], []
+    accepted, accepted_incoming, incoming = [], [], []
     counts = [
         scoring.counts(case.truth, one, model_type)
         for case, one in zip(answered, what, strict=True)
@@ -553,7 +554,13 @@ def figures(
         if weight:
             incoming.append(Weighed(stratum, weight, value))
         if is_accepted(said[case.content]):
-            accepted.append(Weighed("", 1.0, float(value == 1.0)))
+            # Wholly right, as sampled answers are judged, whatever the metric.
+            right = float(scoring.score(case.truth, one, model_type) == 1)
+            accepted.append(Weighed("", 1.0, right))
+            if weight:
+                accepted_incoming.append(Weighed(stratum, weight, right))
+    if estimates.effective(one.weight for one in accepted_incoming) >= FEWEST_EFFECTIVE:
+        accepted = accepted_incoming
     return Figures(
         test_set=estimates.mean([Weighed("", 1.0, value) for value in scores]),
         incoming=estimates.mean(incoming) if incoming else None,

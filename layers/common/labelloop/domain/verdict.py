@@ -15,13 +15,19 @@ from typing import Literal
 
 from labelloop.domain import labels as label_names
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.comparison import Comparison, Difference, fewest_effective
+from labelloop.domain.comparison import (
+    FEWEST_EFFECTIVE,
+    MOST_ASKED,
+    Comparison,
+    Difference,
+    fewest_effective,
+)
 from labelloop.domain.estimates import Estimate
 from labelloop.domain.scoring import Metric
 
 ERROR = 0.05
-"""How likely it may be that a candidate which is surely worse passes: at the first attempt, and
-together at all further ones on the same data."""
+"""How likely it may be that any of all further candidates made of the same data passes which is not
+better."""
 
 MinimumDecides = Literal["first", "always"]
 METRICS: Mapping[Metric, str] = {"f1": "F1 score", "precision": "precision", "recall": "recall"}
@@ -65,42 +71,68 @@ def first(
     return Verdict(good, tuple(reasons))
 
 
+def is_open(figure: float, comparison: Comparison, rules: Rules, attempt: int = 1) -> bool:
+    """Whether answers of the champion that are missing could change the verdict.
+
+    They cannot where the known ones leave no doubt, and would not even if all that are missing went
+    the other way: many of the known ones may be images that the champion has doubted.
+    """
+    known, missing = comparison.test_set, comparison.missing
+    if not missing or known.images >= MOST_ASKED:
+        return False
+    if _is_refused_by_minimum(figure, rules) or comparison.worse_labels:
+        return False
+    if known.images < FEWEST_EFFECTIVE:
+        return True
+    needed = _needed(rules, attempt, known)
+    least, most = (
+        (known.gain * known.images + each * missing) / (known.images + missing) for each in (-1, 1)
+    )
+    return min(known.low, least) < needed <= max(known.high, most)
+
+
+def _is_refused_by_minimum(figure: float, rules: Rules) -> bool:
+    return rules.minimum_decides == "always" and Decimal(str(figure)) < rules.minimum
+
+
 def against_champion(
     figure: float,
     comparison: Comparison,
     rules: Rules,
     model_type: ModelType,
     *,
+    own: Estimate | None = None,
     attempt: int = 1,
     is_complete: bool = True,
 ) -> Verdict:
     """Whether a candidate takes the place of the model that serves.
 
-    ``attempt`` is 1 for the first candidate made of these data. ``is_complete`` is False where the
-    decision needs answers of the champion that could not be had.
+    ``own`` is the evaluation metric with its interval. ``attempt`` is 1 for the first candidate
+    made of these data. ``is_complete`` is False where the decision needs answers of the champion
+    that could not be had.
     """
     decides = comparison.decides
     reasons = [_minimum_in_words(figure, rules)]
-    refused = rules.minimum_decides == "always" and Decimal(str(figure)) < rules.minimum
+    refused = _is_refused_by_minimum(figure, rules)
     if not decides.images or not is_complete:
         reasons.append(_cannot_compare(comparison))
         return Verdict(False, tuple(reasons))
-    least = float(rules.minimum_improvement)
-    needed = round(least + _more_of_attempt(attempt, decides), 9)
+    needed = _needed(rules, attempt, decides)
     enough = decides.gain >= needed
     reasons.append(f"{_basis_in_words(comparison)} {_in_words(comparison, model_type)}.")
     reasons.append(_decision_in_words(comparison, rules, attempt, needed, enough))
-    if decides.high < 0 and least < 0:
+    if decides.high < 0 and rules.minimum_improvement < 0 and comparison.p_worse < ERROR / 2:
         enough = False
         reasons.append(
             "It is worse, and that is no chance, so it is not promoted whatever the minimum "
             "improvement."
         )
-    if decides.candidate.high < rules.minimum and decides.gain <= 0:
+    if own is not None and own.high < rules.minimum and decides.gain <= 0:
         enough = False
         reasons.append(
-            f"Its score lies under the minimum of {rules.minimum} for sure, so that it would have "
-            "to be better than the deployed model, and it is not."
+            f"Its {METRICS[rules.metric]} lies under the minimum of {rules.minimum} for sure "
+            f"(95 %: {own.low:.2f} to {own.high:.2f}), so that it would have to be better than the "
+            "deployed model, and it is not."
         )
     for label in comparison.worse_labels:
         enough = False
@@ -108,24 +140,26 @@ def against_champion(
             f"It has become worse at {label.label!r}, and that is no chance: of {label.images} "
             f"test images worse on {label.worse} and better on {label.better}."
         )
-    if comparison.apart:
-        names = ", ".join(repr(label_names.shown(one.label)) for one in comparison.apart[:5])
-        more = f" and {len(comparison.apart) - 5} more" if len(comparison.apart) > 5 else ""
-        reasons.append(f"Labels that only it knows were not compared: {names}{more}.")
+    for who, whose in (("it", "candidate"), ("the deployed model", "champion")):
+        labels = [label_names.shown(one.label) for one in comparison.apart if one.known_to == whose]
+        if labels:
+            names = ", ".join(repr(label) for label in labels[:5])
+            more = f" and {len(labels) - 5} more" if len(labels) > 5 else ""
+            reasons.append(f"Labels that only {who} knows were not compared: {names}{more}.")
     return Verdict(enough and not refused, tuple(reasons))
 
 
-def _more_of_attempt(attempt: int, decides: Difference) -> float:
-    """How much more a further candidate made of the same data has to gain.
+def _needed(rules: Rules, attempt: int, decides: Difference) -> float:
+    """How much a candidate has to gain.
 
-    Of many candidates that are worse one looks better by chance. So each further one has half of
-    the error of the one before, and all of them together no more than the first has.
+    Of many candidates made of the same data one looks better by chance. So each further one has to
+    be shown better, with half of the error of the one before: all of them together pass as seldom
+    as ``ERROR`` where none is.
     """
-    if attempt < 2:
-        return 0.0
-    normal = NormalDist()
-    error = ERROR / 2 ** (attempt - 1)
-    return (normal.inv_cdf(1 - error) - normal.inv_cdf(1 - ERROR)) * decides.std_error
+    least = float(rules.minimum_improvement)
+    if attempt > 1:
+        least += NormalDist().inv_cdf(1 - ERROR / 2 ** (attempt - 1)) * decides.std_error
+    return round(least, 9)
 
 
 # --- In words -------------------------------------------------------------------------------------
@@ -167,6 +201,9 @@ def _basis_in_words(comparison: Comparison) -> str:
         )
     stands = comparison.incoming.candidate.effective if comparison.incoming else 0
     fewest = fewest_effective(decides.images)
+    if not comparison.covers and not comparison.empty:
+        why = "nothing was counted of what comes in, which human sampling does"
+        return f"On {_test_images(decides.images)}, each counting once ({why}),"
     why = (
         f"of those that stand for what comes in there are too few ({stands:.0f} of {fewest:.0f} of "
         "equal weight)"
