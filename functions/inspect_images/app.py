@@ -6,12 +6,18 @@ Raises      ThrottledError, ServiceFailedError   retried by the state machine
 Idempotent  yes; a batch that is gone was inspected before
 """
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
+from threading import Lock
 
 from labelloop.aws import objects, training_data
-from labelloop.domain import fitness, origins, splits
+from labelloop.domain import fitness, orientation, origins, splits
+from labelloop.domain.annotations import ModelType
+from labelloop.domain.images import media_type
+from labelloop.domain.imports import IMPORTED_IMAGES
 from labelloop.domain.inventory import Inspected, ToInspect
+from labelloop.domain.manifests import LABELLING_IMAGES, REVIEWED_IMAGES
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import (
     NotFoundError,
@@ -22,6 +28,11 @@ from labelloop.errors import (
 
 PARALLEL_READS = 32
 TRIES = 3
+TURNED, CONTENT = "turned", "content"
+"""Beside a copy that says nothing of turning any more: how its image is shown, and what the content
+was known as before. It is the same picture, whose split stays."""
+_one_at_a_time = Lock()
+"""Whole images are held, and a function has little memory."""
 
 
 class Input(Strict):
@@ -56,7 +67,12 @@ def _inspect(image: ToInspect) -> Inspected | None:
         if refusal:
             return Inspected(image.key, "", refusal=refusal)
     try:
-        return _read(image.key)
+        found = _read(image.key)
+        if _is_to_be_turned(found):
+            with _one_at_a_time:
+                _turn(found)
+            found = _read(image.key)
+        return found
     except NotFoundError:
         return None
     except (PermissionMissingError, ObjectUnreadableError) as error:
@@ -74,17 +90,55 @@ def _read(key: str) -> Inspected:
                 return Inspected(
                     key,
                     found.etag,
-                    splits.content_id(first, found.size_bytes),
+                    found.metadata.get(CONTENT) or splits.content_id(first, found.size_bytes),
                     looked.size_px,
                     looked.refusal,
                     origins.from_metadata(found.metadata, objects.bucket()),
-                    looked.orientation,
+                    _way(found.metadata) or looked.orientation,
                 )
         except ServiceFailedError:
             # The SDK repeats calls, not what is read of an answer; and a batch is long.
             if attempt == TRIES:
                 raise
     raise AssertionError("unreachable")
+
+
+def _way(metadata: Mapping[str, str]) -> int:
+    """How an image is shown whose copy says nothing of it any more; 0 for any other."""
+    told = metadata.get(TURNED, "")
+    return int(told) if told in {"2", "3", "4", "5", "6", "7", "8"} else 0
+
+
+# --- Cameras that were turned ---------------------------------------------------------------------
+
+
+def _is_to_be_turned(image: Inspected) -> bool:
+    """Whether it is a copy of ours whose boxes a training could take for those of another image.
+
+    Copies that people are shown stay as they are.
+    """
+    return (
+        image.orientation != fitness.UPRIGHT
+        and not image.refusal
+        and training_data.model_type() is ModelType.DETECTION
+        and image.key.startswith(IMPORTED_IMAGES)
+        and not image.key.startswith((REVIEWED_IMAGES, LABELLING_IMAGES))
+    )
+
+
+def _turn(image: Inspected) -> None:
+    """Let the copy say nothing of turning, and beside it how the image is shown, unless it does."""
+    with objects.opened(image.key) as found:
+        if TURNED in found.metadata or found.etag != image.etag:
+            return
+        content = b"".join(found.pieces)
+        metadata = {TURNED: str(image.orientation), CONTENT: image.content}
+        objects.write(
+            image.key,
+            orientation.as_stored(content),
+            media_type(content),
+            {**found.metadata, **metadata},
+        )
 
 
 def _copy_in(image: ToInspect) -> str:

@@ -10,7 +10,8 @@ from functions.check_new_images import app as check_new_images
 from functions.prepare_training.app import lambda_handler
 from labelloop import clock
 from labelloop.aws import detections, model_registry, objects, training_data
-from labelloop.domain import inventory, manifests, origins, splits
+from labelloop.domain import fitness, inventory, manifests, origins, splits
+from labelloop.domain.annotations import Annotation
 from labelloop.domain.detections import Outcome
 from labelloop.domain.imports import IMPORTED_MANIFESTS
 from labelloop.domain.labels import NONE_OF_THEM
@@ -65,6 +66,41 @@ def test_16_folder_with_the_reserved_name(images: Account) -> None:
     (label,) = _data_report(images, output)["labels_left_out"]
     assert (label["label"], label["images"]) == ("None of the Above", 4)
     assert "it is none of the labels, so no label can have that name" in label["reason"]
+
+
+@pytest.mark.parametrize(
+    ("name", "box"),
+    [("portrait", (30, 60, 50, 40)), ("upside_down", (100, 40, 40, 50))],
+)
+def test_05_turned_photographs_in_box_manifests(
+    account: Account, monkeypatch: pytest.MonkeyPatch, name: str, box: tuple[int, ...]
+) -> None:
+    monkeypatch.setenv(Variable.MODEL_TYPE, "detection")
+    for file in cases.folder("05").glob("images/*"):
+        account.put(f"incoming/{file.name}", file.read_bytes())
+    text = cases.read("05", f"{name}.manifest").replace(b"BUCKET", account.bucket.encode())
+    account.put(f"{IMPORTED_MANIFESTS}{name}.manifest", text)
+    output = prepare()
+    assert output["train_images"] + output["test_images"] == 10
+    for image in training_data.index(output["version"]):
+        assert fitness.shape_of(account.read(image.key)).orientation == fitness.UPRIGHT
+        (found,) = image.annotation.boxes
+        assert image.annotation.size_px == (160, 120)
+        assert (found.left, found.top, found.width, found.height) == box
+    assert _check()["new_images"] == 10
+    # Looked at again, each is what it was.
+    before = [
+        (one.key, one.content, one.annotation) for one in training_data.index(output["version"])
+    ]
+    for key in account.keys(inventory.INSPECTED_FOLDER):
+        account.boto3("s3").delete_object(Bucket=account.bucket, Key=key)
+    again = prepare(force=True)
+    assert _known(again) == before
+
+
+def _known(output: Json) -> list[tuple[str, str, Annotation]]:
+    images = training_data.index(output["version"])
+    return [(image.key, image.content, image.annotation) for image in images]
 
 
 def test_09_junk_folders_become_labels_and_choices(images: Account) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from labelloop.domain import labels as label_names
-from labelloop.domain import origins, splits
+from labelloop.domain import orientation, origins, splits
 from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.consensus import NONE_OF_THE_LABELS
 from labelloop.domain.fitness import RULES, UPRIGHT
@@ -168,11 +168,13 @@ class Candidate:
     content: str
     annotation: Annotation
     provenance: Provenance = GIVEN
+    said: str = ""
+    """The fingerprint of what was said of it, where boxes were drawn in the image as shown."""
 
     @property
     def shown(self) -> str:
         """The fingerprint of what it shows."""
-        return fingerprint(self.annotation)
+        return self.said or fingerprint(self.annotation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,14 +281,18 @@ def examine(
             found.uninspected += 1
             continue
         annotation = annotation_of(entry.key, lines, model_type)
+        shown = fingerprint(annotation)
+        said = ""
+        if annotation is not None and annotation.size_px and told.size_px:
+            said = shown if told.orientation != UPRIGHT else ""
+            annotation = orientation.in_the_file(annotation, told.size_px, told.orientation)
         reason = told.refusal or _no_use(annotation, told, model_type)
         if reason or annotation is None:
-            shown = fingerprint(annotation)
             found.left_out.append(LeftOut(entry.key, entry.etag, shown, reason))
         else:
             provenance = told.provenance or GIVEN
             found.candidates.append(
-                Candidate(entry.key, entry.etag, told.content, annotation, provenance)
+                Candidate(entry.key, entry.etag, told.content, annotation, provenance, said)
             )
     for key in missing:
         told = inspected.get(key)

@@ -48,6 +48,17 @@ def boxes_as_stored(
     )
 
 
+def in_the_file(annotation: Annotation, size_px: tuple[int, int], orientation: int) -> Annotation:
+    """The same, its boxes where they are in the file, whichever they were drawn in.
+
+    The size that goes with them tells it, where the image is not square and shown on its side. Else
+    they count as drawn in what is shown, as pages show it.
+    """
+    if orientation == UPRIGHT or annotation.size_px != shown_size(size_px, orientation):
+        return annotation
+    return boxes_as_stored(annotation, size_px, orientation)
+
+
 def _stored(box: Box, size_px: tuple[int, int], orientation: int) -> Box:
     left, top, width, height = box.left, box.top, box.width, box.height
     if orientation in _SIDEWAYS:
