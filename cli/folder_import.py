@@ -153,7 +153,7 @@ def _check_layout(folder: Path, names: list[Path], command: str) -> None:
     """Raise CommandError where the folders with images are those of a data set, not of labels."""
     pictured = [name for name in names if _begins_as_image(folder / name)]
     inside = {name.parts[0] for name in pictured if len(name.parts) > 1}
-    if len(inside) == 1 and inside.isdisjoint(_CONTAINERS):
+    if len(inside) == 1 and not inside & (_SPLITS | _CONTAINERS):
         # A folder around all of it, as archives have.
         outer = inside.pop()
         deeper = {name.parts[1] for name in pictured if len(name.parts) > 2}
