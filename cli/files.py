@@ -19,8 +19,8 @@ from labelloop.errors import InvalidImageError
 NoteFailure = Callable[[str, str], None]
 """Takes the name of what cannot be read, within its folder, and the reason in a sentence."""
 
-_HOPELESS = {401, 403, 404}
-"""Who may not write to the bucket, or has none, need not try with every file."""
+_HOPELESS = {401, 403}
+"""Who may not write to the bucket need not try with every file."""
 _PART_SIZES_BYTES = (5 * 1024 * 1024, 8 * 1024 * 1024)
 """In which the SDKs and the AWS command line upload larger files."""
 
@@ -116,7 +116,8 @@ def failure_of(put: Callable[[], None]) -> str | None:
         put()
     except ClientError as error:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        if status in _HOPELESS or concerns_all(error):
+        no_bucket = error.response.get("Error", {}).get("Code") == "NoSuchBucket"
+        if status in _HOPELESS or no_bucket or concerns_all(error):
             raise
         return f"S3 refused it: {error}"
     except BotoCoreError as error:

@@ -248,17 +248,17 @@ def _is_for_the_stored(
 ) -> bool:
     """Whether boxes are for a turned camera's image as it is in the file, not as it is shown.
 
-    As in training, boxes are for the file, unless only the size of what is shown fits. Raises
+    As in training, boxes are for what is shown, unless only the size of the file fits. Raises
     InvalidImageError where they are for an image of another size.
     """
     if size_px is None:
         raise InvalidImageError(
             "The file is broken or cut off: its width and height cannot be read."
         )
-    if stated_px == size_px:
-        return turned != fitness.UPRIGHT
     if stated_px == orientation.shown_size(size_px, turned):
         return False
+    if stated_px == size_px:
+        return True
     raise InvalidImageError(
         f"Its boxes are for an image of {stated_px[0]} x {stated_px[1]} px, but it has "
         f"{size_px[0]} x {size_px[1]} px."

@@ -101,9 +101,12 @@ def lambda_handler(request: Input) -> Output:
         evaluation_folder=files.evaluation_folder,
         train_images=len(selection.images) - tests,
         test_images=tests,
-        left_out=data_reports.in_words(
-            left_out + examined.passed_over, selection.labels_left_out, collection
-        ),
+        left_out=[
+            *data_reports.in_words(
+                left_out + examined.passed_over, selection.labels_left_out, collection
+            ),
+            *data_reports.contradictions_in_words(selection),
+        ],
     )
 
 

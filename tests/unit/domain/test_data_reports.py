@@ -47,6 +47,7 @@ def test_a_report_counts_images_by_split_and_by_label() -> None:
         "changes": {"added": 1, "replaced": 2, "removed": 3, "moved": 4},
         "left_out": {"images": 0, "by_reason": {}, "examples": []},
         "labels_left_out": [{"label": "owl", "images": 1, "reason": "Too few."}],
+        "under_several_labels": {"count": 0, "examples": []},
         "bad_lines": {"count": 0, "of": 0, "examples": []},
         "ignored_lines": {"count": 0, "examples": []},
         "lines_in_part": {"count": 0, "examples": []},

@@ -103,6 +103,14 @@ def _known(output: Json) -> list[tuple[str, str, Annotation]]:
     return [(image.key, image.content, image.annotation) for image in images]
 
 
+def test_the_same_picture_under_two_labels_is_told(images: Account) -> None:
+    images.put(f"{FOLDER}dog/again.png", png("cat 3"))
+    output = prepare()
+    pair = [f"{FOLDER}cat/3.png", f"{FOLDER}dog/again.png"]
+    assert _data_report(images, output)["under_several_labels"] == {"count": 1, "examples": [pair]}
+    assert f"such as {pair[0]} and {pair[1]}" in output["left_out"][-1]
+
+
 def test_09_junk_folders_become_labels_and_choices(images: Account) -> None:
     upload(images, ".ipynb_checkpoints", range(4))
     upload(images, "__MACOSX", range(4))

@@ -41,6 +41,10 @@ def report(
             "examples": [{"key": one.key, "reason": one.reason} for one in left_out[:EXAMPLES]],
         },
         "labels_left_out": [asdict(entry) for entry in selection.labels_left_out],
+        "under_several_labels": {
+            "count": len(selection.contradictions),
+            "examples": [list(keys) for keys in selection.contradictions[:EXAMPLES]],
+        },
         "bad_lines": {**_noted(collection.bad), "of": collection.line_count},
         "ignored_lines": _noted(collection.ignored),
         "lines_in_part": _noted(collection.in_part),
@@ -76,6 +80,17 @@ def in_words(
         sentences.append(f"{len(labels) - _REASONS_IN_WORDS} more labels were left out.")
     sentences += _lines_in_words(collection)
     return sentences
+
+
+def contradictions_in_words(selection: Selection) -> list[str]:
+    """That the same picture lies under different labels, where it does: a sentence."""
+    if not selection.contradictions:
+        return []
+    first, second = selection.contradictions[0]
+    return [
+        f"The same picture is under different labels, {len(selection.contradictions)} times, such "
+        f"as {first} and {second}. Both train: take the wrong one out."
+    ]
 
 
 def _lines_in_words(collection: Collection) -> list[str]:

@@ -369,6 +369,8 @@ class Selection:
     images: list[SplitImage]
     left_out: list[LeftOut]
     labels_left_out: list[LabelLeftOut]
+    contradictions: list[tuple[str, str]] = field(default_factory=list)
+    """Two images each that hold the same picture, and of which different labels are said."""
 
 
 def select(candidates: Iterable[Candidate], ledger: Ledger, model_type: ModelType) -> Selection:
@@ -417,6 +419,7 @@ def select(candidates: Iterable[Candidate], ledger: Ledger, model_type: ModelTyp
     selection = Selection([], [], sorted(labels_left_out, key=lambda entry: entry.label))
     reasons = {one.key: _FULL for one in everything if one.content in surplus}
     reasons |= dict.fromkeys(_nones_over_the_median(everything, decided, usable), _ENOUGH_NONES)
+    selection.contradictions = _contradictions(everything)
     for one in everything:
         annotation = one.annotation
         if not usable.issuperset(annotation.labels):
@@ -475,6 +478,16 @@ def _as_tested(one: Candidate, ledger: Ledger) -> Provenance:
     if came.origin is not Origin.SAMPLED or came.chance is None or share is None:
         return came
     return replace(came, chance=came.chance * share)
+
+
+def _contradictions(images: Iterable[Candidate]) -> list[tuple[str, str]]:
+    first: dict[str, Candidate] = {}
+    found = []
+    for one in images:
+        before = first.setdefault(one.content, one)
+        if before.annotation.labels != one.annotation.labels:
+            found.append((before.key, one.key))
+    return found
 
 
 def _refused_names(names: Iterable[str]) -> dict[str, str]:
