@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from labelloop.domain import human_loops
 from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.human_loops import Answer, TimedAnswer
-from labelloop.domain.labels import says_none
+from labelloop.domain.labels import composed, says_none
 from labelloop.errors import MalformedAnswerError
 
 ONE, SEVERAL, BOXES = ModelType.CLASSIFICATION, ModelType.MULTI_LABEL, ModelType.DETECTION
@@ -151,7 +151,7 @@ def test_what_is_not_the_format_is_refused(body: bytes) -> None:
         human_loops.read(body)
 
 
-labels = st.text(min_size=1).map(str.strip).filter(lambda text: text and not says_none(text))
+labels = st.text(min_size=1).map(composed).filter(lambda text: text and not says_none(text))
 sides = st.integers(0, 5000)
 saids = {
     ONE: st.lists(labels, max_size=1).map(Annotation.of_labels),
