@@ -66,8 +66,8 @@ def test_however_clear_few_images_leave_something_open(count: int) -> None:
 
 def test_images_that_stand_for_what_comes_in_decide_where_there_are_enough() -> None:
     """The candidate is better on what was doubted, which is little, and worse on the rest."""
-    images = [*cases(60, DOUBTED), *cases(60, SAMPLED, first=60)]
-    mine, theirs = "+" * 60 + "+" * 50 + "-" * 10, "-" * 20 + "+" * 40 + "+" * 60
+    images = [*cases(20, DOUBTED), *cases(100, SAMPLED, first=20)]
+    mine, theirs = "+" * 112 + "-" * 8, "-" * 10 + "+" * 110
     compared = comparison.compare(
         images,
         party(images, mine),
@@ -78,7 +78,7 @@ def test_images_that_stand_for_what_comes_in_decide_where_there_are_enough() -> 
     )
     assert compared.basis == "incoming"
     assert compared.test_set.gain > 0
-    assert compared.decides.gain == pytest.approx(0.1 / 3 - 0.9 / 6)
+    assert compared.decides.gain == pytest.approx(0.1 / 2 - 0.9 * 0.08)
     assert [group.name for group in compared.groups] == [
         "accepted by the deployed model",
         "doubted by the deployed model",

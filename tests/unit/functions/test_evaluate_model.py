@@ -226,15 +226,15 @@ def test_samples_weigh_what_their_kind_has_of_the_log(candidate: Account) -> Non
             f"content {number}",
             Split.TEST,
             cat,
-            provenance=doubted if number < 40 else sampled,
+            provenance=doubted if number < 20 else sampled,
         )
-        for number in range(80)
+        for number in range(100)
     ]
     lines = "\n".join(manifests.index_lines(images)).encode()
     for name in (CANDIDATE, CHAMPION):
         candidate.put(VersionFiles(name).index, lines)
-    _trained(candidate, CANDIDATE, _snapshot("+" * 76 + "-" * 4))
-    _deploy_champion(candidate, _snapshot("-" * 20 + "+" * 60))
+    _trained(candidate, CANDIDATE, _snapshot("+" * 92 + "-" * 8))
+    _deploy_champion(candidate, _snapshot("-" * 10 + "+" * 90))
     assert _evaluate()["promote"] is True
     log = LogCounts({Stratum(CHAMPION, accepted=False): 100, Stratum(CHAMPION, accepted=True): 900})
     model_registry.move_sampling_position(START, replace(START, after="2026", log=log))

@@ -31,7 +31,7 @@ MOST_COMPARED = 10_000
 MOST_ASKED = 300
 """So many images does the champion see for a comparison, at most: a minute or two of its time."""
 FEWEST_EFFECTIVE = 30
-LEAST_EFFECTIVE = 0.5
+LEAST_EFFECTIVE = 0.7
 """Of all compared images. With less, what weights take away of the bias they add in chance errors:
 replayed loops err more often then than with each image counting once."""
 LEAST_COVERED = 0.9
