@@ -38,7 +38,7 @@ PENDING = "pending"
 FAILED = "failed"
 """The outcome of an image that could not be read or sent."""
 COLUMNS = (
-    *("file", "key", "outcome", "label", "confidence_pct", "labels"),
+    *("file", "key", "outcome", "label", "confidence_pct", "labels", "unsure"),
     *("reason", "version", "detection_id", "human_loop"),
 )
 MOST_RECORDS = 100
@@ -83,6 +83,7 @@ class Image:
             "key": self.key if self.detection_id else None,
             "outcome": self.outcome,
             "labels": self.record.get("labels", []),
+            "unsure": self.record.get("unsure", []),
             "reason": self.refusal or self.failure or self.record.get("reason"),
             "detection_id": self.detection_id or None,
         }
@@ -152,7 +153,10 @@ class Results:
         with self.csv_file.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.DictWriter(stream, COLUMNS)
             writer.writeheader()
-            writer.writerows({**row, "labels": _labels_in_words(row["labels"])} for row in rows)
+            lists = ("labels", "unsure")
+            writer.writerows(
+                {**row, **{name: _labels_in_words(row[name]) for name in lists}} for row in rows
+            )
         self.json_file.write_text(
             json.dumps(rows, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
         )

@@ -1,12 +1,17 @@
 """`labelloop params`: the operator's parameters, checked before Parameter Store checks them."""
 
 import difflib
+from dataclasses import asdict
+from decimal import Decimal
 from typing import Any
 
 import click
+from botocore.exceptions import ClientError
 
+from cli import minimums, models
 from cli.failures import CommandError
 from cli.stack import Stack, on_stack, show
+from labelloop.domain.calibration import Outlook
 from labelloop.domain.parameters import BY_NAME, CATALOGUE, Parameter
 from labelloop.errors import ConfigurationError
 
@@ -60,9 +65,29 @@ def set_param(stack: Stack, name: str, value: str, as_json: bool) -> None:
             AllowedPattern=parameter.pattern,
             Overwrite=True,
         )
-    data = {"name": parameter.name, "value": value, "before": before}
+    data: dict[str, Any] = {"name": parameter.name, "value": value, "before": before}
     text = f"{parameter.name} is {value} now; it was {before}."
-    show(as_json, data, text if before != value else f"{parameter.name} was {value} already.")
+    if before == value:
+        text = f"{parameter.name} was {value} already."
+    if parameter.name == minimums.MINIMUM:
+        serving = _serving(stack)
+        price = serving[1].at(Decimal(value)) if serving else None
+        data["on_test_images"] = (
+            {**asdict(price), "minimum_pct": float(price.minimum_pct)} if price else None
+        )
+        if serving and price:
+            text += f" On the test images of {serving[0]} that means: {minimums.in_words(price)}."
+    show(as_json, data, text)
+
+
+def _serving(stack: Stack) -> tuple[str, Outlook] | None:
+    """The version that serves, and what minimums would do; None where that cannot be known."""
+    try:
+        version = (models.deployed(stack) or {}).get("version")
+        found = minimums.outlook(stack, version) if version else None
+    except (ClientError, CommandError):
+        return None  # The parameter is set, whatever else whoever did it may not read.
+    return (version, found) if version and found else None
 
 
 def _named(name: str) -> Parameter:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import click
 
-from cli import evaluations, models, report_page, report_words
+from cli import evaluations, minimums, models, report_page, report_words
 from cli.evaluations import Data, Report
 from cli.failures import CommandError
 from cli.stack import Stack, on_stack, show
+from labelloop.domain.calibration import Outlook
 from labelloop.domain.scoring import METRICS
 
 MOST_LINES = 20
@@ -33,10 +34,11 @@ def report(stack: Stack, version: str | None, html_file: Path | None, as_json: b
     """
     found, written = evaluations.read(stack, version)
     serving = (models.deployed(stack) or {}).get("version")
+    cost = minimums.outlook(stack, found.version)
     if html_file is None:
-        show(as_json, written, _text(found, serves=found.version == serving))
+        show(as_json, written, _text(found, cost, serves=found.version == serving))
         return
-    page = report_page.html(found, models.records(stack), serving)
+    page = report_page.html(found, models.records(stack), serving, cost)
     try:
         html_file.write_text(page, encoding="utf-8")
     except OSError as error:
@@ -45,11 +47,12 @@ def report(stack: Stack, version: str | None, html_file: Path | None, as_json: b
     show(as_json, answer, f"The report of {found.version} is in {html_file}")
 
 
-def _text(found: Report, *, serves: bool) -> str:
+def _text(found: Report, cost: Outlook | None, *, serves: bool) -> str:
     sections = [
         _verdict(found, serves),
         _figures(found),
         _labels(found),
+        _minimums(cost) if cost else [],
         _mistakes(found),
         _suspected(found),
         _data(found.data) if found.data else [],
@@ -87,6 +90,13 @@ def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
             + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
         )
         for row in rows
+    ]
+
+
+def _minimums(cost: Outlook) -> list[str]:
+    return [
+        f"what {minimums.MINIMUM} would do, on its test images",
+        *aligned([minimums.HEAD, *minimums.cells(cost)]),
     ]
 
 

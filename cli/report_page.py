@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from cli import charts, models, report_words
+from cli import charts, minimums, models, report_words
 from cli.charts import Point
 from cli.evaluations import (
     Confused,
@@ -17,6 +17,7 @@ from cli.evaluations import (
     mistakes,
 )
 from cli.page import page, table
+from labelloop.domain.calibration import Outlook
 from labelloop.domain.scoring import METRICS
 
 MOST_LABELS = 40
@@ -31,12 +32,16 @@ COLOURS = {"f1": ("F1", "v2"), "precision": ("precision", "v1"), "recall": ("rec
 Records = Sequence[Mapping[str, Any]]
 
 
-def html(report: Report, records: Records, serving: str | None) -> str:
-    """The page. ``records`` are those of all versions, ``serving`` is the one in service."""
+def html(report: Report, records: Records, serving: str | None, cost: Outlook | None) -> str:
+    """The page. ``records`` are those of all versions, ``serving`` is the one in service.
+
+    ``cost`` is what minimums would send to people, where that is known.
+    """
     sections = [
         _verdict(report, serves=report.version == serving),
         section("All versions", _versions(report, records, serving)),
         section("Label by label", _labels(report)),
+        section("What a minimum confidence would do", _minimums(cost) if cost else ""),
         section("What is taken for what", confusion(report.confusion)),
         section("Probably labelled wrong", _suspected(report)),
         section("Data", _data(report.data) if report.data else ""),
@@ -66,6 +71,14 @@ def _verdict(report: Report, *, serves: bool) -> str:
         f'<h1>{escape(report.version)}</h1>\n<p class="verdict {kind}">{words}</p>\n'
         f"<ul>{reasons}</ul>\n{figures}"
     )
+
+
+def _minimums(cost: Outlook) -> str:
+    note = (
+        f"With {minimums.MINIMUM} at these values, on its test images. What it sends to people is "
+        "judged as if each image had not been among them."
+    )
+    return f'<p class="dim">{note}</p>' + table(minimums.HEAD, minimums.cells(cost))
 
 
 # --- All versions ---------------------------------------------------------------------------------

@@ -1,14 +1,16 @@
 """What `labelloop doctor` looks at in a deployed stack."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
-from cli import models
+from cli import minimums, models
 from cli.checks import Check, Found, note, ok, problem, warning
 from cli.params import stored_values
-from cli.stack import Stack, deployment_parameter
+from cli.stack import Stack, deployment_parameter, model_type
 from cli.status import DEAD_LETTERS, messages_in
+from labelloop.domain.annotations import ModelType
 from labelloop.domain.images import is_by_the_way
 from labelloop.domain.manifests import LABELLED_FOLDER
 from labelloop.domain.parameters import BY_NAME, SYSTEM_RECORD
@@ -298,6 +300,44 @@ def _different_images(stack: Stack, folder: str) -> int:
 _SMALL_PAGES = {"PageSize": 50}
 
 
+def doubt(stack: Stack) -> Iterator[Found]:
+    """Whether the minimum confidence sends mistakes to people, by the test of what serves."""
+    serving = (models.deployed(stack) or {}).get("version")
+    if serving is None:
+        yield ok("No model has been deployed yet.")
+        return
+    found = minimums.outlook(stack, serving)
+    if found is None:
+        yield _unknown_doubt(stack, serving)
+        return
+    parameter = BY_NAME[minimums.MINIMUM]
+    value = stored_values(stack).get(parameter.name, parameter.default)
+    if not parameter.accepts(value):
+        value = parameter.default  # as the parameters' own check has said
+    price = found.at(Decimal(value))
+    text = f"{minimums.MINIMUM} is {value}: of the test images of {serving}, "
+    text += minimums.in_words(price)
+    others = [each for each in minimums.prices(found) if each.minimum_pct != price.minimum_pct]
+    told = "; ".join(
+        f"{each.minimum_pct} sends {each.asked} and catches {each.caught}" for each in others
+    )
+    if price.mistakes and not price.caught:
+        yield warning(f"{text}.", f"Set another one with labelloop params set. {told}.")
+    else:
+        yield ok(f"{text}. {told}.")
+
+
+def _unknown_doubt(stack: Stack, serving: str) -> Found:
+    mend = "It is made up for when the next version is evaluated: labelloop train"
+    if model_type(stack) is ModelType.CLASSIFICATION:
+        return note(f"What a minimum would send to people is not known of {serving}.", mend)
+    return warning(
+        f"An earlier release evaluated {serving}, so it is asked as then: what lies just under the "
+        "threshold of its label is never doubted.",
+        mend,
+    )
+
+
 def reviewers(stack: Stack) -> Iterator[Found]:
     """Whether somebody can answer where people are asked."""
     if deployment_parameter(stack, "ReviewBackend") not in {"", "console"}:
@@ -339,5 +379,6 @@ CHECKS = (
     Check("dead letters", dead_letters, "sqs:GetQueueAttributes"),
     Check("schedules", schedules, "ssm:GetParametersByPath or scheduler:GetSchedule"),
     Check("labels", labels, "cloudformation:DescribeStacks or s3:ListBucket"),
+    Check("doubt", doubt, "dynamodb:GetItem or s3:GetObject"),
     Check("reviewers", reviewers, "cognito-idp:ListUsersInGroup"),
 )

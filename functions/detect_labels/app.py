@@ -22,10 +22,12 @@ from labelloop.domain.detections import (
     Outcome,
     decide,
     detection_id,
+    first_that_fit,
     human_loop_name,
     surest_that_fit,
     wants_message,
 )
+from labelloop.domain.doubt import MOST_UNSURE
 from labelloop.domain.images import ImageObject, refusal
 from labelloop.domain.messages import DetectionResult
 from labelloop.domain.metrics import CONFIDENCE, DETECTIONS, Metric
@@ -40,6 +42,8 @@ from labelloop.task import Invocation, task
 
 MOST_BYTES_OF_LABELS = 300_000
 """Of the 400 KB that DynamoDB's items may have."""
+MOST_BYTES_OF_UNSURE = 30_000
+"""Also of these."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +180,7 @@ def _look_at(
     if reason:
         return Outcome.REJECTED, {"reason": reason}
     try:
-        version, labels = serving_model.ask(image, model_type)
+        answer = serving_model.ask(image, model_type)
     except InvalidImageError as error:
         return Outcome.REJECTED, {"reason": f"Rekognition does not take it: {error}"}
     except ObjectUnreadableError:
@@ -184,6 +188,7 @@ def _look_at(
         if objects.exists(image):
             raise
         return Outcome.REJECTED, {"reason": "It was deleted meanwhile."}
+    version, labels = answer.version, answer.labels
     if version is None or labels is None:
         return Outcome.WAITING, {"version": version}
     minimum_pct = settings.minimum_confidence_pct
@@ -192,17 +197,25 @@ def _look_at(
         model_type,
         minimum_pct,
         settings.all_doubtful_are_asked,
+        unsure=answer.unsure,
         accepts_none=serving_model.accepts_none(version, labels, model_type, minimum_pct),
     )
     deciding = decision.label.as_json() if decision.label else {}
     kept = surest_that_fit(labels, MOST_BYTES_OF_LABELS)
-    return decision.outcome, {
+    left_out = len(labels) - len(kept)
+    facts = {
         "version": version,
         "label": deciding.get("name"),
         "confidence_pct": deciding.get("confidence_pct"),
         "labels": [label.as_json() for label in kept],
-        "labels_left_out": (len(labels) - len(kept)) or None,
+        "labels_left_out": left_out or None,
     }
+    if answer.complete:
+        unsure = first_that_fit(answer.unsure[:MOST_UNSURE], MOST_BYTES_OF_UNSURE)
+        is_all = not left_out and len(unsure) == len(answer.unsure)
+        facts["unsure"] = [label.as_json() for label in unsure]
+        facts["complete"] = is_all or None
+    return decision.outcome, facts
 
 
 def _result(
@@ -218,6 +231,7 @@ def _result(
         label=Label(label, float(record["confidence_pct"])) if label else None,
         labels=[Label.from_json(entry) for entry in record.get("labels", [])],
         labels_left_out=record.get("labels_left_out", 0),
+        unsure=[Label.from_json(entry) for entry in record.get("unsure", [])],
         reason=record.get("reason"),
         human_loop=record.get("human_loop"),
         review_enabled=record["review_enabled"],

@@ -27,13 +27,13 @@ from labelloop.aws import (
 from labelloop.aws.line_files import write_lines
 from labelloop.aws.rekognition import VersionStatus
 from labelloop.aws.wiring import wiring
+from labelloop.domain import calibration, evaluation, hosting, manifests, messages
 from labelloop.domain import comparison as comparisons
-from labelloop.domain import evaluation, hosting, manifests, messages, scoring
 from labelloop.domain import verdict as verdicts
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.answers import Answer
+from labelloop.domain.calibration import Assessment
 from labelloop.domain.comparison import Comparison, Party
-from labelloop.domain.detections import Label, Outcome, decide
 from labelloop.domain.evaluation import Examined, Figures, Summary, TestedImage, TestImages
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.manifests import SplitImage, VersionFiles
@@ -95,6 +95,7 @@ class _Candidate:
     summary: Summary
     index: TestImages
     examined: Examined
+    doubt: Assessment
 
 
 @dataclass(frozen=True)
@@ -251,7 +252,15 @@ def _candidate(name: str) -> _Candidate:
     examined = evaluation.examine(
         _tested(version, summary.thresholds, model_type), model_type, index
     )
-    return _Candidate(name, model_registry.version(name) or {}, summary, index, examined)
+    doubt = _assessed(name, examined, summary.thresholds)
+    return _Candidate(name, model_registry.version(name) or {}, summary, index, examined, doubt)
+
+
+def _assessed(name: str, examined: Examined, thresholds: Mapping[str, float]) -> Assessment:
+    """How sure a version is of its decisions: kept for when it serves."""
+    doubt = calibration.assess(examined.cases, examined.answers, thresholds, examined.model_type)
+    objects.write_json(VersionFiles(name).doubt, doubt.as_json())
+    return doubt
 
 
 def _test_images(version: str) -> TestImages:
@@ -271,7 +280,7 @@ def _figures(candidate: _Candidate, metric: Metric, shares: LogShares) -> Figure
         model_type=candidate.examined.model_type,
         metric=metric,
         shares=shares,
-        is_accepted=lambda answer: _is_accepted(answer, candidate, settings),
+        is_accepted=lambda answer: candidate.doubt.accepts(answer, settings.minimum_confidence_pct),
     )
 
 
@@ -294,15 +303,6 @@ def _figure(candidate: _Candidate, champion: _Champion | None, metric: Metric) -
 
 def _noted(verdict: Verdict, note: str) -> Verdict:
     return replace(verdict, reasons=(*verdict.reasons, note)) if note else verdict
-
-
-def _is_accepted(answer: Answer, candidate: _Candidate, settings: OperatorSettings) -> bool:
-    """Whether nobody would be asked about a detection with this answer."""
-    model_type = candidate.examined.model_type
-    found = scoring.found(answer.findings, model_type, candidate.summary.thresholds)
-    labels = [Label(finding.label, 100 * finding.confidence) for finding in found]
-    decision = decide(labels, model_type, settings.minimum_confidence_pct, asked_at_once=True)
-    return decision.outcome is Outcome.CONFIDENT
 
 
 def _data(version: str) -> dict[str, Any] | None:
@@ -362,9 +362,20 @@ def _evaluation(
     try:
         thresholds = _summary(champion).thresholds if champion.summary else {}
         tested = _tested(champion, thresholds, examined.model_type)
+        _assess_unless_done(champion, thresholds, examined.model_type)
         return thresholds, evaluation.answers(tested, by_key, examined.answers)
     except NotFoundError:
         return thresholds, {}
+
+
+def _assess_unless_done(
+    champion: rekognition.Version, thresholds: Mapping[str, float], model_type: ModelType
+) -> None:
+    """Say how sure a version is that was evaluated when that was not said yet."""
+    if not objects.is_there(VersionFiles(champion.name).doubt):
+        tested = _tested(champion, thresholds, model_type)
+        examined = evaluation.examine(tested, model_type, _test_images(champion.name))
+        _assessed(champion.name, examined, thresholds)
 
 
 def _whom_to_ask(

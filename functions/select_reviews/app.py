@@ -7,7 +7,7 @@ Idempotent  yes; what was chosen is counted and kept before anybody is asked, a 
             finished by the next one, and of two at once one is refused
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import chain, islice
 
@@ -120,7 +120,7 @@ def _choose(
     model_type = ModelType(wiring[Variable.MODEL_TYPE])
     decided = [
         _candidate(record, model_type)
-        for record in waiting
+        for record in _with_unsure(waiting if count else ())
         if record["date_id"] <= today.drawn_to and record["detection_id"] not in today.drawn
     ]
     useful = selection.most_useful_first(decided, today.asked)
@@ -137,9 +137,26 @@ def _choose(
     return chosen, gone
 
 
+def _with_unsure(waiting: Sequence[detections.Record]) -> Iterator[detections.Record]:
+    """The records with what was not found, and may be there: the index has nothing of that."""
+    ids = [record["detection_id"] for record in waiting if _is_calibrated(record)]
+    unsure = {record["detection_id"]: record for record in detections.unsure(ids)}
+    for record in waiting:
+        yield {**record, **unsure.get(record["detection_id"], {})}
+
+
+def _is_calibrated(record: detections.Record) -> bool:
+    """Whether chances are known; where nothing was found, they make no difference."""
+    return any("chance_pct" in label for label in record.get("labels", ()))
+
+
 def _candidate(record: detections.Record, model_type: ModelType) -> Candidate:
-    labels = [Label.from_json(entry) for entry in record.get("labels", [])]
-    return selection.candidate(record["detection_id"], record.get("label"), labels, model_type)
+    labels, unsure = (
+        [Label.from_json(entry) for entry in record.get(name, [])] for name in ("labels", "unsure")
+    )
+    return selection.candidate(
+        record["detection_id"], record.get("label"), labels, model_type, unsure
+    )
 
 
 def _may_be_asked(record: detections.Record) -> bool:

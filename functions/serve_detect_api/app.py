@@ -7,6 +7,7 @@ Idempotent  yes; what is logged is known by its content for a day, or by its obj
             asking again is answered from the log
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, Literal, NotRequired
 
@@ -29,6 +30,7 @@ from labelloop.aws import (
 from labelloop.aws.wiring import wiring
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Label, Outcome, decide, detection_id, surest_first
+from labelloop.domain.doubt import MOST_UNSURE
 from labelloop.domain.fitness import refusal_of_limits
 from labelloop.domain.images import (
     API_FOLDER,
@@ -85,6 +87,9 @@ class DetectedLabel(TypedDict):
 
     name: str
     confidence_pct: float
+    chance_pct: NotRequired[float]
+    """How likely it is there, by the model's own test results, where that is known: what is held
+    against the minimum."""
     box: NotRequired[DetectedBox]
     """The part, where the model is one that gives boxes."""
 
@@ -103,7 +108,9 @@ class Detected(TypedDict):
     minimum_confidence_pct: float
     """With less than this, a detection is doubtful."""
     labels: list[DetectedLabel]
-    """All that the model gave, the surest first."""
+    """All that it found, the surest first; of a classification model, all that it knows."""
+    unsure: NotRequired[list[DetectedLabel]]
+    """What it did not find, and may be there, the likeliest first; where that is known."""
     labels_left_out: NotRequired[int]
     """How many more there were than a record holds."""
     detection_id: NotRequired[str]
@@ -199,9 +206,10 @@ def _ask(image: ImageObject | bytes) -> Detected:
     """Ask the model, and nobody else: what is doubtful is so, and no person hears of it."""
     model_type = ModelType(wiring[Variable.MODEL_TYPE])
     try:
-        version, labels = serving_model.ask(image, model_type)
+        answer = serving_model.ask(image, model_type)
     except ThrottledError as error:
         raise ThrottledError(TOO_FAST) from error
+    version, labels = answer.version, answer.labels
     if version is None or labels is None:
         raise ModelNotReadyError(_why_no_model(version))
     model_registry.note_asked_directly()
@@ -211,11 +219,15 @@ def _ask(image: ImageObject | bytes) -> Detected:
         model_type,
         minimum_pct,
         asked_at_once=False,
+        unsure=answer.unsure,
         accepts_none=serving_model.accepts_none(version, labels, model_type, minimum_pct),
     )
-    return _detected(
+    detected = _detected(
         decision.outcome, version, decision.label, surest_first(labels), float(minimum_pct)
     )
+    if answer.complete:
+        detected["unsure"] = _told(answer.unsure[:MOST_UNSURE])
+    return detected
 
 
 def _why_no_model(version: str | None) -> str:
@@ -242,8 +254,12 @@ def _detected(
         "label": deciding.get("name"),
         "confidence_pct": deciding.get("confidence_pct"),
         "minimum_confidence_pct": minimum_pct,
-        "labels": [entry.shown().as_json() for entry in labels],  # type: ignore[misc]
+        "labels": _told(labels),
     }
+
+
+def _told(labels: Iterable[Label]) -> list[DetectedLabel]:
+    return [label.shown().as_json() for label in labels]  # type: ignore[misc]
 
 
 # --- With the log ---------------------------------------------------------------------------------
@@ -321,6 +337,8 @@ def _logged(record: detections.Record) -> Detected:
         [Label.from_json(entry) for entry in record["labels"]],
         float(record["minimum_confidence_pct"]),
     )
+    if "unsure" in record:
+        answer["unsure"] = _told(map(Label.from_json, record["unsure"]))
     answer["detection_id"] = record["detection_id"]
     if record.get("human_loop"):
         answer["human_loop"] = record["human_loop"]

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from labelloop.domain import consensus
-from labelloop.domain.annotations import Annotation, Box
+from labelloop.domain.annotations import Annotation, Box, overlap
+from labelloop.domain.consensus import SAME_THING_OVERLAP
 from labelloop.domain.detections import Label
 from local.demo.failure import DemoError
 
@@ -31,8 +31,8 @@ def _same_things(some: Iterable[Box], others: Iterable[Box]) -> list[tuple[Box, 
     left, pairs = list(others), []
     for box in some:
         near = [one for one in left if one.label == box.label]
-        best = max(near, key=lambda one: consensus.overlap(box, one), default=None)
-        if best is not None and consensus.overlap(box, best) >= consensus.SAME_THING_OVERLAP:
+        best = max(near, key=lambda one: overlap(box, one), default=None)
+        if best is not None and overlap(box, best) >= SAME_THING_OVERLAP:
             left.remove(best)
             pairs.append((box, best))
     return pairs

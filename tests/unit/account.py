@@ -21,7 +21,7 @@ from moto import mock_aws
 from moto.core.models import botocore_stubber
 
 from labelloop import clock
-from labelloop.aws import clients, model_registry, parameters, review_labels
+from labelloop.aws import clients, model_registry, parameters, review_labels, version_doubt
 from labelloop.settings import Variable
 from local.protocols import rest_operation
 from local.rekognition import RekognitionService
@@ -312,6 +312,8 @@ def _forget() -> None:
     ):
         answer._known = None
     model_registry._noted.clear()
+    version_doubt._known.clear()
+    version_doubt._missed.clear()
 
 
 def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> Iterator[Account]:

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
@@ -12,7 +14,16 @@ from click.testing import CliRunner, Result
 from cli import executions, models
 from cli.__main__ import main
 from cli.stack import Stack
-from tests.unit.cli_world import PREFIX, World, aws_in_memory, error_of
+from tests.unit import calibrated
+from tests.unit.cli_world import (
+    BUCKET,
+    PREFIX,
+    World,
+    answering,
+    aws_in_memory,
+    error_of,
+    refused,
+)
 
 
 @pytest.fixture
@@ -333,6 +344,47 @@ class TestParams:
         assert "a number from 0.00 to 1.00" in line
         assert world.parameters.describe_parameters()["Parameters"] == []
 
+    def test_of_a_minimum_confidence_it_is_told_what_it_does_by_the_test_of_what_serves(
+        self, world: World
+    ) -> None:
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket=BUCKET)
+        _name_the_bucket(world)
+        name = "Minimum-Label-Detection-Confidence"
+        assert "test images" not in world.run("params", "set", name, "80").stdout
+
+        world.deploy("v1", "RUNNING")
+        assert "test images" not in world.run("params", "set", name, "85").stdout
+        s3.put_object(Bucket=BUCKET, Key="evaluation/v1/doubt.json", Body=calibrated.content())
+
+        assert world.run("params", "set", name, "70.0").stdout == (
+            f"{name} is 70.0 now; it was 85. On the test images of v1 that means: 8 of 20 (40 %) "
+            "go to people, among them 5 of 7 (71 %) that were not right.\n"
+        )
+        again = json.loads(world.run("params", "set", name, "70.0", "--json").stdout)
+        assert again["on_test_images"] == {
+            "minimum_pct": 70.0,
+            "images": 20,
+            "asked": 8,
+            "mistakes": 7,
+            "caught": 5,
+        }
+        assert (
+            "on_test_images" not in world.run("params", "set", "Model-Hosting", "on-demand").stdout
+        )
+
+    def test_a_minimum_is_set_whatever_else_may_not_be_read(self, world: World) -> None:
+        _name_the_bucket(world)
+        world.deploy("v1", "RUNNING")
+        name = "Minimum-Label-Detection-Confidence"
+        refusing = answering("s3", {"GetObject": refused("AccessDenied")})
+
+        def client(service: str) -> Any:
+            return refusing if service == "s3" else world.stack.client(service)
+
+        result = _with_clients(world, client, "params", "set", name, "80")
+        assert (result.exit_code, result.stdout) == (0, f"{name} is 80 now; it was 70.0.\n")
+
     def test_a_negative_value_is_no_option(self, world: World) -> None:
         assert world.run("params", "set", "Minimum-Improvement", "-0.05").exit_code == 0
 
@@ -390,6 +442,10 @@ class TestErrors:
 
         assert result.exit_code == 2
         assert len(result.stderr.splitlines()) == 1 and "start" in result.stderr
+
+
+def _name_the_bucket(world: World) -> None:
+    world.stack = replace(world.stack, outputs={**world.stack.outputs, "BucketName": BUCKET})
 
 
 def _with_clients(world: World, client: Callable[[str], Any], *words: str) -> Result:

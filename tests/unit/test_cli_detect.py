@@ -431,6 +431,7 @@ class TestResults:
         world.file("1.png", picture(1))
         world.file("line 2/2.png", picture(2))
         doubtful = {**GEAR, "outcome": "review", "human_loop": "detection-2", "reason": "why"}
+        doubtful["unsure"] = [{"name": "bolt", "confidence_pct": 0.9, "chance_pct": 41.5}]
         world.detects = lambda key: doubtful if key.endswith("2.png") else GEAR
 
         world.answer()
@@ -442,12 +443,14 @@ class TestResults:
             "detection_id": dict(world.uploaded())[f"{FOLDER}1.png"],
             "human_loop": None,
             "reason": None,
+            "unsure": [],
             **GEAR,
         }
         assert (second["outcome"], second["human_loop"]) == ("review", "detection-2")
         row = world.rows()["line 2/2.png"]
         assert list(row) == list(first)
         assert row["labels"] == "gear 98.5; nut 1.5" and row["confidence_pct"] == "98.5"
+        assert row["unsure"] == "bolt 0.9"
         assert world.rows()["1.png"]["reason"] == ""
 
     def test_they_go_where_they_shall(self, world: Batches, tmp_path: Path) -> None:

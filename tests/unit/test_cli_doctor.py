@@ -16,6 +16,7 @@ from cli.__main__ import main
 from cli.stack import Stack
 from labelloop.domain.parameters import CATALOGUE
 from local.clock import Clock
+from tests.unit import calibrated
 from tests.unit.cli_world import PREFIX, PROJECT, World, answering, aws_in_memory, refused
 
 BUCKET = "the-bucket"
@@ -424,6 +425,62 @@ class TestModels:
 
         assert level == "note" and "other v1" in text and "idle" not in text
         assert PROJECT.split("/")[1] not in text
+
+
+class TestDoubt:
+    def test_before_a_model_serves_there_is_nothing_to_look_at(self, clinic: Clinic) -> None:
+        assert clinic.found("doubt") == ("ok", "No model has been deployed yet.")
+
+    def test_it_is_said_what_the_minimum_does_and_what_others_would(self, clinic: Clinic) -> None:
+        self.serve(clinic, calibrated.content())
+
+        level, text = clinic.found("doubt")
+
+        assert level == "ok"
+        assert (
+            "of the test images of v1, 8 of 20 (40 %) go to people, among them 5 of 7 (71 %) that "
+            "were not right."
+        ) in text
+        assert "50 sends 2 and catches 2; 60 sends 8 and catches 5; 80 sends 12" in text
+        assert "70 sends" not in text
+
+    def test_a_minimum_that_finds_no_mistake_is_a_warning(self, clinic: Clinic) -> None:
+        outlook = [[75.0, 20, 7], [99.0, 10, 0]]
+        self.serve(clinic, json.dumps({"calibration": None, "outlook": outlook}).encode())
+
+        level, text = clinic.found("doubt")
+
+        assert level == "warning"
+        assert "0 of 30 (0 %) go to people, among them 0 of 7 (0 %)" in text
+        assert "80 sends 20 and catches 7" in text
+
+    @pytest.mark.parametrize(
+        ("model_type", "level"), [("classification", "note"), ("multi-label", "warning")]
+    )
+    def test_a_version_of_an_earlier_release_is_told_of(
+        self, before: Clinic, model_type: str, level: str
+    ) -> None:
+        before.deploy(ModelType=model_type, ReviewBackend="console")
+        before.world.deploy("v1", "RUNNING")
+
+        found, text = before.found("doubt")
+
+        assert found == level
+        assert "when the next version is evaluated" in text
+
+    def test_what_cannot_be_read_is_a_problem(self, clinic: Clinic) -> None:
+        self.serve(clinic, b"{}")
+        level, text = clinic.found("doubt")
+        assert (level, "Delete it" in text) == ("problem", True)
+
+    def test_an_invalid_minimum_counts_as_the_default(self, clinic: Clinic) -> None:
+        self.serve(clinic, calibrated.content())
+        clinic.set("Minimum-Label-Detection-Confidence", "much")
+        assert "Confidence is 70.0" in clinic.found("doubt")[1]
+
+    def serve(self, clinic: Clinic, content: bytes) -> None:
+        clinic.world.deploy("v1", "RUNNING")
+        clinic.s3.put_object(Bucket=BUCKET, Key="evaluation/v1/doubt.json", Body=content)
 
 
 class TestWhatGoesOn:

@@ -18,6 +18,7 @@ from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.answers import Answer, Finding
 from labelloop.domain.comparison import Case, Party
 from labelloop.domain.origins import GIVEN, Origin, Provenance, Stratum
+from tests.unit import calibrated
 from tests.unit.cli_world import World, aws_in_memory, error_of
 
 BUCKET = "the-bucket"
@@ -184,6 +185,17 @@ class TestText:
         ):
             assert said in text
         assert "test dataset" not in text
+
+    def test_it_is_said_what_minimums_would_do_where_that_was_kept(self, world: World) -> None:
+        title = "what Minimum-Label-Detection-Confidence would do, on its test images"
+        assert title not in world.run("report", "v2").stdout
+
+        key = "evaluation/v2/doubt.json"
+        boto3.client("s3").put_object(Bucket=BUCKET, Key=key, Body=calibrated.content())
+        text = world.run("report", "v2").stdout
+
+        assert title in text
+        assert re.search(r"\n70 % +8 of 20 \(40 %\) +5 of 7 \(71 %\)\n", text)
 
     def test_figures_have_their_intervals_where_the_report_has_them(self, world: World) -> None:
         write(a_report(**judged_figures()))
@@ -378,6 +390,10 @@ class TestPage:
         assert shown.count(": F1") == report_page.MOST_LABELS and "label 000: F1" in shown
         assert confused.startswith("Confusion of 40 labels.")
 
+    def test_what_minimums_would_do_is_a_table(self) -> None:
+        row = '<td class="text">8 of 20 (40 %)</td><td class="text">5 of 7 (71 %)</td>'
+        assert row in self.page()
+
     def test_a_file_that_cannot_be_written_is_one_line(self, world: World, tmp_path: Path) -> None:
         line = error_of(world.run("report", "--html", str(tmp_path / "nowhere" / "x.html")))
 
@@ -392,7 +408,7 @@ class TestPage:
         judged = [{**record, "promote": record["name"] == "v1"} for record in records]
         failed = {"name": "v3", "number": 3, "failure": "No."}
         report = Report.model_validate(a_report(**facts))
-        return report_page.html(report, [failed, *judged], "v1")
+        return report_page.html(report, [failed, *judged], "v1", calibrated.OUTLOOK)
 
     def outline(self, of_record: dict[str, Any] | None = None, **facts: Any) -> Outline:
         outline = Outline()

@@ -49,6 +49,12 @@ def test_a_version_of_an_object_comes_in_pieces(account: Account) -> None:
         assert list(found.pieces) == [b"before"]
 
 
+def test_whether_there_is_an_object_is_said(account: Account) -> None:
+    assert not objects.is_there("a.json")
+    account.put("a.json", b"{}")
+    assert objects.is_there("a.json")
+
+
 def test_an_object_is_read_line_by_line(account: Account) -> None:
     account.put("a.jsonl", "eins\nzwei drei\n\nfünf".encode())
     assert list(objects.lines("a.jsonl")) == [b"eins", b"zwei drei", b"", "fünf".encode()]

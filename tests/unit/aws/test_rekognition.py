@@ -5,7 +5,7 @@ import pytest
 from labelloop.aws import rekognition
 from labelloop.aws.rekognition import S3Location, VersionStatus
 from labelloop.domain import manifests
-from labelloop.domain.annotations import Annotation, ModelType
+from labelloop.domain.annotations import Annotation
 from labelloop.domain.detections import Label, LabelBox
 from labelloop.domain.images import ImageObject
 from labelloop.domain.manifests import SplitImage
@@ -81,7 +81,7 @@ def test_a_model_in_training_neither_starts_nor_detects_nor_needs_stopping(
     arn = rekognition.create_version("v1", prepared.bucket, "evaluation/v1")
     image = ImageObject(prepared.bucket, f"{manifests.LABELLED_FOLDER}circle/0.jpg", None, "e", 1)
     with pytest.raises(ModelNotReadyError):
-        rekognition.detect(arn, image, ModelType.CLASSIFICATION)
+        rekognition.detect(arn, image, 0)
     with pytest.raises(BusyError):
         rekognition.start_version(arn, 1, 1)
     rekognition.stop_version(arn)
@@ -92,33 +92,27 @@ def test_what_does_not_exist_is_not_found(account: Account) -> None:
     with pytest.raises(NotFoundError):
         rekognition.version("v9")
     with pytest.raises(NotFoundError):
-        rekognition.detect(version_arn("v9", account.project_arn), image, ModelType.CLASSIFICATION)
+        rekognition.detect(version_arn("v9", account.project_arn), image, 0)
     with pytest.raises(NotFoundError):
         rekognition.start_version(version_arn("v9", account.project_arn), 1, 1)
     rekognition.stop_version(version_arn("v9", account.project_arn))
     assert rekognition.versions() == []
 
 
-@pytest.mark.parametrize(
-    ("model_type", "minimum"),
-    [
-        (ModelType.CLASSIFICATION, {"MinConfidence": 0}),
-        (ModelType.MULTI_LABEL, {}),
-        (ModelType.DETECTION, {}),
-    ],
-)
-def test_all_labels_are_asked_for_where_one_counts_and_else_those_over_their_thresholds(
-    account: Account, model_type: ModelType, minimum: dict[str, int]
+def test_labels_are_asked_for_from_a_confidence_on_or_by_their_own_thresholds(
+    account: Account,
 ) -> None:
     """A minimum in the request takes the place of the labels' assumed thresholds."""
     account.rekognition.answers["DetectCustomLabels"] = lambda _: {"CustomLabels": []}
     image = ImageObject(account.bucket, "a.jpg", "v7", "e", 1)
-    assert rekognition.detect(version_arn("v1"), image, model_type) == []
+    assert rekognition.detect(version_arn("v1"), image, None) == []
+    assert rekognition.detect(version_arn("v1"), image, 0.5) == []
     assert rekognition.detect_everything(version_arn("v1"), image) == []
     s3_object = {"Bucket": account.bucket, "Name": "a.jpg", "Version": "v7"}
     asked = {"ProjectVersionArn": version_arn("v1"), "Image": {"S3Object": s3_object}}
     assert account.rekognition.asked("DetectCustomLabels") == [
-        {**asked, **minimum},
+        asked,
+        {**asked, "MinConfidence": 0.5},
         {**asked, "MinConfidence": 0},
     ]
 
@@ -133,7 +127,7 @@ def test_a_label_has_the_box_that_the_service_gives_it_and_else_none(account: Ac
         ]
     }
     image = ImageObject(account.bucket, "a.jpg", None, "e", 1)
-    assert rekognition.detect(version_arn("v1"), image, ModelType.DETECTION) == [
+    assert rekognition.detect(version_arn("v1"), image, None) == [
         Label("gear", 97.5, LabelBox(left=-0.1, top=0.2, width=1.3, height=0.4)),
         Label("bolt", 50.0),
         Label("nut", 5.0),

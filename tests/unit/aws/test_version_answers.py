@@ -83,6 +83,17 @@ def test_what_was_under_the_thresholds_is_not_in_the_log_of_other_types(account:
     assert not answer.complete
 
 
+def test_it_is_complete_where_all_that_was_likely_was_asked_for(account: Account) -> None:
+    under = [Label("emu", 3.0, chance_pct=20.0).as_json()]
+    _detected(1, unsure=under, complete=True)
+    _detected(2, unsure=under)
+    findings = (Finding("cat", 0.8), Finding("dog", 0.15), Finding("emu", 0.03))
+    assert _logged([_case(1), _case(2)], ModelType.MULTI_LABEL) == [
+        _answer(1, *findings),
+        _answer(2, *findings, complete=False),
+    ]
+
+
 def test_boxes_are_measured_in_the_images_pixels(account: Account) -> None:
     box = LabelBox(left=0.1, top=0.5, width=0.2, height=0.25)
     _detected(1, labels=[Label("nut", 75.0, box).as_json()])

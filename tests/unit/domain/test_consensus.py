@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelloop.domain import consensus
-from labelloop.domain.annotations import Annotation, Box, ModelType
+from labelloop.domain.annotations import Annotation, Box, ModelType, overlap
 from labelloop.domain.consensus import Agreement, Consensus
 from labelloop.domain.human_loops import Answer
 
@@ -265,7 +265,7 @@ def test_boxes_of_any_people_in_any_order_come_to_the_same_inside_the_image(
     for box in result.said.boxes:
         assert not box.problem(SIZE_PX)
         behind = sum(
-            any(consensus.overlap(box, one) > 0 and one.label == box.label for one in boxes)
+            any(overlap(box, one) > 0 and one.label == box.label for one in boxes)
             for boxes in people
         )
         assert behind * 2 > len(people)

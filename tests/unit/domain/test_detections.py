@@ -94,6 +94,37 @@ def test_a_confidence_equal_to_the_minimum_is_certain(
     assert decision.outcome is outcome
 
 
+def test_a_chance_counts_for_the_confidence_where_it_is_known() -> None:
+    rightly_low, wrongly_high = Label("cat", 2.0, chance_pct=90.0), Label("dog", 99.0, None, 69.0)
+    decision = detections.decide([rightly_low], MULTI_LABEL, Decimal(70), asked_at_once=True)
+    assert decision == detections.Decision(Outcome.CONFIDENT, rightly_low)
+    both = [wrongly_high, rightly_low]
+    decision = detections.decide(both, MULTI_LABEL, Decimal(70), asked_at_once=True)
+    assert decision == detections.Decision(Outcome.REVIEW, wrongly_high)
+
+
+@pytest.mark.parametrize("model_type", [MULTI_LABEL, DETECTION])
+@pytest.mark.parametrize(
+    ("chance_pct", "outcome"), [(30.0, Outcome.CONFIDENT), (30.01, Outcome.REVIEW)]
+)
+def test_what_was_not_found_and_may_be_there_is_doubtful(
+    model_type: ModelType, chance_pct: float, outcome: Outcome
+) -> None:
+    found = [Label("cat", 99.0, chance_pct=99.0)]
+    unsure = [Label("dog", 0.5, chance_pct=chance_pct), Label("emu", 60.0, chance_pct=3.0)]
+    decision = detections.decide(found, model_type, Decimal(70), asked_at_once=True, unsure=unsure)
+    assert decision == detections.Decision(outcome, found[0])
+
+
+def test_at_a_minimum_of_a_hundred_all_is_doubtful_and_of_nothing_what_was_found_is_not() -> None:
+    found, unsure = [Label("cat", 99.0, chance_pct=99.98)], [Label("dog", 1.0, chance_pct=49.0)]
+    outcomes = [
+        detections.decide(found, MULTI_LABEL, Decimal(pct), True, unsure=given).outcome
+        for pct, given in ((100, []), (100, unsure), (0, unsure))
+    ]
+    assert outcomes == [Outcome.REVIEW, Outcome.REVIEW, Outcome.CONFIDENT]
+
+
 @pytest.mark.parametrize("model_type", ModelType)
 def test_nothing_found_is_a_result_that_goes_to_a_person(model_type: ModelType) -> None:
     decision = detections.decide([], model_type, Decimal(0), asked_at_once=True)

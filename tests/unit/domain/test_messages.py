@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -228,6 +229,7 @@ def _result(**changes: Any) -> DetectionResult:
         "human_loop": None,
         "review_enabled": False,
         "minimum_confidence_pct": 70.0,
+        "unsure": [],
     }
     return DetectionResult(**{**given, **changes})
 
@@ -408,6 +410,7 @@ def test_however_much_is_found_sns_and_the_state_machine_take_it(
         model_type=model_type,
         label=labels[-1],
         labels=labels,
+        unsure=[replace(label, chance_pct=49.123456) for label in labels[:50]],
         reason="r" * 1024,
     )
     message = messages.detection_result(result)
@@ -419,6 +422,39 @@ def test_however_much_is_found_sns_and_the_state_machine_take_it(
     assert told >= MOST_BOXES
     if sign == "g":
         assert told >= 250
+
+
+def test_it_is_said_what_chances_make_an_image_doubtful() -> None:
+    message = messages.detection_result(
+        _result(
+            outcome=Outcome.REVIEW,
+            model_type=ModelType.MULTI_LABEL,
+            label=Label("cat", 98.1),
+            labels=[Label("dog", 99.5, chance_pct=91.0), Label("cat", 98.1, chance_pct=62.0)],
+            unsure=[Label("emu", 1.2, chance_pct=40.6), Label("owl", 1.1, chance_pct=29.0)],
+        )
+    )
+    assert (
+        "By its test results, the chance is 62 % that there is cat and 41 % that there is emu, "
+        "which it did not find. That is not certain enough, so a person is being asked."
+    ) in message.text
+    assert message.data["labels"][0]["chance_pct"] == 91.0
+    assert message.data["unsure"] == [
+        {"name": "emu", "confidence_pct": 1.2, "chance_pct": 40.6},
+        {"name": "owl", "confidence_pct": 1.1, "chance_pct": 29.0},
+    ]
+
+
+def test_nothing_is_said_of_chances_where_none_makes_it_doubtful() -> None:
+    message = messages.detection_result(
+        _result(
+            model_type=ModelType.MULTI_LABEL,
+            label=Label("dog", 50.0),
+            labels=[Label("dog", 50.0, chance_pct=70.0)],
+            unsure=[Label("owl", 40.0, chance_pct=30.0)],
+        )
+    )
+    assert "chance" not in message.text
 
 
 @given(st.text(min_size=1))

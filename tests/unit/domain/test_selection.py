@@ -42,6 +42,16 @@ def test_nothing_found_is_as_doubtful_as_can_be(model_type: ModelType) -> None:
     assert selection.candidate("1", None, [], model_type) == Candidate("1", "", 0.0)
 
 
+def test_the_least_sure_decision_counts_on_whichever_side_of_a_threshold() -> None:
+    kind = ModelType.MULTI_LABEL
+    found = [Label("dog", 2.0, chance_pct=95.0), Label("cat", 99.0, chance_pct=80.0)]
+    near = [Label("emu", 0.9, chance_pct=45.0), Label("owl", 0.1, chance_pct=2.0)]
+    far = [Label("emu", 0.2, chance_pct=11.0)]
+    assert selection.candidate("1", "cat", found, kind, near) == Candidate("1", "emu", 55.0)
+    assert selection.candidate("1", "cat", found, kind, far) == Candidate("1", "cat", 80.0)
+    assert selection.candidate("1", None, [], kind, near) == Candidate("1", "", 0.0)
+
+
 def test_of_a_label_the_image_comes_first_that_the_model_can_least_decide_about() -> None:
     assert _order(("cat", 30.0), ("cat", 2.0), ("cat", 11.0)) == ["1", "2", "0"]
 

@@ -7,7 +7,7 @@ import pytest
 
 from functions.detect_labels.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import detections, model_registry
+from labelloop.aws import detections, model_registry, version_doubt
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.rejection import NoneAnswer
 from labelloop.errors import (
@@ -17,7 +17,9 @@ from labelloop.errors import (
     ThrottledError,
 )
 from labelloop.settings import Variable
+from tests.unit import calibrated
 from tests.unit.account import Account, Context, Json, event, measured, refuses, version_arn
+from tests.unit.calibrated import CALIBRATION
 
 IMAGE = event("detect_labels.image")
 
@@ -145,6 +147,124 @@ def test_the_least_sure_of_several_labels_or_boxes_decides(
     ]
     data = json.loads(output["message"])
     assert (data["label"], data["labels"]) == ("bolt", record["labels"])
+
+
+@pytest.fixture
+def calibrated_v1(serving: Account, monkeypatch: pytest.MonkeyPatch) -> Account:
+    """An account whose multi-label model is known to be right about low confidences of gears."""
+    monkeypatch.setenv(Variable.MODEL_TYPE, "multi-label")
+    calibrated.keep(serving)
+    return serving
+
+
+def test_thresholds_are_applied_here_where_it_is_known_how_sure_the_version_is(
+    calibrated_v1: Account,
+) -> None:
+    calibrated_v1.rekognition.answers["DetectCustomLabels"] = lambda _: _labels(
+        ("bolt", 97.0), ("gear", 9.0), ("washer", 0.02)
+    )
+    output = _detect()
+    (request,) = calibrated_v1.rekognition.asked("DetectCustomLabels")
+    assert request["MinConfidence"] == pytest.approx(CALIBRATION.least_confidence_pct)
+    record = detections.get(output["detection_id"])
+    assert [label["name"] for label in record["labels"]] == ["gear"]
+    assert (record["label"], record["confidence_pct"]) == ("gear", 9)
+    assert 80 < record["labels"][0]["chance_pct"] < 85
+    (unsure,) = record["unsure"]
+    assert (unsure["name"], unsure["confidence_pct"]) == ("bolt", 97)
+    assert 30 < unsure["chance_pct"] < 35
+    assert record["complete"] is True
+    assert output["outcome"] == "review", "a bolt may be there, too"
+    data = json.loads(output["message"])
+    assert (data["label"], data["labels"], data["unsure"]) == (
+        "gear",
+        record["labels"],
+        record["unsure"],
+    )
+    assert "% that there is bolt, which it did not find" in output["message"]
+    assert json.loads(output["filter_label"]) == ["gear"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "outcome"),
+    [
+        ([("gear", 9.0)], "confident"),
+        ([("gear", 1.5)], "review"),
+        ([("gear", 9.0), ("bolt", 96.0)], "confident"),
+        ([("gear", 9.0), ("bolt", 97.5)], "review"),
+        ([("gear", 9.0), ("bolt", 98.5)], "review"),
+        ([("bolt", 99.9)], "confident"),
+        ([("bolt", 97.9)], "review"),
+    ],
+)
+def test_what_is_near_a_threshold_is_doubtful_on_either_side(
+    calibrated_v1: Account, labels: list[tuple[str, float]], outcome: str
+) -> None:
+    calibrated_v1.rekognition.answers["DetectCustomLabels"] = lambda _: _labels(*labels)
+    output = _detect()
+    assert output["outcome"] == outcome
+    assert output == _detect()
+
+
+def test_how_sure_a_version_is_is_read_once_and_never_of_a_classification_model(
+    calibrated_v1: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[object] = []
+    calibrated_v1.hook("s3", "before-call.s3", lambda **_: reads.append(1))
+    _detect()
+    _detect(event("detect_labels.without_version"))
+    assert len(reads) == 1
+    version_doubt._known.clear()
+    monkeypatch.setenv(Variable.MODEL_TYPE, "classification")
+    _detect()
+    assert len(reads) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "error"), [("InternalError", ServiceFailedError), ("SlowDown", ThrottledError)]
+)
+def test_while_that_cannot_be_read_nothing_is_recorded_and_the_image_may_come_again(
+    calibrated_v1: Account, code: str, error: type[Exception]
+) -> None:
+    class Failed:
+        status_code = 503
+
+    def fail(**_: Any) -> tuple[Any, Json]:
+        return Failed(), {"Error": {"Code": code, "Message": "No."}}
+
+    calibrated_v1.hook("s3", "before-call.s3.GetObject", fail)
+    with pytest.raises(error):
+        _detect()
+    assert calibrated_v1.items("DetectionsTable") == []
+    calibrated_v1.unhook()
+    calibrated_v1._hooks.clear()
+    assert "complete" in detections.get(_detect()["detection_id"])
+
+
+def test_what_may_be_there_is_kept_within_bounds(
+    calibrated_v1: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not all that was likely is complete."""
+    monkeypatch.setenv(Variable.MODEL_TYPE, "detection")
+    names = [f"{number:03}" + 252 * "日" for number in range(200)]
+    many = [("gear", 50.0), *((name, 49 - number / 100) for number, name in enumerate(names))]
+    calibrated_v1.rekognition.answers["DetectCustomLabels"] = lambda _: _boxes(*many)
+    record = detections.get(_detect()["detection_id"])
+    assert 0 < len(record["unsure"]) < 50
+    assert [entry["name"] for entry in record["unsure"]] == names[: len(record["unsure"])]
+    assert "complete" not in record
+    few = [("gear", 50.0), *((f"{number:03}", 40.0) for number in range(50))]
+    calibrated_v1.rekognition.answers["DetectCustomLabels"] = lambda _: _boxes(*few)
+    record = detections.get(_detect(event("detect_labels.without_version"))["detection_id"])
+    assert (len(record["unsure"]), record["complete"]) == (50, True)
+
+
+def test_nothing_found_is_doubtful_however_unlikely_all_else_is(calibrated_v1: Account) -> None:
+    calibrated_v1.rekognition.answers["DetectCustomLabels"] = lambda _: _labels(("bolt", 60.0))
+    output = _detect()
+    assert output["outcome"] == "review"
+    assert detections.get(output["detection_id"])["labels"] == []
+    assert output["subject"].endswith("nothing found")
 
 
 def test_what_messages_can_be_filtered_by_goes_with_each_of_them(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -12,7 +13,9 @@ from labelloop.aws import detections, model_registry, version_answers
 from labelloop.domain import manifests
 from labelloop.domain.annotations import Annotation, Box
 from labelloop.domain.answers import Answer, Finding
+from labelloop.domain.calibration import Outlook
 from labelloop.domain.detections import Label, Outcome
+from labelloop.domain.doubt import Calibration
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.manifests import SplitImage, VersionFiles
 from labelloop.domain.origins import GIVEN, Origin, Provenance, Stratum
@@ -332,6 +335,52 @@ def test_a_detection_model_is_judged_by_its_boxes(
     assert _evaluate()["promote"] is True
     compared = _report(candidate)["comparison"]
     assert (compared["candidate_score"], compared["champion_score"]) == (1.0, 0.5)
+
+
+def _doubt(account: Account, name: str) -> Json:
+    content: Json = json.loads(account.read(VersionFiles(name).doubt))
+    return content
+
+
+def test_how_sure_the_version_is_is_kept_for_when_it_serves(
+    candidate: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And that of a version which an earlier release evaluated, once."""
+
+    def line(number: int) -> Json:
+        cat, dog = 0.5 + number / 50, 0.45 - number / 100
+        entry: Json = {"source-ref": f"s3://b/{number}.jpg"}
+        for position, (label, confidence) in enumerate((("cat", cat), ("dog", dog))):
+            name = f"rekognition-custom-labels-evaluation-{position}"
+            entry[f"{name}-metadata"] = {"class-name": label, "confidence": confidence}
+        return entry
+
+    monkeypatch.setenv(Variable.MODEL_TYPE, "multi-label")
+    cat, both = Annotation.of_labels(["cat"]), Annotation.of_labels(["cat", "dog"])
+    _indexed(candidate, CANDIDATE, {f"{n}.jpg": both if n < 5 else cat for n in range(20)})
+    _indexed(candidate, CHAMPION, {f"{n}.jpg": both if n < 5 else cat for n in range(20)})
+    _trained(candidate, CANDIDATE, [line(n) for n in range(20)], knows=("cat", "dog"))
+    model_registry.switch(CHAMPION, version_arn(CHAMPION), None)
+    _trained(candidate, CHAMPION, [line(n) for n in range(20)], knows=("cat", "dog"))
+    _evaluate()
+    doubt = _doubt(candidate, CANDIDATE)
+    read = Calibration.from_json(doubt["calibration"])
+    assert {label: curve.threshold for label, curve in read.curves.items()} == {
+        "cat": 0.5,
+        "dog": 0.5,
+    }
+    price = Outlook.from_json(doubt["outlook"]).at(Decimal(70))
+    assert (price.images, price.mistakes) == (20, 5)
+    assert 0 < price.caught <= price.asked < 20
+    assert _doubt(candidate, CHAMPION) == doubt
+    candidate.put(VersionFiles(CHAMPION).doubt, b"{}")
+    _evaluate()
+    assert _doubt(candidate, CHAMPION) == {}, "that was done"
+
+
+def test_of_a_classification_model_it_is_kept_what_a_minimum_would_cost(candidate: Account) -> None:
+    _evaluate()
+    assert _doubt(candidate, CANDIDATE) == {"calibration": None, "outlook": [[90.0, 30, 6]]}
 
 
 def test_a_champion_that_somebody_deleted_does_not_serve(candidate: Account) -> None:

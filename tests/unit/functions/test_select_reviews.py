@@ -8,9 +8,10 @@ from functions.select_reviews.app import lambda_handler
 from labelloop import clock
 from labelloop.aws import detections, model_registry, review_tasks
 from labelloop.domain import selection
-from labelloop.domain.detections import Outcome, human_loop_name
+from labelloop.domain.detections import Label, Outcome, human_loop_name
 from labelloop.domain.selection import LOOK_EVERY, Day
 from labelloop.errors import ChangedMeanwhileError
+from labelloop.settings import Variable
 from tests.unit.account import Account, Context, Json
 
 PARTITIONS = 8
@@ -100,6 +101,37 @@ def test_what_goes_to_people_is_recorded_as_any_other_review(budgeted: Account) 
     assert record["outcome_shard"].startswith("review#")
     assert review_tasks.get(record["human_loop"]).key == "a1.jpg"
     assert list(detections.deferred(clock.now() - timedelta(days=1))) == []
+
+
+def test_what_was_not_found_counts_as_what_was(
+    budgeted: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The index has nothing of it, so the table is asked where something may be chosen."""
+    monkeypatch.setenv(Variable.MODEL_TYPE, "multi-label")
+    reads: list[object] = []
+    budgeted.hook("dynamodb", "before-call.dynamodb.BatchGetItem", lambda **_: reads.append(1))
+
+    def defer(name: str, found: list[Label], unsure: list[Label] | None = None) -> None:
+        told = [label.as_json() for label in found]
+        under = {"unsure": [label.as_json() for label in unsure]} if unsure is not None else {}
+        facts: Json = {"labels": told, **under}
+        _defer(budgeted, {name: 1.0}, **facts)
+
+    budgeted.set_parameter("Daily-Review-Budget", "1")
+    defer("b1", [Label("cat", 2.0, chance_pct=65.0)], [Label("dog", 1.0, chance_pct=20.0)])
+    defer("c1", [Label("cat", 99.0, chance_pct=97.0)], [Label("dog", 1.0, chance_pct=45.0)])
+    defer("d1", [Label("cat", 90.0, chance_pct=60.0)], [])
+    assert (_select(), len(reads)) == (1, 1)
+    assert _tasks(budgeted) == _loops("c1")
+    budgeted.clock.advance(LOOK_EVERY.total_seconds())
+    assert (_select(), len(reads)) == (0, 1), "nothing is left of the day"
+
+
+def test_where_no_chances_are_known_the_table_is_not_asked_for_them(budgeted: Account) -> None:
+    reads: list[object] = []
+    budgeted.hook("dynamodb", "before-call.dynamodb.BatchGetItem", lambda **_: reads.append(1))
+    _defer(budgeted, TEN)
+    assert (_select(), reads) == (1, [])
 
 
 def test_labels_take_turns_over_all_the_looks_of_a_day(budgeted: Account) -> None:

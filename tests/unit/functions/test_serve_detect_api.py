@@ -18,7 +18,7 @@ from labelloop.domain.images import MAX_BYTES, MAX_REQUEST_BYTES, ImageObject
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.rejection import NoneAnswer
 from local.rekognition.errors import ServiceError
-from tests.unit import api
+from tests.unit import api, calibrated
 from tests.unit.account import Account, Context, Json, event, refuses, version_arn
 
 SERVING = "v7-0a1b2c3d"
@@ -150,6 +150,22 @@ def test_boxes_are_told_and_the_least_sure_one_decides(
     assert (found["outcome"], found["confidence_pct"]) == ("confident", 71.0)
     assert [label["confidence_pct"] for label in found["labels"]] == [93.0, 71.0]
     assert found["labels"][0]["box"] == {side.lower(): ratio for side, ratio in BOX.items()}
+
+
+@pytest.mark.parametrize(("bolt_pct", "outcome"), [(96.0, "confident"), (97.5, "deferred")])
+def test_what_was_not_found_and_may_be_there_is_told_apart(
+    serving: Account, monkeypatch: pytest.MonkeyPatch, bolt_pct: float, outcome: str
+) -> None:
+    monkeypatch.setenv("MODEL_TYPE", "multi-label")
+    calibrated.keep(serving, SERVING)
+    _finds(serving, ("bolt", bolt_pct), ("gear", 9.0))
+    _, found = _ask("image")
+    assert (found["outcome"], found["label"], found["confidence_pct"]) == (outcome, "gear", 9.0)
+    assert [label["name"] for label in found["labels"]] == ["gear"]
+    assert [label["name"] for label in found["unsure"]] == ["bolt"]
+    _, logged = _ask("image_to_log")
+    assert (logged["labels"], logged["unsure"]) == (found["labels"], found["unsure"])
+    assert logged["outcome"] == ("review" if outcome == "deferred" else outcome)
 
 
 def test_an_image_that_is_none_of_the_labels_is_sure_when_people_have_said_enough(

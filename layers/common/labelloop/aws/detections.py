@@ -4,9 +4,10 @@ What a record has, and when it is written; what does not apply is not there:
 
     with the detection    detection_id, date, request_id, trace_id; bucket, key, version_id, etag,
                           size_bytes; outcome, reason; version, label, confidence_pct, labels,
-                          labels_left_out; minimum_confidence_pct, review_enabled, sampled;
-                          human_loop and chance, with which one like it is asked about, where a
-                          person is asked; expires, unless something is to come
+                          labels_left_out; unsure, and complete where these are all that is likely;
+                          minimum_confidence_pct, review_enabled, sampled; human_loop and chance,
+                          with which one like it is asked about, where a person is asked; expires,
+                          unless something is to come
     with its sampling     sampled, chance, human_loop; no longer expires
     with its selection    outcome, drawn, chance where it was, human_loop; no longer expires
     with people's answer  answers_read, copy_keys, expires, before it is copied; agreement,
@@ -197,8 +198,19 @@ def answers(detection_ids: Iterable[str]) -> Iterator[Record]:
     """What models said of those that they have looked at, as far as the log still has them."""
     rest = iter(detection_ids)
     while group := list(islice(rest, LOOKED_UP_AT_ONCE)):
-        fields = ("detection_id", "etag", "version", "labels", "labels_left_out")
+        fields = (
+            *("detection_id", "etag", "version", "labels", "labels_left_out"),
+            *("unsure", "complete"),
+        )
         yield from (record for record in _looked_up(group, fields) if "labels" in record)
+
+
+def unsure(detection_ids: Iterable[str]) -> Iterator[Record]:
+    """What models did not find, and may be there, of those of which that is known."""
+    rest = iter(detection_ids)
+    while group := list(islice(rest, LOOKED_UP_AT_ONCE)):
+        found = _looked_up(group, ("detection_id", "unsure"))
+        yield from (record for record in found if "unsure" in record)
 
 
 def how_they_came(detection_ids: Iterable[str]) -> Iterator[Record]:

@@ -174,6 +174,15 @@ def latest(key: str) -> Latest:
     return Latest(_image(key, answer, answer["ContentLength"]), answer["LastModified"])
 
 
+def is_there(key: str) -> bool:
+    """Whether there is such an object."""
+    try:
+        latest(key)
+    except NotFoundError:
+        return False
+    return True
+
+
 def exists(image: ImageObject) -> bool:
     """Whether this version of an object is there. Raises PermissionMissingError."""
     which = {"VersionId": image.version_id} if image.version_id else {}

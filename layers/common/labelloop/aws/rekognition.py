@@ -8,7 +8,6 @@ from typing import Any, Literal
 from labelloop.aws.clients import client, client_without_retries
 from labelloop.aws.failures import translated
 from labelloop.aws.wiring import wiring
-from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Label, LabelBox
 from labelloop.domain.images import ImageObject
 from labelloop.errors import (
@@ -80,31 +79,20 @@ class Dataset:
     status_message: str
 
 
-def detect(version_arn: str, image: ImageObject | bytes, model_type: ModelType) -> list[Label]:
+def detect(
+    version_arn: str, image: ImageObject | bytes, least_confidence_pct: float | None
+) -> list[Label]:
     """The labels that a model gives this object version, or an image of these bytes.
 
-    Of a classification model they are all that it knows, each with its confidence. Of the others
-    they are those that reach their own assumed thresholds, which the service applies where the
-    request names no minimum; a detection model gives a label for each box.
+    They are those with that confidence at least. With None they are those that reach their own
+    assumed thresholds, which the service applies where the request names no minimum. A detection
+    model gives a label for each box.
 
     Raises ThrottledError over the model's capacity, ModelNotReadyError when it does not run,
     NotFoundError when it was deleted, InvalidImageError for an image the service will never take,
     ObjectUnreadableError when the object cannot be read. Tried once: the caller sets the pace.
     """
-    if model_type is ModelType.CLASSIFICATION:
-        return detect_everything(version_arn, image)
-    return _detect(version_arn, image)
-
-
-def detect_everything(version_arn: str, image: ImageObject | bytes) -> list[Label]:
-    """Every label that the model knows, and every box that it considers, however unsure.
-
-    Raises what ``detect`` raises.
-    """
-    return _detect(version_arn, image, MinConfidence=0)
-
-
-def _detect(version_arn: str, image: ImageObject | bytes, **limits: Any) -> list[Label]:
+    limits = {} if least_confidence_pct is None else {"MinConfidence": least_confidence_pct}
     try:
         with translated():
             answer = client_without_retries("rekognition").detect_custom_labels(
@@ -114,6 +102,14 @@ def _detect(version_arn: str, image: ImageObject | bytes, **limits: Any) -> list
         # Pictures of too few pixels are refused so; all else in the request never changes.
         raise InvalidImageError(str(error)) from error
     return [label_of(entry) for entry in answer["CustomLabels"]]
+
+
+def detect_everything(version_arn: str, image: ImageObject | bytes) -> list[Label]:
+    """Every label that the model knows, and every box that it considers, however unsure.
+
+    Raises what ``detect`` raises.
+    """
+    return detect(version_arn, image, 0)
 
 
 def _image(image: ImageObject | bytes) -> dict[str, Any]:

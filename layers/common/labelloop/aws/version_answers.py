@@ -49,7 +49,10 @@ def logged(
         )
         if record.get("version") != version or not is_same:
             continue
-        labels = [Label.from_json(entry) for entry in record["labels"]]
-        # Models of the other types were asked for what reaches their thresholds.
-        complete = model_type is ModelType.CLASSIFICATION and not record.get("labels_left_out")
+        said = [*record["labels"], *record.get("unsure", ())]
+        labels = [Label.from_json(entry) for entry in said]
+        # Models of the other types may have been asked for what reaches their thresholds alone.
+        complete = record.get("complete", False)
+        if model_type is ModelType.CLASSIFICATION:
+            complete = not record.get("labels_left_out")
         yield answers.of_labels(case.content, labels, case.truth.size_px, complete=complete)

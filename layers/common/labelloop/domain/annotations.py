@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import attrgetter
-from typing import Any
+from typing import Any, Protocol
 
 CLASSIFICATION_TYPE = "groundtruth/image-classification"
 DETECTION_TYPE = "groundtruth/object-detection"
@@ -55,6 +55,36 @@ class Box:
             return ""
         where = f"{self.width} x {self.height} px at {self.left}, {self.top}"
         return f"The box of {where} {problem}."
+
+
+class Rectangle(Protocol):
+    """A part of an image, in whatever unit."""
+
+    @property
+    def left(self) -> float:
+        """From the left edge."""
+
+    @property
+    def top(self) -> float:
+        """From the top edge."""
+
+    @property
+    def width(self) -> float:
+        """To its own right edge."""
+
+    @property
+    def height(self) -> float:
+        """To its own bottom edge."""
+
+
+def overlap(one: Rectangle, other: Rectangle) -> float:
+    """The share of the area of both together that is in both, from 0 to 1."""
+    width = min(one.left + one.width, other.left + other.width) - max(one.left, other.left)
+    height = min(one.top + one.height, other.top + other.height) - max(one.top, other.top)
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    return shared / (one.width * one.height + other.width * other.height - shared)
 
 
 _IN_ORDER = attrgetter("label", "left", "top", "width", "height")

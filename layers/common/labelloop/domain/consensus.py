@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import combinations
 from statistics import median
 
-from labelloop.domain.annotations import MOST_BOXES, Annotation, Box, ModelType
+from labelloop.domain.annotations import MOST_BOXES, Annotation, Box, ModelType, overlap
 from labelloop.domain.human_loops import Answer
 from labelloop.domain.labels import NONE_OF_THEM
 
@@ -174,16 +174,6 @@ def _by_overlap(boxes: Mapping[_Drawn, Box]) -> Iterable[tuple[_Drawn, _Drawn]]:
     ]
     same = [pair for pair in pairs if pair[0] >= SAME_THING_OVERLAP]
     return [(one, other) for _, one, other in sorted(same, key=lambda pair: (-pair[0], pair[1:]))]
-
-
-def overlap(one: Box, other: Box) -> float:
-    """The share of the area of both boxes together that is in both, from 0 to 1."""
-    width = min(one.left + one.width, other.left + other.width) - max(one.left, other.left)
-    height = min(one.top + one.height, other.top + other.height) - max(one.top, other.top)
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    return shared / (one.width * one.height + other.width * other.height - shared)
 
 
 def _middle(group: Sequence[Box]) -> Box:

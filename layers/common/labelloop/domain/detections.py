@@ -55,6 +55,13 @@ class Label:
     confidence_pct: float
     box: LabelBox | None = None
     """The part, where the model is one that gives boxes."""
+    chance_pct: float | None = None
+    """How likely it is there, by the version's own test results; None where that is not known."""
+
+    @property
+    def sure_pct(self) -> float:
+        """What is held against the minimum confidence."""
+        return self.confidence_pct if self.chance_pct is None else self.chance_pct
 
     def as_json(self) -> dict[str, Any]:
         """The form in records and messages.
@@ -63,6 +70,8 @@ class Label:
         tiny ones, which DynamoDB refuses.
         """
         told: dict[str, Any] = {"name": self.name, "confidence_pct": round(self.confidence_pct, 6)}
+        if self.chance_pct is not None:
+            told["chance_pct"] = round(self.chance_pct, 2)
         if self.box is not None:
             told["box"] = {side: round(ratio, 6) for side, ratio in asdict(self.box).items()}
         return told
@@ -77,11 +86,12 @@ class Label:
 
         What people said has no confidence, and is certain.
         """
-        box = entry.get("box")
+        box, chance_pct = entry.get("box"), entry.get("chance_pct")
         return cls(
             entry["name"],
             float(entry.get("confidence_pct", 100)),
             LabelBox(**{side: float(ratio) for side, ratio in box.items()}) if box else None,
+            None if chance_pct is None else float(chance_pct),
         )
 
 
@@ -210,20 +220,24 @@ def decide(
     minimum_confidence_pct: Decimal,
     asked_at_once: bool,
     *,
+    unsure: Sequence[Label] = (),
     accepts_none: bool = False,
 ) -> Decision:
-    """Whether what a model found in an image is certain enough.
+    """Whether what a model found in an image, and what it did not, is certain enough.
 
     All that it found must be certain, so the least sure label or box decides; of a classification
-    model, which finds one label, that is the surest of all. A confidence equal to the minimum is
-    certain. Nothing found is doubtful, and so are 50 boxes or more, and an image that it takes for
-    none of its labels unless the model may do so.
+    model, which finds one label, that is the surest of all. What is ``unsure`` was not found, and
+    is there with some chance: over what the minimum leaves to 100, it is doubtful, too. What equals
+    the minimum is certain. Nothing found is doubtful, and so are 50 boxes or more, and an image
+    that it takes for none of its labels unless the model may do so.
     """
     what = found(labels, model_type)
-    deciding = what[-1] if what else None
+    deciding = min(reversed(what), key=lambda label: label.sure_pct, default=None)
+    certain_pct = certainty_pct(what, unsure)
     if (
         deciding is not None
-        and Decimal(str(deciding.confidence_pct)) >= minimum_confidence_pct
+        and certain_pct is not None
+        and Decimal(str(certain_pct)) >= minimum_confidence_pct
         and not may_lack_boxes(labels)
         and (accepts_none or deciding.name != NONE_OF_THEM)
     ):
@@ -231,14 +245,31 @@ def decide(
     return Decision(Outcome.REVIEW if asked_at_once else Outcome.DEFERRED, deciding)
 
 
+def certainty_pct(what: Sequence[Label], unsure: Sequence[Label]) -> float | None:
+    """How sure the least sure decision about an image is; None where nothing was found.
+
+    What was found counts with its chance, or with its confidence where no chance is known; what was
+    not, with the chance that it is not there.
+    """
+    if not what:
+        return None
+    sides = [label.sure_pct for label in what] + [100 - label.sure_pct for label in unsure]
+    return min(sides)
+
+
 def surest_that_fit(labels: Sequence[Label], most_bytes: int) -> list[Label]:
-    """The surest labels, as many as take no more than that many bytes together.
+    """The surest labels, as many as take no more than that many bytes together."""
+    return first_that_fit(surest_first(labels), most_bytes)
+
+
+def first_that_fit(labels: Sequence[Label], most_bytes: int) -> list[Label]:
+    """The first labels, as many as take no more than that many bytes together.
 
     A label takes what it takes in the data of a state machine, where a message to SNS is JSON in
     JSON in JSON; everywhere else it takes less.
     """
     kept, bytes_taken = [], 0
-    for label in surest_first(labels):
+    for label in labels:
         text: Any = label.as_json()
         for _ in range(3):
             text = json.dumps(text, ensure_ascii=False)

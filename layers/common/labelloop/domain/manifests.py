@@ -237,6 +237,11 @@ class VersionFiles:
         return f"{self.evaluation_folder}/answers.jsonl"
 
     @property
+    def doubt(self) -> str:
+        """How sure it is of its decisions, by its test results, and what a minimum would cost."""
+        return f"{self.evaluation_folder}/doubt.json"
+
+    @property
     def report(self) -> str:
         """The verdict and its reasons."""
         return f"{self.evaluation_folder}/report.json"

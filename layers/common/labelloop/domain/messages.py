@@ -14,6 +14,7 @@ from labelloop.domain.annotations import MOST_BOXES, ModelType
 from labelloop.domain.detections import (
     Label,
     Outcome,
+    first_that_fit,
     found,
     may_lack_boxes,
     surest_that_fit,
@@ -402,8 +403,10 @@ def _judgement_changed(facts: Facts) -> Message:
                     "that come in, they are weighted so.",
                     "Answers to sampled detections test. With Train-On-Sampled-Answers, "
                     "TestSetPercentage of them do, and the others train.",
-                    "Several labels, and boxes: what was not found, but is likely to be there, is "
-                    "doubtful, too (Minimum-Label-Detection-Confidence).",
+                    "Several labels, and boxes: Minimum-Label-Detection-Confidence is held against "
+                    "the chance, by the version's own test results, that what was found is there; "
+                    "and what was not found, but is likely to be there, is doubtful, too. Both "
+                    "begin when the next version is evaluated.",
                     "One label an image: the answer that none of the labels fits teaches the model "
                     "to say so, too (Train-None-Of-The-Above).",
                 ]
@@ -595,6 +598,7 @@ MOST_SAID = 10
 MOST_BYTES_OF_LABELS = 120_000
 """A message and a state machine's data have up to 256 KB; labels are in both the message and what
 it may be filtered by."""
+MOST_BYTES_OF_UNSURE = 10_000
 
 
 @dataclass(frozen=True)
@@ -612,6 +616,8 @@ class DetectionResult:
     """All that the model gave."""
     labels_left_out: int
     """How many more there were, less sure ones."""
+    unsure: Sequence[Label]
+    """What the model did not find, and may be there; the likeliest first."""
     reason: str | None
     human_loop: str | None
     review_enabled: bool
@@ -624,6 +630,7 @@ def detection_result(result: DetectionResult) -> Message:
     """The message about what became of an image."""
     image, label = result.image, result.label.shown() if result.label else None
     labels = surest_that_fit([each.shown() for each in result.labels], MOST_BYTES_OF_LABELS)
+    unsure = first_that_fit(result.unsure[:MOST_SAID], MOST_BYTES_OF_UNSURE)
     data = {
         "detection_id": result.detection_id,
         "bucket": image.bucket,
@@ -638,6 +645,8 @@ def detection_result(result: DetectionResult) -> Message:
         "reason": result.reason,
         "human_loop": result.human_loop,
     }
+    if unsure:
+        data["unsure"] = [each.as_json() for each in unsure]
     file_name = image.key.rsplit("/", 1)[-1]
     if result.outcome is Outcome.REJECTED:
         return _message(
@@ -688,7 +697,26 @@ def _what_was_found(result: DetectionResult) -> list[str]:
     sentences = [f"In {result.image.key} the model found {found_here}."]
     if result.label and len(said) > 1:
         sentences.append(f"The least sure is {_with_confidence(result.label)}.")
+    chances = _chances(result)
+    if chances:
+        sentences.append(f"By its test results, the chance is {_listed(chances)}.")
     return sentences
+
+
+def _chances(result: DetectionResult) -> list[str]:
+    """How likely that is which is not certain enough, where a chance is known."""
+    least_pct = result.minimum_confidence_pct
+    found_here = [
+        f"{label.chance_pct:.0f} % that there is {label.name}"
+        for label in _found(result)
+        if label.chance_pct is not None and label.chance_pct < least_pct
+    ]
+    missed = [
+        f"{label.sure_pct:.0f} % that there is {label.name}, which it did not find"
+        for label in result.unsure
+        if 100 - label.sure_pct < least_pct
+    ]
+    return found_here + missed
 
 
 def _what_is_done(result: DetectionResult) -> list[str]:

@@ -141,7 +141,9 @@ CATALOGUE: tuple[Parameter, ...] = (
         "70.0",
         _PERCENT,
         "a percentage from 0.00 to 100.00",
-        "A detection with less confidence is doubtful.",
+        "A detection with less confidence is doubtful; of a multi-label or detection model, one "
+        "with a decision that is less sure, on either side of a threshold. labelloop report says "
+        "how many images each value sends to people, and how many mistakes that catches.",
     ),
     _of(
         "Enable-A2I-Workflow",

@@ -19,7 +19,7 @@ from fractions import Fraction
 from functools import cache
 from typing import Literal
 
-from labelloop.domain.annotations import Annotation, Box, ModelType
+from labelloop.domain.annotations import Annotation, Box, ModelType, overlap
 from labelloop.domain.answers import Finding
 
 Metric = Literal["f1", "precision", "recall"]
@@ -149,12 +149,3 @@ def are_right(truths: Sequence[Box], what: Sequence[Finding]) -> list[bool]:
         if right[-1]:
             del free[-position]
     return right
-
-
-def overlap(one: Box, other: Box) -> float:
-    """The share of what both boxes cover together that lies in both of them."""
-    width = min(one.left + one.width, other.left + other.width) - max(one.left, other.left)
-    height = min(one.top + one.height, other.top + other.height) - max(one.top, other.top)
-    both = max(0, width) * max(0, height)
-    either = one.width * one.height + other.width * other.height - both
-    return both / either if either else 0.0

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import Label, surest_first
+from labelloop.domain.detections import Label, certainty_pct, surest_first
 
 LOOK_EVERY = timedelta(minutes=15)
 """How often images are chosen. Reviewers are given the day's share of each look."""
@@ -35,27 +35,32 @@ class Candidate:
 
     detection_id: str
     taken_for: str
-    """The label that decided; empty where nothing was found."""
+    """What the least sure decision is about; empty where nothing was found."""
     margin_pct: float
     """How far the model was from another opinion: the less, the more an answer teaches."""
 
 
 def candidate(
-    detection_id: str, decided: str | None, labels: Sequence[Label], model_type: ModelType
+    detection_id: str,
+    decided: str | None,
+    labels: Sequence[Label],
+    model_type: ModelType,
+    unsure: Sequence[Label] = (),
 ) -> Candidate:
     """What a detection is worth.
 
-    A classification model's margin is the difference of its two surest labels. The others give only
-    what has reached a threshold: there, the least sure confidence stands for it, and 0 for nothing
-    found.
+    A classification model's margin is the difference of its two surest labels. The others decide of
+    each label whether it is there: how sure the least sure of these decisions is stands for it, be
+    it about what was found or about what is ``unsure``; and 0 for nothing found.
     """
-    pct = [label.confidence_pct for label in surest_first(labels)]
     if model_type is ModelType.CLASSIFICATION:
+        pct = [label.confidence_pct for label in surest_first(labels)]
         surest, second, *_ = *pct, 0.0, 0.0
-        margin_pct = surest - second
-    else:
-        margin_pct = pct[-1] if pct else 0.0
-    return Candidate(detection_id, decided or "", margin_pct)
+        return Candidate(detection_id, decided or "", surest - second)
+    certain_pct = certainty_pct(labels, unsure) or 0.0
+    if unsure and labels and 100 - unsure[0].sure_pct == certain_pct:
+        decided = unsure[0].name
+    return Candidate(detection_id, decided or "", certain_pct)
 
 
 def most_useful_first(

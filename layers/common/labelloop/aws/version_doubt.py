@@ -1,0 +1,32 @@
+"""How sure versions are of their decisions, for work that cannot read it every time."""
+
+import json
+from datetime import datetime, timedelta
+
+from labelloop import clock
+from labelloop.aws import objects
+from labelloop.domain.doubt import Calibration
+from labelloop.domain.manifests import VersionFiles
+from labelloop.errors import NotFoundError
+
+LOOKED_FOR_AGAIN = timedelta(minutes=10)
+"""A version that was evaluated when there were no such files may get one."""
+
+_known: dict[str, Calibration] = {}
+_missed: dict[str, datetime] = {}
+
+
+def calibration(version: str) -> Calibration | None:
+    """How sure this version is; None where that is not known.
+
+    It never changes, so it is read once. A file that cannot be read is like none: the version does
+    what it can without, and `labelloop doctor` tells of it.
+    """
+    now = clock.now()
+    if version not in _known and now >= _missed.get(version, now):
+        try:
+            content = json.loads(objects.read(VersionFiles(version).doubt))
+            _known[version] = Calibration.from_json(content["calibration"])
+        except (NotFoundError, AttributeError, LookupError, TypeError, ValueError):
+            _missed[version] = now + LOOKED_FOR_AGAIN
+    return _known.get(version)
