@@ -10,6 +10,7 @@ from benchmarks import (
     cold_start,
     detection_burst,
     detection_cost,
+    doubt,
     hosting_minutes,
     manifest_scale,
     promotion,
@@ -29,6 +30,7 @@ BENCHMARKS: Mapping[str, Callable[[], list[dict[str, object]]]] = {
     "hosting_minutes": hosting_minutes.run,
     "review_selection": review_selection.run,
     "promotion": promotion.run,
+    "doubt": doubt.run,
     "rejection": rejection.run,
 }
 

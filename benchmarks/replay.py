@@ -20,6 +20,7 @@ from benchmarks.pictures.sets import SCENE_PX, PictureSet
 from benchmarks.pictures.versions import Said, Taught, Version
 from labelloop.domain import (
     answers,
+    calibration,
     comparison,
     detections,
     sampling,
@@ -32,6 +33,7 @@ from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.answers import Answer
 from labelloop.domain.comparison import Case, Comparison, Party
 from labelloop.domain.detections import Outcome
+from labelloop.domain.doubt import Calibration, Look
 from labelloop.domain.origins import GIVEN, Origin, Provenance, Stratum
 from labelloop.domain.parameters import BY_NAME
 from labelloop.domain.splits import Split
@@ -92,6 +94,7 @@ class Loop:
         self._answered: dict[str, dict[str, Answer]] = {}
         """What each version is known to have said, by its name and the content."""
         self._tested_with: dict[str, set[str]] = {}
+        self._calibrations: dict[str, Calibration | None] = {}
 
     # --- Images ---
 
@@ -139,11 +142,25 @@ class Loop:
         return self._came[number]
 
     def accepts(self, version: Version, said: Said) -> bool:
-        """Whether the version is sure of what it says of an image."""
-        kind = self.pictures.model_type
-        found = said if kind is ModelType.CLASSIFICATION else _over(said, version)
-        decided = detections.decide(found, kind, MINIMUM_CONFIDENCE_PCT, asked_at_once=True)
+        """Whether the version is sure of what it says of an image, and of what it does not."""
+        look = self.look(version, said)
+        decided = detections.decide(
+            look.found,
+            self.pictures.model_type,
+            MINIMUM_CONFIDENCE_PCT,
+            asked_at_once=True,
+            unsure=look.unsure,
+        )
         return decided.outcome is Outcome.CONFIDENT
+
+    def look(self, version: Version, said: Said) -> Look:
+        """What all that the version says of an image comes to, by its own test images."""
+        by = self.calibration(version)
+        return by.look(said) if by else Look(tuple(said))
+
+    def calibration(self, version: Version) -> Calibration | None:
+        """What its test images tell of the version's confidences; None where it needs none."""
+        return self._calibrations[version.name]
 
     def _sampled(self, numbers: Sequence[int]) -> list[int]:
         if not self.variant.interval:
@@ -170,10 +187,12 @@ class Loop:
         for number in doubtful:
             if number not in at_random:
                 (said,) = champion.says([number])
-                found = said if kind is ModelType.CLASSIFICATION else _over(said, champion)
-                surest = detections.surest_first(found)
-                name = surest[0].name if surest else None
-                candidates.append(selection.candidate(str(number), name, found, kind))
+                look = self.look(champion, said)
+                what = detections.found(look.found, kind)
+                deciding = what[-1].name if what else None
+                candidates.append(
+                    selection.candidate(str(number), deciding, look.found, kind, look.unsure)
+                )
         useful = selection.most_useful_first(candidates, {})
         for each in islice(useful, left):
             self._ask(int(each.detection_id), Origin.CHOSEN, champion, None)
@@ -221,6 +240,9 @@ class Loop:
         version = versions.train(name, self.pictures, training, testing)
         self._tested_with[name] = {self._content(number) for number in testing}
         self._know(version, list(testing))
+        self._calibrations[name] = calibration.assess(
+            self._cases(), self._answered[name], version.thresholds, self.pictures.model_type
+        ).calibration
         return version
 
     def judge(
@@ -228,10 +250,7 @@ class Loop:
     ) -> tuple[Comparison, Verdict]:
         """Whether the candidate takes the champion's place, by the product's own rules."""
         numbers = {self._content(number): number for number in self.testing()}
-        cases = [
-            Case(content, self.taught[number], self._came[number])
-            for content, number in numbers.items()
-        ]
+        cases = self._cases()
         known = self._answered[champion.name]
         to_ask = comparison.to_ask(cases, Party(known, champion.thresholds), champion.name)
         self._know(champion, [numbers[content] for content in to_ask])
@@ -254,11 +273,17 @@ class Loop:
         )
         return compared, judged
 
+    def _cases(self) -> list[Case]:
+        return [
+            Case(self._content(number), said, self._came[number])
+            for number, said in self.testing().items()
+        ]
+
     def _know(self, version: Version, numbers: Sequence[int]) -> None:
         known = self._answered.setdefault(version.name, {})
         for number, said in zip(numbers, version.says(numbers), strict=True):
             content = self._content(number)
-            known[content] = _answer(content, said)
+            known[content] = answer(content, said)
 
     def _content(self, number: int) -> str:
         text = f"{self.pictures.name}/{self._seed}/{number}".encode()
@@ -271,7 +296,7 @@ def true_scores(version: Version, pictures: PictureSet, numbers: Sequence[int]) 
     scores = [
         scoring.score(
             pictures.truths[number],
-            scoring.found(_answer("", said).findings, kind, version.thresholds),
+            scoring.found(answer("", said).findings, kind, version.thresholds),
             kind,
             RULES.metric,
         )
@@ -280,18 +305,9 @@ def true_scores(version: Version, pictures: PictureSet, numbers: Sequence[int]) 
     return np.array([float(score) for score in scores])
 
 
-def _answer(content: str, said: Said) -> Answer:
+def answer(content: str, said: Said) -> Answer:
+    """What a version said of a content."""
     return answers.of_labels(content, said, SCENE_PX, complete=True)
-
-
-def _over(said: Said, version: Version) -> Said:
-    """What the service gives: the labels over their assumed thresholds."""
-    unknown = scoring.UNKNOWN_THRESHOLD
-    return [
-        label
-        for label in said
-        if label.confidence_pct >= 100 * version.thresholds.get(label.name, unknown)
-    ]
 
 
 def wrong(said: Annotation, pictures: PictureSet, rng: random.Random) -> Annotation:
