@@ -16,10 +16,9 @@ CREATED = "2026-11-21T08:00:00.000000"
 
 def _is_label(text: str) -> bool:
     try:
-        labels.check(text)
+        return labels.check(text) == text
     except InvalidRequestError:
         return False
-    return True
 
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(_is_label)
