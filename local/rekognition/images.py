@@ -11,6 +11,7 @@ from io import BytesIO
 from PIL import Image, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG")
+_PNG = b"\x89PNG\r\n\x1a\n"
 MINIMUM_SIDE_PX, MAXIMUM_SIDE_PX = 64, 4096
 MAXIMUM_ASPECT_RATIO = 20
 MAXIMUM_S3_BYTES = 15 * 1024 * 1024
@@ -65,6 +66,8 @@ def _loaded(content: bytes, least_side_px: int) -> Image.Image:
     try:
         image = Image.open(BytesIO(content), formats=FORMATS)
     except (UnidentifiedImageError, SyntaxError):
+        if not content.startswith(_PNG):
+            raise
         # Pillow refuses damage in parts of a PNG that other decoders pass over.
         image = Image.open(BytesIO(_without_damaged_parts(content)), formats=FORMATS)
     _check_dimensions(*image.size)
@@ -82,7 +85,8 @@ def _without_damaged_parts(content: bytes) -> bytes:
     while place < len(content):
         end = place + 12 + int.from_bytes(content[place : place + 4], "big")
         checksum = zlib.crc32(content[place + 4 : end - 4]).to_bytes(4, "big")
-        if content[end - 4 : end] == checksum or not content[place + 4] & 0x20:
+        can_be_done_without = content[place + 4 : place + 5].islower()
+        if content[end - 4 : end] == checksum or not can_be_done_without:
             kept.append(content[place:end])
         place = end
     return b"".join(kept)
