@@ -72,7 +72,7 @@ def test_a_doubtful_image_goes_to_a_person_and_the_consumer_hears_of_it(
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("notes.txt", b"no image", "does not end in .jpg"),
+        ("notes.txt", b"no image", "Rekognition does not take it"),
         ("empty.png", b"", "empty"),
         ("broken.jpg", NOT_AN_IMAGE, "Rekognition does not take it"),
     ],

@@ -7,6 +7,8 @@ new images, and takes those away again that no later model can be trained on.
 import json
 import random
 import re
+import struct
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -277,14 +279,33 @@ def test_a_model_that_is_no_improvement_is_rejected(trainable: Stack, champion: 
     assert_serves_alone(trainable, champion)
 
 
+def _with_unreadable_pixels(text: str) -> bytes:
+    """A PNG file of which only a decoder sees that it is broken."""
+
+    def part(kind: bytes, data: bytes) -> bytes:
+        checksum = zlib.crc32(kind + data).to_bytes(4, "big")
+        return len(data).to_bytes(4, "big") + kind + data + checksum
+
+    header = struct.pack(">IIBBBBB", 128, 128, 8, 2, 0, 0, 0)
+    pixels = b"\x78\x9c" + text.encode().ljust(300, b"\xff")
+    return b"".join(
+        [
+            b"\x89PNG\r\n\x1a\n",
+            part(b"IHDR", header),
+            part(b"IDAT", pixels),
+            part(b"IEND", b""),
+        ]
+    )
+
+
 def test_a_training_that_the_service_fails_is_recorded_and_told_once(
     trainable: Stack, champion: str
 ) -> None:
-    """More than a fifth of the images are broken behind a good beginning."""
+    """More than a fifth of the images are whole files whose pixels nobody can read."""
     uploads = [
         trainable.upload(
-            f"images_labeled_by_folder/{label}/broken-{number}.jpg",
-            images.draw(label, number)[:800] + bytes([number]),
+            f"images_labeled_by_folder/{label}/broken-{number}.png",
+            _with_unreadable_pixels(f"{label} {number}"),
         )
         for label in images.LABELS
         for number in range(60, 90)

@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 from labelloop.domain.annotations import Annotation, Box
 from local import drawing
 from local.launch import wait_for
+from tests.detect_api import machine_token, post
 from tests.stack import Record, Reviewer, Stack, Uploaded, launched
 
 CREATED = "2026-11-21T08:00:00.000000"
@@ -197,6 +198,30 @@ def test_a_model_of_several_labels_learns_from_ground_truths_own_lines(multi_lab
     _check_decision(multi_label, record, mail)
     assert len(record["labels"]) > 1
     assert not any("box" in label for label in record["labels"])
+
+
+def test_what_was_not_found_counts_at_once_and_in_the_choice_under_a_budget(
+    multi_label: Stack,
+) -> None:
+    image = _jpeg(drawing.draw_several(list(drawing.LABELS[:2]), random.Random("budget")))
+    answer = post(multi_label, machine_token(multi_label)["access_token"], image)
+    assert answer.status == 200
+    assert all("chance_pct" in label for label in answer.content["labels"])
+    assert "unsure" in answer.content
+    with (
+        multi_label.parameters({"Minimum-Label-Detection-Confidence": "100.00"}),
+        multi_label.review_budget(1),
+    ):
+        upload = multi_label.upload("images_for_detection/budget.jpg", image)
+        record = multi_label.wait_for_record(upload, "deferred")
+        assert record["labels"] and record["complete"] is True
+        multi_label.sleep(310)  # The youngest five minutes are left to the next look.
+
+        def is_asked_about() -> bool:
+            multi_label.call("SelectReviewsFunction", {})
+            return multi_label.task(upload) is not None
+
+        wait_for(is_asked_about, "the choice", 30)
 
 
 def test_a_model_that_gives_boxes_is_trained_judged_and_deployed(detection: Stack) -> None:
