@@ -131,6 +131,9 @@ def test_a_little_worse_is_promoted_only_where_the_operator_allows_it_and_chance
     said = _against(surely, improvement="-0.90")
     assert not said.promote
     assert "It is worse, and that is no chance" in said.reasons[3]
+    few = _against(compare("---++", "+++++"), improvement="-1.00")
+    assert not few.promote
+    assert "It is worse by its whole interval" in few.reasons[3]
 
 
 def test_a_label_that_has_become_worse_for_sure_is_named_and_refused() -> None:

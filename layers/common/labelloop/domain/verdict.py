@@ -121,12 +121,12 @@ def against_champion(
     enough = decides.gain >= needed
     reasons.append(f"{_basis_in_words(comparison)} {_in_words(comparison, model_type)}.")
     reasons.append(_decision_in_words(comparison, rules, attempt, needed, enough))
-    if decides.high < 0 and rules.minimum_improvement < 0 and comparison.p_worse < ERROR / 2:
+    if decides.high < 0 and rules.minimum_improvement < 0:
         enough = False
-        reasons.append(
-            "It is worse, and that is no chance, so it is not promoted whatever the minimum "
-            "improvement."
-        )
+        # Of a few images the interval alone says too much.
+        sure = comparison.p_worse < ERROR / 2
+        how = ", and that is no chance" if sure else " by its whole interval"
+        reasons.append(f"It is worse{how}, so it is not promoted whatever the minimum improvement.")
     if own is not None and own.high < rules.minimum and decides.gain <= 0:
         enough = False
         reasons.append(
