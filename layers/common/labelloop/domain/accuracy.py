@@ -20,6 +20,20 @@ LEAST_ANSWERS = 30
 _SIDE_PX = 10_000
 
 
+def share_interval(share: float, count: float) -> tuple[float, float]:
+    """Between which shares of so many the true one lies with 95 % confidence, after Wilson.
+
+    https://www.itl.nist.gov/div898/handbook/prc/section2/prc241.htm
+    """
+    doubt = NORMAL_95**2 / count
+    middle = share + doubt / 2
+    spread = math.sqrt(doubt * (share * (1 - share) + doubt / 4))
+    # What rounding leaves of the bounds 0 and 1, which are exact.
+    low = 0.0 if share <= 0.0 else (middle - spread) / (1 + doubt)
+    high = 1.0 if share >= 1.0 else (middle + spread) / (1 + doubt)
+    return low, high
+
+
 @dataclass(frozen=True)
 class Sample:
     """What an answer says of an accepted detection."""
@@ -43,19 +57,8 @@ class Accuracy:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Between which shares the true one lies with 95 % confidence, after Wilson.
-
-        https://www.itl.nist.gov/div898/handbook/prc/section2/prc241.htm
-        """
-        if not self.answers:
-            return 0.0, 1.0
-        doubt = NORMAL_95**2 / self.answers
-        middle = self.share + doubt / 2
-        spread = math.sqrt(doubt * (self.share * (1 - self.share) + doubt / 4))
-        # What rounding leaves of the bounds 0 and 1, which are exact.
-        low = 0.0 if self.right == 0 else (middle - spread) / (1 + doubt)
-        high = 1.0 if self.right == self.answers else (middle + spread) / (1 + doubt)
-        return low, high
+        """Between which shares the true one lies with 95 % confidence."""
+        return share_interval(self.share, self.answers) if self.answers else (0.0, 1.0)
 
     def has_drifted_from(self, before: float, at_least: float) -> bool:
         """Whether the model is surely worse by now than it was when it was tested.

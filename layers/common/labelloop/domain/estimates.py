@@ -23,7 +23,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from labelloop.domain import scoring
-from labelloop.domain.accuracy import NORMAL_95
+from labelloop.domain.accuracy import share_interval
 from labelloop.domain.origins import LogShares, Provenance, Stratum
 from labelloop.domain.scoring import Counts, Metric
 
@@ -153,16 +153,6 @@ def _mean(images: Iterable[Weighed]) -> float:
         total += image.weight * image.value
         weights += image.weight
     return total / weights if weights else 0.0
-
-
-def share_interval(share: float, count: float) -> tuple[float, float]:
-    """Wilson's interval of a share of so many; https://www.itl.nist.gov/div898/handbook/prc/section2/prc241.htm"""
-    doubt = NORMAL_95**2 / count
-    middle = share + doubt / 2
-    spread = math.sqrt(doubt * (share * (1 - share) + doubt / 4))
-    low = 0.0 if share <= 0.0 else (middle - spread) / (1 + doubt)
-    high = 1.0 if share >= 1.0 else (middle + spread) / (1 + doubt)
-    return low, high
 
 
 def of_counts(counts: Counts, metric: Metric) -> Estimate:
