@@ -32,6 +32,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from moto.logs.models import logs_backends
 
+from local import same_machine
 from local.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -174,6 +175,8 @@ class _RuntimeApi:
             request = self._parse(self._connection)
             if request is not None:
                 return request
+            if self._connection is None:
+                continue  # it was none of the worker's
             try:
                 self._connection.settimeout(_remaining(deadline))
                 chunk = self._connection.recv(262_144)
@@ -231,6 +234,11 @@ class _RuntimeApi:
             name.lower(): value.strip()
             for name, _, value in (line.partition(":") for line in fields)
         }
+        if same_machine.refusal(headers) is not None:
+            connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+            connection.close()
+            self._connection = None
+            return None
         if "transfer-encoding" in headers:
             raise NotImplementedError("the runtime client sent a chunked body")
         length = int(headers.get("content-length", "0"))

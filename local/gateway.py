@@ -24,7 +24,14 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from moto.s3.models import s3_backends
 from werkzeug.exceptions import HTTPException
 
-from local import protocols, rekognition_calls, s3_requests, sagemaker_calls, stack_calls
+from local import (
+    protocols,
+    rekognition_calls,
+    s3_requests,
+    sagemaker_calls,
+    same_machine,
+    stack_calls,
+)
 from local.actions import Requirement
 from local.calls import Call, LoggedCall, Request, UnknownCallError, identify
 from local.constants import ACCOUNT_ID, API_PREFIX, CONTROL_PREFIX, SIGN_IN_PREFIX
@@ -70,6 +77,7 @@ _UNSIGNED_OPERATIONS = frozenset(
         "RevokeToken",
     )
 )
+_PAGES = (API_PREFIX, SIGN_IN_PREFIX)
 _READING = frozenset(("GetObject", "HeadObject", "CopyObject", "UploadPartCopy"))
 _FORM = "application/x-www-form-urlencoded"
 _MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
@@ -96,6 +104,10 @@ class Gateway:
 
     def _answer(self, environ: dict[str, Any]) -> Response:
         request = _read(environ)
+        foreign = self._foreign(request)
+        if foreign is not None:
+            log.warning("refused: %s %s: %s", request.method, request.path, foreign)
+            return Response(403, [("Content-Type", "text/plain")], f"{foreign}\n".encode())
         for prefix, page in self._pages.items():
             if request.path.startswith(prefix):
                 return page(request)
@@ -108,6 +120,15 @@ class Gateway:
                 error.service, "UnknownOperationException", str(error), 501, request.method
             )
         return self._make(call, request, environ)
+
+    def _foreign(self, request: Request) -> str | None:
+        """Why nobody answers: the request is not of this machine."""
+        apis = self._runtime.http_apis
+        return same_machine.refusal(
+            request.headers,
+            origin_admitted=apis.names(request),
+            is_page=request.method == "GET" and request.path.startswith(_PAGES),
+        )
 
     def _make(self, call: Call, request: Request, environ: dict[str, Any]) -> Response:
         runtime = self._runtime

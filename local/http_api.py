@@ -131,6 +131,12 @@ class HttpApis:
         """Take no more requests."""
         self._invocations.shutdown(wait=False, cancel_futures=True)
 
+    def names(self, request: Request) -> bool:
+        """Whether the API that is asked names the origin of the page that asks."""
+        api_id = request.path.removeprefix(API_PREFIX).partition("/")[0]
+        api = self.apis.get(api_id) if request.path.startswith(API_PREFIX) else None
+        return api is not None and bool(_cors_headers(api.cors or {}, request))
+
     def __call__(self, request: Request) -> Response:
         cors: Mapping[str, Any] | None = None
         try:

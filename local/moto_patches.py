@@ -30,6 +30,7 @@ from moto.core.exceptions import AWSError, JsonRESTError
 from moto.core.responses import ActionResult
 from moto.events.exceptions import ValidationException
 from moto.events.models import EventsBackend, Rule
+from moto.moto_server import werkzeug_app
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.s3 import notifications
 from moto.s3.models import S3Backend
@@ -132,6 +133,11 @@ def cache_service_lookup(_: Runtime) -> None:
         return found[host]
 
     DomainDispatcherApplication.get_backend_for_host = get_backend_for_host
+
+
+def answer_no_other_origin(_: Runtime) -> None:
+    """moto tells browsers that every page of the web may read every answer."""
+    werkzeug_app.DISABLE_GLOBAL_CORS = True
 
 
 # -------------------------------------------------------------------------------------------------
@@ -1048,6 +1054,7 @@ def _delete_message(self: Any, receipt_handle: str) -> None:
 
 PATCHES: tuple[Callable[[Runtime], None], ...] = (
     cache_service_lookup,
+    answer_no_other_origin,
     execute_state_machines,
     start_executions,
     finish_executions,

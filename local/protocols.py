@@ -1,8 +1,8 @@
 """How the AWS services speak: finding the operation in a request, and writing refusals.
 
 botocore's own models say which protocol a service speaks and which path belongs to which operation.
-Only what the gateway needs is read: names and parameters, never signatures (nobody else can reach
-127.0.0.1).
+Only what the gateway needs is read: names and parameters, never signatures (local/same_machine.py
+keeps others out).
 """
 
 from __future__ import annotations

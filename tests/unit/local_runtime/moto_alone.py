@@ -113,6 +113,12 @@ def folders_listed_for_one_request() -> int:
 
 
 @fact
+def answers_that_let_every_page_read() -> int:
+    answer = create_backend_app("s3").test_client().get("/", headers={"Origin": "https://a.org"})
+    return len(answer.headers.getlist("Access-Control-Allow-Origin"))
+
+
+@fact
 def unnamed_execution() -> Any:
     arn = create(one_state({"Type": "Pass"}))
     client = boto3.client("stepfunctions")
