@@ -2,7 +2,8 @@
 
 Requests become events of payload format 2.0, and refusals are API Gateway's own: 401 without a good
 token, 403 without the scope, 404 without a route, 413 over 10 MB or over what a function may be
-given, 500 for what the function cannot answer, 503 after 30 seconds.
+given, 429 over the limits of the stage (in the time of the runtime's clock), 500 for what the
+function cannot answer, 503 after 30 seconds.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import concurrent.futures
 import json
 import logging
 import re
+import threading
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -44,7 +46,40 @@ class Api:
     routes: dict[str, Route] = field(default_factory=dict)
     integrations: dict[str, Integration] = field(default_factory=dict)
     authorizers: dict[str, Authorizer] = field(default_factory=dict)
-    stages: dict[str, dict[str, str]] = field(default_factory=dict)
+    stages: dict[str, Stage] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How many requests a route takes: a bucket of tokens that is filled at the rate."""
+
+    rate_per_s: float
+    burst: int
+
+
+@dataclass
+class Stage:
+    """Where an API can be reached, and how fast; the account's own limit is left out."""
+
+    variables: Mapping[str, str]
+    limit: Limit | None
+    """Of each route that has none of its own."""
+    limits: Mapping[str, Limit]
+    """By the routes' keys."""
+    _buckets: dict[str, tuple[float, float]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def takes(self, route: str, now_s: float) -> bool:
+        """Whether the route takes one request more now."""
+        limit = self.limits.get(route, self.limit)
+        if limit is None:
+            return True
+        with self._lock:
+            left, since_s = self._buckets.get(route, (float(limit.burst), now_s))
+            left = min(limit.burst, left + (now_s - since_s) * limit.rate_per_s)
+            taken = left >= 1
+            self._buckets[route] = (left - taken, now_s)
+        return taken
 
 
 @dataclass(frozen=True)
@@ -167,6 +202,8 @@ class HttpApis:
 
     def _answer(self, target: _Target, request: Request) -> Response:
         route, path_parameters = _route(target, request.method)
+        if not target.api.stages[target.stage].takes(route.key, self._runtime.clock.now()):
+            raise _Refused(429, "Too Many Requests")
         claims = self._claims(target.api, route, request)
         if len(request.body) > MAX_BODY_BYTES:
             raise _Refused(413, "Request Entity Too Large")
@@ -263,8 +300,8 @@ class HttpApis:
             event["queryStringParameters"] = _joined(request.query)
         if path_parameters:
             event["pathParameters"] = path_parameters
-        if target.api.stages[target.stage]:
-            event["stageVariables"] = target.api.stages[target.stage]
+        if variables := target.api.stages[target.stage].variables:
+            event["stageVariables"] = dict(variables)
         if request.body:
             is_text = _TEXT.match(request.headers.get("content-type", "text/plain") or "text/plain")
             # Bytes that are no text, whatever their type says, do not survive.

@@ -4,10 +4,11 @@ Invoked by  the HTTP API, routes ``GET /``, ``GET /config.json`` and ``GET /asse
             is signed in yet
 Raises      nothing: what is not there is answered with 404
 Idempotent  yes; it only reads the files that lie beside it, which ``make console`` has built
+
+Anybody may ask for them, and what leaves AWS is billed: they are sent compressed or not at all.
 """
 
 import base64
-import gzip
 import hashlib
 import json
 from collections.abc import Mapping
@@ -27,6 +28,11 @@ MEDIA_TYPES = {
 FOR_GOOD = "public, max-age=31536000, immutable"
 """For files whose names change with their content."""
 ASK_EACH_TIME = "no-cache"
+ONLY_GZIP = (
+    "This is sent compressed with gzip only. Ask for it with the header Accept-Encoding: gzip, as "
+    "every browser does, and curl --compressed."
+)
+"""To whoever does not take that: a few bytes."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +85,22 @@ def _sent(file: File, headers: Mapping[str, str]) -> dict[str, Any]:
     more = {"ETag": file.tag, "Vary": "Accept-Encoding"}
     if file.tag in headers.get("if-none-match", ""):
         return _answer(304, file.media_type, file.caching, "", more)
-    if "gzip" in headers.get("accept-encoding", ""):
-        content = base64.b64encode(file.content).decode()
-        packed = {**more, "Content-Encoding": "gzip"}
-        answer = _answer(200, file.media_type, file.caching, content, packed)
-        return {**answer, "isBase64Encoded": True}
-    text = gzip.decompress(file.content).decode()
-    return _answer(200, file.media_type, file.caching, text, more)
+    if not _takes_gzip(headers.get("accept-encoding", "")):
+        return _answer(406, "text/plain; charset=utf-8", ASK_EACH_TIME, ONLY_GZIP, more)
+    content = base64.b64encode(file.content).decode()
+    packed = {**more, "Content-Encoding": "gzip"}
+    answer = _answer(200, file.media_type, file.caching, content, packed)
+    return {**answer, "isBase64Encoded": True}
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether the header Accept-Encoding names gzip, or anything, and does not rule it out."""
+    weights = {}
+    for part in accepted.lower().split(","):
+        coding, *parameters = (each.strip() for each in part.split(";"))
+        weights[coding] = next((p[2:] for p in parameters if p.startswith("q=")), "1")
+    weight = weights.get("gzip", weights.get("*", "0"))
+    return weight.strip("0.") != ""
 
 
 def _answer(

@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from local.constants import REGION
-from local.http_api import Api, Authorizer, Integration, Route
+from local.http_api import Api, Authorizer, Integration, Limit, Route, Stage
 from local.resources.base import Created, Resource, ResourceType, integer, names
 
 
@@ -92,17 +92,35 @@ class HttpRoute(ResourceType):
         _api(resource).routes.pop(resource.physical_id, None)
 
 
+def _limit(settings: dict[str, Any]) -> Limit | None:
+    if "ThrottlingRateLimit" not in settings:
+        return None
+    return Limit(float(settings["ThrottlingRateLimit"]), integer(settings["ThrottlingBurstLimit"]))
+
+
 class HttpStage(ResourceType):
     type_name = "AWS::ApiGatewayV2::Stage"
-    properties = names("AccessLogSettings ApiId AutoDeploy StageName StageVariables")
-    ignored = names("DefaultRouteSettings Description RouteSettings Tags")
+    properties = names(
+        "AccessLogSettings ApiId AutoDeploy DefaultRouteSettings RouteSettings StageName "
+        "StageVariables"
+    )
+    ignored = names("Description Tags")
 
     def create(self, resource: Resource) -> Created:
-        name = str(resource.properties["StageName"])
-        if not resource.properties.get("AutoDeploy"):
+        given, api = resource.properties, _api(resource)
+        if not given.get("AutoDeploy"):
             raise NotImplementedError("stages without AutoDeploy")
-        _api(resource).stages[name] = dict(resource.properties.get("StageVariables", {}))
-        return Created(name)
+        settings: dict[str, Any] = given.get("RouteSettings", {})
+        unknown = settings.keys() - {route.key for route in api.routes.values()}
+        if unknown:
+            # As API Gateway refuses it: the stage must be made after its routes.
+            raise ValueError(f"Unable to find Route by key {min(unknown)} within the RouteSettings")
+        api.stages[str(given["StageName"])] = Stage(
+            given.get("StageVariables", {}),
+            _limit(given.get("DefaultRouteSettings", {})),
+            {key: limit for key, one in settings.items() if (limit := _limit(one))},
+        )
+        return Created(str(given["StageName"]))
 
     def update(self, resource: Resource) -> Created:
         return self.create(resource)

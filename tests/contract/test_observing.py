@@ -34,6 +34,8 @@ OF_AWS = {
     ("AWS/Events", "InvocationsFailedToBeSentToDlq"): ("RuleName", RULE),
     # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
     ("AWS/Lambda", "Errors"): ("FunctionName", FUNCTION),
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+    ("AWS/ApiGateway", "Count"): ("ApiId", "AWS::ApiGatewayV2::Api"),
 }
 """What AWS measures, by namespace and name: by which dimension, and of which resources."""
 

@@ -1,6 +1,7 @@
 """The template by itself, and against the gateways: timing, failure destinations, data, keys."""
 
 import ast
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from botocore.session import Session
 
 from labelloop.aws import clients, detections, model_registry, review_tasks
 from labelloop.aws.rekognition import VersionStatus
-from labelloop.domain import parameters
+from labelloop.domain import images, parameters
 from labelloop.domain.selection import LOOK_EVERY
 from labelloop.settings import Variable
 from tests.contract import files
@@ -215,6 +216,72 @@ def test_a_state_machine_may_invoke_the_functions_that_it_invokes_and_no_other(
         f"{files.camel(state.stem)}Function" for state in files.states(workflow) if state.stem
     }
     assert allowed == invoked
+
+
+# --- What others may ask for ----------------------------------------------------------------------
+
+
+def _stage() -> dict[str, Any]:
+    stage: dict[str, Any] = files.template()["Resources"]["ApiStage"]
+    return stage
+
+
+def test_every_route_has_a_limit_of_its_own_and_is_there_before_the_stage() -> None:
+    """The settings of a route that is not there yet are refused."""
+    routes = files.resources("AWS::ApiGatewayV2::Route")
+    assert set(_stage()["DependsOn"]) == set(routes)
+    keys = {route["Properties"]["RouteKey"] for route in routes.values()}
+    assert set(_stage()["Properties"]["RouteSettings"]) == keys
+
+
+def test_a_route_that_nobody_thought_of_has_a_limit_too() -> None:
+    assert 0 < _stage()["Properties"]["DefaultRouteSettings"]["ThrottlingRateLimit"] <= 5
+
+
+USD_PER_GB_OUT = 0.09
+"""https://aws.amazon.com/ec2/pricing/on-demand/ (second-hand): what leaves AWS, the first 10 TB."""
+HEADERS_BYTES = 1200
+"""Of an answer of ServeConsole, policy included; measured, and rounded up."""
+
+
+def test_what_anybody_may_ask_for_without_a_token_costs_what_the_readme_says_at_the_most() -> None:
+    module = files.app("serve_console")
+    sizes = {
+        "GET /": len(module.PAGE.content),
+        "GET /config.json": 400,
+        "GET /assets/{name}": max(len(file.content) for file in module.ASSETS.values()),
+    }
+    open_to_all = {
+        route["Properties"]["RouteKey"]
+        for route in files.resources("AWS::ApiGatewayV2::Route").values()
+        if route["Properties"].get("AuthorizationType") != "JWT"
+    }
+    assert open_to_all == set(sizes)
+    prices = json.loads((files.ROOT / "benchmarks/prices.json").read_text())["usd"]
+    each = sum(
+        prices[part]["price"] / prices[part]["per"]
+        for part in ("http_api_request", "lambda_request")
+    )
+    usd_a_day = sum(
+        _stage()["Properties"]["RouteSettings"][route]["ThrottlingRateLimit"]
+        * 86_400
+        * (each + (size + HEADERS_BYTES) / 1e9 * USD_PER_GB_OUT)
+        for route, size in sizes.items()
+    )
+    readme = (files.ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"about US${usd_a_day:.0f} a day" in readme
+
+
+def test_an_image_that_came_by_the_api_is_kept_until_no_review_of_it_is_waited_for() -> None:
+    """The rule makes it an old version, which is what people see, and what waits for a model."""
+    rules = files.template()["Resources"]["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    (expiry,) = (rule for rule in rules if rule.get("Prefix") == images.API_FOLDER)
+    (old,) = (rule for rule in rules if rule["Id"] == "OldVersions")
+    assert "NoncurrentVersionExpiration" not in expiry
+    assert "Prefix" not in old
+    days = expiry["ExpirationInDays"] + old["NoncurrentVersionExpiration"]["NoncurrentDays"]
+    readme = (files.ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"kept for {days} days" in readme
 
 
 # --- Tables ---------------------------------------------------------------------------------------

@@ -54,11 +54,35 @@ def test_a_browser_that_has_the_page_is_not_sent_it_again(account: Account) -> N
     assert _ask("page", **{"if-none-match": '"other"'})["statusCode"] == 200
 
 
-def test_who_takes_no_gzip_gets_plain_text(account: Account) -> None:
-    plain = _ask("page", **{"accept-encoding": "identity"})
+@pytest.mark.parametrize("name", ["", *ASSETS])
+@pytest.mark.parametrize(
+    "accepted",
+    ["identity", "", "br, deflate", "gzip;q=0", "gzip; q=0.00, br", "*;q=0", "x-gzipped"],
+)
+def test_who_takes_no_gzip_is_sent_a_few_bytes_that_say_how_to_ask(
+    account: Account, name: str, accepted: str
+) -> None:
+    answer = _ask("asset" if name else "page", name, **{"accept-encoding": accepted})
 
-    assert plain["body"] == _text(_ask("page"))
-    assert "Content-Encoding" not in plain["headers"]
+    assert answer["statusCode"] == 406
+    assert "curl --compressed" in answer["body"]
+    assert "Content-Encoding" not in answer["headers"]
+    assert answer["headers"]["Vary"] == "Accept-Encoding"
+
+
+@pytest.mark.parametrize("accepted", ["gzip", "br, GZIP;q=0.5", "*", "identity;q=0, *;q=0.001"])
+def test_who_takes_gzip_in_any_words_is_sent_it(account: Account, accepted: str) -> None:
+    answer = _ask("page", **{"accept-encoding": accepted})
+
+    assert answer["headers"]["Content-Encoding"] == "gzip"
+    assert '<div id="root">' in _text(answer)
+
+
+def test_without_the_header_that_says_so_nothing_large_is_sent(account: Account) -> None:
+    request = event("serve_console.page")
+    request["headers"].pop("accept-encoding")
+
+    assert lambda_handler(request, Context())["statusCode"] == 406
 
 
 def test_the_page_is_told_where_to_sign_in(account: Account) -> None:

@@ -14,6 +14,7 @@ import pytest
 from joserfc import jwk
 from moto.utilities.utils import load_resource
 
+from local.http_api import Limit, Stage
 from tests.unit.local_runtime.small_stack import SmallStack
 
 PASSWORD = "correct-Horse-9"
@@ -270,3 +271,29 @@ def test_cors_is_answered_for_the_origins_that_it_names(small_stack: SmallStack)
     assert "access-control-allow-origin" not in headers
     _, headers, _ = ask(small_stack, "GET", "/", Origin="https://example.com")
     assert headers["access-control-allow-origin"] == "https://example.com"
+
+
+# --- Limits by route ------------------------------------------------------------------------------
+
+
+def test_a_route_over_its_limit_answers_as_api_gateway_does(small_stack: SmallStack) -> None:
+    status, _, content = ask(small_stack, "GET", "/full")
+    assert (status, content) == (429, {"message": "Too Many Requests"})
+    assert ask(small_stack, "GET", "/")[0] == 200
+
+
+def test_a_route_takes_its_burst_at_once_and_then_its_rate() -> None:
+    stage = Stage({}, Limit(1, 1), {"GET /": Limit(2, 3)})
+    assert [stage.takes("GET /", 10.0) for _ in range(4)] == [True, True, True, False]
+    assert [stage.takes("GET /", 10.5) for _ in range(2)] == [True, False]
+    assert [stage.takes("GET /", 1000.0) for _ in range(4)] == [True, True, True, False]
+
+
+def test_a_route_without_a_limit_of_its_own_has_the_stages_and_shares_it_with_no_other() -> None:
+    stage = Stage({}, Limit(1, 1), {})
+    assert [stage.takes(route, 0.0) for route in ("GET /a", "GET /b", "GET /a")] == [
+        True,
+        True,
+        False,
+    ]
+    assert all(Stage({}, None, {}).takes("GET /a", 0.0) for _ in range(1000))
