@@ -20,6 +20,7 @@ from botocore.exceptions import (
 from cli.checks import Check, Found, note, ok, problem, warning
 from cli.failures import is_forbidden
 from cli.stack import Stack, describe
+from labelloop.domain import stack_names
 
 MODELS_FOR_A_SWAP = 2
 """A new model is proven while the old one serves."""
@@ -142,6 +143,14 @@ def functions(stack: Stack) -> Iterator[Found]:
         yield ok(f"{text}.")
 
 
+def name(stack: Stack) -> Iterator[Found]:
+    """Whether a stack can have this name: a deployment finds out only after some minutes."""
+    if reason := stack_names.refusal(stack.name):
+        yield problem(reason)
+    else:
+        yield ok(f"A stack can be called {stack.name}.")
+
+
 def stack_status(stack: Stack) -> Iterator[Found]:
     """Whether the stack is there and whole."""
     description = describe(stack)
@@ -186,6 +195,7 @@ FIRST = (
 """Where one of these finds a problem, nothing else can be looked at."""
 
 CHECKS = (
+    Check("name", name, "none"),
     Check("quotas", quotas, "servicequotas:ListServiceQuotas", on_aws_only=True),
     Check("functions", functions, "lambda:GetAccountSettings", on_aws_only=True),
     Check("stack", stack_status, "cloudformation:DescribeStacks"),

@@ -19,9 +19,10 @@ from labelloop.custom_resource import (
     ResourceRequest,
     custom_resource,
 )
+from labelloop.domain import stack_names
 from labelloop.domain.parameters import CATALOGUE, Parameter
 from labelloop.entrypoint import logger
-from labelloop.errors import BusyError, NotFoundError
+from labelloop.errors import BusyError, ConfigurationError, NotFoundError
 
 FOLDERS = (
     "images_labeled_by_folder/",
@@ -43,7 +44,10 @@ def lambda_handler(request: ResourceRequest, seconds_left: Callable[[], float]) 
         if request.physical_resource_id not in {"", NEVER_MADE}:
             _stop_every_version(request.physical_resource_id, seconds_left)
         return ResourceAnswer(physical_resource_id=request.physical_resource_id or NEVER_MADE)
-    project_arn = rekognition.create_or_adopt_project(request.properties["ProjectName"])
+    name = request.properties["ProjectName"]
+    if reason := stack_names.refusal(name):
+        raise ConfigurationError(reason)
+    project_arn = rekognition.create_or_adopt_project(name)
     for folder in FOLDERS:
         objects.write_folder(folder)
     _define_parameters()

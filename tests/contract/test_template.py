@@ -10,7 +10,7 @@ from botocore.session import Session
 
 from labelloop.aws import clients, detections, model_registry, review_tasks
 from labelloop.aws.rekognition import VersionStatus
-from labelloop.domain import images, parameters
+from labelloop.domain import images, parameters, stack_names
 from labelloop.domain.selection import LOOK_EVERY
 from labelloop.settings import Variable
 from tests.contract import files
@@ -151,6 +151,76 @@ def test_data_outlives_the_stack_and_has_no_fixed_name(type_name: str) -> None:
         assert resource["DeletionPolicy"] == "Retain"
         assert resource["UpdateReplacePolicy"] == "Retain"
         assert not {"BucketName", "TableName"} & set(resource["Properties"])
+
+
+NAMED = {
+    # By what it is called in the template: how long it may be, and what must be told apart by it.
+    ("AWS::Scheduler::Schedule", "Name"): (64, "Region"),
+    ("AWS::Serverless::StateMachine", "Name"): (80, "Region"),
+    ("AWS::Serverless::LayerVersion", "LayerName"): (140, "Region"),
+    ("AWS::Logs::LogGroup", "LogGroupName"): (512, "Region"),
+    # The name of a dashboard is taken in all Regions of an account.
+    ("AWS::CloudWatch::Dashboard", "DashboardName"): (255, "account"),
+    # The name of a user pool's domain is taken for all accounts of a Region.
+    ("AWS::Cognito::UserPoolDomain", "Domain"): (63, "everybody"),
+}
+ONLY_SHOWN = {
+    ("AWS::SNS::Topic", "DisplayName"),
+    ("AWS::Cognito::UserPool", "UserPoolName"),
+    ("AWS::ApiGatewayV2::Api", "Name"),
+    ("AWS::ApiGatewayV2::Authorizer", "Name"),
+    ("AWS::Cognito::UserPoolResourceServer", "Name"),
+    ("AWS::ApiGatewayV2::Stage", "StageName"),
+    ("AWS::Cognito::UserPoolGroup", "GroupName"),
+    ("AWS::IAM::Policy", "PolicyName"),
+}
+"""Names that several resources may have, or of parts of a resource of the stack's own."""
+OF_OTHERS = {"FunctionName", "MetricName", "WorkteamName", "ProjectName"}
+"""Properties that say which other thing is meant; the project, which is named as the stack is, is
+adopted where there is one."""
+
+
+def _named() -> list[tuple[str, str, Any]]:
+    """Type, property and value of every name that the template gives."""
+    return [
+        (resource["Type"], word, value)
+        for resource in files.template()["Resources"].values()
+        for word, value in resource.get("Properties", {}).items()
+        if word == "Domain" or (word.endswith("Name") and word not in OF_OTHERS)
+    ]
+
+
+def _written_out(name: Any, stack: str) -> str:
+    given = name if isinstance(name, str) else name["Fn::Sub"]
+    text: str = given if isinstance(given, str) else given[0]
+    places = {"AWS::StackName": stack, "AWS::Region": "ap-southeast-1"}
+    for word in {*places, *(given[1] if isinstance(given, list) else {})}:
+        text = text.replace("${" + word + "}", places.get(word, "0" * 36))
+    assert "${" not in text
+    return text
+
+
+@pytest.mark.parametrize(("type_name", "word", "value"), _named())
+def test_a_name_that_is_given_fits_and_is_taken_by_no_other_stack(
+    type_name: str, word: str, value: Any
+) -> None:
+    if (type_name, word) in ONLY_SHOWN:
+        return
+    most, among = NAMED[type_name, word]
+    assert len(_written_out(value, "s" * stack_names.LONGEST)) <= most
+    text = json.dumps(value)
+    assert "AWS::StackId" in text if among == "everybody" else "AWS::StackName" in text
+    if among == "account":
+        assert "AWS::Region" in text
+
+
+def test_a_stacks_name_may_be_as_long_as_the_names_of_its_schedules_let_it() -> None:
+    endings = [
+        _written_out(schedule["Properties"]["Name"], "")
+        for schedule in SCHEDULES.values()
+        if "Name" in schedule["Properties"]
+    ]
+    assert 64 - max(map(len, endings)) == stack_names.LONGEST
 
 
 def _actions(properties: dict[str, Any]) -> set[str]:

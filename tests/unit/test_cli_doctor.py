@@ -173,7 +173,7 @@ class TestBeforeADeployment:
         assert "sam build && sam deploy --guided" in result.stdout
         assert result.stdout.splitlines()[-1] == "no problems, no warnings."
         checks = {one["check"] for one in json.loads(before.run("--json").stdout)["findings"]}
-        assert checks == {"region", "credentials", "quotas", "functions", "stack"}
+        assert checks == {"region", "credentials", "name", "quotas", "functions", "stack"}
 
     def test_it_names_account_identity_region_and_quotas(self, before: Clinic) -> None:
         text = before.run().stdout
@@ -240,6 +240,17 @@ class TestBeforeADeployment:
         level, text = before.found("region")
 
         assert level == "problem" and "eu-west-1" in text
+
+    @pytest.mark.parametrize("name", ["a" * 55, "aws-labels", "Ssm-labels"])
+    def test_a_name_that_no_stack_can_have_is_a_problem_before_it_is_deployed(
+        self, before: Clinic, name: str
+    ) -> None:
+        assert before.found("name")[0] == "ok"
+        before.world.stack = replace(before.world.stack, name=name)
+
+        level, text = before.found("name")
+
+        assert level == "problem" and name in text and "sam deploy --stack-name" in text
 
     def test_a_missing_permission_is_named_and_the_rest_goes_on(self, before: Clinic) -> None:
         message = "User x is not authorized to perform: cloudformation:DescribeStacks on y"

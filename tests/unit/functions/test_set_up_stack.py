@@ -33,6 +33,17 @@ def test_a_new_stack_gets_its_project_folders_and_parameters(
     assert values == {parameter.name: parameter.default for parameter in CATALOGUE}
 
 
+@pytest.mark.parametrize("name", ["a" * 55, "aws-labels", "SSM-labels"])
+def test_a_stack_whose_name_could_not_be_borne_is_refused_before_anything_is_made(
+    account: Account, cloudformation: CloudFormation, name: str
+) -> None:
+    answer = cloudformation.ask("create", ResourceProperties={"ProjectName": name})
+    assert answer["Status"] == "FAILED"
+    assert f"The stack's name {name!r}" in answer["Reason"]
+    assert "sam deploy --stack-name" in answer["Reason"]
+    assert (account.rekognition.requests, account.keys()) == ([], [])
+
+
 def test_twice_comes_to_the_same_as_once_and_adopts_what_is_there(
     account: Account, cloudformation: CloudFormation
 ) -> None:
