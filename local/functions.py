@@ -24,7 +24,7 @@ import threading
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,7 +32,8 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from moto.logs.models import logs_backends
 
-from local import same_machine
+from local import lineage, same_machine
+from local.lineage import RecursionStoppedError
 from local.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ MAX_RESPONSE_BYTES = 6 * 1024 * 1024 + 100
 
 # Lambda runs an asynchronous event again after 1 and then 2 minutes.
 ASYNC_RETRY_WAITS_S = (60.0, 120.0)
+
+STOPPED = "Lambda has detected {} being invoked in a recursive loop and stopped its invocation."
 
 LOG_TAIL_LINES = 200
 LOG_STREAM_LINES = 2_000
@@ -89,6 +92,8 @@ class FunctionSpec:
     on_failure_arn: str | None = None
     """The queue or topic that gets what an asynchronous invocation could not do."""
     async_retries: int = 2
+    may_loop: bool = False
+    """Whether a chain of events may invoke it without end."""
 
 
 def environment_of(spec: FunctionSpec, runtime: Runtime) -> dict[str, str]:
@@ -334,7 +339,7 @@ class _Worker:
         )
         self._pump_thread.start()
 
-    def invoke(self, request_id: str, payload: bytes) -> tuple[Invocation, bool]:
+    def invoke(self, request_id: str, payload: bytes, trace: str) -> tuple[Invocation, bool]:
         """The outcome, and whether the worker can be used again."""
         try:
             if not self._started:
@@ -353,7 +358,7 @@ class _Worker:
                     "Lambda-Runtime-Aws-Request-Id": request_id,
                     "Lambda-Runtime-Deadline-Ms": str(deadline_ms),
                     "Lambda-Runtime-Invoked-Function-Arn": self.spec.arn,
-                    "Lambda-Runtime-Trace-Id": _trace_id(request_id),
+                    "Lambda-Runtime-Trace-Id": trace,
                 },
             )
             answer = self._api.receive(time.monotonic() + self.spec.timeout_s)
@@ -438,8 +443,10 @@ class _Worker:
         return self._outcome(request_id, json.dumps(body).encode(), "Unhandled")
 
 
-def _trace_id(request_id: str) -> str:
-    return f"Root=1-{int(time.time()):08x}-{request_id.replace('-', '')[:24]};Sampled=0"
+def _stopped(spec: FunctionSpec) -> Invocation:
+    """What became of an event that would have invoked the function once too often."""
+    error = {"errorType": "RecursiveInvocationException", "errorMessage": STOPPED.format(spec.arn)}
+    return Invocation(json.dumps(error).encode(), "Unhandled", "", str(uuid.uuid4()))
 
 
 @dataclass
@@ -496,26 +503,37 @@ class FunctionPool:
         """How many invocations of the function run at once."""
         return self._function(name_or_arn).max_workers
 
-    def invoke(self, name_or_arn: str, payload: bytes) -> Invocation:
-        """What the function answers; waits for a free worker."""
+    def stops(self, name_or_arn: str, trace: str) -> bool:
+        """Whether an event with this trace header would invoke the function once too often."""
+        spec = self.spec(name_or_arn)
+        return not spec.may_loop and lineage.rounds(trace, spec.arn) >= lineage.MOST_ROUNDS
+
+    def invoke(self, name_or_arn: str, payload: bytes, traces: Sequence[str] = ()) -> Invocation:
+        """What the function answers; waits for a free worker.
+
+        Raises RecursionStoppedError for events with trace headers that say so.
+        """
         function = self._function(name_or_arn)
+        if any(self.stops(name_or_arn, trace) for trace in traces):
+            raise RecursionStoppedError(name_or_arn)
         request_id = str(uuid.uuid4())
+        trace = lineage.invocation_trace(request_id, traces, function.spec.arn)
         worker = self._take(function)
         with self._free:
             self._counts[function.spec.stem] += 1
         usable = False
         try:
-            invocation, usable = worker.invoke(request_id, payload)
+            invocation, usable = worker.invoke(request_id, payload, trace)
         finally:
             self._give_back(function, worker, usable)
         return invocation
 
-    def invoke_async(self, name_or_arn: str, payload: bytes) -> None:
+    def invoke_async(self, name_or_arn: str, payload: bytes, traces: Sequence[str] = ()) -> None:
         """Lambda's ``Event`` invocation: answered at once, tried three times, then sent to the
         failure destination.
         """
         self._function(name_or_arn)
-        self._async.submit(self._attempt, name_or_arn, payload, 1)
+        self._async.submit(self._attempt, name_or_arn, payload, traces, 1)
 
     def kill_worker(self, session_token: str) -> bool:
         """Ends the process whose calls carry that session token, as a crash would; False when there
@@ -630,10 +648,16 @@ class FunctionPool:
             function.workers.discard(worker)
             self._free.notify_all()
 
-    def _attempt(self, name_or_arn: str, payload: bytes, attempt: int) -> None:
+    def _attempt(
+        self, name_or_arn: str, payload: bytes, traces: Sequence[str], attempt: int
+    ) -> None:
         try:
             spec = self.spec(name_or_arn)
-            invocation = self.invoke(name_or_arn, payload)
+            invocation = self.invoke(name_or_arn, payload, traces)
+        except RecursionStoppedError as error:
+            log.error("a recursive loop was stopped: %s", error)
+            self._send_to_destination(spec, payload, _stopped(spec), attempt)
+            return
         except (FunctionNotFoundError, PoolClosedError) as error:
             log.warning("an asynchronous invocation of %s is lost: %r", name_or_arn, error)
             return
@@ -644,15 +668,22 @@ class FunctionPool:
             self._send_to_destination(spec, payload, invocation, attempt)
             return
         wait_s = self._runtime.clock.real(ASYNC_RETRY_WAITS_S[min(attempt, 2) - 1])
-        self._later(wait_s, name_or_arn, payload, attempt + 1)
+        self._later(wait_s, name_or_arn, payload, traces, attempt + 1)
 
-    def _later(self, wait_s: float, name_or_arn: str, payload: bytes, attempt: int) -> None:
+    def _later(
+        self,
+        wait_s: float,
+        name_or_arn: str,
+        payload: bytes,
+        traces: Sequence[str],
+        attempt: int,
+    ) -> None:
         def run() -> None:
             with self._free:
                 self._retries.discard(timer)
                 if self._closed:
                     return
-            self._async.submit(self._attempt, name_or_arn, payload, attempt)
+            self._async.submit(self._attempt, name_or_arn, payload, traces, attempt)
 
         timer = threading.Timer(wait_s, run)
         timer.daemon = True

@@ -37,8 +37,9 @@ from local.calls import Call, LoggedCall, Request, UnknownCallError, identify
 from local.constants import ACCOUNT_ID, API_PREFIX, CONTROL_PREFIX, SIGN_IN_PREFIX
 from local.executions import ExecutionRefusedError
 from local.faults import Fault
-from local.functions import FunctionNotFoundError
+from local.functions import STOPPED, FunctionNotFoundError
 from local.identity import Principal, UnknownKeyError
+from local.lineage import HEADER, RecursionStoppedError
 from local.protocols import Response
 
 if TYPE_CHECKING:
@@ -284,17 +285,21 @@ class Gateway:
         name = str(call.params["FunctionName"])
         kind = request.headers.get("x-amz-invocation-type", "RequestResponse")
         functions = self._runtime.functions
+        traces = [request.headers[HEADER.lower()]] if HEADER.lower() in request.headers else []
         if len(request.body) > _MAX_PAYLOAD_BYTES:
             message = f"Request must be smaller than {_MAX_PAYLOAD_BYTES} bytes"
             return protocols.error_response("lambda", "RequestTooLargeException", message, 413)
         try:
             if kind == "Event":
-                functions.invoke_async(name, request.body)
+                functions.invoke_async(name, request.body, traces)
                 return Response(202, [("x-amzn-requestid", str(uuid.uuid4()))], b"")
-            invocation = functions.invoke(name, request.body)
+            invocation = functions.invoke(name, request.body, traces)
         except FunctionNotFoundError:
             message = f"Function not found: {call.resource}"
             return protocols.error_response("lambda", "ResourceNotFoundException", message, 404)
+        except RecursionStoppedError:
+            message = STOPPED.format(call.resource)
+            return protocols.error_response("lambda", "RecursiveInvocationException", message, 400)
         headers = [
             ("Content-Type", "application/json"),
             ("x-amzn-requestid", str(uuid.uuid4())),

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
+import flask
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 from moto import backends
@@ -74,6 +75,7 @@ from moto.stepfunctions.responses import StepFunctionResponse
 
 from local.events import check_target_arn
 from local.executions import ExecutionRefusedError
+from local.lineage import HEADER
 from local.schedules import InvalidScheduleError, parse_expression
 
 if TYPE_CHECKING:
@@ -906,7 +908,7 @@ def refuse_fifo_queues(_: Runtime) -> None:
 
 def make_queues_fast(runtime: Runtime) -> None:
     """moto's queues take time in proportion to their depth for every send, receive and delete, and
-    give one message to two receivers at once.
+    give one message to two receivers at once. They do not keep the trace header of who sends.
     """
     change_visibility = SQSBackend.change_message_visibility
 
@@ -993,6 +995,9 @@ def _send_message(
             f"Value {delay_s} for parameter DelaySeconds is invalid. "
             f"Reason: DelaySeconds must be >= 0 and <= {_MAX_DELAY_S}."
         )
+    if flask.has_request_context() and HEADER in flask.request.headers:
+        trace = {"DataType": "String", "StringValue": flask.request.headers[HEADER]}
+        system_attributes = {"AWSTraceHeader": trace, **(system_attributes or {})}
     message = Message(str(uuid.uuid4()), message_body, system_attributes)
     message.message_attributes = message_attributes or {}
     message.mark_sent(delay_seconds=delay_s)

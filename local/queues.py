@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEFAULT_CONCURRENCY = 2
+TRACE = "AWSTraceHeader"
 POLLER_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 
 
@@ -191,7 +192,13 @@ class QueuePollers:
         return list(backend.receive_message(queue.name, count, 0, held_s, ["All"]))
 
     def _give_back(self, queue: Any, message: Any, received_at: float) -> None:
-        """Let a message be received again when its visibility timeout is over."""
+        """Let a message be received again when its visibility timeout is over, or when the function
+        wants it to be.
+        """
+        with queue._messages_lock:
+            kept = [one for one in queue._messages if one.id == message.id]
+        if any(one.visible_at != message.visible_at for one in kept):
+            return
         hidden_s = queue.visibility_timeout - (self._runtime.clock.now() - received_at)
         with contextlib.suppress(ReceiptHandleIsInvalid):  # deleted or purged meanwhile
             self._backend(queue.region).change_message_visibility(
@@ -200,9 +207,12 @@ class QueuePollers:
 
     def _process(self, mapping: _Mapping, queue: Any, batch: list[Any]) -> None:
         received_at = self._runtime.clock.now()
+        batch = self._without_loops(mapping, queue, batch)
+        if not batch:
+            return
         event = {"Records": [self._record(message, queue) for message in batch]}
         invocation = self._runtime.functions.invoke(
-            mapping.function_arn, json.dumps(event).encode()
+            mapping.function_arn, json.dumps(event).encode(), [_trace(message) for message in batch]
         )
         failed = self._failed_ids(mapping, batch, invocation)
         for message in batch:
@@ -210,6 +220,25 @@ class QueuePollers:
                 self._give_back(queue, message, received_at)
             else:
                 queue.delete_message(message.receipt_handle)
+
+    def _without_loops(self, mapping: _Mapping, queue: Any, batch: list[Any]) -> list[Any]:
+        """The messages that do not invoke the function once too often; the others are moved to the
+        dead letters or, where there are none, are lost.
+        """
+        stops = self._runtime.functions.stops
+        left = [message for message in batch if not stops(mapping.function_arn, _trace(message))]
+        for message in batch:
+            if message in left:
+                continue
+            log.error("%s: a recursive loop was stopped", mapping.function_arn)
+            if queue.dead_letter_queue is not None:
+                self._backend(queue.region).send_message(
+                    queue.dead_letter_queue.name,
+                    message.body,
+                    message_attributes=message.message_attributes,
+                )
+            queue.delete_message(message.receipt_handle)
+        return left
 
     def _failed_ids(self, mapping: _Mapping, batch: list[Any], invocation: Invocation) -> set[str]:
         """The messages that stay in the queue."""
@@ -237,6 +266,8 @@ class QueuePollers:
                 int(at(message.approximate_first_receive_timestamp / 1000) * 1000)
             ),
         }
+        if trace := _trace(message):
+            attributes[TRACE] = trace
         return {
             "messageId": message.id,
             "receiptHandle": message.receipt_handle,
@@ -251,6 +282,11 @@ class QueuePollers:
             "eventSourceARN": queue.queue_arn,
             "awsRegion": queue.region,
         }
+
+
+def _trace(message: Any) -> str:
+    """The trace header of whoever sent the message; empty for nobody's."""
+    return str(message.system_attributes.get(TRACE, {}).get("StringValue", ""))
 
 
 def _check_limits(maximum_concurrency: int | None, batch_size: int) -> None:

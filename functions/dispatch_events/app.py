@@ -5,8 +5,10 @@ Raises      nothing for a message that fails: it alone goes back to its queue
 Idempotent  yes, as far as the workflows are: a message may start its execution again
 
 How fast the model takes images, nobody publishes. Each container finds it out: a throttled
-execution slows the next ones down. Its message goes to the end of the queue as a new one, since
-the queue counts how often it hands a message out, and being throttled is no failure to be counted.
+execution slows the next ones down. Its message waits for another turn in the queue. The queue
+counts how often it hands a message out, and being throttled is no failure to be counted: after a
+few turns the message is sent anew. Seldom, since Lambda counts that as a loop: it stops one after
+about 16 rounds, where that is not allowed.
 """
 
 import json
@@ -23,11 +25,14 @@ from labelloop.aws.wiring import wiring
 from labelloop.domain.images import is_folder_marker
 from labelloop.domain.pacing import Pace
 from labelloop.entrypoint import Strict, Tolerant, logger, task
-from labelloop.errors import ThrottledError
+from labelloop.errors import LabelLoopError, ThrottledError
 from labelloop.settings import Variable
 
 LAST_START_S = 45.0
 """No execution begins later in a batch than this: what has begun must have time to end."""
+TURNS = 5
+"""So often a message is handed out before it is sent anew, of the ten times after which its queue
+gives up on it: the others are for executions that fail."""
 
 _STATE_MACHINES = {
     Variable.DETECTION_QUEUE_URL: Variable.DETECTION_STATE_MACHINE_ARN,
@@ -45,6 +50,7 @@ class Message(Tolerant):
         receive_count: int = Field(alias="ApproximateReceiveCount")
 
     message_id: str = Field(alias="messageId")
+    receipt_handle: str = Field(alias="receiptHandle")
     body: str
     queue_arn: str = Field(alias="eventSourceARN")
     attributes: Attributes
@@ -76,13 +82,11 @@ class _End(Enum):
     """The same, but the model was not asked: it says nothing of how fast that is."""
     BACK = auto()
     """It stays in its queue, which counts that."""
-    ANEW = auto()
-    """It goes to the end of its queue as a new message."""
-    AGAIN = auto()
-    """The same, saying that its image is in the log: the model is not asked again."""
+    WAITS = auto()
+    """It has to wait for its turn, or for another one."""
 
 
-_THROTTLED = {"ThrottledError": _End.ANEW, "ThrottledOnceDetectedError": _End.AGAIN}
+_THROTTLED = {"ThrottledError", "ThrottledOnceDetectedError"}
 """The errors of executions that were refused because there were too many."""
 
 
@@ -93,14 +97,24 @@ def lambda_handler(batch: Input) -> Output:
     # A folder that somebody made in the console: no image, no work.
     messages = [message for message in batch.messages if not _is_about_folder_marker(message.body)]
     ends = _dispatch(queue, messages)
-    anew = [_execution_input(m) for m in messages if ends[m.message_id] is _End.ANEW]
-    again = [_marked(m.body) for m in messages if ends[m.message_id] is _End.AGAIN]
-    queues.send(queue, anew + again)
+    waiting = [message for message in messages if ends[message.message_id] is _End.WAITS]
+    anew = [message for message in waiting if message.attributes.receive_count >= TURNS]
+    stay = [message for message in waiting if message.attributes.receive_count < TURNS]
+    _show(queue, stay)
+    queues.send(queue, [_execution_input(message) for message in anew])
+    back = [message for message in messages if ends[message.message_id] is _End.BACK]
     return Output(
-        batchItemFailures=[
-            Failure(itemIdentifier=message) for message, end in ends.items() if end is _End.BACK
-        ]
+        batchItemFailures=[Failure(itemIdentifier=message.message_id) for message in back + stay]
     )
+
+
+def _show(queue: Variable, messages: list[Message]) -> None:
+    """Let messages that wait for their turn be received again at once."""
+    try:
+        queues.show(queue, [message.receipt_handle for message in messages])
+    except LabelLoopError as error:
+        # Nothing is lost: they come again when the queue's own time is over.
+        logger.warning("messages not shown again", extra={"error": repr(error)})
 
 
 def _queue(arn: str) -> Variable:
@@ -112,7 +126,7 @@ def _queue(arn: str) -> Variable:
 def _dispatch(queue: Variable, messages: list[Message]) -> dict[str, _End]:
     """What became of each message, by its id."""
     pace, begun_s = _paces[queue], clock.stopwatch_s()
-    ends = {message.message_id: _End.ANEW for message in messages}
+    ends = {message.message_id: _End.WAITS for message in messages}
     to_begin = deque(messages)
     running: dict[Future[_End], tuple[Message, float]] = {}
     with ThreadPoolExecutor(max(1, len(messages))) as threads:
@@ -132,7 +146,7 @@ def _dispatch(queue: Variable, messages: list[Message]) -> dict[str, _End]:
             for future in [future for future in running if future.done()]:
                 message, message_begun_s = running.pop(future)
                 ends[message.message_id] = end = future.result()
-                if end in _THROTTLED.values():
+                if end is _End.WAITS:
                     pace.throttled(message_begun_s, clock.stopwatch_s())
                 elif end is _End.DONE and to_begin:
                     # Where none waits for its turn, something else than the pace is the limit.
@@ -146,7 +160,7 @@ def _run(queue: Variable, message: Message) -> _End:
     try:
         execution = executions.run(wiring[_STATE_MACHINES[queue]], _execution_input(message))
     except ThrottledError:
-        return _End.ANEW
+        return _End.WAITS
     except Exception as error:
         # Whatever it is, as for a body that is no JSON: it fails this message and no other.
         logger.warning("execution not started", extra={"error": repr(error), **facts})
@@ -158,7 +172,7 @@ def _run(queue: Variable, message: Message) -> _End:
         asked_model = execution.output.get("detected", {}).get("asked_model", True)
         return _End.DONE if asked_model else _End.PASSED
     if execution.error in _THROTTLED:
-        return _THROTTLED[execution.error]
+        return _End.WAITS
     facts |= {
         "status": execution.status,
         "error": execution.error,

@@ -34,11 +34,11 @@ class Function(ResourceType):
     type_name = "AWS::Lambda::Function"
     properties = names(
         "Code DeadLetterConfig Environment FunctionName Handler Layers LoggingConfig MemorySize "
-        "PackageType ReservedConcurrentExecutions Role Runtime Timeout"
+        "PackageType RecursiveLoop ReservedConcurrentExecutions Role Runtime Timeout"
     )
     ignored = names(
-        "Architectures Description EphemeralStorage RecursiveLoop RuntimeManagementConfig "
-        "SnapStart Tags TracingConfig"
+        "Architectures Description EphemeralStorage RuntimeManagementConfig SnapStart Tags "
+        "TracingConfig"
     )
 
     def create(self, resource: Resource) -> Created:
@@ -82,6 +82,7 @@ def _spec(resource: Resource, name: str) -> FunctionSpec:
         reserved_concurrency=None if reserved is None else integer(reserved),
         log_group=given.get("LoggingConfig", {}).get("LogGroup", ""),
         on_failure_arn=given.get("DeadLetterConfig", {}).get("TargetArn"),
+        may_loop=given.get("RecursiveLoop") == "Allow",
     )
 
 

@@ -73,6 +73,7 @@ def test_only_the_messages_that_nobody_can_read_go_back_to_the_queue(
     batch = [
         {
             "messageId": str(number),
+            "receiptHandle": f"none-{number}",
             "body": body,
             "eventSourceARN": queue_arn,
             "attributes": {"ApproximateReceiveCount": "1"},

@@ -32,6 +32,28 @@ def _batch(account: Account, case: str = "images") -> Json:
     return batch
 
 
+def _received(account: Account, case: str = "images") -> Json:
+    """A sample batch whose messages lie in the queue, and were received from there."""
+    batch = _batch(account, case)
+    queue = Variable.ANSWERS_QUEUE_URL if case == "answers" else Variable.DETECTION_QUEUE_URL
+    sqs = boto3.client("sqs")
+    for record in batch["Records"]:
+        sqs.send_message(QueueUrl=wiring[queue], MessageBody=record["body"])
+    received = sqs.receive_message(QueueUrl=wiring[queue], MaxNumberOfMessages=10)["Messages"]
+    assert "Messages" not in sqs.receive_message(QueueUrl=wiring[queue], MaxNumberOfMessages=10)
+    for record, message in zip(batch["Records"], received, strict=True):
+        record["messageId"], record["body"] = message["MessageId"], message["Body"]
+        record["receiptHandle"] = message["ReceiptHandle"]
+    return batch
+
+
+def _shown(account: Account, queue: Variable = Variable.DETECTION_QUEUE_URL) -> list[str]:
+    """The messages that can be received at once."""
+    sqs = boto3.client("sqs")
+    answer = sqs.receive_message(QueueUrl=wiring[queue], MaxNumberOfMessages=10)
+    return sorted(message["MessageId"] for message in answer.get("Messages", []))
+
+
 def _ended(status: str, **how: str) -> Json:
     base = "arn:aws:states:eu-west-1:123456789012:express:label-loop-detection:a:b"
     return {"executionArn": base, "status": status, "startDate": 1, "stopDate": 2, **how}
@@ -88,17 +110,46 @@ def test_an_execution_that_failed_sends_its_message_back_alone(
     [("images", Variable.DETECTION_QUEUE_URL), ("answers", Variable.ANSWERS_QUEUE_URL)],
 )
 @pytest.mark.parametrize("error", ["ThrottledError", "ThrottledOnceDetectedError"])
-def test_a_throttled_message_goes_to_the_end_of_its_queue_and_slows_the_next_ones(
+def test_a_throttled_message_waits_in_its_queue_for_another_turn_and_slows_the_next_ones(
     account: Account, error: str, case: str, queue: Variable
 ) -> None:
     account.stepfunctions.answers["StartSyncExecution"] = lambda _: _ended("FAILED", error=error)
-    assert _run(account, case) == []
-    bodies = [json.loads(record["body"]) for record in event(f"dispatch_events.{case}")["Records"]]
-    if error == "ThrottledOnceDetectedError":  # What it came to stands in the log.
-        for body in bodies:
-            body["detail"]["again"] = True
-    assert sorted(_sent(account, queue), key=str) == sorted(bodies, key=str)
+    batch = _received(account, case)
+    output = lambda_handler(batch, Context())
+    assert sorted(failure["itemIdentifier"] for failure in output["batchItemFailures"]) == sorted(
+        record["messageId"] for record in batch["Records"]
+    )
+    assert _shown(account, queue) == sorted(record["messageId"] for record in batch["Records"])
     assert app._paces[queue].rate_per_s < 1000.0
+
+
+@pytest.mark.parametrize("error", ["ThrottledError", "ThrottledOnceDetectedError"])
+def test_a_message_that_was_throttled_often_enough_is_sent_anew_before_its_queue_gives_it_up(
+    account: Account, error: str
+) -> None:
+    account.stepfunctions.answers["StartSyncExecution"] = lambda _: _ended("FAILED", error=error)
+    batch = _batch(account)
+    for record, count in zip(batch["Records"], (app.TURNS - 1, app.TURNS), strict=True):
+        record["attributes"]["ApproximateReceiveCount"] = str(count)
+    output = lambda_handler(batch, Context())
+    stays, anew = batch["Records"]
+    assert [failure["itemIdentifier"] for failure in output["batchItemFailures"]] == [
+        stays["messageId"]
+    ]
+    body = json.loads(anew["body"])
+    body["detail"]["again"] = True
+    assert _sent(account) == [body]
+
+
+def test_what_cannot_be_shown_again_stays_in_its_queue_for_as_long_as_that_hides_it(
+    account: Account,
+) -> None:
+    account.stepfunctions.answers["StartSyncExecution"] = lambda _: _ended(
+        "FAILED", error="ThrottledError"
+    )
+    batch = _batch(account)  # Its receipt handles are none.
+    output = lambda_handler(batch, Context())
+    assert len(output["batchItemFailures"]) == len(batch["Records"])
 
 
 @pytest.mark.parametrize(("asked_model", "grows"), [(True, True), (False, False)])
@@ -122,20 +173,24 @@ def test_an_execution_that_cannot_even_start_for_throttling_is_begun_later(
     account: Account,
 ) -> None:
     account.stepfunctions.answers["StartSyncExecution"] = refuses("ThrottlingException")
-    assert _run(account) == []
-    assert len(_sent(account)) == 2
+    batch = _received(account)
+    assert len(lambda_handler(batch, Context())["batchItemFailures"]) == 2
+    assert len(_shown(account)) == 2
 
 
 def test_what_cannot_be_put_into_the_queue_anew_stays_in_it(account: Account) -> None:
     account.stepfunctions.answers["StartSyncExecution"] = lambda _: _ended(
         "FAILED", error="ThrottledError"
     )
+    batch = _batch(account)
+    for record in batch["Records"]:
+        record["attributes"]["ApproximateReceiveCount"] = str(app.TURNS)
     boto3.client("sqs").delete_queue(QueueUrl=wiring[Variable.DETECTION_QUEUE_URL])
     with pytest.raises(Exception, match="exist"):
-        _run(account)
+        lambda_handler(batch, Context())
 
 
-def test_what_could_not_begin_in_time_goes_to_the_end_of_the_queue(
+def test_what_could_not_begin_in_time_waits_for_another_turn(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account.stepfunctions.answers["StartSyncExecution"] = lambda _: _ended("SUCCEEDED")
@@ -144,8 +199,10 @@ def test_what_could_not_begin_in_time_goes_to_the_end_of_the_queue(
     monkeypatch.setattr(clock, "pause", lambda _: None)
     times = iter(range(0, 1000, 20))
     monkeypatch.setattr(clock, "stopwatch_s", lambda: float(next(times)))
-    assert _run(account) == []
-    assert len(_inputs(account)) == len(_sent(account)) == 1
+    batch = _received(account)
+    output = lambda_handler(batch, Context())
+    assert len(_inputs(account)) == 1
+    assert [failure["itemIdentifier"] for failure in output["batchItemFailures"]] == _shown(account)
 
 
 def test_a_message_that_came_before_is_marked(account: Account) -> None:
@@ -157,16 +214,6 @@ def test_a_message_that_came_before_is_marked(account: Account) -> None:
         False,
         True,
     ]
-
-
-def test_a_mark_stays_on_a_message_that_is_throttled(account: Account) -> None:
-    account.stepfunctions.answers["StartSyncExecution"] = lambda _: _ended(
-        "FAILED", error="ThrottledError"
-    )
-    batch = _batch(account)
-    batch["Records"][0]["attributes"]["ApproximateReceiveCount"] = "2"
-    lambda_handler(batch, Context())
-    assert sorted(sent["detail"].get("again", False) for sent in _sent(account)) == [False, True]
 
 
 def test_a_detection_that_nobody_was_told_of_comes_again(account: Account) -> None:

@@ -27,6 +27,28 @@ def send(queue: Variable, bodies: Sequence[str]) -> None:
             raise ServiceFailedError(f"The queue refused messages: {answer['Failed']}")
 
 
+def show(queue: Variable, receipt_handles: Sequence[str]) -> None:
+    """Let messages that were received be received again at once.
+
+    Raises ServiceFailedError when that was done for some only: the others wait for as long as the
+    queue hides what it hands out.
+    """
+    failed = []
+    for start in range(0, len(receipt_handles), _MOST_AT_ONCE):
+        part = receipt_handles[start : start + _MOST_AT_ONCE]
+        with translated():
+            answer = client("sqs").change_message_visibility_batch(
+                QueueUrl=wiring[queue],
+                Entries=[
+                    {"Id": str(i), "ReceiptHandle": handle, "VisibilityTimeout": 0}
+                    for i, handle in enumerate(part)
+                ],
+            )
+        failed += answer.get("Failed", [])
+    if failed:
+        raise ServiceFailedError(f"The queue did not show all messages again: {failed}")
+
+
 def any_wait(queue: Variable) -> bool:
     """Whether there are messages in the queue, about: those that somebody works on count too."""
     counts = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")

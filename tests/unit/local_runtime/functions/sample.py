@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import boto3
+
 STARTED = time.time()
 
 
@@ -82,3 +84,29 @@ def measure(event: dict[str, Any], context: Any) -> None:
     """Writes the event's lines in the embedded metric format."""
     for line in event["lines"]:
         sys.stdout.write(json.dumps(line) + "\n")
+
+
+def again(event: dict[str, Any], context: Any) -> None:
+    """Sends each message to the queue that it came from, until it has gone round often enough."""
+    for record in event["Records"]:
+        body = json.loads(record["body"])
+        sys.stdout.write("round\n")
+        if body["rounds"] > 1:
+            left = json.dumps({"rounds": body["rounds"] - 1})
+            sqs = boto3.client("sqs")
+            sqs.send_message(QueueUrl=os.environ["QUEUE_URL"], MessageBody=left)
+
+
+def show_again(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Lets each message be received again at once, until it has been three times."""
+    failed = []
+    for record in event["Records"]:
+        sys.stdout.write(f"trace {os.environ['_X_AMZN_TRACE_ID']}\n")
+        if int(record["attributes"]["ApproximateReceiveCount"]) < 3:
+            failed.append({"itemIdentifier": record["messageId"]})
+            boto3.client("sqs").change_message_visibility(
+                QueueUrl=os.environ["QUEUE_URL"],
+                ReceiptHandle=record["receiptHandle"],
+                VisibilityTimeout=0,
+            )
+    return {"batchItemFailures": failed}
