@@ -2,7 +2,7 @@
 
 import secrets
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import click
@@ -51,35 +51,42 @@ def add(stack: Stack, *, email: str, operator: bool, as_json: bool) -> None:
 @reviewers.command(name="list")
 @on_stack
 def list_reviewers(stack: Stack, as_json: bool) -> None:
-    """Show who may review."""
-    people = _people(stack)
-    rows = [people[email] for email in sorted(people)]
-    width = max((len(email) for email in people), default=0)
+    """Show who may review, with the id that nobody can change."""
+    rows = sorted(_people(stack).values(), key=lambda row: (row["email"], row["sub"]))
+    width = max((len(row["email"]) for row in rows), default=0)
     lines = [
-        f"{row['email']:<{width}}  {', '.join(row['groups'])}"
+        f"{row['email']:<{width}}  {row['sub']}  {', '.join(row['groups'])}"
         + ("" if row["signed_in_once"] else "  (invited)")
+        + ("" if row["email_verified"] else "  (the address is not verified)")
         for row in rows
     ]
     show(as_json, rows, "\n".join(lines) or "Nobody. Add somebody: labelloop reviewers add EMAIL")
 
 
 @reviewers.command()
-@click.argument("email")
+@click.argument("who")
 @on_stack
-def remove(stack: Stack, *, email: str, as_json: bool) -> None:
-    """Let EMAIL review no more. The answers stay."""
-    cognito = stack.client("cognito-idp")
-    user = {"UserPoolId": stack.output("UserPoolId"), "Username": email}
+def remove(stack: Stack, *, who: str, as_json: bool) -> None:
+    """Let WHO, an e-mail address or an id that `list` shows, review no more. The answers stay."""
+    cognito, pool = stack.client("cognito-idp"), stack.output("UserPoolId")
     try:
-        # Ends every session; a token that is out already works for an hour at the most.
+        found = cognito.admin_get_user(UserPoolId=pool, Username=who)
+        # By the name that Cognito has given: what the person is called may change meanwhile.
+        user = {"UserPoolId": pool, "Username": found["Username"]}
+        # Ends every session; a token that is out already works for a quarter of an hour more.
         cognito.admin_user_global_sign_out(**user)
         cognito.admin_delete_user(**user)
     except ClientError as error:
         if code_of(error) != "UserNotFoundException":
             raise
-        raise CommandError(f"There is no {email}. All of them: labelloop reviewers list") from error
-    words = f"{email} may review no more, within the hour at the latest."
-    show(as_json, {"email": email, "removed": True}, words)
+        raise CommandError(
+            f"There is no {who}. All of them: labelloop reviewers list. It shows each person's id, "
+            "which can be given here too."
+        ) from error
+    attributes = _attributes(found["UserAttributes"])
+    email, sub = attributes.get("email", found["Username"]), attributes["sub"]
+    words = f"{email} ({sub}) may review no more, within a quarter of an hour at the latest."
+    show(as_json, {"email": email, "sub": sub, "removed": True}, words)
 
 
 def _check(email: str) -> None:
@@ -129,18 +136,23 @@ def _people(stack: Stack) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for group in (REVIEWERS, OPERATORS):
         for user in _members(stack, group):
-            attributes = {entry["Name"]: entry["Value"] for entry in user["Attributes"]}
-            email = attributes.get("email", user["Username"])
+            attributes = _attributes(user["Attributes"])
             person = found.setdefault(
-                email,
+                user["Username"],
                 {
-                    "email": email,
+                    "email": attributes.get("email", user["Username"]),
+                    "email_verified": attributes.get("email_verified") == "true",
+                    "sub": attributes["sub"],
                     "groups": [],
                     "signed_in_once": user["UserStatus"] != INVITED,
                 },
             )
             person["groups"].append(group)
     return found
+
+
+def _attributes(entries: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    return {entry["Name"]: entry["Value"] for entry in entries}
 
 
 def _members(stack: Stack, group: str) -> Iterator[Mapping[str, Any]]:

@@ -94,7 +94,14 @@ def _first_reviewer(runtime: Runtime) -> tuple[str, str] | None:
     name, password = "reviewer@example.com", "Reviewer-" + secrets.token_hex(4)
     cognito = runtime.client("cognito-idp")
     user = {"UserPoolId": pool, "Username": name}
-    cognito.admin_create_user(**user, MessageAction="SUPPRESS")
+    cognito.admin_create_user(
+        **user,
+        MessageAction="SUPPRESS",
+        UserAttributes=[
+            {"Name": "email", "Value": name},
+            {"Name": "email_verified", "Value": "true"},
+        ],
+    )
     cognito.admin_set_user_password(**user, Password=password, Permanent=True)
     cognito.admin_add_user_to_group(**user, GroupName="reviewers")
     return name, password

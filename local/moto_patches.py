@@ -73,6 +73,7 @@ from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.parser.utils import TMP_THREADS
 from moto.stepfunctions.responses import StepFunctionResponse
 
+from local import moto_cognito
 from local.events import check_target_arn
 from local.executions import ExecutionRefusedError
 from local.lineage import HEADER
@@ -1087,4 +1088,8 @@ PATCHES: tuple[Callable[[Runtime], None], ...] = (
     refuse_fifo_queues,
     make_queues_fast,
     count_messages_once,
+    moto_cognito.refuse_flows_that_are_off,
+    moto_cognito.end_tokens_in_time,
+    moto_cognito.keep_attributes_from_their_owners,
+    moto_cognito.sign_out_under_any_name,
 )

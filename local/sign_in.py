@@ -2,13 +2,15 @@
 
 People sign in by the code flow with PKCE, machines by their credentials. moto has the users and
 makes the tokens; what it lacks is here, and refuses as Cognito does (RFC 6749, 5.2). Unlike
-Cognito's, this page keeps no cookie: it asks for the password each time.
+Cognito's, this page keeps no cookie: it asks for the password each time, and for an app's code
+(RFC 6238) where the user pool wants one.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import html
 import json
 import secrets
@@ -33,6 +35,8 @@ from local.constants import ACCOUNT_ID, REGION, SIGN_IN_PREFIX
 from local.protocols import Response
 
 CODE_LIFETIME_S = 300
+CODE_OF_APP_S = 30
+"""So long an app shows a code; the one before and the one after are taken, too."""
 _WRONG = (NotAuthorizedError, ResourceNotFoundError, UserNotFoundError)
 
 
@@ -66,6 +70,17 @@ class _Code:
     issued: float
 
 
+@dataclass(frozen=True)
+class _Half:
+    """Somebody whose password was right, and who must show a code yet, soon."""
+
+    user: str
+    tokens: Mapping[str, Any]
+    secret: str
+    """Of the person's app."""
+    issued: float
+
+
 class SignIn:
     """Every user pool's domain."""
 
@@ -74,6 +89,9 @@ class SignIn:
         self.styled: set[str] = set()
         """The clients with a sign-in page: those that have a managed login branding."""
         self._codes: dict[str, _Code] = {}
+        self._halves: dict[str, _Half] = {}
+        self._apps: dict[str, str] = {}
+        """The secrets of the apps that people have shown a code of."""
         self._lock = threading.Lock()
 
     def __call__(self, request: Request) -> Response:  # noqa: PLR0911 - a case each
@@ -122,6 +140,8 @@ class SignIn:
         return self._signed_in(pool, asked, form) if form else _form()
 
     def _signed_in(self, pool: Any, asked: _Asked, form: Mapping[str, str]) -> Response:
+        if "app_code" in form:
+            return self._with_code(asked, form)
         name = form.get("username", "")
         try:
             answer = _authenticate(pool, asked.client, name, form)
@@ -131,10 +151,36 @@ class SignIn:
             return _new_password_form(name, form["session"], "The password is too simple.")
         if "AuthenticationResult" not in answer:
             return _new_password_form(name, answer["Session"])
+        if pool.mfa_config == "ON":
+            return self._ask_for_code(pool._get_user(name).id, answer["AuthenticationResult"])
+        return self._go_back(asked, answer["AuthenticationResult"])
+
+    def _go_back(self, asked: _Asked, answer: Mapping[str, Any]) -> Response:
         code = secrets.token_urlsafe(24)
         with self._lock:
-            self._codes[code] = _Code(asked, answer["AuthenticationResult"], self._now())
+            self._codes[code] = _Code(asked, answer, self._now())
         return asked.back(code=code)
+
+    def _ask_for_code(self, user: str, answer: Mapping[str, Any]) -> Response:
+        new = base64.b32encode(secrets.token_bytes(20)).decode()
+        return self._code_form(_Half(user, answer, self._apps.get(user, new), self._now()))
+
+    def _code_form(self, half: _Half, problem: str = "") -> Response:
+        name = secrets.token_urlsafe(24)
+        with self._lock:
+            self._halves[name] = half
+        return _app_code_form(name, half.secret if half.user not in self._apps else None, problem)
+
+    def _with_code(self, asked: _Asked, form: Mapping[str, str]) -> Response:
+        with self._lock:
+            half = self._halves.pop(form.get("half", ""), None)
+        if half is None or self._now() - half.issued > CODE_LIFETIME_S:
+            return _form("Your session has ended. Sign in again.")
+        around = (self._now() + shift for shift in (-CODE_OF_APP_S, 0, CODE_OF_APP_S))
+        if form["app_code"] not in {app_code(half.secret, moment) for moment in around}:
+            return self._code_form(half, "The code is wrong.")
+        self._apps[half.user] = half.secret
+        return self._go_back(asked, half.tokens)
 
     # --- Tokens -----------------------------------------------------------------------------------
 
@@ -199,8 +245,8 @@ def _for_machine(pool: Any, client: Any, form: Mapping[str, str]) -> dict[str, A
     if not set(scopes) <= allowed:
         raise _Refused("invalid_scope")
     return {
-        "access_token": tokens.access_token(pool, client.id, scopes),
-        "expires_in": tokens.LIFETIME_S,
+        "access_token": tokens.access_token(pool, client, scopes),
+        "expires_in": tokens.lifetime_s(client, "AccessToken"),
         "token_type": "Bearer",
     }
 
@@ -210,7 +256,10 @@ def _refreshed(pool: Any, client: Any, form: Mapping[str, str]) -> dict[str, Any
     known = pool.refresh_tokens.get(refresh_token)
     if known is None or known[0] != client.id:
         raise _Refused("invalid_grant")
-    access, identity, lifetime_s = pool.create_tokens_from_refresh_token(refresh_token)
+    try:
+        access, identity, lifetime_s = pool.create_tokens_from_refresh_token(refresh_token)
+    except NotAuthorizedError as error:
+        raise _Refused("invalid_grant") from error
     return {
         "id_token": identity,
         "access_token": access,
@@ -238,6 +287,15 @@ def _credentials(request: Request, form: Mapping[str, str]) -> tuple[str, str | 
 def _challenge(verifier: str) -> str:
     digest = hashlib.sha256(verifier.encode()).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def app_code(secret: str, moment: float) -> str:
+    """The six digits that an app with this secret shows at a moment (RFC 6238)."""
+    counter = max(0, int(moment // CODE_OF_APP_S)).to_bytes(8)
+    digest = hmac.digest(base64.b32decode(secret), counter, "sha1")
+    start = digest[-1] & 15
+    number = int.from_bytes(digest[start : start + 4]) & 0x7FFFFFFF
+    return f"{number % 1_000_000:06}"
 
 
 def _listed(client: Any, name: str) -> list[str]:
@@ -278,6 +336,19 @@ def _new_password_form(name: str, session: str, problem: str = "") -> Response:
           <input name="new_password" type="password" autocomplete="new-password" autofocus>
         </label>
         <button>Change password</button>""",
+    )
+
+
+def _app_code_form(half: str, secret: str | None, problem: str) -> Response:
+    first = f"Give your authenticator app this secret: {secret}" if secret else ""
+    return _page(
+        200,
+        f"{problem} {first}".strip() or "Your authenticator app shows a code.",
+        f"""<input name="half" type="hidden" value="{html.escape(half)}">
+        <label>Code
+          <input name="app_code" inputmode="numeric" autocomplete="one-time-code" autofocus>
+        </label>
+        <button>Sign in</button>""",
     )
 
 

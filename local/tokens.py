@@ -17,7 +17,9 @@ from moto.cognitoidp.models import cognitoidp_backends
 
 from local.constants import ACCOUNT_ID, REGION, SIGN_IN_PREFIX
 
-LIFETIME_S = 3600
+_UNITS_S = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
+_LIFETIMES = {"AccessToken": (1, "hours"), "IdToken": (1, "hours"), "RefreshToken": (30, "days")}
+"""Of clients that say nothing."""
 # Cognito's header names the key; moto's public key set has this one.
 _KEY_ID = "dummy"
 _HOST = re.compile(rf"https://([a-z0-9-]+)\.auth\.{REGION}\.amazoncognito\.com")
@@ -60,20 +62,28 @@ def _pool(pool_id: str) -> Any | None:
     return cognitoidp_backends[ACCOUNT_ID][REGION].user_pools.get(pool_id)
 
 
-def access_token(pool: Any, client_id: str, scopes: Sequence[str]) -> str:
+def lifetime_s(client: Any, kind: str) -> int:
+    """How long a client's tokens of a kind are good: AccessToken, IdToken, RefreshToken."""
+    settings = client.extended_config
+    number, unit = _LIFETIMES[kind]
+    unit = (settings.get("TokenValidityUnits") or {}).get(kind, unit)
+    return int((settings.get(f"{kind}Validity") or number) * _UNITS_S[unit])
+
+
+def access_token(pool: Any, client: Any, scopes: Sequence[str]) -> str:
     """A token for a machine's client."""
     now = int(time.time())
     claims = {
-        "sub": client_id,
+        "sub": client.id,
         "token_use": "access",
         "scope": " ".join(scopes),
         "auth_time": now,
         "iss": f"https://cognito-idp.{REGION}.amazonaws.com/{pool.id}",
-        "exp": now + LIFETIME_S,
+        "exp": now + lifetime_s(client, "AccessToken"),
         "iat": now,
         "version": 2,
         "jti": str(uuid.uuid4()),
-        "client_id": client_id,
+        "client_id": client.id,
     }
     key = pool.json_web_key.private_key
     return jwt.encode(claims, key, algorithm="RS256", headers={"kid": _KEY_ID})

@@ -8,6 +8,7 @@ Nothing here waits blindly: ``wait_for`` asks again until a deadline and says wh
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -558,24 +559,43 @@ class Stack:
     def add_reviewer(self, group: str = "reviewers") -> Reviewer:
         """A new person of a group, signed in."""
         name, password = self.add_person(group)
-        answer = self.client("cognito-idp").admin_initiate_auth(
-            UserPoolId=self.outputs["UserPoolId"],
-            ClientId=self.outputs["UserPoolClientId"],
-            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
-            AuthParameters={"USERNAME": name, "PASSWORD": password},
-        )
-        return Reviewer(self.outputs["ApiUrl"], answer["AuthenticationResult"]["IdToken"])
+
+        def sign_in() -> str:
+            answer = self.client("cognito-idp").admin_initiate_auth(
+                UserPoolId=self.outputs["UserPoolId"],
+                ClientId=self.outputs["UserPoolClientId"],
+                AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+                AuthParameters={"USERNAME": name, "PASSWORD": password},
+            )
+            return str(answer["AuthenticationResult"]["IdToken"])
+
+        return Reviewer(self.outputs["ApiUrl"], sign_in(), sign_in)
 
 
 class Reviewer:
-    """A signed-in person at the review API."""
+    """A signed-in person at the review API, who signs in again when a token has ended."""
 
-    def __init__(self, api_url: str, token: str) -> None:
+    def __init__(self, api_url: str, token: str, sign_in: Callable[[], str] | None = None) -> None:
         self._api_url = api_url.rstrip("/")
         self._token = token
+        self._sign_in = sign_in
+
+    @property
+    def sub(self) -> str:
+        """What nobody can change of the person."""
+        part = self._token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        return str(claims["sub"])
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """Status and content of the API's answer."""
+        status, answer = self._ask(method, path, body)
+        if status == 401 and self._sign_in is not None:
+            self._token = self._sign_in()
+            status, answer = self._ask(method, path, body)
+        return status, answer
+
+    def _ask(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         answer = urllib3.request(
             method,
             self._api_url + path,

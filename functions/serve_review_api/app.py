@@ -135,6 +135,8 @@ class ToldFigures(TypedDict):
 class ReviewerFigures(ToldFigures):
     """The same of one reviewer of several."""
 
+    sub: str
+    """Whose figures they are, whatever the person is called."""
     name: str
 
 
@@ -269,8 +271,13 @@ def summary() -> Summary:
     if http_api.caller(api).is_operator:
         figures = review_tasks.everybodys_figures()
         seen["reviewers"] = [
-            {"name": name, "agreed": each.agreed, "compared": each.compared}
-            for name, each in sorted(figures.items())
+            {
+                "sub": who.sub,
+                "name": who.name,
+                "agreed": each.agreed,
+                "compared": each.compared,
+            }
+            for who, each in sorted(figures.items(), key=lambda one: (one[0].name, one[0].sub))
         ]
     return seen
 

@@ -12,9 +12,10 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -148,21 +149,26 @@ class Visitor:
         self._cognito.admin_add_user_to_group(
             UserPoolId=pool, Username=email, GroupName="reviewers"
         )
-        answer = self._cognito.admin_initiate_auth(
-            UserPoolId=pool,
-            ClientId=self._outputs["UserPoolClientId"],
-            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
-            AuthParameters={"USERNAME": email, "PASSWORD": password},
-        )
-        return Reviewer(self._outputs["ApiUrl"], answer["AuthenticationResult"]["IdToken"])
+
+        def sign_in() -> str:
+            answer = self._cognito.admin_initiate_auth(
+                UserPoolId=pool,
+                ClientId=self._outputs["UserPoolClientId"],
+                AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+                AuthParameters={"USERNAME": email, "PASSWORD": password},
+            )
+            return str(answer["AuthenticationResult"]["IdToken"])
+
+        return Reviewer(self._outputs["ApiUrl"], sign_in)
 
 
 class Reviewer:
-    """A signed-in person at the review API."""
+    """A signed-in person at the review API, who signs in again when a token has ended."""
 
-    def __init__(self, api_url: str, token: str) -> None:
+    def __init__(self, api_url: str, sign_in: Callable[[], str]) -> None:
         self._api_url = api_url.rstrip("/")
-        self._token = token
+        self._sign_in = sign_in
+        self._token = sign_in()
 
     def waiting(self) -> int:
         """How many tasks wait for an answer."""
@@ -183,7 +189,14 @@ class Reviewer:
         """Say what is in the task's image."""
         self._ask("POST", f"/review/tasks/{task['task_id']}/answer", body)
 
-    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        again: bool = False,
+    ) -> dict[str, Any]:
         request = urllib.request.Request(  # noqa: S310 - our own address
             self._api_url + path,
             method=method,
@@ -197,6 +210,9 @@ class Reviewer:
             with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - likewise
                 return dict(json.loads(answer.read() or "{}"))
         except urllib.error.HTTPError as error:
+            if error.code == HTTPStatus.UNAUTHORIZED and not again:
+                self._token = self._sign_in()
+                return self._ask(method, path, body, again=True)
             said = error.read().decode(errors="replace")
             raise DemoError(
                 f"The review API answered {method} {path} with {error.code}: {said}"

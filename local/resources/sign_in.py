@@ -12,14 +12,17 @@ class UserPool(ResourceType):
     type_name = "AWS::Cognito::UserPool"
     properties = names(
         "AccountRecoverySetting AdminCreateUserConfig AliasAttributes AutoVerifiedAttributes "
-        "DeletionProtection EmailConfiguration MfaConfiguration Policies Schema "
+        "DeletionProtection EmailConfiguration EnabledMfas MfaConfiguration Policies Schema "
         "UserAttributeUpdateSettings UsernameAttributes UsernameConfiguration UserPoolName "
         "UserPoolTier VerificationMessageTemplate"
     )
-    ignored = names("EnabledMfas UserPoolAddOns UserPoolTags")
+    ignored = names("UserPoolAddOns UserPoolTags")
 
     def create(self, resource: Resource) -> Created:
         settings = {k: _typed(v) for k, v in resource.properties.items() if k != "UserPoolName"}
+        mfa, factors = settings.get("MfaConfiguration", "OFF"), settings.pop("EnabledMfas", [])
+        if mfa not in ("OFF", "ON") or (mfa == "ON" and factors != ["SOFTWARE_TOKEN_MFA"]):
+            raise NotImplementedError("second factors other than an app's codes, asked of all")
         pool = resource.client("cognito-idp").create_user_pool(
             PoolName=resource.name("UserPoolName", 128), **settings
         )["UserPool"]

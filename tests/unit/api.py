@@ -36,3 +36,18 @@ def check(route: str, status: int, content: Any) -> None:
     root = {**schema, "components": {"schemas": _schemas()}}
     errors = [error.message for error in Draft202012Validator(root).iter_errors(content)]
     assert not errors, (route, status, errors)
+
+
+NO_GROUPS = [
+    "[]",
+    "",
+    "[x,operators]",
+    "[operators,reviewers]",
+    "[[operators]]",
+    "[operators]]",
+    "[x [reviewers]]",
+    "operators",
+    "[OPERATORS]",
+    "[x\toperators]",
+]
+"""What API Gateway makes of the claim of people in none of the groups that count."""

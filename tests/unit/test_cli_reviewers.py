@@ -22,6 +22,13 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         yield World({"UserPoolId": pool_id, "ConsoleUrl": "https://api.example.com/"})
 
 
+def _sub(world: World, email: str) -> str:
+    user = client("cognito-idp").admin_get_user(
+        UserPoolId=world.stack.output("UserPoolId"), Username=email
+    )
+    return str({entry["Name"]: entry["Value"] for entry in user["UserAttributes"]}["sub"])
+
+
 def _locally(world: World) -> World:
     world.stack = replace(world.stack, on_this_machine=True)
     return world
@@ -32,9 +39,14 @@ def test_an_added_reviewer_is_invited_by_e_mail_and_told_where(world: World) -> 
 
     assert result.exit_code == 0
     assert "https://api.example.com/" in result.stdout and "e-mail" in result.stdout
-    assert json.loads(world.run("reviewers", "list", "--json").stdout) == [
-        {"email": ANN, "groups": ["reviewers"], "signed_in_once": False}
-    ]
+    (row,) = json.loads(world.run("reviewers", "list", "--json").stdout)
+    assert row == {
+        "email": ANN,
+        "email_verified": True,
+        "sub": _sub(world, ANN),
+        "groups": ["reviewers"],
+        "signed_in_once": False,
+    }
 
 
 def test_adding_somebody_twice_changes_nothing_and_may_add_a_group(world: World) -> None:
@@ -43,7 +55,8 @@ def test_adding_somebody_twice_changes_nothing_and_may_add_a_group(world: World)
     again = world.run("reviewers", "add", ANN, "--operator", "--json")
 
     assert json.loads(again.stdout)["new"] is False
-    assert f"{ANN}  reviewers, operators  (invited)" in world.run("reviewers", "list").stdout
+    shown = world.run("reviewers", "list").stdout
+    assert f"{ANN}  {_sub(world, ANN)}  reviewers, operators  (invited)" in shown
 
 
 def test_on_this_machine_the_password_is_shown_and_works(world: World) -> None:
@@ -99,6 +112,34 @@ def test_a_removed_reviewer_is_gone_and_the_others_stay(world: World) -> None:
 
     assert world.run("reviewers", "remove", ANN).exit_code == 0
 
+    people = json.loads(world.run("reviewers", "list", "--json").stdout)
+    assert [person["email"] for person in people] == [BOB]
+
+
+def _call_oneself(world: World, email: str, other: str) -> None:
+    """What an earlier release let people do: change the address that they are known by."""
+    client("cognito-idp").admin_update_user_attributes(
+        UserPoolId=world.stack.output("UserPoolId"),
+        Username=email,
+        UserAttributes=[
+            {"Name": "email", "Value": other},
+            {"Name": "email_verified", "Value": "false"},
+        ],
+    )
+
+
+def test_who_calls_oneself_something_else_is_found_and_removed_by_id(world: World) -> None:
+    world.run("reviewers", "add", ANN)
+    world.run("reviewers", "add", BOB)
+    sub = _sub(world, ANN)
+    _call_oneself(world, ANN, "somebody@example.com")
+
+    assert "labelloop reviewers list" in error_of(world.run("reviewers", "remove", ANN))
+    shown = world.run("reviewers", "list").stdout
+    assert f"somebody@example.com  {sub}  reviewers  (invited)  (the address is not" in shown
+
+    removed = json.loads(world.run("reviewers", "remove", sub, "--json").stdout)
+    assert removed == {"email": "somebody@example.com", "sub": sub, "removed": True}
     people = json.loads(world.run("reviewers", "list", "--json").stdout)
     assert [person["email"] for person in people] == [BOB]
 

@@ -71,8 +71,9 @@ class Caller(Strict):
     """Who asks: a signed-in person, or a machine with a token of its own."""
 
     sub: str
+    """What decides whose something is: nobody can change their own."""
     name: str
-    """A person's e-mail address."""
+    """For people to read: the e-mail address of a person, where Cognito has verified it."""
     issuer: str
     groups: frozenset[str]
     scopes: frozenset[str]
@@ -96,16 +97,25 @@ class Caller(Strict):
 def caller(api: APIGatewayHttpResolver) -> Caller:
     """Who sent the request, by the token that API Gateway has checked."""
     claims: dict[str, Any] = api.current_event.request_context.authorizer.jwt_claim
+    verified = claims.get("email_verified") == "true"
     return Caller(
         sub=claims["sub"],
-        name=claims.get("email") or claims["sub"],
+        name=(verified and claims.get("email")) or claims["sub"],
         issuer=claims["iss"],
-        # API Gateway hands a list over as "[reviewers operators]".
-        groups=frozenset(
-            str(claims.get("cognito:groups", "")).strip("[]").replace(",", " ").split()
-        ),
-        scopes=frozenset(str(claims.get("scope", "")).split()),
+        groups=_groups(str(claims.get("cognito:groups", ""))),
+        scopes=frozenset(str(claims.get("scope", "")).split(" ")),
     )
+
+
+def _groups(claim: str) -> frozenset[str]:
+    """The groups in a claim, which API Gateway hands over as "[reviewers operators]".
+
+    A group's name has no space, and may have brackets and commas: "x,operators" is one that gives
+    no rights, and so is "[operators]".
+    """
+    if not (claim.startswith("[") and claim.endswith("]")):
+        return frozenset()
+    return frozenset(claim[1:-1].split(" "))
 
 
 def body(api: APIGatewayHttpResolver) -> bytes:

@@ -147,10 +147,31 @@ def test_what_answers_were_compared_to_is_counted_once(account: Account) -> None
     with pytest.raises(ChangedMeanwhileError):
         _store(task, task.handed_on(), BOB)
     assert review_tasks.figures_of("ann") == Figures(1, 1)
-    assert review_tasks.everybodys_figures() == {
-        ANN.name: Figures(1, 1),
-        BOB.name: Figures(1, 1),
-    }
+    assert review_tasks.everybodys_figures() == {ANN: Figures(1, 1), BOB: Figures(1, 1)}
+
+
+def test_figures_are_whose_they_are_whatever_people_are_called(account: Account) -> None:
+    _finished(1, CAT)
+    both = Person(BOB.sub, ANN.name)
+    task = review_tasks.get("detection-1")
+    undone = _store(task, task.undone("bob", clock.now()), both)
+    again = _store(undone, undone.answered("bob", NONE, clock.now()), both)
+    _store(again, again.handed_on(), both)
+    figures = review_tasks.everybodys_figures()
+    assert {who.sub for who in figures} == {"ann", "bob"}
+    assert {who.name for who in figures} == {ANN.name}
+
+
+def test_figures_of_an_item_without_a_name_are_told_by_sub(account: Account) -> None:
+    """As earlier releases wrote them of people whose own answer came before others'."""
+    _finished(1, CAT)
+    account.boto3("dynamodb").update_item(
+        TableName="label-loop-ReviewTasksTable",
+        Key={"task_id": {"S": "reviewer#bob"}},
+        UpdateExpression="REMOVE #name",
+        ExpressionAttributeNames={"#name": "name"},
+    )
+    assert Person("bob", "bob") in review_tasks.everybodys_figures()
 
 
 def test_an_answer_that_is_taken_back_is_compared_no_more(account: Account) -> None:

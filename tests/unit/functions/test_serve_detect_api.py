@@ -282,6 +282,13 @@ def test_who_is_in_no_group_and_has_no_such_scope_may_not(serving: Account) -> N
     assert not _detected(serving)
 
 
+@pytest.mark.parametrize("groups", api.NO_GROUPS)
+def test_a_group_of_another_name_gives_no_rights(serving: Account, groups: str) -> None:
+    request = event("serve_detect_api.object")
+    request["requestContext"]["authorizer"]["jwt"]["claims"]["cognito:groups"] = groups
+    assert _ask("object", requestContext=request["requestContext"])[0] == 403
+
+
 def test_log_is_true_or_false(serving: Account) -> None:
     assert _ask("image", queryStringParameters={"log": "yes"})[0] == 400
 

@@ -392,7 +392,7 @@ def test_people_see_how_often_the_others_agreed_with_them_and_operators_see_all(
     assert _ask("summary", ANN)[1] == {"open": 0, **compared, "agreed": 2}
     assert _ask("summary", CHO)[1] == {"open": 0, **compared, "agreed": 0}
     assert _ask("summary", ANN, groups="[operators]")[1]["reviewers"] == [
-        {"name": f"{person}@example.com", **compared, "agreed": agreed}
+        {"sub": person, "name": f"{person}@example.com", **compared, "agreed": agreed}
         for person, agreed in ((ANN, 2), (BOB, 2), (CHO, 0))
     ]
 
@@ -491,6 +491,27 @@ def test_what_was_not_claimed_or_answered_is_somebody_elses(queue: Account) -> N
     for case in ("answer", "extend", "undo"):
         status, content = _ask(case, BOB, task)
         assert (status, content["error"]["code"]) == (409, "Conflict")
+
+
+@pytest.mark.parametrize("groups", api.NO_GROUPS)
+def test_a_group_of_another_name_opens_no_review(queue: Account, groups: str) -> None:
+    assert _ask("summary", groups=groups)[0] == 403
+    assert _ask("next", groups=groups)[0] == 403
+
+
+@pytest.mark.parametrize("groups", ["[reviewers x,operators]", "[operators,x reviewers]"])
+def test_a_reviewer_in_such_a_group_sees_no_others_figures(queue: Account, groups: str) -> None:
+    status, seen = _ask("summary", groups=groups)
+    assert status == 200
+    assert "reviewers" not in seen
+
+
+def test_an_address_that_is_not_verified_is_nobodys_name(queue: Account) -> None:
+    request = event("serve_review_api.session")["requestContext"]
+    claims = request["authorizer"]["jwt"]["claims"]
+    assert _ask("session")[1]["name"] == "ann@example.com"
+    claims["email_verified"] = "false"
+    assert _ask("session", requestContext=request)[1]["name"] == ANN
 
 
 def test_a_machines_token_opens_no_review(queue: Account) -> None:

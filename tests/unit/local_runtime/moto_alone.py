@@ -374,6 +374,64 @@ def enforces_an_allowed_pattern() -> bool:
     return False
 
 
+def signed_in_by_password() -> tuple[Any, str, Any]:
+    """A client of Cognito, a user pool, and the tokens of somebody who signed in by e-mail with a
+    client of the pool that allows no password, and whose tokens end after five minutes.
+    """
+    cognito: Any = boto3.client("cognito-idp")
+    pool = cognito.create_user_pool(PoolName="people", UsernameAttributes=["email"])
+    user = {"UserPoolId": pool["UserPool"]["Id"], "Username": "ann@example.com"}
+    cognito.admin_create_user(**user, MessageAction="SUPPRESS")
+    cognito.admin_set_user_password(**user, Password="correct-Horse-9", Permanent=True)
+    client = cognito.create_user_pool_client(
+        UserPoolId=user["UserPoolId"],
+        ClientName="page",
+        ExplicitAuthFlows=["ALLOW_REFRESH_TOKEN_AUTH"],
+        WriteAttributes=["locale"],
+        AccessTokenValidity=5,
+        TokenValidityUnits={"AccessToken": "minutes"},
+    )["UserPoolClient"]
+    answer = cognito.admin_initiate_auth(
+        UserPoolId=user["UserPoolId"],
+        ClientId=client["ClientId"],
+        AuthFlow="ADMIN_USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": user["Username"], "PASSWORD": "correct-Horse-9"},
+    )
+    return cognito, user["UserPoolId"], answer["AuthenticationResult"]
+
+
+@fact
+def signs_in_by_a_flow_that_is_off() -> bool:
+    return "IdToken" in signed_in_by_password()[2]
+
+
+@fact
+def lifetime_of_a_token_of_five_minutes_s() -> int:
+    return int(signed_in_by_password()[2]["ExpiresIn"])
+
+
+@fact
+def lets_people_write_any_attribute() -> bool:
+    cognito, _, tokens = signed_in_by_password()
+    cognito.update_user_attributes(
+        AccessToken=tokens["AccessToken"],
+        UserAttributes=[{"Name": "email", "Value": "boss@example.com"}],
+    )
+    return True
+
+
+@fact
+def keeps_a_session_that_is_ended_by_sub() -> bool:
+    cognito, pool, tokens = signed_in_by_password()
+    user = cognito.admin_get_user(UserPoolId=pool, Username="ann@example.com")
+    cognito.admin_user_global_sign_out(UserPoolId=pool, Username=user["Username"])
+    try:
+        cognito.get_user(AccessToken=tokens["AccessToken"])
+    except cognito.exceptions.NotAuthorizedException:
+        return False
+    return True
+
+
 @fact
 def counts_for_two_attributes() -> int:
     sqs = boto3.client("sqs")

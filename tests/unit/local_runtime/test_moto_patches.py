@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import botocore.exceptions
+import jwt
 import pytest
 from moto.sqs.models import sqs_backends
 from moto.stepfunctions.parser.utils import TMP_THREADS
@@ -25,6 +26,7 @@ from local import moto_patches
 from tests.unit.local_runtime.conftest import ACCOUNT, REGION, TIME_SCALE
 from tests.unit.local_runtime.machines import Machines, one_state, task
 
+PASSWORD = "correct-Horse-9"
 MOTO_ALONE = Path(__file__).with_name("moto_alone.py")
 
 
@@ -70,6 +72,10 @@ NEEDED: list[tuple[str, str, Any]] = [
     ("watch_schedules", "accepts_a_wrong_schedule", True),
     ("emit_parameter_events", "parameter_events", 0),
     ("enforce_allowed_patterns", "enforces_an_allowed_pattern", False),
+    ("refuse_flows_that_are_off", "signs_in_by_a_flow_that_is_off", True),
+    ("end_tokens_in_time", "lifetime_of_a_token_of_five_minutes_s", 3600),
+    ("keep_attributes_from_their_owners", "lets_people_write_any_attribute", True),
+    ("sign_out_under_any_name", "keeps_a_session_that_is_ended_by_sub", True),
 ]
 # (patch, fact, moto alone does it this often at least)
 WASTEFUL = [
@@ -715,3 +721,104 @@ def test_a_long_poll_ends_when_a_message_arrives(runtime: Any, queue: Any, event
 def test_fifo_queues_are_refused(runtime: Any) -> None:
     with pytest.raises(botocore.exceptions.ClientError, match="no FIFO queues"):
         runtime.client("sqs").create_queue(QueueName="a.fifo", Attributes={"FifoQueue": "true"})
+
+
+# --- Cognito --------------------------------------------------------------------------------------
+
+
+class _People:
+    """A user pool whose people are known by e-mail, and a client as the page's."""
+
+    def __init__(self, runtime: Any, **pool_settings: Any) -> None:
+        self.cognito = runtime.client("cognito-idp")
+        pool = self.cognito.create_user_pool(
+            PoolName="people", UsernameAttributes=["email"], **pool_settings
+        )
+        self.pool = pool["UserPool"]["Id"]
+        client = self.cognito.create_user_pool_client(
+            UserPoolId=self.pool,
+            ClientName="page",
+            ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+            WriteAttributes=["locale"],
+            IdTokenValidity=15,
+            AccessTokenValidity=15,
+            RefreshTokenValidity=12,
+            TokenValidityUnits={
+                "IdToken": "minutes",
+                "AccessToken": "minutes",
+                "RefreshToken": "hours",
+            },
+        )
+        self.client_id = client["UserPoolClient"]["ClientId"]
+        self.email = f"{uuid.uuid4()}@example.com"
+        user = {"UserPoolId": self.pool, "Username": self.email}
+        self.cognito.admin_create_user(**user, MessageAction="SUPPRESS")
+        self.cognito.admin_set_user_password(**user, Password=PASSWORD, Permanent=True)
+
+    def sign_in(self, flow: str = "ADMIN_USER_PASSWORD_AUTH", **parameters: str) -> Any:
+        """The tokens that Cognito gives."""
+        return self.cognito.admin_initiate_auth(
+            UserPoolId=self.pool,
+            ClientId=self.client_id,
+            AuthFlow=flow,
+            AuthParameters=parameters or {"USERNAME": self.email, "PASSWORD": PASSWORD},
+        )["AuthenticationResult"]
+
+    def renew(self, refresh_token: str) -> Any:
+        """Tokens for the one that renews them."""
+        return self.sign_in("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=refresh_token)
+
+
+def test_nobody_signs_in_by_a_flow_that_is_off(runtime: Any) -> None:
+    people = _People(runtime)
+    password = {"USERNAME": people.email, "PASSWORD": PASSWORD}
+    for flow in ({"AuthFlow": "USER_PASSWORD_AUTH"}, {"AuthFlow": "USER_SRP_AUTH"}):
+        with pytest.raises(botocore.exceptions.ClientError, match="not enabled for the client"):
+            people.cognito.initiate_auth(
+                ClientId=people.client_id, AuthParameters={**password, "SRP_A": "1"}, **flow
+            )
+    assert people.renew(people.sign_in()["RefreshToken"])["IdToken"]
+
+
+def test_a_second_factor_is_not_passed_over(runtime: Any) -> None:
+    people = _People(runtime, MfaConfiguration="ON")
+    with pytest.raises(botocore.exceptions.ClientError, match="on its sign-in page alone"):
+        people.sign_in()
+
+
+def test_tokens_end_when_their_client_says(runtime: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = _People(runtime)
+    tokens = people.sign_in()
+    assert tokens["ExpiresIn"] == 15 * 60
+    for name in ("IdToken", "AccessToken"):
+        claims = jwt.decode(tokens[name], options={"verify_signature": False})
+        assert claims["exp"] - claims["iat"] == 15 * 60
+
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 12 * 3600 - 60)
+    assert people.renew(tokens["RefreshToken"])["IdToken"]
+    monkeypatch.setattr(time, "time", lambda: now + 12 * 3600 + 60)
+    with pytest.raises(botocore.exceptions.ClientError, match="has expired"):
+        people.renew(tokens["RefreshToken"])
+
+
+@pytest.mark.parametrize("name", ["email", "email_verified", "name", "sub"])
+def test_people_do_not_write_what_they_are_known_by(runtime: Any, name: str) -> None:
+    people = _People(runtime)
+    token = people.sign_in()["AccessToken"]
+    with pytest.raises(botocore.exceptions.ClientError, match="unauthorized attribute"):
+        people.cognito.update_user_attributes(
+            AccessToken=token, UserAttributes=[{"Name": name, "Value": "x@example.com"}]
+        )
+    people.cognito.update_user_attributes(
+        AccessToken=token, UserAttributes=[{"Name": "locale", "Value": "de"}]
+    )
+
+
+def test_who_is_signed_out_by_sub_is_signed_out(runtime: Any) -> None:
+    people = _People(runtime)
+    tokens = people.sign_in()
+    user = people.cognito.admin_get_user(UserPoolId=people.pool, Username=people.email)
+    people.cognito.admin_user_global_sign_out(UserPoolId=people.pool, Username=user["Username"])
+    with pytest.raises(botocore.exceptions.ClientError, match="NotAuthorized"):
+        people.renew(tokens["RefreshToken"])

@@ -17,7 +17,7 @@ import pytest
 
 from local.calls import Request
 from local.constants import SIGN_IN_PREFIX
-from local.sign_in import CODE_LIFETIME_S, SignIn
+from local.sign_in import CODE_LIFETIME_S, SignIn, app_code
 from tests.unit.cli_world import aws_in_memory
 
 PASSWORD = "correct-Horse-9"
@@ -34,12 +34,12 @@ class Domain:
 
     page = "https://page.example.com/"
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: Any) -> None:
         self.time_s = 0.0
         self.sign_in = SignIn(lambda: self.time_s)
         self._cognito = boto3.client("cognito-idp")
         pool: Any = self._cognito.create_user_pool(
-            PoolName="people", Policies={"PasswordPolicy": {"MinimumLength": 8}}
+            PoolName="people", Policies={"PasswordPolicy": {"MinimumLength": 8}}, **settings
         )
         self._pool = pool["UserPool"]["Id"]
         self._cognito.create_user_pool_domain(UserPoolId=self._pool, Domain="people")
@@ -93,6 +93,12 @@ class Domain:
         where = urlsplit(headers["location"])
         assert headers["location"].startswith(self.page)
         return {name: values[0] for name, values in parse_qs(where.query).items()}
+
+    def sign_in_form(self, form: Form) -> tuple[str, dict[str, str]]:
+        """The next page's text, and the values that it hides."""
+        status, _, text = self.ask("POST", "login", form, **self.asked)
+        assert status == 200, text
+        return text, dict(re.findall(r'name="(\w+)" type="hidden" value="([^"]+)"', text))
 
     def code(self) -> str:
         """A code for a new person."""
@@ -245,3 +251,53 @@ def test_a_client_without_a_style_has_no_page(domain: Domain) -> None:
     domain.sign_in.styled.clear()
 
     assert domain.ask("GET", "login", **domain.asked)[0] == 403
+
+
+# --- A second factor ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[Domain]:
+    """A domain whose people need a code of an app, too."""
+    with aws_in_memory(monkeypatch):
+        yield Domain(MfaConfiguration="ON")
+
+
+def _secret(text: str) -> str:
+    return str(re.findall(r"secret: ([A-Z2-7]+)", text)[0])
+
+
+def test_an_apps_codes_are_those_of_the_standard() -> None:
+    """RFC 6238, appendix B: the last six of the eight digits for SHA-1."""
+    secret = base64.b32encode(b"12345678901234567890").decode()
+    assert [app_code(secret, moment) for moment in (59, 1111111109, 20000000000)] == [
+        "287082",
+        "081804",
+        "353130",
+    ]
+
+
+def test_where_a_second_factor_is_required_a_password_is_not_enough(strict: Domain) -> None:
+    password = {"username": strict.person(), "password": PASSWORD}
+    text, hidden = strict.sign_in_form(password)
+    secret = _secret(text)
+
+    wrong, hidden = strict.sign_in_form({**hidden, "app_code": "000000x"})
+    assert "The code is wrong." in wrong and _secret(wrong) == secret
+    told = strict.back({**hidden, "app_code": app_code(secret, strict.time_s)})
+    assert strict.exchange(told["code"])[0] == 200
+
+    text, hidden = strict.sign_in_form(password)
+    assert "secret" not in text
+    assert "code" in strict.back({**hidden, "app_code": app_code(secret, strict.time_s)})
+
+
+def test_a_code_without_a_password_is_nothing(strict: Domain) -> None:
+    text, hidden = strict.sign_in_form({"username": strict.person(), "password": PASSWORD})
+    right = {"app_code": app_code(_secret(text), 0)}
+
+    for half in ({}, {"half": "guessed"}):
+        assert "Sign in again." in strict.sign_in_form({**half, **right})[0]
+    strict.time_s = CODE_LIFETIME_S + 1
+    late = {"app_code": app_code(_secret(text), strict.time_s)}
+    assert "Sign in again." in strict.sign_in_form({**hidden, **late})[0]

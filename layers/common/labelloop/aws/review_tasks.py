@@ -3,7 +3,9 @@
     task        task_id, what it is about, its answers and claims; ``queue`` and ``available`` while
                 it waits: in the queue ``open`` by when it was made, in ``held`` by when it can be
                 taken again
-    reviewer    task_id is ``reviewer#<sub>``; name, compared, agreed; in the queue ``reviewers``
+    reviewer    task_id is ``reviewer#<sub>``; name, compared, agreed; in the queue ``reviewers``,
+                available the ``sub``. The name is only shown: it is what the person's token said at
+                the last answer, in items of earlier releases one that the person may have chosen
 
 What a task counts for in its reviewers' figures is written with the task, all or nothing: so each
 decision counts once, whatever is tried again, and is taken off with the answer.
@@ -169,10 +171,13 @@ def figures_of(sub: str) -> Figures:
     return _figures(_item(_REVIEWER + sub))
 
 
-def everybodys_figures() -> dict[str, Figures]:
-    """The figures of all whose answers were compared, by name; by ``sub`` where none is known."""
+def everybodys_figures() -> dict[Person, Figures]:
+    """The figures of all who answered where several people are asked.
+
+    Two may have the same name; who has none known is named by ``sub``.
+    """
     return {
-        str(values.get("name", values["available"])): _figures(values)
+        Person(values["available"], str(values.get("name", values["available"]))): _figures(values)
         for values in _queued(REVIEWERS_QUEUE)
     }
 

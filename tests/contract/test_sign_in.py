@@ -1,0 +1,97 @@
+"""Who signs in, and what their own hands may change: the template's Cognito, against the code."""
+
+import json
+from typing import Any
+
+import pytest
+
+from labelloop import http_api
+from tests.contract import files
+
+CLIENTS = files.resources("AWS::Cognito::UserPoolClient")
+POOLS = files.resources("AWS::Cognito::UserPool")
+READ = {"email", "email_verified", "cognito:groups", "sub", "iss", "scope"}
+"""The claims that the code reads."""
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_nobody_writes_an_attribute_by_which_a_person_is_known(client: str) -> None:
+    """Cognito takes an empty list for all standard attributes."""
+    written = set(CLIENTS[client]["Properties"]["WriteAttributes"])
+    assert written
+    assert not written & READ
+    assert written == {"locale"}
+
+
+def test_the_attributes_that_the_code_reads_are_in_the_pages_tokens() -> None:
+    read = set(CLIENTS["UserPoolClient"]["Properties"]["ReadAttributes"])
+    assert read == {"email", "email_verified"}
+
+
+def test_people_sign_in_by_the_page_or_with_the_accounts_credentials() -> None:
+    page, machine = (CLIENTS[name]["Properties"] for name in ("UserPoolClient", "MachineClient"))
+    assert set(page["ExplicitAuthFlows"]) == {
+        "ALLOW_ADMIN_USER_PASSWORD_AUTH",
+        "ALLOW_REFRESH_TOKEN_AUTH",
+    }
+    assert (page["AllowedOAuthFlows"], page["GenerateSecret"]) == (["code"], False)
+    assert machine["ExplicitAuthFlows"] == ["ALLOW_REFRESH_TOKEN_AUTH"]
+    assert machine["AllowedOAuthFlows"] == ["client_credentials"]
+
+
+def _seconds(client: dict[str, Any], kind: str) -> int:
+    units = {"minutes": 60, "hours": 3600, "days": 86400}
+    return int(client[f"{kind}Validity"]) * units[client["TokenValidityUnits"][kind]]
+
+
+def test_a_removed_person_is_out_within_a_quarter_of_an_hour() -> None:
+    page = CLIENTS["UserPoolClient"]["Properties"]
+    assert {_seconds(page, kind) for kind in ("IdToken", "AccessToken")} == {15 * 60}
+    assert _seconds(page, "RefreshToken") == 12 * 3600
+    assert _seconds(CLIENTS["MachineClient"]["Properties"], "AccessToken") == 3600
+
+
+def test_tokens_of_the_workers_client_open_nothing_of_ours() -> None:
+    (authorizer,) = files.resources("AWS::ApiGatewayV2::Authorizer").values()
+    audience = authorizer["Properties"]["JwtConfiguration"]["Audience"]
+    assert files.references(audience) == {"UserPoolClient", "MachineClient"}
+
+
+def test_a_second_factor_is_asked_of_all_or_of_none() -> None:
+    """Who could choose could not set it up: the page's tokens may not ask Cognito for it."""
+    (pool,) = (pool["Properties"] for pool in POOLS.values())
+    assert pool["MfaConfiguration"] == {"Fn::If": ["RequiresMfa", "ON", "OFF"]}
+    assert pool["EnabledMfas"]["Fn::If"][:2] == ["RequiresMfa", ["SOFTWARE_TOKEN_MFA"]]
+    assert files.template()["Parameters"]["RequireMfa"]["Default"] == "false"
+
+
+def test_people_do_not_make_accounts() -> None:
+    (pool,) = (pool["Properties"] for pool in POOLS.values())
+    assert pool["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"] is True
+
+
+def test_the_groups_of_the_code_are_those_of_the_template() -> None:
+    groups = files.resources("AWS::Cognito::UserPoolGroup").values()
+    assert {group["Properties"]["GroupName"] for group in groups} == http_api.GROUPS
+
+
+def test_a_machines_scope_is_the_templates() -> None:
+    (server,) = files.resources("AWS::Cognito::UserPoolResourceServer").values()
+    scopes = {
+        f"{server['Properties']['Identifier']}/{scope['ScopeName']}"
+        for scope in server["Properties"]["Scopes"]
+    }
+    assert scopes == {http_api.DETECT_SCOPE}
+
+
+def test_samples_of_people_have_the_claims_that_the_code_reads() -> None:
+    claims = [
+        json.loads(path.read_text(encoding="utf-8"))["requestContext"]["authorizer"]["jwt"][
+            "claims"
+        ]
+        for path in sorted((files.ROOT / "events").glob("serve_review_api.*.json"))
+    ]
+    assert claims
+    for one in claims:
+        assert one["email_verified"] == "true"
+        assert one["cognito:groups"].startswith("[") and one["cognito:groups"].endswith("]")
