@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from labelloop import clock
+from labelloop.answering import NEVER_MADE, answer
 from labelloop.aws import (
     cloudformation,
     flow_definitions,
@@ -26,7 +27,6 @@ from labelloop.aws import (
 from labelloop.aws.cloudformation import Stack
 from labelloop.aws.flow_definitions import FlowStatus
 from labelloop.custom_resource import (
-    NEVER_MADE,
     NotYetDone,
     ResourceAnswer,
     ResourceRequest,
@@ -68,7 +68,7 @@ class Wanted(Tolerant):
     ClientId: str = ""
 
 
-@custom_resource(cloudformation.answer, functions.start)
+@custom_resource(answer, functions.start)
 def lambda_handler(request: ResourceRequest, seconds_left: Callable[[], float]) -> ResourceAnswer:
     """Set up, or clean up."""
     wanted = Wanted.model_validate(request.properties)

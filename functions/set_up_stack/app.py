@@ -11,15 +11,17 @@ Images, versions, the log and the parameters stay.
 from collections.abc import Callable
 
 from labelloop import clock
-from labelloop.aws import cloudformation, functions, objects, parameters, rekognition
+from labelloop.answering import NEVER_MADE, answer
+from labelloop.aws import functions, model_registry, objects, parameters, rekognition
+from labelloop.aws.rekognition import VersionStatus
 from labelloop.custom_resource import (
-    NEVER_MADE,
     NotYetDone,
     ResourceAnswer,
     ResourceRequest,
     custom_resource,
 )
 from labelloop.domain import stack_names
+from labelloop.domain.annotations import ModelType
 from labelloop.domain.parameters import CATALOGUE, Parameter
 from labelloop.entrypoint import logger
 from labelloop.errors import BusyError, ConfigurationError, NotFoundError
@@ -32,12 +34,13 @@ FOLDERS = (
     "manifests/imported/",
     "evaluation/",
 )
+NO_MODELS = {VersionStatus.TRAINING_FAILED, VersionStatus.DELETING}
 LOOK_EVERY_S = 15.0
 TIME_TO_HAND_OVER_S = 60.0
 """With less time left, another invocation goes on."""
 
 
-@custom_resource(cloudformation.answer, functions.start)
+@custom_resource(answer, functions.start)
 def lambda_handler(request: ResourceRequest, seconds_left: Callable[[], float]) -> ResourceAnswer:
     """Set up, or clean up."""
     if request.request_type == "Delete":
@@ -48,10 +51,35 @@ def lambda_handler(request: ResourceRequest, seconds_left: Callable[[], float]) 
     if reason := stack_names.refusal(name):
         raise ConfigurationError(reason)
     project_arn = rekognition.create_or_adopt_project(name)
+    attributes = {"ProjectArn": project_arn}
+    # Without, in a rollback to a release that had it elsewhere.
+    if "ModelType" in request.properties:
+        attributes["ModelType"] = _settled(ModelType(request.properties["ModelType"]), project_arn)
     for folder in FOLDERS:
         objects.write_folder(folder)
     _define_parameters()
-    return ResourceAnswer(physical_resource_id=project_arn, attributes={"ProjectArn": project_arn})
+    return ResourceAnswer(physical_resource_id=project_arn, attributes=attributes)
+
+
+def _settled(wanted: ModelType, project_arn: str) -> ModelType:
+    """The type that the stack has from now on. Raises ConfigurationError where it has another.
+
+    All functions get their type from here, so that none of them has a new one before it is known
+    that there is no model of the old one, which would then answer for it.
+    """
+    settled = model_registry.model_type()
+    if settled == wanted:
+        return wanted
+    if settled and any(
+        version.status not in NO_MODELS for version in rekognition.versions(project_arn)
+    ):
+        raise ConfigurationError(
+            f"ModelType cannot become {wanted}: the stack has versions of the type {settled}, and "
+            f"goes on as it is. Deploy it with ModelType={settled}, and another stack for "
+            f"{wanted}: sam deploy --stack-name"
+        )
+    model_registry.note_model_type(wanted)
+    return wanted
 
 
 def _define_parameters() -> None:

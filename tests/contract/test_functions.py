@@ -92,6 +92,15 @@ def _triggers(stem: str) -> list[str]:
     ]
 
 
+def test_cloudformation_is_answered_even_where_the_function_cannot_be_loaded() -> None:
+    resources = files.template()["Resources"].values()
+    custom = [one["Properties"] for one in resources if one["Type"].startswith("Custom::")]
+    asked = set().union(*(files.references(one["ServiceToken"]) for one in custom))
+    assert asked
+    for name in asked:
+        assert files.functions()[name]["Handler"] == "labelloop.answering.lambda_handler"
+
+
 # --- Environment variables ------------------------------------------------------------------------
 
 

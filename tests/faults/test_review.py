@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from labelloop.aws.items import to_value
+from labelloop.aws.items import to_item, to_value
 from labelloop.domain.labels import NONE_OF_THEM
 from local.launch import wait_for
 from tests.faults.conftest import Intake
@@ -275,12 +275,21 @@ def _wait_for_none_answers(stack: Stack, uploads: Sequence[Uploaded]) -> None:
 @contextmanager
 def _model_type(stack: Stack, uploads: list[Uploaded], model_type: str) -> Iterator[list[Uploaded]]:
     """The same stack with another type of model, for images that it has detected already."""
-    stack.local.control("PUT", "stack", {"parameters": {"ModelType": model_type}})
+    _deploy_as(stack, model_type)
     try:
         yield uploads
     finally:
-        stack.local.control("PUT", "stack", {"parameters": {"ModelType": "classification"}})
+        _deploy_as(stack, "classification")
         stack.forget_tasks()
+
+
+def _deploy_as(stack: Stack, model_type: str) -> None:
+    """Deploy with that type, as though the stack's version were of it: else it is refused."""
+    stack.client("dynamodb").put_item(
+        TableName=stack.outputs["ModelVersionsTable"],
+        Item=to_item({"kind": "state", "name": "model_type", "model_type": model_type}),
+    )
+    stack.local.control("PUT", "stack", {"parameters": {"ModelType": model_type}})
 
 
 def _wait_for_boxes(stack: Stack, uploads: Sequence[Uploaded]) -> None:

@@ -5,33 +5,44 @@ from typing import Any
 
 import pytest
 
+from labelloop import clock
+from labelloop.answering import NEVER_MADE
 from labelloop.custom_resource import (
-    NEVER_MADE,
+    ASK_AGAIN_S,
+    IAM_TAKES,
     NotYetDone,
     ResourceAnswer,
     ResourceRequest,
     custom_resource,
 )
-from labelloop.errors import BusyError
-from tests.unit.account import Context, Json, event
+from labelloop.errors import BusyError, InvalidRequestError, PermissionMissingError
+from tests.unit.account import Clock, Context, Json, event
 
 
 class _Stack:
-    """CloudFormation, and what a custom resource does to it."""
+    """CloudFormation, and what a custom resource does to it: one outcome a call, the last again."""
 
-    def __init__(self, outcome: ResourceAnswer | Exception) -> None:
+    def __init__(self, *outcomes: ResourceAnswer | Exception) -> None:
         self.answers: list[tuple[str, Json]] = []
         self.invoked: list[tuple[str, Json]] = []
         self.requests: list[ResourceRequest] = []
         self.seconds_left = 0.0
+        self.refusal: Exception | None = None
+        """Of another invocation."""
+        coming = list(outcomes)
+
+        def invoke_again(arn: str, body: bytes) -> None:
+            if self.refusal:
+                raise self.refusal
+            self.invoked.append((arn, json.loads(body)))
 
         @custom_resource(
-            lambda url, body: self.answers.append((url, json.loads(body))),
-            lambda arn, body: self.invoked.append((arn, json.loads(body))),
+            lambda url, body: self.answers.append((url, json.loads(body))), invoke_again
         )
         def handler(request: ResourceRequest, seconds_left: Any) -> ResourceAnswer:
             self.requests.append(request)
             self.seconds_left = seconds_left()
+            outcome = coming.pop(0) if len(coming) > 1 else coming[0]
             if isinstance(outcome, Exception):
                 raise outcome
             return outcome
@@ -92,3 +103,61 @@ def test_work_that_is_not_yet_done_goes_on_in_another_invocation_and_is_not_answ
     stack.handler(CREATE, Context())
     assert stack.answers == []
     assert stack.invoked == [(Context().invoked_function_arn, CREATE)]
+
+
+def test_an_invocation_that_cannot_go_on_in_another_is_answered() -> None:
+    stack = _Stack(NotYetDone())
+    stack.refusal = PermissionMissingError("No lambda:InvokeFunction.")
+    stack.handler(CREATE, Context())
+    ((_, answer),) = stack.answers
+    assert answer["Status"] == "FAILED"
+    assert "lambda:InvokeFunction" in answer["Reason"]
+
+
+# --- Permissions that were given a moment ago -----------------------------------------------------
+
+
+@pytest.fixture
+def standing(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time, which only waiting moves."""
+    standing = Clock()
+    monkeypatch.setattr(clock, "_time", standing)
+    monkeypatch.setattr(clock, "_sleep", standing.advance)
+    return standing
+
+
+@pytest.mark.parametrize("case", ["create", "update", "delete"])
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        PermissionMissingError("User is not authorized to perform: rekognition:CreateProject"),
+        InvalidRequestError("Could not assume role arn:aws:iam::123456789012:role/r."),
+    ],
+)
+def test_a_permission_that_is_not_known_everywhere_yet_is_waited_for(
+    standing: Clock, refusal: Exception, case: str
+) -> None:
+    stack = _Stack(refusal, refusal, MADE)
+    began = standing.now_s
+    stack.handler(event(f"set_up_stack.{case}"), Context())
+    ((_, answer),) = stack.answers
+    assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", "arn:made")
+    assert standing.now_s - began == 2 * ASK_AGAIN_S
+
+
+def test_a_permission_that_stays_missing_is_told_after_a_while(standing: Clock) -> None:
+    stack = _Stack(PermissionMissingError("No."))
+    began = standing.now_s
+    stack.handler(CREATE, Context())
+    ((_, answer),) = stack.answers
+    assert answer["Reason"].startswith("PermissionMissingError: No.")
+    assert standing.now_s - began == IAM_TAKES.total_seconds()
+
+
+def test_what_no_time_will_mend_is_told_at_once(standing: Clock) -> None:
+    began = standing.now_s
+    for refusal in (InvalidRequestError("No such page."), BusyError("Busy.")):
+        stack = _Stack(refusal)
+        stack.handler(CREATE, Context())
+        assert stack.answers[0][1]["Status"] == "FAILED"
+    assert standing.now_s == began

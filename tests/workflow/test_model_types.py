@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 from labelloop.domain.annotations import Annotation, Box
 from local import drawing
-from local.launch import wait_for
+from local.launch import LaunchError, wait_for
 from tests.detect_api import machine_token, post
 from tests.stack import Record, Reviewer, Stack, Uploaded, launched
 
@@ -235,6 +235,17 @@ def test_a_model_that_gives_boxes_is_trained_judged_and_deployed(detection: Stac
         set(label["box"]) == {"left", "top", "width", "height"} for label in record["labels"]
     )
     assert record["labels"]
+
+
+def test_a_stack_with_versions_keeps_its_type_and_its_model_goes_on(detection: Stack) -> None:
+    told = "ModelType cannot become classification: the stack has versions of the type detection"
+    with pytest.raises(LaunchError, match=told):
+        detection.local.control("PUT", "stack", {"parameters": {"ModelType": "classification"}})
+    assert detection.local.control("GET", "stack")["parameters"]["ModelType"] == "detection"
+    image, _ = drawing.draw_scene(random.Random("unseen"))
+    record, mail = _look(detection, "unseen-after", image)
+    _check_decision(detection, record, mail)
+    assert record["labels"] and all("box" in label for label in record["labels"])
 
 
 # --- People's answers -----------------------------------------------------------------------------

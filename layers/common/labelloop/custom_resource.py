@@ -5,12 +5,16 @@ Stands apart from ``entrypoint``, so that only the function that is one imports 
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from functools import wraps
 from typing import Any, Literal
 
 from pydantic import Field
 
+from labelloop import clock
+from labelloop.answering import begun, failed
 from labelloop.entrypoint import Strict, Tolerant, logger
+from labelloop.errors import InvalidRequestError, PermissionMissingError
 
 
 class ResourceRequest(Tolerant):
@@ -37,6 +41,9 @@ class NotYetDone(Exception):  # noqa: N818  # not a failure: the work goes on in
 
 
 ResourceHandler = Callable[[ResourceRequest, Callable[[], float]], ResourceAnswer]
+IAM_TAKES = timedelta(seconds=90)
+"""For as long as permissions may be refused that were given a moment ago."""
+ASK_AGAIN_S = 5.0
 
 
 def custom_resource(
@@ -46,38 +53,33 @@ def custom_resource(
 
     The handler gets the request and a function that says how many seconds are left; it raises
     NotYetDone to go on in another invocation. ``answer`` puts a body to CloudFormation's address,
-    ``invoke_again`` starts this function anew with a payload.
+    ``invoke_again`` starts this function anew with a payload. A handler that lacks a permission is
+    called again for a while: its role was made, or changed, right before.
     """
 
     def decorate(handler: ResourceHandler) -> Callable[[Any, Any], None]:
         @wraps(handler)
         def lambda_handler(event: Any, context: Any) -> None:
             logger.append_keys(request_id=context.aws_request_id)
-            response = {
-                "Status": "SUCCESS",
-                "StackId": event.get("StackId"),
-                "RequestId": event.get("RequestId"),
-                "LogicalResourceId": event.get("LogicalResourceId"),
-                "PhysicalResourceId": event.get("PhysicalResourceId") or NEVER_MADE,
-            }
+            response = begun(event)
+
+            def seconds_left() -> float:
+                return float(context.get_remaining_time_in_millis() / 1000)
+
             try:
                 request = ResourceRequest.model_validate(event)
-                made = handler(request, lambda: context.get_remaining_time_in_millis() / 1000)
+                try:
+                    made = _patiently(handler, request, seconds_left)
+                except NotYetDone:
+                    invoke_again(context.invoked_function_arn, json.dumps(event).encode())
+                    return
                 response |= {
                     "PhysicalResourceId": made.physical_resource_id,
                     "Data": made.attributes,
                 }
-            except NotYetDone:
-                invoke_again(context.invoked_function_arn, json.dumps(event).encode())
-                return
             except Exception as error:
                 logger.exception("custom resource failed")
-                response |= {
-                    "Status": "FAILED",
-                    # CloudFormation takes an answer of up to 4 KB.
-                    "Reason": f"{type(error).__name__}: {error}"[:1500]
-                    + f" (details in the log {context.log_group_name})",
-                }
+                response |= failed(error, context)
             answer(event["ResponseURL"], json.dumps(response).encode())
 
         return lambda_handler
@@ -85,5 +87,20 @@ def custom_resource(
     return decorate
 
 
-NEVER_MADE = "never-made"
-"""The identity of a resource whose creation failed; its deletion has nothing to do."""
+def _patiently(
+    handler: ResourceHandler, request: ResourceRequest, seconds_left: Callable[[], float]
+) -> ResourceAnswer:
+    end = clock.now() + IAM_TAKES
+    while True:
+        try:
+            return handler(request, seconds_left)
+        except (PermissionMissingError, InvalidRequestError) as error:
+            if not _may_be_iams_delay(error) or clock.now() >= end:
+                raise
+            logger.info("refused, perhaps for the moment", extra={"refusal": str(error)})
+            clock.sleep(ASK_AGAIN_S)
+
+
+def _may_be_iams_delay(error: PermissionMissingError | InvalidRequestError) -> bool:
+    """Whether a permission is missing; or SageMaker "could not assume" a role that it is given."""
+    return isinstance(error, PermissionMissingError) or "assume" in str(error)

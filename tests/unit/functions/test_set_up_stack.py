@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from functions.set_up_stack.app import FOLDERS, lambda_handler
-from labelloop.aws import parameters
+from labelloop.aws import model_registry, parameters
 from labelloop.domain.parameters import BY_NAME, CATALOGUE
 from tests.unit.account import PREFIX, Account, Context, Json, refuses, version
 from tests.unit.cloudformation import CloudFormation, waiting
@@ -42,6 +42,64 @@ def test_a_stack_whose_name_could_not_be_borne_is_refused_before_anything_is_mad
     assert f"The stack's name {name!r}" in answer["Reason"]
     assert "sam deploy --stack-name" in answer["Reason"]
     assert (account.rekognition.requests, account.keys()) == ([], [])
+
+
+# --- What the versions are for --------------------------------------------------------------------
+
+
+def _typed(cloudformation: CloudFormation, model_type: str, case: str = "update") -> Json:
+    """The answer to a deployment with this ModelType."""
+    wanted = {"ProjectName": "label-loop", "ModelType": model_type}
+    return cloudformation.ask(case, ResourceProperties=wanted)
+
+
+def test_the_functions_get_the_type_that_was_settled(
+    account: Account, cloudformation: CloudFormation
+) -> None:
+    assert _typed(cloudformation, "detection", "create")["Data"]["ModelType"] == "detection"
+    assert model_registry.model_type() == "detection"
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "STOPPED", "TRAINING_IN_PROGRESS"])
+@pytest.mark.parametrize("case", ["create", "update"])
+def test_a_stack_that_has_versions_of_one_type_is_not_deployed_with_another(
+    account: Account, cloudformation: CloudFormation, case: str, status: str
+) -> None:
+    """A new stack may have adopted the tables and the project of one before."""
+    _typed(cloudformation, "detection", "create")
+    _Versions(account, v1="TRAINING_FAILED", v2=status)
+    answer = _typed(cloudformation, "multi-label", case)
+    assert answer["Status"] == "FAILED"
+    assert "ModelType cannot become multi-label" in answer["Reason"]
+    assert "Deploy it with ModelType=detection" in answer["Reason"]
+    assert model_registry.model_type() == "detection"
+    # CloudFormation goes back, and then asks for what it was before.
+    assert _typed(cloudformation, "detection")["Data"]["ModelType"] == "detection"
+
+
+def test_a_stack_without_a_version_that_could_serve_may_become_another(
+    account: Account, cloudformation: CloudFormation
+) -> None:
+    _typed(cloudformation, "classification", "create")
+    _Versions(account, v1="TRAINING_FAILED")
+    for model_type in ("detection", "multi-label"):
+        assert _typed(cloudformation, model_type)["Data"]["ModelType"] == model_type
+        assert model_registry.model_type() == model_type
+
+
+def test_a_stack_of_an_earlier_release_has_the_type_that_it_is_updated_with(
+    account: Account, cloudformation: CloudFormation
+) -> None:
+    _Versions(account, v1="RUNNING")
+    assert _typed(cloudformation, "detection")["Data"]["ModelType"] == "detection"
+    assert _typed(cloudformation, "classification")["Status"] == "FAILED"
+
+
+def test_going_back_to_an_earlier_release_needs_no_type(
+    account: Account, cloudformation: CloudFormation
+) -> None:
+    answer = cloudformation.ask("update", ResourceProperties={"ProjectName": "label-loop"})
+    assert (answer["Status"], set(answer["Data"])) == ("SUCCESS", {"ProjectArn"})
 
 
 def test_twice_comes_to_the_same_as_once_and_adopts_what_is_there(

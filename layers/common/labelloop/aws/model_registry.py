@@ -3,6 +3,7 @@
 One table, by ``kind`` and ``name``:
 
     state    deployed          the version that serves, and the one before it
+    state    model_type        what all versions are for: labels, several labels, or boxes
     state    training          the lock: one training or deployment at a time
     state    sampling          how far the detections have been sampled, and what those were
     state    review_day        how many doubtful detections people have been asked about today
@@ -32,6 +33,7 @@ from labelloop.aws.remembered import remembered
 from labelloop.aws.wiring import wiring
 from labelloop.clock import epoch_s, iso
 from labelloop.domain.accuracy import Sample
+from labelloop.domain.annotations import ModelType
 from labelloop.domain.manifests import Changes
 from labelloop.domain.origins import LogShares
 from labelloop.domain.rejection import NoneAnswer, with_answer
@@ -146,6 +148,20 @@ def switch(version: str, version_arn: str, before: Deployed | None) -> Deployed:
             ExpressionAttributeValues={":before": {"S": before.version_arn}},
         )
     return new
+
+
+# --- What the versions are for --------------------------------------------------------------------
+
+
+def model_type() -> ModelType | None:
+    """The type of the stack's versions; None where no deployment has noted it yet."""
+    values = _get("state", "model_type")
+    return None if values is None else ModelType(values["model_type"])
+
+
+def note_model_type(model_type: ModelType) -> None:
+    """Remember the type from now on."""
+    _overwrite("model_type", {"model_type": model_type})
 
 
 # --- The training lock ----------------------------------------------------------------------------
