@@ -18,17 +18,13 @@ from cli.failures import CommandError, code_of
 from cli.files import NoteFailure
 from cli.parallel import bar, in_parallel
 from cli.stack import Stack
-from labelloop.domain import labels
+from labelloop.domain import labels, layouts
 from labelloop.domain.images import has_image_signature, media_type
 from labelloop.domain.manifests import LABELLED_FOLDER, MAX_KEY_BYTES
 from labelloop.errors import InvalidImageError, InvalidRequestError
 
 BATCH_FILES = 500
 """So many are looked at, then uploaded: names are given one after the other."""
-_SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation"}
-"""Folders that many published data sets have around the folders of their labels."""
-_CONTAINERS = {"images", "jpegimages"}
-"""Folders in which data sets with boxes have all of their images."""
 
 
 @dataclass(frozen=True)
@@ -151,27 +147,25 @@ def files_of_labels(
 
 def _check_layout(folder: Path, names: list[Path], command: str) -> None:
     """Raise CommandError where the folders with images are those of a data set, not of labels."""
-    pictured = [name for name in names if _begins_as_image(folder / name)]
-    inside = {name.parts[0] for name in pictured if len(name.parts) > 1}
-    if len(inside) == 1 and not inside & (_SPLITS | _CONTAINERS):
-        # A folder around all of it, as archives have.
-        outer = inside.pop()
-        deeper = {name.parts[1] for name in pictured if len(name.parts) > 2}
-        flat = any(len(name.parts) == 2 for name in pictured)
-        if flat or not deeper or not all(name.lower() in _SPLITS | _CONTAINERS for name in deeper):
-            return
-        folder, inside = folder / outer, deeper
-    if inside and all(name.lower() in _SPLITS for name in inside):
+    parts = layouts.parts(name.parts for name in names if _begins_as_image(folder / name))
+    within = parts
+    for outer in parts:
+        if not layouts.is_part(outer) and parts[outer]:
+            # A folder around all of it, as archives have.
+            folder, within = folder / outer, dict.fromkeys(parts[outer], frozenset())
+    if not within:
+        return
+    named = f"{folder} ({', '.join(sorted(within))})"
+    have_labels = [not all(map(layouts.is_part, inner)) for inner in within.values()]
+    if all(map(layouts.is_split, within)) or all(have_labels):
         raise CommandError(
-            f"The folders in {folder} ({', '.join(sorted(inside))}) are named as the parts of a "
-            f"data set, not as labels. Take them one by one: labelloop {command} "
-            f"{folder / min(inside)}"
+            f"The folders in {named} are named as the parts of a data set, not as labels. Take "
+            f"them one by one: labelloop {command} {folder / min(within)}"
         )
-    if inside and all(name.lower() in _SPLITS | _CONTAINERS for name in inside):
-        raise CommandError(
-            f"{folder} ({', '.join(sorted(inside))}) looks like a data set with boxes, as COCO's "
-            "or YOLO's, not like folders of labels. Bring it as a manifest."
-        )
+    raise CommandError(
+        f"{named} looks like a data set with boxes, as COCO's or YOLO's, not like folders of "
+        "labels. Bring it as a manifest."
+    )
 
 
 def _begins_as_image(path: Path) -> bool:

@@ -8,7 +8,11 @@ import click
 from cli import executions, files
 from cli.manifest_import import SHOWN
 from cli.stack import Stack, on_stack, show
+from labelloop.domain.manifests import UNLABELLED_FOLDER
 from labelloop.domain.messages import images_in_words
+
+RUNS_LOOKED_AT = 5
+"""One that has just begun has not looked yet."""
 
 
 @click.command()
@@ -38,6 +42,33 @@ def label(stack: Stack, no_wait: bool, as_json: bool) -> None:
     show(as_json, {"execution": execution, **labels}, _text(labels))
 
 
+def left_out_lately(stack: Stack) -> dict[str, Any]:
+    """What the workflow has left out of those images, by its last run that came so far.
+
+    Each run tells it of all that are there.
+    """
+    runs = stack.client("stepfunctions").list_executions(
+        stateMachineArn=stack.output("ImageLabelingStateMachineArn"), maxResults=RUNS_LOOKED_AT
+    )
+    for run in runs["executions"]:
+        labels = _labels(stack, run["executionArn"])
+        if labels:
+            return {"count": labels["refused"], "examples": labels["left_out"]}
+    return {"count": 0, "examples": []}
+
+
+def left_out_in_words(left_out: dict[str, Any]) -> list[str]:
+    """The images that nobody is asked about, a line each; nothing where there are none."""
+    if not left_out["count"]:
+        return []
+    shown = left_out["examples"][:SHOWN]
+    lines = [f"Left out of {UNLABELLED_FOLDER}, since no training could use them:"]
+    lines += [f"  {files.printable(one['key'])}: {one['reason']}" for one in shown]
+    if left_out["count"] > len(shown):
+        lines.append(f"  and {left_out['count'] - len(shown)} more")
+    return lines
+
+
 def _labels(stack: Stack, execution: str) -> dict[str, Any]:
     """What the workflow's first state came to; nothing before its end."""
     pages = stack.client("stepfunctions").get_paginator("get_execution_history")
@@ -62,10 +93,5 @@ def _text(labels: dict[str, Any]) -> str:
         lines = ["There is no image in images_to_label/ about which nobody has been asked."]
     if labels["refusal"]:
         lines.append(f"On the review page, for Ground Truth did not take them: {labels['refusal']}")
-    if labels["refused"]:
-        lines.append("Left out, since no training could use them:")
-        shown = labels["left_out"][:SHOWN]
-        lines += [f"  {files.printable(one['key'])}: {one['reason']}" for one in shown]
-        if labels["refused"] > len(shown):
-            lines.append(f"  and {labels['refused'] - len(shown)} more")
+    lines += left_out_in_words({"count": labels["refused"], "examples": labels["left_out"]})
     return "\n".join(lines)

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from cli import models, rejection
+from cli import label, models, rejection
 from cli.figures import f1_of
 from cli.stack import Stack, on_stack, show
 from labelloop.domain.detections import Outcome, outcome_shards
@@ -44,6 +44,7 @@ def _look(stack: Stack) -> dict[str, Any]:
             _count(stack, "ReviewTasksTable", "by_queue", "queue", queue)
             for queue in (OPEN_QUEUE, HELD_QUEUE)
         ),
+        "not_labelled": label.left_out_lately(stack),
         "counted": _counted(stack),
         "none_of_them": _nones(stack, serving["version"]) if serving else None,
         "dead_letters": {kind: messages_in(stack, url) for kind, url in DEAD_LETTERS.items()},
@@ -136,6 +137,9 @@ def _text(found: dict[str, Any]) -> str:
     if found["versions"]:
         lines += ["", "last versions"]
         lines += [f"  {_version(version)}" for version in found["versions"]]
+    not_labelled = label.left_out_in_words(found["not_labelled"])
+    if not_labelled:
+        lines += ["", *not_labelled]
     if found["waiting_images"] and found["deployed_status"] != models.RUNNING:
         lines += ["", f"Images wait {_for_what(found)}"]
     if dead:

@@ -21,6 +21,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
 import flask
 from botocore.exceptions import ClientError
@@ -35,6 +36,7 @@ from moto.moto_server import werkzeug_app
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.s3 import notifications
 from moto.s3.models import S3Backend
+from moto.s3.responses import S3Response
 from moto.scheduler.models import EventBridgeSchedulerBackend
 from moto.sqs.exceptions import InvalidParameterValue, ReceiptHandleIsInvalid
 from moto.sqs.models import Message, Queue, SQSBackend, _filter_message_attributes
@@ -797,6 +799,40 @@ def emit_object_events(runtime: Runtime) -> None:
     S3Backend.delete_object = delete_object
 
 
+def route_any_key(_: Runtime) -> None:
+    """moto finds no route for a key with a line break, which S3 takes."""
+    paths = S3Backend.url_paths.fget
+
+    def url_paths(self: Any) -> dict[str, Any]:
+        return {path.replace(".+)", r"[\s\S]+)"): page for path, page in paths(self).items()}
+
+    S3Backend.url_paths = property(url_paths)
+
+
+def list_versions_of_any_key(_: Runtime) -> None:
+    """moto does not encode the keys of a list of versions where it is asked to, and fails where XML
+    cannot have their characters.
+    """
+    serialized = S3Response.serialized
+
+    def serialized_as_asked(self: Any, answer: ActionResult) -> Any:
+        asked = self.querystring.get("encoding-type", [None])[0]
+        result = answer.result
+        if self.data.get("Action") == "ListObjectVersions" and isinstance(result, dict) and asked:
+            result["EncodingType"] = asked
+            for listed in ("Versions", "DeleteMarkers", "CommonPrefixes"):
+                for entry in result.get(listed, []):
+                    _encode(entry, "Key", "Prefix")
+            _encode(result, "Prefix", "Delimiter", "KeyMarker", "NextKeyMarker")
+        return serialized(self, answer)
+
+    S3Response.serialized = serialized_as_asked
+
+
+def _encode(entry: dict[str, Any], *names: str) -> None:
+    entry.update({name: quote(entry[name]) for name in names if entry.get(name)})
+
+
 class _Sequence:
     """Sequencers that grow: hexadecimal, of one length, comparable as text."""
 
@@ -1082,6 +1118,8 @@ PATCHES: tuple[Callable[[Runtime], None], ...] = (
     deliver_events,
     watch_schedules,
     emit_object_events,
+    route_any_key,
+    list_versions_of_any_key,
     enforce_allowed_patterns,  # before the events: a refused value changes nothing
     emit_parameter_events,
     run_queues_on_the_virtual_clock,

@@ -129,7 +129,7 @@ def parameters(request: S3Request) -> dict[str, Any]:
 
 def deleted_objects(body: bytes) -> list[tuple[str, str | None]]:
     """Key and version of every object that a DeleteObjects request names."""
-    from xml.sax.saxutils import unescape  # noqa: PLC0415 - needed for this one operation
+    from html import unescape  # noqa: PLC0415 - needed for this one operation
 
     found = _KEY_IN_XML.findall(body.decode("utf-8"))
     return [(unescape(key), version or None) for key, version in found]

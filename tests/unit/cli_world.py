@@ -159,18 +159,29 @@ class Executions:
         self.inputs: list[dict[str, Any]] = []
         self.coming: list[dict[str, Any]] = [{"status": "RUNNING"}, {"status": "SUCCEEDED"}]
         self.history: list[dict[str, Any]] = []
+        self.begun: list[str] = []
+        """The executions that are listed, the latest first."""
+        self.without_history: set[str] = set()
         self.client = answering(
             "stepfunctions",
             {
                 "StartExecution": self._start,
                 "DescribeExecution": self._describe,
-                "GetExecutionHistory": lambda _: {"events": self.history},
+                "GetExecutionHistory": self._history,
+                "ListExecutions": self._list,
             },
         )
 
     def _start(self, asked: dict[str, Any]) -> Mapping[str, Any]:
         self.inputs.append(json.loads(asked["input"]))
         return {"executionArn": f"{asked['stateMachineArn']}:1"}
+
+    def _history(self, asked: dict[str, Any]) -> Mapping[str, Any]:
+        known = asked["executionArn"] not in self.without_history
+        return {"events": self.history if known else []}
+
+    def _list(self, _: dict[str, Any]) -> Mapping[str, Any]:
+        return {"executions": [{"executionArn": arn} for arn in self.begun]}
 
     def _describe(self, asked: dict[str, Any]) -> Mapping[str, Any]:
         found = self.coming.pop(0) if len(self.coming) > 1 else self.coming[0]

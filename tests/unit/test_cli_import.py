@@ -372,6 +372,44 @@ class TestFolder:
 
         assert "looks like a data set with boxes" in error_of(world.run(str(world.folder)))
 
+    def test_a_data_set_beside_labels_is_refused_too(self, world: World) -> None:
+        for folder in ("cool", "warm", "train/cool", "test/cool"):
+            world.file(f"{folder}/1.png", picture(1))
+
+        message = error_of(world.run(str(world.folder)))
+
+        assert "(test, train) are named as the parts of a data set" in message
+
+    def test_folders_of_labels_within_one_for_images_are_pointed_at(self, world: World) -> None:
+        for label in ("cool", "warm"):
+            world.file(f"images/{label}/1.png", picture(1))
+
+        assert error_of(world.run(str(world.folder))).endswith(f"{world.folder}/images")
+
+    def test_22_key_with_a_line_break(self, world: World) -> None:
+        image = cases.read("22", "images/a.jpg")
+        world.file("warm/a\nb.jpg", image)
+        world.file("warm/other.png", picture(2))
+
+        answer = world.answer(str(world.folder))
+
+        assert (answer["taken"], answer["failed"]) == (2, [])
+        assert world.objects()[f"{FOLDER}warm/a\nb.jpg"] == image
+
+    def test_a_file_that_s3_refuses_is_named_and_the_others_are_taken(self, world: World) -> None:
+        world.file("warm/a\nb.jpg", cases.read("22", "images/a.jpg"))
+        world.file("warm/other.png", picture(2))
+
+        def refuse_one(params: dict[str, Any]) -> None:
+            if "\n" in params["Key"]:
+                raise refuse("404", 404)
+
+        world.on("PutObject", refuse_one)
+        answer = world.answer(str(world.folder), exit_code=1)
+
+        assert answer["taken"] == 1
+        assert [failed["file"] for failed in answer["failed"]] == ["warm/a\nb.jpg"]
+
     def test_23_jpeg_without_end_marker(self, world: World) -> None:
         world.file("warm/1.png", picture(1))
         world.file("warm/no_end.jpg", cases.read("23", "no_end.jpg"))

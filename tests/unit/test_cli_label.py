@@ -34,12 +34,25 @@ def test_the_workflow_is_started_as_the_schedule_does(world: World) -> None:
     assert result.stdout == "People are asked about 3 images more.\n"
 
 
+def test_what_the_last_run_left_out_is_named_by_the_status_too(world: World) -> None:
+    left_out = [{"key": "images_to_label/1.gif", "reason": "It is none."}]
+    assert "Left out" not in world.run("status").stdout
+    _found(world, refused=1, left_out=left_out)
+    world.executions.begun = ["arn:labeling:2", "arn:labeling:1"]
+    world.executions.without_history = {"arn:labeling:2"}
+    named = ["Left out of images_to_label/, since no training could use them:"]
+    named += ["  images_to_label/1.gif: It is none."]
+    assert world.run("status").stdout.splitlines()[-2:] == named
+    told = json.loads(world.run("status", "--json").stdout)["not_labelled"]
+    assert told == {"count": 1, "examples": left_out}
+
+
 def test_files_that_nobody_can_be_asked_about_are_named(world: World) -> None:
     left_out = [{"key": f"images_to_label/{n}.gif", "reason": "It is none."} for n in range(30)]
     _found(world, asked=1, refused=2, left_out=left_out[:2])
     assert world.run("label").stdout.splitlines() == [
         "People are asked about one image more.",
-        "Left out, since no training could use them:",
+        "Left out of images_to_label/, since no training could use them:",
         "  images_to_label/0.gif: It is none.",
         "  images_to_label/1.gif: It is none.",
     ]

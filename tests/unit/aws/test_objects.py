@@ -158,6 +158,12 @@ def test_09_junk_folders_become_labels_and_choices(account: Account) -> None:
     review_labels.check(*review_labels.choices())
 
 
+def test_nobody_chooses_a_part_of_a_data_set(account: Account) -> None:
+    for folder in ("cat", "images", "train", "test"):
+        account.put(f"images_labeled_by_folder/{folder}/1.jpg", b"x")
+    assert review_labels.choices() == ["cat"]
+
+
 def test_nobody_chooses_the_label_of_what_is_none_of_them(account: Account) -> None:
     model_registry.switch("v1", "arn", None)
     report = {"labels": [{"label": "cat"}, {"label": labels.NONE_OF_THEM}]}

@@ -13,6 +13,7 @@ from labelloop.domain import detections
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Label, LabelBox, Outcome
 from labelloop.domain.images import ImageObject
+from labelloop.domain.labels import composed
 
 CLASSIFICATION = ModelType.CLASSIFICATION
 MULTI_LABEL = ModelType.MULTI_LABEL
@@ -185,7 +186,7 @@ def test_several_labels_or_boxes_are_confident_exactly_when_each_reaches_the_min
 
 ratios = st.floats(-1, 2)
 boxes = st.builds(LabelBox, ratios, ratios, ratios, ratios)
-any_labels = st.builds(Label, st.text(), st.floats(0, 100), st.none() | boxes)
+any_labels = st.builds(Label, st.text().map(composed), st.floats(0, 100), st.none() | boxes)
 
 
 @given(any_labels)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from labelloop.domain.detections import Label, LabelBox
 from labelloop.domain.doubt import LIKELY, Calibration, Curve
+from labelloop.domain.labels import composed
 
 SHARES = st.floats(0.001, 0.999)
 CURVES = st.builds(Curve, SHARES, st.floats(0.02, 5), st.floats(-3, 3))
@@ -88,7 +89,7 @@ def test_a_box_around_what_was_found_is_no_other_thing() -> None:
     }
 
 
-@given(st.dictionaries(st.text(), CURVES, max_size=3), CURVES, st.floats(0, 0.3))
+@given(st.dictionaries(st.text().map(composed), CURVES, max_size=3), CURVES, st.floats(0, 0.3))
 def test_what_is_kept_is_read_again(
     curves: dict[str, Curve], other: Curve, least_chance: float
 ) -> None:

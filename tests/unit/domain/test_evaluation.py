@@ -4,6 +4,7 @@ import json
 import math
 import tracemalloc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -189,6 +190,14 @@ def test_a_line_that_cannot_be_read_is_said_with_its_number(
         _read([b"{}", line], model_type)
 
 
+def test_08_one_label_in_two_unicode_forms() -> None:
+    summary = evaluation.read_summary(_summary_file(FIGURES).replace(b"CAP", b"Ka\\u0308fer"))
+    assert summary.thresholds == {"K\u00e4fer": 0.014}
+    (image,) = _read([_line("s3://b/1.jpg", ["Ka\u0308fer"], [("Ka\u0308fer", 0.7)])])
+    assert image.truth == Annotation.of_labels(["K\u00e4fer"])
+    assert [finding.label for finding in image.found] == ["K\u00e4fer"]
+
+
 # --- Snapshots of boxes ---------------------------------------------------------------------------
 
 
@@ -257,6 +266,13 @@ def test_boxes_are_read_in_both_documented_forms(suffix: str, truth_name: str) -
         Finding("nut", 0.8, _box("nut", 1)),
         Finding("bolt", 0.6, _box("bolt", 12)),
     )
+
+
+def test_08_one_label_in_two_unicode_forms_of_boxes() -> None:
+    box = Box("Ka\u0308fer", 1, 2, 30, 40)
+    (image,) = _read([_boxes_line("1.jpg", [box], [(box, 0.7, "true-positive")])], DETECTION)
+    assert image.truth == Annotation.of_boxes([replace(box, label="K\u00e4fer")], (100, 80))
+    assert [finding.label for finding in image.found] == ["K\u00e4fer"]
 
 
 def test_boxes_without_flags_are_found_from_their_labels_threshold_on() -> None:

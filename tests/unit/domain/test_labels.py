@@ -1,9 +1,14 @@
 """labelloop.domain.labels: names that can be a folder and a line in a manifest."""
 
+import json
+
 import pytest
 
-from labelloop.domain import labels
-from labelloop.domain.annotations import ModelType
+from labelloop.aws import rekognition
+from labelloop.domain import answers, labels
+from labelloop.domain.annotations import Annotation, Box, ModelType
+from labelloop.domain.detections import Label
+from labelloop.domain.doubt import Calibration
 from labelloop.domain.imports import Collection
 from labelloop.domain.manifests import folder_label
 from labelloop.errors import InvalidRequestError
@@ -63,6 +68,23 @@ def test_08_one_label_in_two_unicode_forms() -> None:
         collection.add(name, "2026", cases.read("08", name).splitlines())
     found = {label for line in collection.images.values() for label in line.annotation.labels}
     assert found <= {"K\u00e4fer"}
+
+
+def test_08_one_label_in_two_unicode_forms_of_models_that_were_trained_on_both() -> None:
+    decomposed, label = "Ka\u0308fer", "K\u00e4fer"
+    box = {"label": decomposed, "left": 0, "top": 0, "width": 9, "height": 9}
+    findings = [[decomposed, 0.9], [decomposed, 0.8, 0, 0, 9, 9]]
+    answer = {"content": "a", "complete": True, "findings": findings}
+    curves = {"labels": {decomposed: [0.1, 2, 3]}, "other": [0.5, 1, 0], "least_chance": 0.1}
+    (read,) = answers.read([json.dumps(answer).encode()])
+    assert {finding.label for finding in read.findings} == {label}
+    assert read.findings[1].box == Box(label, 0, 0, 9, 9)
+    assert Label.from_json({"name": decomposed}).name == label
+    assert rekognition.label_of({"Name": decomposed, "Confidence": 9.0}).name == label
+    assert Annotation.from_json({"labels": [decomposed]}).labels == (label,)
+    drawn = {"labels": [decomposed], "boxes": [box], "size_px": [99, 99]}
+    assert Annotation.from_json(drawn).boxes == (Box(label, 0, 0, 9, 9),)
+    assert Calibration.from_json(curves).curves.keys() == {label}
 
 
 @pytest.mark.parametrize(

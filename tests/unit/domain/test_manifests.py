@@ -22,10 +22,9 @@ CREATED = "2026-11-21T09:15:27"
 
 def _is_label(text: str) -> bool:
     try:
-        labels.check(text)
+        return labels.check(text) == text
     except InvalidRequestError:
         return False
-    return True
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)

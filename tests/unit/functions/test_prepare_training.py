@@ -11,7 +11,7 @@ from functions.prepare_training.app import lambda_handler
 from labelloop import clock
 from labelloop.aws import detections, model_registry, objects, training_data
 from labelloop.domain import fitness, inventory, manifests, origins, splits
-from labelloop.domain.annotations import Annotation
+from labelloop.domain.annotations import Annotation, training_line
 from labelloop.domain.detections import Outcome
 from labelloop.domain.imports import IMPORTED_MANIFESTS
 from labelloop.domain.labels import NONE_OF_THEM
@@ -123,6 +123,39 @@ def test_09_junk_folders_become_labels_and_choices(images: Account) -> None:
     named = {one["key"].split("/")[1] for one in report["left_out"]["examples"]}
     assert named == {".ipynb_checkpoints", "__MACOSX", "cat"}
     assert any("another program has left it" in sentence for sentence in output["left_out"])
+
+
+@pytest.mark.parametrize("name", ["dataset", "deeper"])
+def test_07_data_set_folder_taken_as_labels(images: Account, name: str) -> None:
+    root = cases.folder("07") / name
+    files = [path for path in root.glob("**/*.jpg") if path.is_file()]
+    for path in files:
+        images.put(f"{FOLDER}{path.relative_to(root).as_posix()}", path.read_bytes())
+    output = prepare()
+    report = _data_report(images, output)
+    assert report["labels"].keys() == {"cat", "dog"}
+    assert report["left_out"]["images"] == len(files)
+    assert all("part of a data set" in one["reason"] for one in report["left_out"]["examples"])
+    assert _check()["new_images"] == 20 + len(files)
+
+
+def test_07_data_set_folder_taken_as_labels_where_there_is_nothing_else(account: Account) -> None:
+    for kind in ("train", "val"):
+        upload(account, f"images/{kind}", range(6))
+        account.put(f"{FOLDER}labels/{kind}/0.txt", b"0 0.5 0.5 0.1 0.1")
+    with pytest.raises(UntrainableError, match=r"images/, which is part of a data set .* import"):
+        prepare()
+
+
+def test_a_line_says_what_an_image_shows_that_lies_in_a_data_sets_folder(images: Account) -> None:
+    upload(images, "images", range(2))
+    shown = Annotation(("cat",))
+    line = training_line(f"s3://{images.bucket}/{FOLDER}images/0.png", shown, "2026-11-21T10:00:00")
+    images.put(f"{IMPORTED_MANIFESTS}cats.manifest", line.encode())
+    output = prepare()
+    known = {key: annotation.labels for key, _, annotation in _known(output)}
+    assert known[f"{FOLDER}images/0.png"] == ("cat",)
+    assert f"{FOLDER}images/1.png" not in known
 
 
 def test_08_one_label_in_two_unicode_forms(images: Account) -> None:

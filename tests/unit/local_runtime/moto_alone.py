@@ -357,6 +357,19 @@ def object_event() -> Any:
 
 
 @fact
+def routes_a_key_with_a_line_break() -> bool:
+    app: Any = create_backend_app("s3")
+    return bool(app.url_map.bind("localhost").test("/bucket/a\nb", "PUT"))
+
+
+@fact
+def encodes_the_keys_of_versions() -> bool:
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="versions")
+    return "EncodingType" in s3.list_object_versions(Bucket="versions")
+
+
+@fact
 def parameter_events() -> int:
     def act(_: str) -> None:
         boto3.client("ssm").put_parameter(Name="/a", Value="1", Type="String")

@@ -51,6 +51,27 @@ def test_a_function_may_do_what_its_role_allows(small_stack: SmallStack) -> None
     assert answer["ContentLength"] == 7
 
 
+ODD_KEYS = [
+    *("a\nb.jpg", "a\n", "\nb", "cr\rx", "tab\tx", "\x01", "\x7f", "\x85", "\u2028", "\ufffe"),
+    *("\\bird\\back.jpg", "a?b#c%d.jpg", "a%2Fb", "a//b", "a/./b", "a/../b", "..", "a ", " a"),
+    *("e\u0301", "\U0001f600", "a&b<c>\"d'", "[x]{y}^`|~", "a:b@c$,!*();=+", "x" * 1000),
+]
+
+
+@pytest.mark.parametrize("key", ODD_KEYS)
+def test_22_key_with_a_line_break(small_stack: SmallStack, key: str) -> None:
+    s3, key = small_stack.client("s3"), f"odd/{key}"
+    bucket = put(small_stack, key, key.encode())
+    for listing, named in (("list_objects_v2", "Contents"), ("list_object_versions", "Versions")):
+        pages = s3.get_paginator(listing).paginate(Bucket=bucket, Prefix=key)
+        assert key in {entry["Key"] for page in pages for entry in page[named]}
+    s3.copy_object(Bucket=bucket, Key="copied", CopySource={"Bucket": bucket, "Key": key})
+    s3.delete_object(Bucket=bucket, Key=key)
+    with pytest.raises(ClientError):
+        s3.get_object(Bucket=bucket, Key=key)
+    assert s3.get_object(Bucket=bucket, Key="copied")["Body"].read() == key.encode()
+
+
 def test_s3_refuses_in_its_own_words(small_stack: SmallStack) -> None:
     bucket = put(small_stack, "secret/a")
     refused = small_stack.work("s3", "get_object", Bucket=bucket, Key="secret/a")

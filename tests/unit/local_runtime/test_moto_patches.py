@@ -71,6 +71,8 @@ NEEDED: list[tuple[str, str, Any]] = [
     ("deliver_events", "disabled_rule_delivers", 1),
     ("watch_schedules", "accepts_a_wrong_schedule", True),
     ("emit_parameter_events", "parameter_events", 0),
+    ("route_any_key", "routes_a_key_with_a_line_break", False),
+    ("list_versions_of_any_key", "encodes_the_keys_of_versions", False),
     ("enforce_allowed_patterns", "enforces_an_allowed_pattern", False),
     ("refuse_flows_that_are_off", "signs_in_by_a_flow_that_is_off", True),
     ("end_tokens_in_time", "lifetime_of_a_token_of_five_minutes_s", 3600),

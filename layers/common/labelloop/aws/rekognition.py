@@ -10,6 +10,7 @@ from labelloop.aws.failures import translated
 from labelloop.aws.wiring import wiring
 from labelloop.domain.detections import Label, LabelBox
 from labelloop.domain.images import ImageObject
+from labelloop.domain.labels import composed
 from labelloop.errors import (
     BusyError,
     InvalidImageError,
@@ -125,7 +126,7 @@ def label_of(entry: Mapping[str, Any]) -> Label:
     """One of an answer's CustomLabels."""
     box = entry.get("Geometry", {}).get("BoundingBox")
     return Label(
-        entry["Name"],
+        composed(entry["Name"]),
         entry["Confidence"],
         LabelBox(box["Left"], box["Top"], box["Width"], box["Height"]) if box else None,
     )

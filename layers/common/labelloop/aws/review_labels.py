@@ -6,6 +6,7 @@ from labelloop.aws import model_registry, objects
 from labelloop.aws.remembered import remembered
 from labelloop.aws.wiring import wiring
 from labelloop.domain import labels as label_names
+from labelloop.domain import layouts
 from labelloop.domain.manifests import LABELLED_FOLDER, VersionFiles
 from labelloop.errors import InvalidRequestError, MalformedAnswerError, NotFoundError
 from labelloop.settings import Variable
@@ -20,7 +21,8 @@ def choices() -> list[str]:
     named = wiring.names(Variable.REVIEW_LABELS)
     if named:
         return list(dict.fromkeys(filter(None, map(_answerable, named))))
-    folders = filter(label_names.fits_a_folder, objects.folders(LABELLED_FOLDER))
+    folders = set(filter(label_names.fits_a_folder, objects.folders(LABELLED_FOLDER)))
+    folders.difference_update(layouts.parts((name, "an image") for name in folders))
     return sorted({*map(label_names.composed, folders), *map(_answerable, _trained())} - {""})
 
 

@@ -10,6 +10,8 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import Any, Protocol
 
+from labelloop.domain.labels import composed
+
 CLASSIFICATION_TYPE = "groundtruth/image-classification"
 DETECTION_TYPE = "groundtruth/object-detection"
 
@@ -148,9 +150,10 @@ class Annotation:
         if not isinstance(entry["labels"], list):
             raise TypeError("labels is not a list")
         if "size_px" not in entry:
-            return cls.of_labels(entry["labels"])
+            return cls.of_labels(map(composed, entry["labels"]))
         width_px, height_px = entry["size_px"]
-        return cls.of_boxes((Box(**box) for box in entry["boxes"]), (width_px, height_px))
+        boxes = (Box(**{**box, "label": composed(box["label"])}) for box in entry["boxes"])
+        return cls.of_boxes(boxes, (width_px, height_px))
 
 
 def training_line(source_ref: str, annotation: Annotation, created: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from labelloop.domain.annotations import Box
 from labelloop.domain.detections import Label
+from labelloop.domain.labels import composed
 from labelloop.errors import InconsistentError
 
 
@@ -83,5 +84,6 @@ def read(answer_lines: Iterable[bytes]) -> Iterator[Answer]:
 
 
 def _finding(told: Sequence[Any]) -> Finding:
-    label, confidence, *sides = told
-    return Finding(str(label), float(confidence), Box(label, *sides) if sides else None)
+    name, confidence, *sides = told
+    label = composed(str(name))
+    return Finding(label, float(confidence), Box(label, *sides) if sides else None)

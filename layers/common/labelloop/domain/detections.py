@@ -88,7 +88,7 @@ class Label:
         """
         box, chance_pct = entry.get("box"), entry.get("chance_pct")
         return cls(
-            entry["name"],
+            label_names.composed(entry["name"]),
             float(entry.get("confidence_pct", 100)),
             LabelBox(**{side: float(ratio) for side, ratio in box.items()}) if box else None,
             None if chance_pct is None else float(chance_pct),

@@ -17,6 +17,7 @@ from typing import Any
 
 from labelloop.domain.annotations import overlap
 from labelloop.domain.detections import Label, surest_first
+from labelloop.domain.labels import composed
 
 LIKELY = 0.01
 """What is less likely is not asked for, and not kept."""
@@ -123,7 +124,8 @@ class Calibration:
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> "Calibration":
         """The calibration that ``as_json`` told. Raises KeyError, TypeError or ValueError."""
-        curves = {str(name): Curve(*map(float, curve)) for name, curve in entry["labels"].items()}
+        told = entry["labels"].items()
+        curves = {composed(str(name)): Curve(*map(float, curve)) for name, curve in told}
         return cls(curves, Curve(*map(float, entry["other"])), float(entry["least_chance"]))
 
 

@@ -23,7 +23,7 @@ from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.answers import Answer, Finding
 from labelloop.domain.comparison import FEWEST_EFFECTIVE, MOST_COMPARED, Case, Comparison
 from labelloop.domain.estimates import Estimate, Weighed
-from labelloop.domain.labels import NONE_OF_THEM
+from labelloop.domain.labels import NONE_OF_THEM, composed
 from labelloop.domain.manifests import SplitImage
 from labelloop.domain.origins import GIVEN, LogShares, Provenance
 from labelloop.domain.scoring import METRICS, UNKNOWN_THRESHOLD, Counts, Metric
@@ -115,7 +115,7 @@ def _label_result(entry: Mapping[str, Any]) -> LabelResult | None:
     if not test_images and metrics.get("F1Score") is None:
         return None
     return LabelResult(
-        label=str(entry["Label"]),
+        label=composed(str(entry["Label"])),
         test_images=test_images,
         f1=_figure(metrics, "F1Score", entry["Label"]),
         precision=_figure(metrics, "Precision", entry["Label"]),
@@ -188,7 +188,7 @@ def _tested_labels(
     if not told:
         return None
     told.sort(key=lambda metadata: (-_confidence(metadata), metadata["class-name"]))
-    said = [Finding(metadata["class-name"], _confidence(metadata)) for metadata in told]
+    said = [Finding(composed(metadata["class-name"]), _confidence(metadata)) for metadata in told]
     if model_type is ModelType.CLASSIFICATION:
         found = said[:1]
     else:
@@ -198,7 +198,11 @@ def _tested_labels(
             if _is_positive(metadata, thresholds.get(finding.label))
         ]
     truths = (
-        {metadata["class-name"] for _, metadata in _groups(entry, kind) if "class-name" in metadata}
+        {
+            composed(metadata["class-name"])
+            for _, metadata in _groups(entry, kind)
+            if "class-name" in metadata
+        }
         for kind in _TRUTHS
     )
     labels = next((labels for labels in truths if labels), None)
@@ -250,7 +254,7 @@ def _boxes(content: Json, metadata: Json) -> list[Box]:
     labels = metadata["class-map"]
     return [
         Box(
-            labels[str(annotation["class_id"])],
+            composed(labels[str(annotation["class_id"])]),
             annotation["left"],
             annotation["top"],
             annotation["width"],

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from labelloop.domain import labels as label_names
-from labelloop.domain import orientation, origins, splits
+from labelloop.domain import layouts, orientation, origins, splits
 from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.consensus import NONE_OF_THE_LABELS
 from labelloop.domain.fitness import RULES, UPRIGHT
@@ -262,7 +262,7 @@ class Examined:
 
 
 def examine(
-    listed: Iterable[Listed],
+    listed: Collection[Listed],
     lines: Mapping[str, ImportedLine],
     inspected: Mapping[str, Inspected],
     model_type: ModelType,
@@ -274,6 +274,7 @@ def examine(
     """
     found = Examined()
     missing = dict.fromkeys(lines)
+    parts = _parts_of_data_sets(listed, inspected, model_type)
     for entry in listed:
         missing.pop(entry.key, None)
         told = inspected.get(entry.key)
@@ -282,11 +283,15 @@ def examine(
             continue
         annotation = annotation_of(entry.key, lines, model_type)
         shown = fingerprint(annotation)
-        said = ""
+        said = reason = ""
+        if parts and _folder(entry.key) in parts:
+            line = lines.get(entry.key)
+            annotation, said = line.annotation if line else None, shown
+            reason = "" if line else _in_a_part(entry.key)
         if annotation is not None and annotation.size_px and told.size_px:
             said = shown if told.orientation != UPRIGHT else ""
             annotation = orientation.in_the_file(annotation, told.size_px, told.orientation)
-        reason = told.refusal or _no_use(annotation, told, model_type)
+        reason = told.refusal or reason or _no_use(annotation, told, model_type)
         if reason or annotation is None:
             found.left_out.append(LeftOut(entry.key, entry.etag, shown, reason))
         else:
@@ -301,6 +306,34 @@ def examine(
         found.left_out.append(LeftOut(key, "", shown, refusal or _not_there(key, lines[key])))
         found.missing += bool(refusal)
     return found
+
+
+def _parts_of_data_sets(
+    listed: Iterable[Listed], inspected: Mapping[str, Inspected], model_type: ModelType
+) -> Collection[str]:
+    """The folders among those of labels that are parts of data sets, where folders say anything."""
+    if model_type is ModelType.DETECTION:
+        return ()
+    return layouts.parts(
+        entry.key.split("/")[1:]
+        for entry in listed
+        if entry.key.startswith(LABELLED_FOLDER)
+        and (told := inspected.get(entry.key)) is not None
+        and not told.refusal
+    )
+
+
+def _folder(key: str) -> str:
+    """The folder in that of the labelled images; empty for a key elsewhere."""
+    return key.split("/")[1] if key.startswith(LABELLED_FOLDER) else ""
+
+
+def _in_a_part(key: str) -> str:
+    return (
+        f"It is in {LABELLED_FOLDER}{_folder(key)}/, which is part of a data set by its name, or "
+        f"has such parts, not a label. Put the folders of its labels into {LABELLED_FOLDER} "
+        "themselves, or take it with: labelloop import"
+    )
 
 
 def _not_there(key: str, line: ImportedLine) -> str:

@@ -4,6 +4,7 @@ import unicodedata
 from functools import lru_cache
 
 from labelloop.domain.images import is_by_the_way
+from labelloop.domain.layouts import is_container
 from labelloop.errors import InvalidRequestError
 
 MAX_CHARACTERS = 255
@@ -64,6 +65,10 @@ def check_folder(name: str) -> str:
     if name.startswith(".") or is_by_the_way(name):
         raise InvalidRequestError(
             "A folder of this name is hidden, or another program has made it: nothing looks there."
+        )
+    if is_container(name):
+        raise InvalidRequestError(
+            "Data sets have all of their images in a folder of this name, whatever they show."
         )
     return name
 

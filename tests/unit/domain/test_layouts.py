@@ -1,0 +1,54 @@
+"""Layouts of data sets: which folders are parts of one, and which are labels."""
+
+import pytest
+
+from labelloop.domain import layouts
+
+
+@pytest.mark.parametrize(
+    ("paths", "parts"),
+    [
+        ("train/cool/1 train/warm/1 test/cool/2", "test train"),
+        ("train/1 test/1", "test train"),
+        ("train2017/1 val2017/1", "train2017 val2017"),
+        ("training_set/cats/1 test_set/cats/1", "test_set training_set"),
+        ("Train/1 Valid/1 TEST/1", "TEST Train Valid"),
+        ("cool/1 warm/1 train/cool/1 test/cool/1", "test train"),
+        ("cool/1 warm/1 train/cool/2 train/warm/2", "train"),
+        ("train/cool/1 train/warm/1", "train"),
+        ("images/1 cool/1 warm/1", "images"),
+        ("images/train/1 images/val/1 labels/train/1", "images labels"),
+        ("JPEGImages/1 SegmentationClass/1", "JPEGImages SegmentationClass"),
+        ("archive/train/cool/1 archive/test/cool/1", "archive"),
+        ("archive/train/cool/1 cool/1 warm/1", "archive"),
+        ("set/images/1", "set"),
+        ("train/images/1 valid/images/1 test/images/1", "test train valid"),
+    ],
+)
+def test_the_parts_of_a_data_set_are_told(paths: str, parts: str) -> None:
+    found = layouts.parts(path.split("/") for path in paths.split())
+    assert " ".join(sorted(found)) == parts
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        "",
+        "1 2",
+        "cool/1 warm/1",
+        "cool/new/1 warm/old/1",
+        "train/1 car/1 bus/1",
+        "train/steam/1 car/1",
+        "cool/train/1 cool/test/1 warm/train/1 warm/test/1",
+        "masks/1 no_masks/1",
+        "tester/1 strain/1",
+    ],
+)
+def test_labels_are_no_parts_of_a_data_set(paths: str) -> None:
+    assert layouts.parts(path.split("/") for path in paths.split()) == {}
+
+
+def test_what_lies_in_an_outer_folder_is_told_with_it() -> None:
+    paths = ["archive/train/cool/1", "archive/images/1"]
+    found = layouts.parts(path.split("/") for path in paths)
+    assert found == {"archive": frozenset({"train", "images"})}
