@@ -17,6 +17,7 @@ from cli.params import params
 from cli.redrive import redrive
 from cli.report import report
 from cli.reviewers import reviewers
+from cli.smoke import smoke
 from cli.status import status
 from cli.versions import rollback, train, versions
 
@@ -68,6 +69,7 @@ for command in (
     params,
     reviewers,
     doctor,
+    smoke,
 ):
     main.add_command(command)
 

@@ -115,7 +115,7 @@ def running(stack: Stack, version: Version, kept: Kept) -> Iterator[Borrowed]:
             err=True,
         )
     borrowed = Borrowed(stack, version.name)
-    with _ended_by_signals():
+    with ended_by_signals():
         try:
             if not is_up(version):
                 _start(stack, version, kept)
@@ -252,7 +252,7 @@ def _deployed(stack: Stack) -> str | None:
 
 
 @contextlib.contextmanager
-def _ended_by_signals() -> Iterator[None]:
+def ended_by_signals() -> Iterator[None]:
     """Let SIGTERM and SIGHUP be as Ctrl-C: without a handler, nothing would be stopped."""
     handlers = {signal.SIGTERM: signal.default_int_handler, signal.SIGHUP: _hang_up}
     before = {one: signal.signal(one, handler) for one, handler in handlers.items()}

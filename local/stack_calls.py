@@ -1,4 +1,5 @@
-"""CloudFormation's DescribeStacks, so that the command line finds the stack's outputs as on AWS.
+"""CloudFormation's DescribeStacks and DescribeStackResource, so that the command line finds the
+stack's outputs and functions as on AWS.
 
 Everything else of CloudFormation is refused: the stack is deployed by local/stack.py.
 """
@@ -20,14 +21,16 @@ _NAMESPACE = "http://cloudformation.amazonaws.com/doc/2010-05-15/"
 
 
 def handle(call: Call, runtime: Runtime) -> Response:
-    """The answer to DescribeStacks."""
-    if call.operation != "DescribeStacks":
+    """The answer to one of the two."""
+    if call.operation not in ("DescribeStacks", "DescribeStackResource"):
         message = f"the embedded runtime has no cloudformation.{call.operation}"
         return protocols.error_response("cloudformation", "NotImplemented", message, 501)
     stack, name = runtime.stack, call.params.get("StackName")
     if stack is None or (name and name not in (runtime.stack_name, stack.stack_id)):
         message = f"Stack with id {name} does not exist"
         return protocols.error_response("cloudformation", "ValidationError", message, 400)
+    if call.operation == "DescribeStackResource":
+        return _resource(runtime, str(call.params.get("LogicalResourceId", "")))
     described = stack.describe()
     outputs = _members("Output", described["outputs"])
     parameters = _members("Parameter", described["parameters"])
@@ -41,6 +44,26 @@ def handle(call: Call, runtime: Runtime) -> Response:
         "</member></Stacks></DescribeStacksResult>"
         f"<ResponseMetadata><RequestId>{uuid.uuid4()}</RequestId></ResponseMetadata>"
         "</DescribeStacksResponse>"
+    )
+    return Response(200, [("Content-Type", "text/xml")], body.encode())
+
+
+def _resource(runtime: Runtime, logical_id: str) -> Response:
+    found = runtime.deployed.describe()["resources"].get(logical_id)
+    if found is None:
+        message = f"Resource {logical_id} does not exist for stack {runtime.stack_name}"
+        return protocols.error_response("cloudformation", "ValidationError", message, 400)
+    body = (
+        f'<DescribeStackResourceResponse xmlns="{_NAMESPACE}"><DescribeStackResourceResult>'
+        "<StackResourceDetail>"
+        f"<LogicalResourceId>{escape(logical_id)}</LogicalResourceId>"
+        f"<PhysicalResourceId>{escape(found['physical_id'])}</PhysicalResourceId>"
+        f"<ResourceType>{escape(found['type'])}</ResourceType>"
+        "<ResourceStatus>CREATE_COMPLETE</ResourceStatus>"
+        f"<LastUpdatedTimestamp>{runtime.deployed.describe()['created']}</LastUpdatedTimestamp>"
+        "</StackResourceDetail></DescribeStackResourceResult>"
+        f"<ResponseMetadata><RequestId>{uuid.uuid4()}</RequestId></ResponseMetadata>"
+        "</DescribeStackResourceResponse>"
     )
     return Response(200, [("Content-Type", "text/xml")], body.encode())
 

@@ -1,0 +1,36 @@
+"""The pictures of a smoke test: drawn machine parts, easy to tell apart, and none like another."""
+
+import random
+
+from labelloop.domain.annotations import Annotation, Box, ModelType
+
+LABELLED = 24
+"""More than `Minimum-Untrained-Images`, and as many of each label as AWS advises."""
+CONTENTS = 8
+"""Different ones that are detected."""
+
+
+def labelled(model_type: ModelType, seed: str) -> list[tuple[bytes, Annotation]]:
+    """Pictures to train on, as JPEG files, and what they show."""
+    return [_draw(model_type, random.Random(f"{seed} {n}"), n) for n in range(LABELLED)]  # noqa: S311
+
+
+def unseen(model_type: ModelType, seed: str) -> list[bytes]:
+    """Pictures that no version was trained on."""
+    rngs = [random.Random(f"{seed} unseen {n}") for n in range(CONTENTS)]  # noqa: S311
+    return [_draw(model_type, rng, n)[0] for n, rng in enumerate(rngs)]
+
+
+def _draw(model_type: ModelType, rng: random.Random, number: int) -> tuple[bytes, Annotation]:
+    # No other command needs numpy.
+    from local import drawing  # noqa: PLC0415
+    from local.demo.pictures import jpeg  # noqa: PLC0415
+
+    if model_type is ModelType.DETECTION:
+        image, parts = drawing.draw_scene(rng)
+        return jpeg(image), Annotation.of_boxes([Box(*part) for part in parts], image.size)
+    if model_type is ModelType.MULTI_LABEL:
+        shown = rng.sample(drawing.LABELS, rng.randint(1, 2))
+        return jpeg(drawing.draw_several(shown, rng)), Annotation.of_labels(shown)
+    label = drawing.LABELS[number % 2]
+    return jpeg(drawing.draw(label, rng)), Annotation.of_labels([label])
