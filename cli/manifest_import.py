@@ -175,7 +175,9 @@ def _take(
         lines_in_part=collection.in_part.count,
         in_part_examples=_examples(collection.in_part),
     )
-    _bring_images(s3, bucket, collection, outcome, dry_run)
+    # The bucket of an output may have been deleted, and be somebody else's by now.
+    owner = stack.output("ProjectArn").split(":")[4]
+    _bring_images(s3, _Target(bucket, owner), collection, outcome, dry_run)
     # The images first: a training that begins meanwhile finds no lines without them.
     if not outcome.was_there and not dry_run:
         manifest.content.seek(0)
@@ -201,6 +203,14 @@ def _digest(manifest: Manifest) -> str:
 
 
 @dataclass(frozen=True)
+class _Target:
+    """Where images are copied to: a bucket, and the account that must have it."""
+
+    bucket: str
+    owner: str
+
+
+@dataclass(frozen=True)
 class _Copy:
     """An image, and where it is to be."""
 
@@ -210,9 +220,10 @@ class _Copy:
 
 
 def _bring_images(
-    s3: Any, bucket: str, collection: Collection, outcome: ManifestImport, dry_run: bool
+    s3: Any, into: _Target, collection: Collection, outcome: ManifestImport, dry_run: bool
 ) -> None:
     """Copy the images that a training would not find."""
+    bucket = into.bucket
     there = _keys(s3, bucket, IMPORTED_IMAGES)
     if any(
         source == bucket and key.startswith(LABELLED_FOLDER) for source, key in collection.images
@@ -232,7 +243,7 @@ def _bring_images(
         return
 
     def copy(image: _Copy) -> str | None:
-        return _copy(s3, bucket, image)
+        return _copy(s3, into, image)
 
     with (
         bar(len(copies), "Copying images") as move_on,
@@ -266,12 +277,13 @@ _REASONS = {
 }
 
 
-def _copy(s3: Any, bucket: str, image: _Copy) -> str | None:
+def _copy(s3: Any, into: _Target, image: _Copy) -> str | None:
     """Copy an image; why it could not be, in a sentence."""
     try:
         s3.copy_object(
-            Bucket=bucket,
+            Bucket=into.bucket,
             Key=image.target,
+            ExpectedBucketOwner=into.owner,
             CopySource={"Bucket": image.bucket, "Key": image.key},
             # Who copies the tags too needs permissions for them.
             TaggingDirective="REPLACE",

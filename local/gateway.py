@@ -253,6 +253,11 @@ class Gateway:
                 return self._start_sync(call, principal)
             if call.service == "sagemaker":
                 return sagemaker_calls.handle(call, self._runtime)
+            if set(call.params.get("Owners", ())) - {self._runtime.account_id}:
+                # moto does not look: every bucket here is this account's.
+                return protocols.error_response(
+                    "s3", "AccessDenied", "Access Denied", 403, request.method
+                )
             if call.operation == "PutObject" and _FORM in environ.get("CONTENT_TYPE", ""):
                 del environ[
                     "CONTENT_TYPE"

@@ -115,6 +115,8 @@ def _objects(call: Call, runtime: Runtime) -> list[tuple[str, str]]:
             *_training_on(runtime.rekognition.source_refs(str(params.get("ProjectArn")))),
             *_on_bucket(bucket),
             ("s3:PutObject", _arn(f"{bucket}/{prefix}/evaluation")),
+            # Whether it reads what it has written, the guide does not say: let nobody count on it.
+            *((action, _arn(f"{bucket}/{prefix}/evaluation")) for action in _OBJECT_ACTIONS),
         ]
     return []
 
@@ -140,8 +142,10 @@ def _arn(address: str) -> str:
 def _reading(s3_object: Any) -> list[tuple[str, str]]:
     if not isinstance(s3_object, dict):
         return []
-    action = "s3:GetObjectVersion" if s3_object.get("Version") else "s3:GetObject"
-    return [(action, f"arn:aws:s3:::{s3_object.get('Bucket')}/{s3_object.get('Name')}")]
+    address = f"arn:aws:s3:::{s3_object.get('Bucket')}/{s3_object.get('Name')}"
+    # The guide does not say which of them a version needs; the service's own policy has both.
+    actions = ["s3:GetObject"] + (["s3:GetObjectVersion"] if s3_object.get("Version") else [])
+    return [(action, address) for action in actions]
 
 
 def _images(manifest: dict[str, Any], runtime: Runtime) -> list[str]:

@@ -106,6 +106,9 @@ def _object_operation(request: S3Request) -> str:
     return plain.get(method, method)
 
 
+_OWNERS = ("x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner")
+
+
 def parameters(request: S3Request) -> dict[str, Any]:
     """The parts of the request that permissions and logs are about."""
     params: dict[str, Any] = {"Bucket": request.bucket, "Key": request.key}
@@ -124,6 +127,7 @@ def parameters(request: S3Request) -> dict[str, Any]:
     params["Tagging"] = "x-amz-tagging" in request.headers
     params["TaggingDirective"] = request.headers.get("x-amz-tagging-directive", "COPY")
     params["Acl"] = "x-amz-acl" in request.headers
+    params["Owners"] = [request.headers[name] for name in _OWNERS if name in request.headers]
     return params
 
 

@@ -6,9 +6,26 @@ launched have noted.
 
 from tests.stack import permissions
 
+EXPLAINED = {
+    ("StartTrainingFunctionRole", action, "/manifests/training/*"): (
+        "The datasets are made of these manifests before the training is asked for. Whether it "
+        "reads them once more is not documented; one that may not would fail after hours."
+    )
+    for action in ("s3:GetObject", "s3:GetObjectAcl", "s3:GetObjectVersion", "s3:GetObjectTagging")
+}
+"""Why what nothing here can use is given all the same: by role, action and end of the resource."""
 
-def test_every_permission_is_used_by_a_test() -> None:
+
+def _explanation(role: str, action: str, resource: str) -> str | None:
+    for (of_role, of_action, end), why in EXPLAINED.items():
+        if (role, action) == (of_role, of_action) and resource.endswith(end):
+            return why
+    return None
+
+
+def test_every_permission_is_used_by_a_test_or_explained() -> None:
     used: dict[str, bool] = {}
+    explained: set[str] = set()
     for noted in permissions():
         if noted.get("managed") is False:
             # The resource's name differs from stack to stack; its place in the policy does not.
@@ -18,9 +35,15 @@ def test_every_permission_is_used_by_a_test() -> None:
                 f"resource {resource}"
             )
             used[name] = used.get(name, False) or noted["used"]
+            if _explanation(noted["role"], noted["action"], noted["resource"]):
+                explained.add(name)
     assert used
-    unused = sorted(name for name, once in used.items() if not once)
-    assert not unused, "\n".join(["no test uses:", *unused])
+    unused = {name for name, once in used.items() if not once}
+    missing = sorted(unused - explained)
+    assert not missing, "\n".join(["no test uses:", *missing])
+    assert len(explained) == len(EXPLAINED)
+    needless = sorted(explained - unused)
+    assert not needless, "\n".join(["explained, though a test uses it:", *needless])
 
 
 def test_every_call_is_permitted() -> None:

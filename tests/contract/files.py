@@ -222,6 +222,16 @@ def state_machine(workflow: str) -> Json:
     return properties
 
 
+def role_statements(workflow: str) -> list[Json]:
+    """The statements of the policies that the workflow's role has."""
+    (role,) = references(state_machine(workflow)["Role"])
+    return [
+        statement
+        for policy in template()["Resources"][role]["Properties"]["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
 def nexts(body: Json, *, caught: bool = True) -> list[str]:
     """The states that may come after one."""
     found = [body[word] for word in ("Next", "Default") if word in body]

@@ -13,6 +13,7 @@ from labelloop.aws.rekognition import VersionStatus
 from labelloop.domain import images, parameters, stack_names
 from labelloop.domain.selection import LOOK_EVERY
 from labelloop.settings import Variable
+from local.template import load
 from tests.contract import files
 from tests.contract.files import LAYER, STEMS
 
@@ -298,7 +299,7 @@ def test_a_state_machine_may_invoke_the_functions_that_it_invokes_and_no_other(
     workflow: str,
 ) -> None:
     allowed: set[str] = set()
-    for statement in files.statements(files.state_machine(workflow)):
+    for statement in files.role_statements(workflow):
         if statement["Action"] == "lambda:InvokeFunction":
             allowed |= files.references(statement["Resource"])
     invoked = {
@@ -371,6 +372,92 @@ def test_an_image_that_came_by_the_api_is_kept_until_no_review_of_it_is_waited_f
     days = expiry["ExpirationInDays"] + old["NoncurrentVersionExpiration"]["NoncurrentDays"]
     readme = (files.ROOT / "README.md").read_text(encoding="utf-8")
     assert f"kept for {days} days" in readme
+
+
+# --- Who may do what on whose behalf --------------------------------------------------------------
+
+
+def _translated() -> dict[str, Any]:
+    return load(files.ROOT / "template.yaml", {}).resources
+
+
+def test_a_service_may_use_a_role_for_this_account_alone() -> None:
+    roles = [one["Properties"] for one in _translated().values() if one["Type"] == "AWS::IAM::Role"]
+    assert len(roles) > len(STEMS)
+    for role in roles:
+        for statement in role["AssumeRolePolicyDocument"]["Statement"]:
+            assert statement["Principal"].keys() == {"Service"}
+            wanted = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+            assert statement["Condition"] == wanted, role
+
+
+@pytest.mark.parametrize(
+    ("type_name", "policy", "word", "action"),
+    [
+        ("AWS::S3::Bucket", "AWS::S3::BucketPolicy", "Bucket", "s3:*"),
+        ("AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "Queues", "sqs:*"),
+        ("AWS::SNS::Topic", "AWS::SNS::TopicPolicy", "Topics", "sns:Publish"),
+    ],
+)
+def test_nothing_is_taken_that_comes_over_plain_http(
+    type_name: str, policy: str, word: str, action: str
+) -> None:
+    refusing: set[str] = set()
+    for each in files.resources(policy).values():
+        for statement in each["Properties"]["PolicyDocument"]["Statement"]:
+            if statement["Effect"] == "Deny":
+                assert (statement["Principal"], statement["Action"]) == ("*", action)
+                assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+                attached = files.references(each["Properties"][word])
+                refusing |= attached & files.references(statement["Resource"])
+    assert refusing == set(files.resources(type_name))
+
+
+def test_an_alarm_can_publish_where_a_policy_takes_the_place_of_the_topics_own() -> None:
+    topics = set().union(
+        *(
+            files.references(alarm["Properties"]["AlarmActions"])
+            for alarm in files.resources("AWS::CloudWatch::Alarm").values()
+        )
+    )
+    policies = files.resources("AWS::SNS::TopicPolicy").values()
+    allowed = {
+        name
+        for policy in policies
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Allow"
+        and statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+        for name in files.references(statement["Resource"])
+    }
+    assert topics and topics <= allowed
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_what_rekognition_reads_for_a_function_it_may_read_with_and_without_its_version(
+    stem: str,
+) -> None:
+    """As in AmazonRekognitionCustomLabelsFullAccess: the guide does not say which it needs."""
+    statements = files.statements(files.function(stem))
+    actions = {action for one in statements for action in files.as_list(one["Action"])}
+    if not actions & {"rekognition:DetectCustomLabels", "rekognition:CreateProjectVersion"}:
+        return
+    places: dict[str, set[str]] = {"s3:GetObject": set(), "s3:GetObjectVersion": set()}
+    for one in statements:
+        for action in places.keys() & set(files.as_list(one["Action"])):
+            places[action] |= {json.dumps(part) for part in files.as_list(one["Resource"])}
+    assert places["s3:GetObjectVersion"] <= places["s3:GetObject"]
+
+
+def test_a_training_may_read_what_it_is_made_of_and_what_it_has_written() -> None:
+    statements = files.statements(files.function("start_training"))
+    for action in ("s3:GetObject", "s3:GetObjectAcl", "s3:GetObjectVersion", "s3:GetObjectTagging"):
+        folders = {
+            part["Fn::Sub"].split("/")[1]
+            for one in statements
+            if action in files.as_list(one["Action"])
+            for part in files.as_list(one["Resource"])
+        }
+        assert folders == {"images_labeled_by_folder", "images_imported", "evaluation", "manifests"}
 
 
 # --- Tables ---------------------------------------------------------------------------------------

@@ -338,6 +338,7 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
     emulator = RekognitionService(_Bucket(s3), standing, tmp_path, REGION, ACCOUNT_ID)
     project_arn = str(emulator.handle("CreateProject", {"ProjectName": "label-loop"})["ProjectArn"])
     variables = {
+        Variable.ACCOUNT_ID: ACCOUNT_ID,
         Variable.ALLOW_NEW_LABELS: "false",
         Variable.ANSWERS_QUEUE_URL: answers_queue,
         Variable.BUCKET_NAME: bucket,

@@ -68,7 +68,9 @@ class World:
         self.wire = Wire(self.service.handle)
         self.rekognition.meta.events.unregister("before-send", botocore_stubber)
         self.rekognition.meta.events.register("before-send", self.wire)
-        self.stack = Stack("label-loop", {"BucketName": BUCKET}, self._client)
+        project = f"arn:aws:rekognition:{REGION}:{ACCOUNT_ID}:project/label-loop/1"
+        outputs = {"BucketName": BUCKET, "ProjectArn": project}
+        self.stack = Stack("label-loop", outputs, self._client)
 
     def _client(self, service: str) -> Any:
         clients: dict[str, Any] = {"s3": self.s3, "rekognition": self.rekognition}
@@ -874,6 +876,15 @@ class TestManifest:
 
         assert words in error_of(world.run(path))
         assert world.objects() == {}
+
+    def test_copies_go_into_a_bucket_of_the_stacks_own_account_alone(self, world: World) -> None:
+        owners: list[str] = []
+        world.on("CopyObject", lambda asked: owners.append(asked["ExpectedBucketOwner"]))
+        world.put("1.png", picture(1), OTHER)
+
+        world.answer(world.manifest(line("1.png")))
+
+        assert owners == [ACCOUNT_ID]
 
     def test_a_dry_run_changes_nothing(self, world: World) -> None:
         world.put("1.png", picture(1), OTHER)

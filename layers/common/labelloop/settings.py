@@ -14,6 +14,7 @@ from labelloop.errors import ConfigurationError
 class Variable(StrEnum):
     """The environment variables that the template sets."""
 
+    ACCOUNT_ID = "ACCOUNT_ID"
     ANSWERS_QUEUE_URL = "ANSWERS_QUEUE_URL"
     BUCKET_NAME = "BUCKET_NAME"
     DETECTIONS_TABLE = "DETECTIONS_TABLE"

@@ -1,6 +1,7 @@
 """labelloop.aws.objects and what is kept with it: listing, reading, copying, labels, queues."""
 
 import urllib.request
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -10,7 +11,7 @@ from labelloop.domain import labels
 from labelloop.domain.manifests import VersionFiles
 from labelloop.errors import MalformedAnswerError, NotFoundError
 from labelloop.settings import Variable
-from tests.unit.account import Account
+from tests.unit.account import ACCOUNT_ID, Account
 
 
 def test_a_listing_has_every_page(account: Account) -> None:
@@ -75,6 +76,19 @@ def test_an_object_of_another_bucket_is_copied_in_without_its_tags(account: Acco
     assert account.read("copied.jpg") == b"theirs"
     tagging = s3.get_object_tagging(Bucket=account.bucket, Key="copied.jpg")
     assert tagging["TagSet"] == []
+
+
+def test_a_copy_is_from_and_to_buckets_of_this_account_alone(account: Account) -> None:
+    told: list[dict[str, Any]] = []
+
+    def note(params: dict[str, Any], **_: Any) -> None:
+        told.append(dict(params))
+
+    account.hook("s3", "provide-client-params.s3.CopyObject", note)
+    account.put("a.jpg", b"x")
+    objects.copy("a.jpg", None, "copied.jpg")
+    owners = {"ExpectedBucketOwner", "ExpectedSourceBucketOwner"}
+    assert {name: told[0].get(name) for name in owners} == dict.fromkeys(owners, ACCOUNT_ID)
 
 
 def test_metadata_takes_the_place_of_the_sources_and_the_name_tells_the_type(

@@ -11,6 +11,7 @@ import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
+from local.constants import ACCOUNT_ID
 from tests.unit.local_runtime.small_stack import SmallStack
 
 MEBIBYTE = 1024**2
@@ -141,6 +142,16 @@ def test_an_object_is_copied_from_another_bucket(
     small_stack.client("s3").put_object(Bucket=bucket, Key="secret", Body=b"s")
     with pytest.raises(ClientError, match=r"AccessDenied.*s3:GetObject on.*/secret"):
         importer.copy_object(Bucket=bucket, Key=target, CopySource=f"{bucket}/secret")
+
+
+@pytest.mark.parametrize("word", ["ExpectedBucketOwner", "ExpectedSourceBucketOwner"])
+def test_a_copy_is_refused_where_a_bucket_is_expected_to_be_somebody_elses(
+    importer: Any, bucket: str, foreign: str, word: str
+) -> None:
+    asked = {"Bucket": bucket, "Key": f"imported/{word}", "CopySource": f"{foreign}/{FOREIGN}"}
+    with pytest.raises(ClientError, match="AccessDenied"):
+        importer.copy_object(**asked, **{word: "999999999999"})
+    assert importer.copy_object(**asked, **{word: ACCOUNT_ID})
 
 
 def test_a_copy_takes_the_tags_along_if_it_may(

@@ -246,9 +246,11 @@ def copy(
 ) -> None:
     """Copy an object, or one version of it, into the bucket. Raises NotFoundError.
 
-    It comes from this bucket unless another one is given. Metadata takes the place of the source's
-    own; that is an image then, whose content type would be lost.
+    It comes from this bucket unless another one is given, of the same account: a bucket that was
+    deleted may belong to somebody else by now. Metadata takes the place of the source's own; that
+    is an image then, whose content type would be lost.
     """
+    owner = wiring[Variable.ACCOUNT_ID]
     source = {"Bucket": source_bucket or bucket(), "Key": source_key}
     if source_version_id:
         source["VersionId"] = source_version_id
@@ -262,7 +264,13 @@ def copy(
     with translated():
         # Copying its tags, too, would take further permissions.
         client("s3").copy_object(
-            Bucket=bucket(), Key=key, CopySource=source, TaggingDirective="REPLACE", **replaced
+            Bucket=bucket(),
+            Key=key,
+            CopySource=source,
+            ExpectedBucketOwner=owner,
+            ExpectedSourceBucketOwner=owner,
+            TaggingDirective="REPLACE",
+            **replaced,
         )
 
 
