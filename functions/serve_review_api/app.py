@@ -22,7 +22,7 @@ from labelloop.aws.wiring import wiring
 from labelloop.domain import human_loops
 from labelloop.domain.annotations import MOST_BOXES, MOST_LABELS, Annotation, Box, ModelType
 from labelloop.domain.detections import Label
-from labelloop.domain.human_loops import NONE_OF_THE_ABOVE, TimedAnswer
+from labelloop.domain.human_loops import NONE_OF_THE_ABOVE, Answer, TimedAnswer
 from labelloop.domain.labels import NONE_OF_THEM, composed
 from labelloop.domain.review_tasks import LEASE, ReviewTask, answer_body
 from labelloop.entrypoint import Strict, logger
@@ -317,12 +317,11 @@ def take_next() -> Response[None] | Taken:
     for task in islice(review_tasks.available(person.sub, now), LOOKED_AT):
         if len(taken) == body.count:
             break
-        if task.complete:
-            _hand_on(task, person)
-        elif task.task_id not in body.but_not and task.claimable_by(person.sub, now):
-            claimed = task.claimed(person.sub, now)
+        settled = _hand_on(task, person) if task.owes else task
+        if task.task_id not in body.but_not and settled.claimable_by(person.sub, now):
+            claimed = settled.claimed(person.sub, now)
             try:
-                taken.append(review_tasks.change(task, claimed, person, now))
+                taken.append(review_tasks.change(settled, claimed, person, now))
             except ChangedMeanwhileError:
                 continue  # Somebody else was faster: the next one, then.
     if not taken:
@@ -351,7 +350,7 @@ def answer(task_id: str) -> Answered:
         return task.answered(person.sub, said, clock.now())
 
     task = _change(task_id, person, with_answer)
-    if task.complete and not task.finished:
+    if task.owes:
         task = _hand_on(task, person)
     return {"task_id": task_id, "answers": len(task.answers), "complete": task.complete}
 
@@ -366,7 +365,7 @@ def release(task_id: str) -> Released:
 
 @api.post("/review/tasks/<task_id>/undo")
 def undo(task_id: str) -> ShownTask:
-    """Take this person's answer back, and let the same person answer again."""
+    """Take this person's answer back, out of what trains too, and let the person answer again."""
     person = _person()
     taken_back: list[Annotation] = []
 
@@ -379,6 +378,8 @@ def undo(task_id: str) -> ShownTask:
         return undone
 
     task = _change(task_id, person, without_answer)
+    if task.owes:
+        _hand_on(task, person)
     return _shown(task, person, taken_back[0] if taken_back else None)
 
 
@@ -449,14 +450,17 @@ def _change(task_id: str, person: Person, change: Callable[[ReviewTask], ReviewT
 def _hand_on(task: ReviewTask, person: Person) -> ReviewTask:
     """Write the task's answers where the workflow reads them, then close the task.
 
+    Of one whose answers were taken back none are written: that takes its image out of the training
+    data, and the task stays open.
+
     In this order: a task whose answers were not written stays in the queue, and whoever comes
     across it hands it on. Where somebody has changed the task meanwhile, these answers may have
     been written over newer ones, so those are handed on again.
     """
     issuer = http_api.caller(api).issuer
     answers = [
-        TimedAnswer(one, given.accepted, given.submitted, issuer)
-        for one, given in zip(task.said(), task.answers.values(), strict=True)
+        TimedAnswer(Answer(worker, given.said), given.accepted, given.submitted, issuer)
+        for worker, given in task.decided().items()
     ]
     content = {
         "detection_id": task.detection_id,
@@ -473,7 +477,7 @@ def _hand_on(task: ReviewTask, person: Person) -> ReviewTask:
             clock.pause(BETWEEN_TRIES_S * attempt)
         except ChangedMeanwhileError:
             newer = review_tasks.get(task.task_id)
-            if newer.complete and newer.said() != task.said():
+            if newer.owes or newer.decided() != task.decided():
                 return _hand_on(newer, person)
             return newer
     return task

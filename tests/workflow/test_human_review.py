@@ -82,8 +82,8 @@ def test_none_of_the_above_is_recorded_and_lies_among_its_like_until_it_is_chang
     key = str(record["copied_key"])
     assert key.startswith("images_imported/none_of_them/") and serving_stack.keys(key)
     reviewer.undo(doubtful)
-    reviewer.review(doubtful, "circle")
     wait_for(lambda: not serving_stack.keys(key), "the copy to be taken out again", 30)
+    reviewer.answer(doubtful, "circle")
 
 
 @pytest.mark.parametrize(
@@ -154,12 +154,14 @@ def test_answers_about_nothing_that_is_known_are_told_and_make_no_record(
     assert not serving_stack.item("DetectionsTable", detection_id="0" * 32)
 
 
-def test_an_answer_changed_by_undo_moves_the_copy(
+def test_an_answer_that_is_undone_trains_no_more_and_another_one_does(
     serving_stack: Stack, reviewer: Reviewer, doubtful: Uploaded
 ) -> None:
     reviewer.review(doubtful, "circle")
     before = wait_for_answer(serving_stack, doubtful, "circle")["copied_key"]
     reviewer.undo(doubtful)
+    wait_for(lambda: not serving_stack.keys(before), "the copy to be taken out", 30)
+    assert wait_for_answer(serving_stack, doubtful, "")["agreement"] == "undecided"
     reviewer.answer(doubtful, "stripes")
     after = wait_for_answer(serving_stack, doubtful, "stripes")["copied_key"]
     labelled = serving_stack.keys("images_labeled_by_folder/")

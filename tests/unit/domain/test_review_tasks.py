@@ -137,6 +137,22 @@ def test_an_answer_taken_back_is_asked_again_of_the_same_person() -> None:
     assert again.complete
 
 
+def test_an_answer_that_may_train_is_withdrawn_and_no_other() -> None:
+    lacking = _answered(_task(2), ("ann", "cat"))
+    assert not lacking.undone("ann", NOW + SECOND).owes
+    complete = _answered(_task(2), ("ann", "cat"), ("bob", "cat"))
+    for task in (complete, complete.handed_on()):
+        undone = task.undone("ann", NOW + SECOND)
+        assert undone.owes
+        assert undone.decided() == {}
+        settled = undone.handed_on()
+        assert not settled.owes
+        assert not settled.finished
+        assert settled.held_by("ann", NOW + SECOND)
+        again = undone.answered("ann", _says("cat"), NOW + SECOND).handed_on()
+        assert (again.finished, again.owes) == (True, False)
+
+
 def test_only_who_has_answered_can_take_an_answer_back() -> None:
     with pytest.raises(ConflictError, match="not answered"):
         _answered(_task(2), ("ann", "cat")).undone("bob", NOW)
@@ -273,7 +289,7 @@ class Review(RuleBasedStateMachine):
             with suppress(ConflictError):
                 self.task = self.task.undone(person, self.now)
 
-    @precondition(lambda self: self.task.complete)
+    @precondition(lambda self: self.task.owes)
     @rule()
     def hand_on(self) -> None:
         self.task = self.task.handed_on()

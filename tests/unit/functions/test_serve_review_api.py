@@ -320,6 +320,68 @@ def test_an_answer_taken_back_can_be_given_anew_and_the_last_one_counts(queue: A
     assert _said(queue) == [Annotation.of_labels([])]
 
 
+def test_an_answer_taken_back_leaves_what_was_handed_on_at_once(queue: Account) -> None:
+    task = _next()["task_id"]
+    _ask("answer", task=task)
+    assert _ask("undo", task=task)[0] == 200
+    assert _said(queue) == []
+    assert _ask("summary")[1]["open"] == 2
+    before = queue.items("ReviewTasksTable")
+    assert _ask("undo", task=task)[0] == 200
+    assert queue.items("ReviewTasksTable") == before
+
+
+def test_of_several_answers_none_is_handed_on_when_one_is_taken_back(account: Account) -> None:
+    account.put("images_labeled_by_folder/scratch/1.jpg", b"\xff\xd8\xff")
+    task = _add(account, 1, wanted=2)
+    for person in (ANN, BOB):
+        _next(person)
+        _ask("answer", person, task)
+    assert len(_said(account)) == 2
+    assert _ask("undo", BOB, task)[0] == 200
+    assert _said(account) == []
+
+
+def test_an_answer_taken_back_that_was_not_taken_out_is_taken_out_by_a_second_try_or_by_others(
+    queue: Account,
+) -> None:
+    """The process dies between the two writes."""
+
+    def died(task_id: str) -> None:
+        task = review_tasks.get(task_id)
+        undone = task.undone(ANN, clock.now())
+        review_tasks.change(task, undone, Person(ANN, "Ann"), clock.now())
+
+    task = _next()["task_id"]
+    _ask("answer", task=task)
+    died(task)
+    assert _ask("undo", task=task)[0] == 200
+    assert _said(queue) == []
+
+    _ask("answer", task=task)
+    assert len(_said(queue)) == 1
+    died(task)
+    queue.clock.advance(LEASE.total_seconds() + 1)
+    assert _next(BOB)["task_id"] == task
+    assert _said(queue) == []
+    _ask("none", BOB, task)
+    assert _said(queue) == [Annotation.of_labels([])]
+
+
+def test_what_is_taken_out_late_gives_way_to_a_newer_answer(queue: Account) -> None:
+    task = _next()["task_id"]
+    _ask("answer", task=task)
+
+    def meanwhile(**_: object) -> None:
+        queue.unhook()
+        assert _ask("undo", ANN, task)[0] == 200
+        assert _ask("none", ANN, task)[0] == 200
+
+    queue.hook("s3", "before-call.s3.PutObject", meanwhile)
+    assert _ask("undo", ANN, task)[0] == 200
+    assert _said(queue) == [Annotation.of_labels([])]
+
+
 def test_a_released_task_is_the_next_persons(queue: Account) -> None:
     task = _next(ANN)["task_id"]
     assert _ask("release", ANN, task)[0] == 200

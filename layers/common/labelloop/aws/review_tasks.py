@@ -302,6 +302,7 @@ def _stored(task: ReviewTask, now: datetime) -> dict[str, Any]:
         },
         "skipped": {worker: iso(until) for worker, until in task.skipped.items()},
         "finished": task.finished,
+        "withdrawn": task.withdrawn,
         "revision": task.revision,
     }
 
@@ -331,5 +332,6 @@ def _read(values: Mapping[str, Any]) -> ReviewTask:
         },
         skipped={worker: from_iso(until) for worker, until in values["skipped"].items()},
         finished=values["finished"],
+        withdrawn=values.get("withdrawn", False),
         revision=values["revision"],
     )

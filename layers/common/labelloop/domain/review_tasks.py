@@ -70,6 +70,8 @@ class ReviewTask:
     """Until when those who passed it by are not asked."""
     finished: bool = False
     """Whether its answers have been handed on."""
+    withdrawn: bool = False
+    """Whether answers that may have been handed on were taken back, and train still."""
     revision: int = 0
 
     @property
@@ -168,14 +170,25 @@ class ReviewTask:
         if worker not in self.answers:
             raise ConflictError("You have not answered this task, or took your answer back.")
         answers = {name: given for name, given in self.answers.items() if name != worker}
-        without = replace(self._next(answers=answers), finished=False)
+        withdrawn = self.complete or self.withdrawn
+        without = replace(self._next(answers=answers), finished=False, withdrawn=withdrawn)
         if without.free_slots(now) <= 0:
             raise ConflictError("Somebody else is looking at this image by now.")
         return without.claimed(worker, now)
 
     def handed_on(self) -> "ReviewTask":
-        """The task when its answers have been handed on."""
-        return replace(self._next(claims={}), finished=True)
+        """The task when its answers have been handed on; that it has none, while it lacks some."""
+        claims = {} if self.complete else self.claims
+        return replace(self._next(claims=claims), finished=self.complete, withdrawn=False)
+
+    def decided(self) -> Mapping[str, Given]:
+        """The answers that may be handed on: all, or none while somebody is still to be asked."""
+        return self.answers if self.complete else {}
+
+    @property
+    def owes(self) -> bool:
+        """Whether something is to be handed on."""
+        return self.withdrawn or (self.complete and not self.finished)
 
     def _next(
         self,
