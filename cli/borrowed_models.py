@@ -19,7 +19,7 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 
-from cli import log, models
+from cli import ceilings, log, models
 from cli.failures import CommandError, code_of
 from cli.hosting import stop_version
 from cli.kept_answers import Kept
@@ -53,6 +53,8 @@ def what_it_takes(stack: Stack, version: Version, images: int) -> list[str]:
     """
     if version.status not in models.STARTABLE:
         raise CommandError(f"Version {version.name} cannot be started: it is {version.status}.")
+    for concern in ceilings.concerns(stack):
+        raise CommandError(f"{version.name} is not started today. {concern}")
     price = models.unit_hour_usd(stack)
     most = cost_usd(START + timedelta(hours=images / IMAGES_PER_UNIT_HOUR), UNITS, price)
     told = [

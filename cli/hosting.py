@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import click
 from botocore.exceptions import ClientError
 
-from cli import executions, models
+from cli import ceilings, executions, models
 from cli.failures import CommandError, code_of
 from cli.models import RUNNING, STARTABLE, STARTING, STOPPING
 from cli.progress import Progress
@@ -67,6 +67,8 @@ def put_into_service(
     Raises CommandError where that is not possible, or did not succeed.
     """
     _check_startable(stack, name)
+    for concern in ceilings.concerns(stack):
+        click.echo(concern, err=True)
     models.resume_hosting(stack)
     execution = executions.begin(stack, {"deploy": name, "in_place": in_place})
     if no_wait:

@@ -10,6 +10,7 @@ from cli.stack import Stack, deployment_parameter
 from labelloop.aws.items import from_item
 from labelloop.clock import iso
 from labelloop.domain.accuracy import Sample
+from labelloop.domain.ceilings import ModelTime, day_of
 from labelloop.domain.rejection import NoneAnswer
 from labelloop.domain.sampling import LogCounts
 
@@ -85,13 +86,25 @@ def ran_for(stack: Stack, name: str) -> timedelta | None:
     return since
 
 
+def hours_today(stack: Stack) -> float:
+    """For how many hours models have run today (UTC), all of the project together."""
+    values = _state(stack, "model_time")
+    return ModelTime.from_json(values).hours_on(stack.now()) if values else 0.0
+
+
+def api_images_today(stack: Stack) -> int:
+    """How many images the API has counted today (UTC), blocks that were begun among them."""
+    values = _item(stack, "images", day_of(stack.now()))
+    return int(values["counted"]) if values else 0
+
+
 def unit_hour_usd(stack: Stack) -> float:
     """What an inference unit costs an hour, as the stack was deployed with."""
     return float(deployment_parameter(stack, "InferenceUnitHourPrice") or UNIT_HOUR_USD)
 
 
-def _key(state: str) -> dict[str, Any]:
-    return {"kind": {"S": "state"}, "name": {"S": state}}
+def _key(name: str, kind: str = "state") -> dict[str, Any]:
+    return {"kind": {"S": kind}, "name": {"S": name}}
 
 
 def running_deployment(stack: Stack) -> str | None:
@@ -201,9 +214,13 @@ def _all(stack: Stack, kind: str) -> list[dict[str, Any]]:
 
 
 def _state(stack: Stack, name: str) -> dict[str, Any] | None:
+    return _item(stack, "state", name)
+
+
+def _item(stack: Stack, kind: str, name: str) -> dict[str, Any] | None:
     answer = stack.client("dynamodb").get_item(
         TableName=stack.output("ModelVersionsTable"),
-        Key=_key(name),
+        Key=_key(name, kind),
         ConsistentRead=True,
     )
     return from_item(answer["Item"]) if "Item" in answer else None

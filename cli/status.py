@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from cli import label, models, rejection
+from cli import ceilings, label, models, rejection
 from cli.figures import f1_of
 from cli.stack import Stack, on_stack, show
 from labelloop.domain.detections import Outcome, outcome_shards
@@ -45,6 +45,7 @@ def _look(stack: Stack) -> dict[str, Any]:
             for queue in (OPEN_QUEUE, HELD_QUEUE)
         ),
         "not_labelled": label.left_out_lately(stack),
+        "today": ceilings.today(stack),
         "counted": _counted(stack),
         "none_of_them": _nones(stack, serving["version"]) if serving else None,
         "dead_letters": {kind: messages_in(stack, url) for kind, url in DEAD_LETTERS.items()},
@@ -130,6 +131,7 @@ def _text(found: dict[str, Any]) -> str:
         f"in progress      {found['in_progress'] or 'no training or deployment'}",
         f"waiting images   {found['waiting_images']}",
         f"open reviews     {found['open_reviews']}",
+        *ceilings.in_words(found["today"]),
         *_counted_in_words(found["counted"]),
         *_nones_in_words(found["none_of_them"]),
         f"dead letters     {', '.join(f'{n} {kind}' for kind, n in dead.items()) or 'none'}",
@@ -171,6 +173,8 @@ def _for_what(found: dict[str, Any]) -> str:
         return "until a first model is trained and deployed."
     if found["hosting_is_paused"]:
         return "for the model, which was stopped by hand. To start it: labelloop start"
+    if ceilings.no_model_runs(found["today"]):
+        return "for the next day (UTC): models have run as long today as they may."
     if found["deployed_status"] == models.STARTING:
         return "for the model. It is starting, which usually takes ten to twenty minutes."
     return "for the model. It is started within some minutes; now: labelloop start"

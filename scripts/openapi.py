@@ -18,6 +18,7 @@ from functions.serve_detect_api import app as detect_api
 from functions.serve_review_api import app as review_api
 from labelloop import http_api
 from labelloop.errors import (
+    ApiImagesSpentError,
     BusyError,
     ChangedMeanwhileError,
     ConflictError,
@@ -25,6 +26,7 @@ from labelloop.errors import (
     InvalidRequestError,
     LabelLoopError,
     MalformedAnswerError,
+    ModelHoursSpentError,
     ModelNotReadyError,
     NotAllowedError,
     NotFoundError,
@@ -106,6 +108,7 @@ ROUTES = {
         (
             *(InvalidRequestError, NotAllowedError, NotFoundError, ChangedMeanwhileError),
             *(TooLargeError, InvalidImageError, ModelNotReadyError),
+            *(ModelHoursSpentError, ApiImagesSpentError),
         ),
         tells=(
             "An image in the body has up to 4 MB, one in the bucket up to 15 MB; PNG or JPEG, 64 "
@@ -299,7 +302,7 @@ def _responses(route: Route, handler: Any, refs: dict[Any, Json]) -> Json:
             responses[told]["description"] += f" {said}"
             continue
         refusal: Json = {"description": said}
-        if error in http_api.RETRY_AFTER_S:
+        if error in {*http_api.RETRY_AFTER_S, *http_api.TOMORROW}:
             refusal["headers"] = {
                 "Retry-After": {
                     "description": "After how many seconds to ask again.",

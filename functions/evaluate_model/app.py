@@ -11,7 +11,6 @@ Idempotent  yes; the report's key is the version's name, and what is to be asked
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 
 from labelloop import clock
@@ -45,9 +44,6 @@ from labelloop.domain.verdict import Rules, Verdict
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import InconsistentError, NotFoundError
 from labelloop.settings import Variable
-
-ASKING_TAKES = timedelta(hours=2)
-"""At most, a start of ten to twenty minutes counted in: a busy model has little time for it."""
 
 
 class Input(Strict):
@@ -395,7 +391,7 @@ def _whom_to_ask(
         return None, f"The index of {candidate.name} was deleted, so its images cannot be found."
     if not runs and model_registry.hosting_is_paused():
         return None, f"{name} was stopped by hand. To let it run again: labelloop start"
-    give_up_after = clock.iso(clock.now() + ASKING_TAKES)
+    give_up_after = clock.iso(clock.now() + hosting.ASKING_TAKES)
     ask = Ask(
         version=name, version_arn=champion.version.arn, runs=runs, give_up_after=give_up_after
     )

@@ -20,6 +20,7 @@ from labelloop.aws import (
     detections,
     executions,
     metrics,
+    model_hours,
     model_registry,
     operator_news,
     parameters,
@@ -31,6 +32,7 @@ from labelloop.aws.model_registry import Hosting
 from labelloop.aws.rekognition import Version, VersionStatus
 from labelloop.aws.wiring import wiring
 from labelloop.clock import from_iso, iso
+from labelloop.domain import ceilings
 from labelloop.domain import hosting as rules
 from labelloop.domain.hosting import Situation, Step
 from labelloop.domain.messages import IMAGES_WAITING_ONCE
@@ -44,13 +46,15 @@ from labelloop.domain.metrics import (
 )
 from labelloop.domain.parameters import OperatorSettings
 from labelloop.entrypoint import Strict, task
-from labelloop.errors import BusyError, NotFoundError, QuotaExceededError
+from labelloop.errors import (
+    BusyError,
+    NotFoundError,
+    QuotaExceededError,
+)
 from labelloop.settings import Variable
 
 ONE_LOOK_FOR = timedelta(minutes=1)
 """Of images that find no model in that time, one has the model looked at."""
-LOOKS_EVERY = timedelta(minutes=2)
-"""As the schedule does, beside the images."""
 LOOK_TAKES = timedelta(minutes=5)
 """At most: then the function is ended."""
 
@@ -75,15 +79,23 @@ NOTHING = Output(step=Step.NOTHING, resent=0)
 @task
 def lambda_handler(request: Input) -> Output:
     """Look at the deployed version, and do what brings it to where the operator wants it."""
-    if request.images_wait and not model_registry.begin_to_look(ONE_LOOK_FOR):
-        return NOTHING
-    version = _deployed()
-    now = _noted(version) if version else None
+    if request.images_wait:
+        if not model_registry.begin_to_look(ONE_LOOK_FOR):
+            return NOTHING
+        return _look_after(*_hosted(), request)
+    listed = rekognition.versions()
+    model_hours.count(sum(rekognition.is_active(one.status) for one in listed))
+    version, now = _hosted()
     done = _look_after(version, now, request)
-    if not request.images_wait:
-        # Last: an alarm takes silence for a look that failed.
-        _measure(now)
+    _tell_ceilings(version)
+    # Last: an alarm takes silence for a look that failed.
+    _measure(listed, now)
     return done
+
+
+def _hosted() -> tuple[Version | None, Hosting | None]:
+    version = _deployed()
+    return version, _noted(version) if version else None
 
 
 def _look_after(version: Version | None, now: Hosting | None, request: Input) -> Output:
@@ -98,15 +110,19 @@ def _look_after(version: Version | None, now: Hosting | None, request: Input) ->
     if unfinished and version.status not in rules.STARTABLE:
         now = _tell_starting(now, unfinished)
     settings = parameters.settings()
+    spent = model_hours.are_spent(settings)
     if version.status is VersionStatus.RUNNING:
         # An image that has just found none is sent round by the schedule: that may take long.
-        return NOTHING if request.images_wait else _look_after_running(version, now, settings)
+        if request.images_wait:
+            return NOTHING
+        return _look_after_running(version, now, settings, spent=spent)
     images_wait = request.images_wait or waiting_images.any_wait()
     situation = Situation(
         status=version.status,
         images_wait=images_wait,
         since_last_start=timedelta.max if unfinished else _since(now.asked),
         idle_for=timedelta(),
+        hours_are_spent=spent,
     )
     step = rules.next_step(situation, settings)
     if step is Step.START:
@@ -148,16 +164,22 @@ def _is_deployed_in_place() -> bool:
 # --- While it runs --------------------------------------------------------------------------------
 
 
-def _look_after_running(version: Version, now: Hosting, settings: OperatorSettings) -> Output:
-    resent = waiting_images.send_round() if waiting_images.any_wait() else 0
+def _look_after_running(
+    version: Version, now: Hosting, settings: OperatorSettings, *, spent: bool
+) -> Output:
+    # What waits when the day's hours are spent waits for the next day.
+    resent = waiting_images.send_round() if not spent and waiting_images.any_wait() else 0
     situation = Situation(
         status=version.status,
         images_wait=resent > 0,
         since_last_start=_since(now.asked),
-        idle_for=_idle_for(now, settings),
+        idle_for=timedelta() if spent else _idle_for(now, settings),
+        hours_are_spent=spent,
     )
     step = rules.next_step(situation, settings)
-    if step is Step.STOP:
+    if step is Step.STOP and spent:
+        rekognition.stop_version(version.arn)
+    elif step is Step.STOP:
         _stop(version, now, settings)
     if step is Step.MENTION_IDLENESS:
         _tell("model_idle", f"idle-{version.name}-{clock.now():%Y-%m-%d}", now, settings)
@@ -223,17 +245,35 @@ def _tell_starting(started: Hosting, facts: Mapping[str, Any]) -> Hosting:
     return told
 
 
+# --- Daily ceilings -------------------------------------------------------------------------------
+
+
+def _tell_ceilings(version: Version | None) -> None:
+    """Tell once a day of each ceiling that is met."""
+    settings, day = parameters.settings(), ceilings.day_of(clock.now())
+    if model_hours.are_spent(settings):
+        facts = {
+            "version": version.name if version else None,
+            "ceiling": settings.maximum_daily_model_hours,
+        }
+        operator_news.tell("model_hours_spent", f"model-hours-{day}", "HostModel", facts)
+    ceiling = settings.maximum_daily_api_images
+    if ceiling and model_registry.api_images(day) >= ceiling:
+        facts = {"ceiling": ceiling}
+        operator_news.tell("api_images_spent", f"api-images-{day}", "HostModel", facts)
+
+
 # --- Figures --------------------------------------------------------------------------------------
 
 
-def _measure(hosting: Hosting | None) -> None:
+def _measure(listed: list[Version], hosting: Hosting | None) -> None:
     """Tell CloudWatch what runs, what that costs, and what waits for people."""
-    running = [one for one in rekognition.versions() if one.status is VersionStatus.RUNNING]
+    running = [one for one in listed if one.status is VersionStatus.RUNNING]
     others = [one for one in running if hosting is None or one.name != hosting.version]
     measured: dict[Metric, float] = {
         OTHER_MODELS_RUNNING: len(others),
         MODEL_COST: rules.cost_usd(
-            LOOKS_EVERY, sum(one.inference_units for one in running), _usd_per_unit_hour()
+            ceilings.LOOK_EVERY, sum(one.inference_units for one in running), _usd_per_unit_hour()
         ),
         REVIEWS_WAITING: review_tasks.count_waiting(),
     }

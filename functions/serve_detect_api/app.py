@@ -20,6 +20,7 @@ from labelloop.aws import (
     detections,
     executions,
     functions,
+    model_hours,
     model_registry,
     objects,
     parameters,
@@ -27,7 +28,9 @@ from labelloop.aws import (
     review_tasks,
     serving_model,
 )
+from labelloop.aws.api_images import this_container
 from labelloop.aws.wiring import wiring
+from labelloop.domain import messages
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Label, Outcome, decide, detection_id, surest_first
 from labelloop.domain.doubt import MOST_UNSURE
@@ -42,9 +45,11 @@ from labelloop.domain.images import (
 )
 from labelloop.entrypoint import Strict, logger
 from labelloop.errors import (
+    ApiImagesSpentError,
     ChangedMeanwhileError,
     InvalidImageError,
     InvalidRequestError,
+    ModelHoursSpentError,
     ModelNotReadyError,
     NotAllowedError,
     NotFoundError,
@@ -204,6 +209,7 @@ def _content() -> bytes:
 
 def _ask(image: ImageObject | bytes) -> Detected:
     """Ask the model, and nobody else: what is doubtful is so, and no person hears of it."""
+    this_container.take()
     model_type = ModelType(wiring[Variable.MODEL_TYPE])
     try:
         answer = serving_model.ask(image, model_type)
@@ -211,7 +217,7 @@ def _ask(image: ImageObject | bytes) -> Detected:
         raise ThrottledError(TOO_FAST) from error
     version, labels = answer.version, answer.labels
     if version is None or labels is None:
-        raise ModelNotReadyError(_why_no_model(version))
+        raise _no_model(version)
     model_registry.note_asked_directly()
     minimum_pct = parameters.settings().minimum_confidence_pct
     decision = decide(
@@ -230,14 +236,22 @@ def _ask(image: ImageObject | bytes) -> Detected:
     return detected
 
 
-def _why_no_model(version: str | None) -> str:
+def _no_model(version: str | None) -> ModelNotReadyError | ModelHoursSpentError:
     """Why no model answers; one that may run is asked to start."""
     if version is None:
-        return "No model has been deployed yet."
+        return ModelNotReadyError("No model has been deployed yet.")
     if model_registry.hosting_is_paused():
-        return "The model was stopped by hand, and starts when the operator lets it."
+        return ModelNotReadyError(
+            "The model was stopped by hand, and starts when the operator lets it."
+        )
+    settings = parameters.settings()
+    if model_hours.are_spent(settings):
+        words = messages.model_hours_spent(settings.maximum_daily_model_hours)
+        return ModelHoursSpentError(words)
     functions.start(wiring[Variable.HOST_MODEL_FUNCTION], b'{"images_wait": true}')
-    return "The model does not run. It has been asked to start, which takes ten to twenty minutes."
+    return ModelNotReadyError(
+        "The model does not run. It has been asked to start, which takes ten to twenty minutes."
+    )
 
 
 def _detected(
@@ -269,8 +283,18 @@ def _kept(content: bytes) -> ImageObject:
     """The object of an image that was sent; that of the first time, where it came before today."""
     key = api_key(content, clock.now())
     try:
+        this_container.take()
+    except ApiImagesSpentError:
+        # What came before is answered all the same.
+        try:
+            return objects.latest(key).image
+        except NotFoundError:
+            pass
+        raise
+    try:
         return objects.write_new(key, content, media_type(content))
     except ChangedMeanwhileError:
+        this_container.give_back()
         return objects.latest(key).image
 
 

@@ -3,6 +3,7 @@
 Invoked by  statemachine/model_training.asl.yaml, states ``StartModel``, ``StartServing`` and
             ``StartChampion``
 Raises      QuotaExceededError   retried, since a model that stops counts until it is gone
+            ModelHoursSpentError retried until the next day has begun, or the operator allows more
             ConflictError        caught: the operator has stopped it, and wants none started
             NotFoundError        caught: the version, or a deployed one, is not there
             BusyError, ThrottledError, ServiceFailedError   retried by the state machine
@@ -12,9 +13,16 @@ Idempotent  yes; a version that starts or runs already is left so
 from datetime import timedelta
 
 from labelloop import clock
-from labelloop.aws import model_registry, parameters, rekognition
+from labelloop.aws import model_hours, model_registry, parameters, rekognition
+from labelloop.domain import messages
+from labelloop.domain.hosting import ASKING_TAKES
 from labelloop.entrypoint import Strict, task
-from labelloop.errors import ConflictError, NotFoundError, QuotaExceededError
+from labelloop.errors import (
+    ConflictError,
+    ModelHoursSpentError,
+    NotFoundError,
+    QuotaExceededError,
+)
 
 LONGEST_START = timedelta(hours=1)
 """Starting usually takes ten to twenty minutes."""
@@ -35,6 +43,7 @@ class Output(Strict):
     version_arn: str
     started: str
     give_up_after: str
+    ask_until: str
 
 
 @task
@@ -44,6 +53,9 @@ def lambda_handler(request: Input) -> Output:
     version = rekognition.version(request.version or _deployed())
     if request.unless_paused and model_registry.hosting_is_paused():
         raise ConflictError(f"{version.name} was stopped by hand, and so is not started.")
+    runs = rekognition.is_active(version.status, stopping=False)
+    if not runs and model_hours.are_spent(settings):
+        raise ModelHoursSpentError(messages.model_hours_spent(settings.maximum_daily_model_hours))
     started = clock.now()
     try:
         rekognition.start_version(
@@ -57,6 +69,7 @@ def lambda_handler(request: Input) -> Output:
         version_arn=version.arn,
         started=clock.iso(started),
         give_up_after=clock.iso(started + LONGEST_START),
+        ask_until=clock.iso(started + ASKING_TAKES),
     )
 
 

@@ -124,7 +124,11 @@ def test_a_retry_waits_longer_each_time_or_says_why_not(state: State) -> None:
             continue
         assert rule["IntervalSeconds"] >= 1
         # Only what is known to take long, and whose time is known, is asked at an even pace.
-        slow = set(rule["ErrorEquals"]) <= {"BusyError", "QuotaExceededError"}
+        slow = set(rule["ErrorEquals"]) <= {
+            "BusyError",
+            "QuotaExceededError",
+            "ModelHoursSpentError",
+        }
         assert rule["BackoffRate"] > 1 or (slow and rule["IntervalSeconds"] >= 60)
 
 
@@ -206,3 +210,16 @@ def test_a_message_is_given_every_fact_that_it_is_worded_with(state: State) -> N
     }
     message = messages.to_operator(payload["kind"], {"serving": None, **facts})
     assert message.subject
+
+
+def test_what_waits_for_the_next_days_model_hours_waits_for_longer_than_a_day() -> None:
+    waiting = {
+        state.name: rule
+        for state in files.tasks()
+        for rule in state.body["Retry"]
+        if "ModelHoursSpentError" in rule["ErrorEquals"]
+    }
+    assert set(waiting) == {"StartModel", "StartChampion", "StartServing"}
+    for rule in waiting.values():
+        wait_s = rule["IntervalSeconds"] * rule["MaxAttempts"]
+        assert 24 * 3600 < wait_s < files.asl("model_training")["TimeoutSeconds"] / 2

@@ -21,7 +21,15 @@ from moto import mock_aws
 from moto.core.models import botocore_stubber
 
 from labelloop import clock
-from labelloop.aws import clients, model_registry, parameters, review_labels, version_doubt
+from labelloop.aws import (
+    api_images,
+    clients,
+    model_registry,
+    parameters,
+    review_labels,
+    version_doubt,
+)
+from labelloop.domain.ceilings import Allowance
 from labelloop.settings import Variable
 from local.protocols import rest_operation
 from local.rekognition import RekognitionService
@@ -258,6 +266,12 @@ class Account:
             Item={"kind": {"S": "state"}, "name": {"S": "hosting_pause"}},
         )
 
+    def models_ran(self, hours: int) -> None:
+        """Let models have run so long today."""
+        now = clock.now()
+        time = {"day": f"{now:%Y-%m-%d}", "seconds": hours * 3600, "models": 0}
+        model_registry.keep_model_time({**time, "looked": clock.iso(now)}, None)
+
     def operator_mail(self) -> list[Json]:
         """What was published to the operator's topic so far."""
         return self._messages("operator-inbox")
@@ -311,6 +325,8 @@ def _forget() -> None:
         review_labels.choices,
     ):
         answer._known = None
+    api_images.this_container._allowance = Allowance()
+    api_images.this_container._refused_until = None
     model_registry._noted.clear()
     version_doubt._known.clear()
     version_doubt._missed.clear()

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from cli import executions, models
 from cli.__main__ import main
 from cli.stack import Stack
+from labelloop.clock import iso
 from tests.unit import calibrated
 from tests.unit.cli_world import (
     BUCKET,
@@ -94,7 +95,29 @@ class TestStop:
         assert "no version v9" in line and "v1" in line
 
 
+def _spend(world: World, hours: float = 0.0, images: int = 0, **ceilings: str) -> None:
+    """Let models have run so long today, and so many images have come by the API."""
+    day, looked = f"{world.stack.now():%Y-%m-%d}", iso(world.stack.now())
+    time = {"day": day, "seconds": hours * 3600, "looked": looked, "models": 1}
+    world.put("versions", kind="state", name="model_time", **time)
+    world.put("versions", kind="images", name=day, counted=images)
+    for name, value in ceilings.items():
+        full_name = PREFIX + name.replace("_", "-")
+        world.parameters.put_parameter(Name=full_name, Value=value, Type="String")
+
+
 class TestStart:
+    def test_when_the_days_hours_are_spent_it_says_that_it_starts_tomorrow_and_how_to_at_once(
+        self, world: World
+    ) -> None:
+        world.deploy("v1", "STOPPED")
+        _spend(world, hours=48)
+
+        result = world.run("start", "--no-wait", "--json")
+
+        assert "labelloop params set Maximum-Daily-Model-Hours HOURS" in result.stderr
+        assert json.loads(result.stdout)["status"] == "RUNNING"
+
     def test_the_deployed_version_is_deployed_again(self, world: World) -> None:
         world.deploy("v1", "STOPPED")
 
@@ -235,6 +258,41 @@ class TestStatus:
         assert (found["waiting_images"], found["open_reviews"]) == (3, 2)
         assert found["dead_letters"] == {"detection": 0, "answers": 1, "events": 0}
         assert "1 answers" in text
+
+    def test_it_tells_what_today_has_come_to_of_what_it_may(self, world: World) -> None:
+        assert "today (UTC)" not in world.run("status").stdout
+        _spend(world, hours=3.25, images=120, Maximum_Daily_API_Images="0")
+
+        found = json.loads(world.run("status", "--json").stdout)["today"]
+        text = world.run("status").stdout
+
+        assert found == {
+            "model_hours": 3.25,
+            "maximum_model_hours": 48,
+            "api_images": 120,
+            "maximum_api_images": 0,
+        }
+        assert "model hours      3.2 of 48 today (UTC)\n" in text
+        assert "images by API    120 today (UTC)\n" in text
+
+    def test_it_tells_that_a_ceiling_is_met_and_by_which_parameter(self, world: World) -> None:
+        world.deploy("v1", "STOPPED")
+        world.put("detections", detection_id="1", outcome_shard="waiting#1")
+        _spend(world, 2.0, 500, Maximum_Daily_Model_Hours="2", Maximum_Daily_API_Images="500")
+
+        text = world.run("status").stdout
+
+        assert "2.0 of 2 today (UTC); no more: Maximum-Daily-Model-Hours" in text
+        assert "500 of 500 today (UTC); no more: Maximum-Daily-API-Images" in text
+        assert "Images wait for the next day (UTC)" in text
+
+    def test_what_yesterday_came_to_is_not_todays(self, world: World) -> None:
+        yesterday = world.stack.now() - timedelta(days=1)
+        time = {"day": f"{yesterday:%Y-%m-%d}", "seconds": 200_000, "looked": iso(yesterday)}
+        world.put("versions", kind="state", name="model_time", **time, models=0)
+        world.put("versions", kind="images", name=f"{yesterday:%Y-%m-%d}", counted=20_000)
+
+        assert "today (UTC)" not in world.run("status").stdout
 
     def test_it_tells_what_became_of_the_images_that_sampling_counted(self, world: World) -> None:
         log = {"versions": [{"version": "v1", "accepted": 9, "doubted": 3, "nones": 2}]}

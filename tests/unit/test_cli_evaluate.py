@@ -637,6 +637,16 @@ class TestStarting:
         assert "ten to twenty minutes" in asked
         assert world.model.starts == [] and world.model.asked == []
 
+    def test_when_the_days_model_hours_are_spent_it_is_not_started(self, world: Trials) -> None:
+        now = world.stack.now()
+        time = {"day": f"{now:%Y-%m-%d}", "seconds": 48 * 3600, "looked": iso(now), "models": 0}
+        world.put("versions", kind="state", name="model_time", **time)
+
+        line = error_of(self.try_v2(world, "--yes"))
+
+        assert "v2 is not started today" in line and "Maximum-Daily-Model-Hours" in line
+        assert world.model.starts == []
+
     def test_after_a_yes_it_is_started_asked_and_stopped(self, world: Trials) -> None:
         result = self.try_v2(world, answer="y\n")
 

@@ -6,6 +6,8 @@
       |   |   + ThrottledOnceDetectedError   the image is in the log already
       |   + ServiceFailedError         the service failed on its side
       |   + ModelNotReadyError         the model is not RUNNING
+      |   + ModelHoursSpentError       models have run as long today (UTC) as they may
+      |   + ApiImagesSpentError        as many images came by the API today (UTC) as may
       |   + BusyError                  the resource is being changed by somebody else
       |   + ChangedMeanwhileError      another writer was first: read again
       + RefusedError               it cannot succeed as asked
@@ -52,6 +54,14 @@ class ServiceFailedError(RetryableError):
 
 class ModelNotReadyError(RetryableError):
     """The model is not RUNNING."""
+
+
+class ModelHoursSpentError(RetryableError):
+    """Models have run as long today (UTC) as they may."""
+
+
+class ApiImagesSpentError(RetryableError):
+    """As many images came by the API today (UTC) as may."""
 
 
 class BusyError(RetryableError):

@@ -1,13 +1,17 @@
 """What the functions behind the HTTP API share: who asks, and how a refusal is told."""
 
 import base64
+from math import ceil
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
 from typing_extensions import TypedDict
 
+from labelloop import clock
+from labelloop.domain import ceilings
 from labelloop.entrypoint import Strict
 from labelloop.errors import (
+    ApiImagesSpentError,
     BusyError,
     ChangedMeanwhileError,
     ConflictError,
@@ -15,6 +19,7 @@ from labelloop.errors import (
     InvalidRequestError,
     LabelLoopError,
     MalformedAnswerError,
+    ModelHoursSpentError,
     ModelNotReadyError,
     NotAllowedError,
     NotFoundError,
@@ -40,7 +45,9 @@ STATUS: dict[type[LabelLoopError], int] = {
     ConflictError: 409,
     TooLargeError: 413,
     InvalidImageError: 422,
+    ApiImagesSpentError: 429,
     ThrottledError: 429,
+    ModelHoursSpentError: 503,
     ModelNotReadyError: 503,
     ServiceFailedError: 503,
 }
@@ -50,6 +57,8 @@ RETRY_AFTER_S: dict[type[LabelLoopError], int] = {
     ServiceFailedError: 5,
 }
 """After how long it is worth the while to ask again."""
+TOMORROW = frozenset({ApiImagesSpentError, ModelHoursSpentError})
+"""What is over at midnight (UTC), after which it is worth the while."""
 
 
 class Refusal(TypedDict):
@@ -137,5 +146,8 @@ def _no_such_route(_: Exception) -> Response[Any]:
 def _refused(error: Exception) -> Response[Any]:
     kind: Any = type(error)
     body = {"error": {"code": kind.__name__.removesuffix("Error"), "message": str(error)}}
-    headers = {"Retry-After": str(RETRY_AFTER_S[kind])} if kind in RETRY_AFTER_S else {}
+    again_s = RETRY_AFTER_S.get(kind)
+    if kind in TOMORROW:
+        again_s = ceil(ceilings.until_next_day(clock.now()).total_seconds())
+    headers = {"Retry-After": str(again_s)} if again_s else {}
     return Response(STATUS[kind], content_types.APPLICATION_JSON, body, headers)

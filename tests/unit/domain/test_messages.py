@@ -83,6 +83,8 @@ FACTS: dict[str, dict[str, Any]] = {
     "loops_unanswered": {"loop": "detection-1", "status": "Stopped", "cause": CAUSE},
     "model_stopped": HOSTED,
     "model_idle": HOSTED,
+    "model_hours_spent": {"version": "v1", "ceiling": 48},
+    "api_images_spent": {"ceiling": 20000},
     "workflow_failed": {
         "workflow": "human_sampling",
         "execution": "arn:aws:states:eu-west-1:123456789012:execution:x:y",
@@ -174,6 +176,19 @@ def test_a_message_to_the_operator_reads_as_if_somebody_had_written_it(
         ),
         ("model_stopped", {}, "It has run for 2.2 hours, which cost about US$18.00"),
         ("model_idle", {}, "params set Model-Hosting on-demand"),
+        (
+            "model_hours_spent",
+            {},
+            "run for 48 hours today, the most that Maximum-Daily-Model-Hours",
+        ),
+        (
+            "model_hours_spent",
+            {"ceiling": 1},
+            "labelloop params set Maximum-Daily-Model-Hours HOURS",
+        ),
+        ("model_hours_spent", {"version": None}, "HOURS\n\nNothing is lost"),
+        ("api_images_spent", {}, "20000 images came by the API today"),
+        ("api_images_spent", {"ceiling": 1}, "set Maximum-Daily-API-Images IMAGES"),
         ("drift", {"accepted": None}, "When it was tested, its F1 score was 0.90."),
         (
             "drift",

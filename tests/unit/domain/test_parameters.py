@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelloop.domain import parameters
-from labelloop.domain.parameters import BY_NAME, CATALOGUE
+from labelloop.domain.parameters import API_IMAGES, BY_NAME, CATALOGUE, MODEL_HOURS
 from labelloop.errors import ConfigurationError
 
 WHOLE_NUMBERS = {
@@ -21,6 +21,8 @@ WHOLE_NUMBERS = {
     "Idle-Minutes-Before-Stop": (5, 1440),
     "Maximum-Model-Versions": (3, 100),
     "Daily-Review-Budget": (0, 100000),
+    MODEL_HOURS: (0, 1000),
+    API_IMAGES: (0, 1000000),
 }
 FRACTIONS = {
     "Minimum-F1-Score": (Decimal(0), Decimal(1)),
@@ -43,7 +45,7 @@ CHOICES = {
 
 def test_every_parameter_is_tested_here() -> None:
     assert set(BY_NAME) == WHOLE_NUMBERS.keys() | FRACTIONS.keys() | CHOICES.keys()
-    assert len(CATALOGUE) == len(BY_NAME) == 22
+    assert len(CATALOGUE) == len(BY_NAME) == 24
 
 
 @pytest.mark.parametrize("name", BY_NAME)

@@ -5,12 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from functions.host_model.app import LOOK_TAKES, LOOKS_EVERY, lambda_handler
+from functions.host_model.app import LOOK_TAKES, lambda_handler
 from labelloop import clock
-from labelloop.aws import detections, model_registry, review_tasks
+from labelloop.aws import detections, model_hours, model_registry, review_tasks
 from labelloop.clock import iso
 from labelloop.domain.annotations import ModelType
+from labelloop.domain.ceilings import LOOK_EVERY
 from labelloop.domain.detections import Outcome
+from labelloop.domain.parameters import API_IMAGES, MODEL_HOURS
 from labelloop.domain.review_tasks import ReviewTask
 from labelloop.errors import ThrottledError
 from tests.contract import files
@@ -329,6 +331,173 @@ def test_a_run_that_failed_is_told_with_its_hours_and_cost_when_the_next_begins(
     assert (facts["status"], facts["hours"], facts["usd"]) == ("FAILED", 3.0, 12.0)
 
 
+# --- Daily ceilings -------------------------------------------------------------------------------
+
+
+def _look_for(account: Account, minutes: float) -> list[str]:
+    """What looks every two minutes do in so much time."""
+    steps = []
+    for _ in range(round(minutes / 2)):
+        account.clock.advance(2 * MINUTE)
+        steps.append(_look()["step"])
+    return steps
+
+
+def _hours(account: Account) -> float:
+    time = model_hours.counted()
+    return time.hours_on(clock.now()) if time else 0.0
+
+
+def test_the_hours_of_models_are_counted_from_their_start_to_their_end(deployed: Account) -> None:
+    deployed.set_parameter("Model-Hosting", "always-on")
+    for status in ("STARTING", "RUNNING", "STOPPING"):
+        _is(deployed, status)
+        _look_for(deployed, 20)
+    _is(deployed, "STOPPED")
+    deployed.set_parameter("Model-Hosting", "on-demand")
+    _look_for(deployed, 60)
+    assert _hours(deployed) == pytest.approx(1.0)
+
+
+def test_while_nothing_runs_nothing_is_written(deployed: Account) -> None:
+    _look_for(deployed, 20)
+    assert model_hours.counted() is None
+
+
+def test_models_beside_the_deployed_one_are_counted_too(running: Account) -> None:
+    running.rekognition.answers["DescribeProjectVersions"] = lambda _: {
+        "ProjectVersionDescriptions": [version(SERVING), version("v8", "STARTING")]
+    }
+    before = _hours(running)
+    _look_for(running, 30)
+    assert _hours(running) - before == pytest.approx(1.0)
+
+
+def test_when_the_days_hours_are_spent_the_model_is_stopped_whatever_waits_and_told_once(
+    running: Account,
+) -> None:
+    running.set_parameter(MODEL_HOURS, "1")
+    for number in range(30):
+        running.clock.advance(2 * MINUTE)
+        assert not running.rekognition.asked("StopProjectVersion"), number
+        _waits(f"{number:032x}")
+        step = _look()["step"]
+    assert step == "stop"
+    assert running.rekognition.asked("StopProjectVersion") == [
+        {"ProjectVersionArn": version_arn(SERVING)}
+    ]
+    _is(running, "STOPPED")
+    assert set(_look_for(running, 60)) == {"nothing"}
+    assert _look("image")["step"] == "nothing"
+    assert not running.rekognition.asked("StartProjectVersion")
+    (facts,) = running.operator_facts()
+    assert facts == {"serving": SERVING, "version": SERVING, "ceiling": 1}
+
+
+def test_what_waits_when_the_hours_are_spent_is_sent_round_on_the_next_day(
+    running: Account,
+) -> None:
+    running.set_parameter(MODEL_HOURS, "1")
+    running.set_parameter("Idle-Minutes-Before-Stop", "1440")
+    _look_for(running, 62)
+    _is(running, "STOPPED")
+    running.queued_for_detection()
+    _waits()
+    running.clock.advance(MINUTE)
+    assert _look() == {"step": "nothing", "resent": 0}
+    assert _mails(running) == ["model_hours_spent"]
+    midnight = clock.now().replace(hour=23, minute=59, second=30)
+    running.clock.advance((midnight - clock.now()) / timedelta(seconds=1))
+    assert _look()["step"] == "nothing"
+    running.clock.advance(MINUTE)
+    assert _look()["step"] == "start"
+    assert _mails(running) == ["model_starting"]
+    _is(running, "RUNNING")
+    running.clock.advance(20 * MINUTE)
+    assert _look() == {"step": "nothing", "resent": 1}
+
+
+def test_a_model_that_starts_when_the_hours_are_spent_is_stopped_as_soon_as_it_can_be(
+    running: Account,
+) -> None:
+    running.set_parameter(MODEL_HOURS, "1")
+    _is(running, "STARTING")
+    assert set(_look_for(running, 70)) == {"nothing"}
+    _is(running, "RUNNING")
+    assert _look()["step"] == "stop"
+
+
+@pytest.mark.parametrize("ceiling", ["0", "2"])
+def test_a_ceiling_that_is_raised_or_switched_off_lets_the_model_start_again(
+    running: Account, ceiling: str
+) -> None:
+    running.set_parameter("Model-Hosting", "always-on")
+    running.set_parameter(MODEL_HOURS, "1")
+    _look_for(running, 60)
+    _is(running, "STOPPED")
+    assert set(_look_for(running, 20)) == {"nothing"}
+    running.set_parameter(MODEL_HOURS, ceiling)
+    assert _look()["step"] == "start"
+
+
+def test_the_operators_own_hand_is_not_stayed(running: Account) -> None:
+    running.set_parameter(MODEL_HOURS, "1")
+    running.pause_hosting()
+    assert set(_look_for(running, 70)) == {"nothing"}
+    assert not running.rekognition.asked("StopProjectVersion")
+
+
+def test_a_count_that_fails_is_made_up_for_by_the_next_look(running: Account) -> None:
+    failures = iter([ThrottledError("slower")])
+
+    def fail(params: Json, **_: object) -> None:
+        if b"model_time" in params["body"]:
+            for error in failures:
+                raise error
+
+    running.hook("dynamodb", "before-call.dynamodb.PutItem", fail)
+    before = _hours(running)
+    running.clock.advance(2 * MINUTE)
+    with pytest.raises(ThrottledError):
+        _look()
+    assert _hours(running) == before
+    _look_for(running, 2)
+    assert _hours(running) - before == pytest.approx(4 / 60)
+
+
+def test_looks_at_the_same_time_count_it_once(running: Account) -> None:
+    before = _hours(running)
+    running.clock.advance(2 * MINUTE)
+    inner = iter([True])
+
+    def another(params: Json, **_: object) -> None:
+        if b"model_time" in params["body"]:
+            for _unused in inner:
+                _look()
+
+    running.hook("dynamodb", "before-call.dynamodb.PutItem", another)
+    assert _look()["step"] == "nothing"
+    assert _look()["step"] == "nothing"
+    assert _hours(running) - before == pytest.approx(2 / 60)
+
+
+def test_the_operator_is_told_once_a_day_that_the_api_takes_no_more_images(
+    deployed: Account,
+) -> None:
+    deployed.set_parameter(API_IMAGES, "3")
+    model_registry.count_api_images("2026-11-21", 2, 3)
+    _look()
+    assert _mails(deployed) == []
+    model_registry.count_api_images("2026-11-21", 2, 3)
+    _look_for(deployed, 10)
+    assert _mails(deployed) == ["api_images_spent"]
+    deployed.set_parameter(API_IMAGES, "0")
+    deployed.clock.advance(86_400)
+    model_registry.count_api_images("2026-11-22", 2, 3)
+    _look_for(deployed, 10)
+    assert _mails(deployed) == []
+
+
 # --- What is measured -----------------------------------------------------------------------------
 
 
@@ -409,7 +578,7 @@ def test_a_look_that_fails_is_silent(running: Account, capsys: pytest.CaptureFix
 
 def test_costs_are_of_the_time_between_two_looks() -> None:
     schedule = files.template()["Resources"]["HostingSchedule"]["Properties"]
-    assert schedule["ScheduleExpression"] == f"rate({LOOKS_EVERY // timedelta(minutes=1)} minutes)"
+    assert schedule["ScheduleExpression"] == f"rate({LOOK_EVERY // timedelta(minutes=1)} minutes)"
 
 
 def test_a_look_takes_no_longer_than_the_function_may() -> None:

@@ -16,6 +16,7 @@ from labelloop.clock import iso
 from labelloop.domain.detections import Outcome, detection_id
 from labelloop.domain.images import MAX_BYTES, MAX_REQUEST_BYTES, ImageObject
 from labelloop.domain.labels import NONE_OF_THEM
+from labelloop.domain.parameters import API_IMAGES, MODEL_HOURS
 from labelloop.domain.rejection import NoneAnswer
 from local.rekognition.errors import ServiceError
 from tests.unit import api, calibrated
@@ -535,3 +536,87 @@ def test_an_execution_that_cannot_be_started_is_left_to_the_queue(serving: Accou
     serving.stepfunctions.answers["StartSyncExecution"] = refuses("InternalFailure", status=500)
     assert _ask("image_to_log")[0] == 503
     assert len(serving.queued_for_detection()) == 1
+
+
+# --- The day's ceilings ---------------------------------------------------------------------------
+
+
+UNTIL_MIDNIGHT_S = 14 * 3600 + 44 * 60 + 33
+"""From the time that the clock stands at."""
+
+
+def _another(number: int) -> bytes:
+    """A PNG of another content: what follows the end of an image is no part of it."""
+    return IMAGE + bytes([number])
+
+
+@pytest.mark.parametrize("logged", [False, True])
+def test_over_the_days_images_the_caller_is_told_to_come_again_tomorrow(
+    serving: Account, logged: bool
+) -> None:
+    serving.set_parameter(API_IMAGES, "2")
+    changes: Json = {"queryStringParameters": {"log": "true"}} if logged else {}
+    for number in range(2):
+        assert _image(_another(number), **changes)[0] == 200
+    for number in range(2, 5):
+        body = base64.b64encode(_another(number)).decode()
+        status, refusal, headers = _answer("image", body=body, **changes)
+        assert (status, refusal["error"]["code"]) == (429, "ApiImagesSpent")
+        assert "Maximum-Daily-API-Images" in refusal["error"]["message"]
+        assert headers["Retry-After"] == str(UNTIL_MIDNIGHT_S)
+    assert len(_detected(serving)) == 2
+    assert len(serving.keys()) == len(_records(serving)) == (2 if logged else 0)
+    serving.clock.advance(UNTIL_MIDNIGHT_S - 1)
+    assert _image(_another(2), **changes)[0] == 429
+    serving.clock.advance(1)
+    assert _image(_another(2), **changes)[0] == 200
+
+
+def test_an_object_that_is_asked_about_at_once_is_counted_too(serving: Account) -> None:
+    serving.set_parameter(API_IMAGES, "1")
+    serving.put(KEY, IMAGE)
+    assert _ask("object")[0] == 200
+    assert _ask("object")[0] == 429
+
+
+def test_what_is_in_the_log_is_answered_when_the_day_takes_no_more_images(
+    serving: Account,
+) -> None:
+    serving.set_parameter(API_IMAGES, "1")
+    first = _ask("image_to_log")
+    assert first[0] == 200
+    assert _ask("image_to_log") == first
+    new = base64.b64encode(_another(1)).decode()
+    assert _ask("image_to_log", body=new)[0] == 429
+
+
+def test_asking_again_for_an_image_that_is_logged_is_not_counted(serving: Account) -> None:
+    serving.set_parameter(API_IMAGES, "2")
+    for _ in range(5):
+        assert _ask("image_to_log")[0] == 200
+    new = base64.b64encode(_another(1)).decode()
+    assert _ask("image_to_log", body=new)[0] == 200
+
+
+def test_what_is_no_image_is_not_counted(serving: Account) -> None:
+    serving.set_parameter(API_IMAGES, "1")
+    assert _image(b"a text file")[0] == 422
+    assert _image(b"")[0] == 400
+    assert _image(IMAGE)[0] == 200
+
+
+def test_when_the_days_model_hours_are_spent_nobody_waits_for_a_start(
+    serving: Account, started: list[Json]
+) -> None:
+    serving.set_parameter(MODEL_HOURS, "3")
+    serving.models_ran(3)
+    serving.rekognition.answers["DetectCustomLabels"] = refuses("ResourceNotReadyException")
+    status, refusal, headers = _answer("image")
+    assert (status, refusal["error"]["code"]) == (503, "ModelHoursSpent")
+    assert "Maximum-Daily-Model-Hours" in refusal["error"]["message"]
+    assert headers["Retry-After"] == str(UNTIL_MIDNIGHT_S)
+    assert started == []
+    assert _ask("image_to_log")[0] == 202, "it waits, and is not lost"
+    serving.clock.advance(UNTIL_MIDNIGHT_S)
+    assert _answer("image")[1]["error"]["code"] == "ModelNotReady"
+    assert len(started) == 1

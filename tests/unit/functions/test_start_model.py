@@ -3,8 +3,17 @@
 import pytest
 
 from functions.start_model.app import lambda_handler
+from labelloop import clock
 from labelloop.aws import model_registry
-from labelloop.errors import BusyError, ConflictError, NotFoundError, QuotaExceededError
+from labelloop.domain import ceilings
+from labelloop.domain.parameters import MODEL_HOURS
+from labelloop.errors import (
+    BusyError,
+    ConflictError,
+    ModelHoursSpentError,
+    NotFoundError,
+    QuotaExceededError,
+)
 from tests.unit.account import Account, Context, event, refuses, version, version_arn
 
 CANDIDATE = event("start_model.candidate")
@@ -35,6 +44,7 @@ def test_it_starts_with_as_many_units_as_the_operator_wants_now(
         "version_arn": version_arn(CANDIDATE["version"]),
         "started": "2026-11-21T09:15:27.000Z",
         "give_up_after": "2026-11-21T10:15:27.000Z",
+        "ask_until": "2026-11-21T11:15:27.000Z",
     }
     (request,) = account.rekognition.asked("StartProjectVersion")
     assert request == {"ProjectVersionArn": version_arn(CANDIDATE["version"]), **units}
@@ -95,3 +105,42 @@ def test_a_quota_that_keeps_it_from_being_asked_is_no_reason_to_replace_what_ser
         lambda_handler(event("start_model.champion"), Context())
     assert "--in-place" not in str(raised.value)
     assert "labelloop stop" in str(raised.value)
+
+
+# --- The day's hours ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["candidate", "champion", "serving"])
+def test_when_the_days_model_hours_are_spent_none_is_started_before_the_next_day(
+    account: Account, name: str
+) -> None:
+    model_registry.switch(CANDIDATE["version"], version_arn(CANDIDATE["version"]), None)
+    _version(account, "STOPPED")
+    account.rekognition.answers["StartProjectVersion"] = lambda _: {"Status": "STARTING"}
+    account.set_parameter(MODEL_HOURS, "2")
+    account.models_ran(2)
+    with pytest.raises(ModelHoursSpentError, match=f"{MODEL_HOURS} allows"):
+        lambda_handler(event(f"start_model.{name}"), Context())
+    assert not account.rekognition.asked("StartProjectVersion")
+    account.clock.advance(ceilings.until_next_day(clock.now()).total_seconds())
+    assert lambda_handler(event(f"start_model.{name}"), Context())["started"]
+
+
+def test_one_that_runs_already_needs_no_hours(account: Account) -> None:
+    """It was started by a try whose answer was lost."""
+    account.set_parameter(MODEL_HOURS, "1")
+    account.models_ran(1)
+    _version(account, "STARTING")
+    account.rekognition.answers["StartProjectVersion"] = refuses("ResourceInUseException")
+    assert lambda_handler(CANDIDATE, Context())["version_arn"]
+
+
+@pytest.mark.parametrize("ceiling", ["0", "3"])
+def test_a_ceiling_that_is_raised_or_switched_off_lets_it_start_at_once(
+    account: Account, ceiling: str
+) -> None:
+    account.models_ran(2)
+    account.set_parameter(MODEL_HOURS, ceiling)
+    _version(account, "TRAINING_COMPLETED")
+    account.rekognition.answers["StartProjectVersion"] = lambda _: {"Status": "STARTING"}
+    assert lambda_handler(CANDIDATE, Context())["started"]

@@ -13,11 +13,13 @@ One table, by ``kind`` and ``name``:
     state    hosting_look      there while somebody has just looked whether a model should run
     state    asked_directly    when the model was last asked without a record in the log
     state    asked_to_compare  when it was last asked to be compared with another version
+    state    model_time        for how long models have run today
     state    waiting_images    how far images that wait for a model have been sent round
     state    none_answers      whether versions were right to take images for none of their labels
     version  <version>         what became of a version, from its manifests to its verdict
     sample#<version>  <detection>  whether the version was right about a sampled detection
     message  <once>            that the operator has been told something
+    images   <day>             how many images the API has counted on that day
 """
 
 from collections.abc import Mapping, Sequence
@@ -404,6 +406,58 @@ def waiting_images_sent_to() -> str:
 def note_waiting_images_sent(to: str) -> None:
     """Note up to which ``date_id`` of the log the waiting images have been sent round."""
     _overwrite("waiting_images", {"sent_to": to})
+
+
+# --- Daily ceilings -------------------------------------------------------------------------------
+
+
+def model_time() -> dict[str, Any] | None:
+    """For how long models have run on the last day on which any did."""
+    return _get("state", "model_time")
+
+
+def keep_model_time(values: Mapping[str, Any], looked_before: str | None) -> None:
+    """Note what has been counted up to when it says it was looked.
+
+    Raises ChangedMeanwhileError when another look has counted since the one before was read.
+    """
+    _put(
+        "state",
+        "model_time",
+        values,
+        "attribute_not_exists(kind) OR looked = :seen",
+        ExpressionAttributeValues={":seen": {"S": looked_before or ""}},
+    )
+
+
+def api_images(day: str) -> int:
+    """How many images the API has counted on a day: those that it took, and blocks begun."""
+    values = _get("images", day)
+    return int(values["counted"]) if values else 0
+
+
+def count_api_images(day: str, block: int, ceiling: int) -> int | None:
+    """Count a block of images more; how many are counted then, or None where the day has no more.
+
+    A block that is counted twice, as by a call whose answer was lost, is lost for the day.
+    """
+    try:
+        with translated():
+            answer = client("dynamodb").update_item(
+                TableName=_table(),
+                Key=_key("images", day),
+                UpdateExpression="SET expires = :expires ADD counted :block",
+                ConditionExpression="attribute_not_exists(counted) OR counted < :ceiling",
+                ExpressionAttributeValues={
+                    ":expires": to_value(epoch_s(clock.now(), _MESSAGES_KEPT)),
+                    ":block": to_value(block),
+                    ":ceiling": to_value(ceiling),
+                },
+                ReturnValues="UPDATED_NEW",
+            )
+    except ChangedMeanwhileError:
+        return None
+    return int(from_item(answer["Attributes"])["counted"])
 
 
 # --- Sampling -------------------------------------------------------------------------------------

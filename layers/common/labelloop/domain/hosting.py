@@ -11,6 +11,9 @@ STARTABLE = frozenset({"TRAINING_COMPLETED", "STOPPED", "COPYING_COMPLETED", "FA
 """Whether a version that failed to run can be started again is not documented, so it is tried."""
 NEXT_START_AFTER = timedelta(minutes=15)
 """A start that failed is tried again after so long: each takes ten to twenty minutes."""
+ASKING_TAKES = timedelta(hours=2)
+"""To ask the model that serves about test images, at the most, a start of ten to twenty minutes
+counted in: a busy model has little time for it."""
 IDLE_WORTH_A_WORD = timedelta(hours=1)
 
 
@@ -34,6 +37,8 @@ class Situation:
     """How long ago it was last asked to start."""
     idle_for: timedelta
     """How long it has run without work; nothing where it does not run."""
+    hours_are_spent: bool = False
+    """Whether models have run as long today as they may."""
 
 
 def idle_limit(settings: OperatorSettings) -> timedelta:
@@ -48,9 +53,13 @@ def next_step(now: Situation, settings: OperatorSettings) -> Step:
     on_demand = settings.model_hosting == "on-demand"
     if now.status in STARTABLE:
         wanted = now.images_wait or not on_demand
-        may_be_tried = now.since_last_start >= NEXT_START_AFTER
+        may_be_tried = now.since_last_start >= NEXT_START_AFTER and not now.hours_are_spent
         return Step.START if wanted and may_be_tried else Step.NOTHING
-    if now.status != "RUNNING" or now.images_wait or now.idle_for < idle_limit(settings):
+    if now.status != "RUNNING":
+        return Step.NOTHING
+    if now.hours_are_spent:
+        return Step.STOP
+    if now.images_wait or now.idle_for < idle_limit(settings):
         return Step.NOTHING
     return Step.STOP if on_demand else Step.MENTION_IDLENESS
 

@@ -21,6 +21,7 @@ from labelloop.domain.detections import (
 )
 from labelloop.domain.images import ImageObject
 from labelloop.domain.labels import NONE_OF_THEM
+from labelloop.domain.parameters import API_IMAGES, MODEL_HOURS
 
 SUBJECT_CHARACTERS = 99
 """SNS takes fewer than 100, in ASCII, without line breaks."""
@@ -362,6 +363,57 @@ def _model_stopped(facts: Facts) -> Message:
     )
 
 
+def model_hours_spent(ceiling_h: int) -> str:
+    """That no model runs any more today, and what to do about it: sentences."""
+    hours = "one hour" if ceiling_h == 1 else f"{ceiling_h} hours"
+    return (
+        f"Models have run for {hours} today, the most that {MODEL_HOURS} allows. It goes on after "
+        f"midnight (UTC); to go on at once, allow more: labelloop params set {MODEL_HOURS} HOURS"
+    )
+
+
+def _model_hours_spent(facts: Facts) -> Message:
+    serving = facts.get("version")
+    stopped = f"If it ran, {serving} is being stopped. " if serving else ""
+    return _message(
+        "Models have run for as many hours today as they may",
+        [
+            model_hours_spent(facts["ceiling"]),
+            f"{stopped}Nothing is lost: images that come in wait, and so does a new version that "
+            "is to be compared or put into service.",
+            "Each model of the project counts from its start to its end. What runs, and why: "
+            "labelloop status",
+            "This is said once a day.",
+        ],
+        facts,
+    )
+
+
+def api_images_spent(ceiling: int) -> str:
+    """That the API takes no more images today, and what to do about it: sentences."""
+    came = images_in_words(ceiling).capitalize()
+    return (
+        f"{came} came by the API today, the most that {API_IMAGES} allows. More are taken after "
+        "midnight (UTC)."
+    )
+
+
+def _api_images_spent(facts: Facts) -> Message:
+    return _message(
+        "As many images have come by the API today as may",
+        [
+            api_images_spent(facts["ceiling"]),
+            "Programs that send more are told so, with the status 429 and after how long to send "
+            "them again; images in the bucket are detected as always.",
+            f"To take more at once: labelloop params set {API_IMAGES} IMAGES",
+            "Whoever has a token can send images: programs, and all who may review (labelloop "
+            "reviewers list).",
+            "This is said once a day.",
+        ],
+        facts,
+    )
+
+
 def _model_idle(facts: Facts) -> Message:
     return _message(
         f"Model {facts['version']} runs without work",
@@ -561,6 +613,8 @@ OPERATOR_MESSAGES: Mapping[str, Callable[[Facts], Message]] = {
     "model_not_started": _model_not_started,
     "model_stopped": _model_stopped,
     "model_idle": _model_idle,
+    "model_hours_spent": _model_hours_spent,
+    "api_images_spent": _api_images_spent,
     "judgement_changed": _judgement_changed,
     "answer_problem": _answer_problem,
     "drift": _drift,

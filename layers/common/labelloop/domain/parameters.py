@@ -15,6 +15,9 @@ from labelloop.errors import ConfigurationError
 SYSTEM_RECORD = "For-System-Use-Only"
 """A display copy of the deployed version, for people; nothing reads it back."""
 
+MODEL_HOURS = "Maximum-Daily-Model-Hours"
+API_IMAGES = "Maximum-Daily-API-Images"
+
 _TRUTH = "true|false"
 
 
@@ -259,6 +262,23 @@ CATALOGUE: tuple[Parameter, ...] = (
         "fifth at random, else those whose answers teach most. The others wait for up to 7 days to "
         "be chosen.",
     ),
+    _of(
+        MODEL_HOURS,
+        "48",
+        f"0|{_whole_numbers(1, 1000)}",
+        "a whole number of hours from 0 to 1000, where 0 is no limit",
+        "For how many hours a day (UTC) models run at the most, all of the project together: each "
+        "counts once, whatever its inference units. Then they are stopped and started again on the "
+        "next day; images wait.",
+    ),
+    _of(
+        API_IMAGES,
+        "20000",
+        f"0|{_whole_numbers(1, 1000000)}",
+        "a whole number of images from 0 to 1000000, where 0 is no limit",
+        "How many images a day (UTC) POST /detect takes at the most; more are refused until the "
+        "next day. Images that are put into the bucket are not counted.",
+    ),
 )
 
 BY_NAME: Mapping[str, Parameter] = {parameter.name: parameter for parameter in CATALOGUE}
@@ -288,6 +308,8 @@ class OperatorSettings:
     show_model_answer: bool
     maximum_model_versions: int
     daily_review_budget: int
+    maximum_daily_model_hours: int
+    maximum_daily_api_images: int
     model_hosting: Literal["on-demand", "always-on"]
     idle_minutes: int
 
@@ -331,6 +353,8 @@ def parse(values: Mapping[str, str]) -> OperatorSettings:
         show_model_answer=value("Show-Model-Answer") == "true",
         maximum_model_versions=int(value("Maximum-Model-Versions")),
         daily_review_budget=int(value("Daily-Review-Budget")),
+        maximum_daily_model_hours=int(value(MODEL_HOURS)),
+        maximum_daily_api_images=int(value(API_IMAGES)),
         model_hosting=value("Model-Hosting"),  # type: ignore[arg-type]  # likewise
         idle_minutes=int(value("Idle-Minutes-Before-Stop")),
     )

@@ -1,0 +1,62 @@
+"""What today (UTC) has come to, of what a day may come to at the most."""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from cli import models
+from cli.failures import CommandError
+from cli.params import stored_values
+from cli.stack import Stack
+from labelloop.domain.messages import model_hours_spent
+from labelloop.domain.parameters import API_IMAGES, BY_NAME, MODEL_HOURS
+
+
+def today(stack: Stack) -> dict[str, Any]:
+    """Hours of models and images by the API, each with its ceiling; 0 for none."""
+    values = stored_values(stack)
+    return {
+        "model_hours": models.hours_today(stack),
+        "maximum_model_hours": _ceiling(values, MODEL_HOURS),
+        "api_images": models.api_images_today(stack),
+        "maximum_api_images": _ceiling(values, API_IMAGES),
+    }
+
+
+def _ceiling(values: dict[str, str], name: str) -> int:
+    value = values.get(name, BY_NAME[name].default)
+    return int(value if BY_NAME[name].accepts(value) else BY_NAME[name].default)
+
+
+def no_model_runs(found: dict[str, Any]) -> bool:
+    """Whether models have run as long today as they may."""
+    return bool(0 < found["maximum_model_hours"] <= found["model_hours"])
+
+
+def concerns(stack: Stack) -> list[str]:
+    """What whoever wants a model started should know: that it is not before tomorrow."""
+    try:
+        found = today(stack)
+    except (ClientError, CommandError):
+        return []  # It is started or not, whatever else whoever asks may not read.
+    if not no_model_runs(found):
+        return []
+    return [model_hours_spent(found["maximum_model_hours"])]
+
+
+def in_words(found: dict[str, Any]) -> list[str]:
+    """Lines of the status, where there is anything to say."""
+    lines = []
+    if found["model_hours"]:
+        hours = f"{found['model_hours']:.1f}{_of(found['maximum_model_hours'])} today (UTC)"
+        spent = f"; no more: {MODEL_HOURS}" if no_model_runs(found) else ""
+        lines.append(f"model hours      {hours}{spent}")
+    if found["api_images"]:
+        images = f"{found['api_images']}{_of(found['maximum_api_images'])} today (UTC)"
+        is_spent = 0 < found["maximum_api_images"] <= found["api_images"]
+        lines.append(f"images by API    {images}{f'; no more: {API_IMAGES}' if is_spent else ''}")
+    return lines
+
+
+def _of(ceiling: int) -> str:
+    return f" of {ceiling}" if ceiling else ""
