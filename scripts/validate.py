@@ -1,7 +1,8 @@
 """``make validate``: every check of the template that needs no account.
 
 SAM's own validation, cfn-lint on the template and on its translation (where circles and limits
-show), a build with Python 3.13, and a look into the built layer: its libraries must be for arm64.
+show), other people's linters (``scripts.linters``), a build with Python 3.13, and a look into the
+built layer: its libraries must be for arm64.
 """
 
 import json
@@ -12,10 +13,13 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
+
+from scripts import linters
 
 ROOT = Path(__file__).parent.parent
 SAM = ROOT / ".venv-sam/bin/sam"
@@ -33,7 +37,12 @@ def main() -> None:
     _say("cfn-lint template.yaml")
     _run(_tool("cfn-lint"), "template.yaml")
     _say("cfn-lint on the translated template")
-    _lint_translation()
+    translated = _translated()
+    _lint_translation(translated)
+    _say("checkov on the translated template, parliament on its policies")
+    _ask_others(translated)
+    _say("asl-validator on the state machines")
+    linters.check_states(sorted(ROOT.glob("statemachine/*.asl.yaml")))
     _say(f"sam build, with {_python()}")
     _build()
     _say("the built layer is for arm64")
@@ -55,7 +64,8 @@ def _run(*command: str, env: dict[str, str] | None = None) -> None:
         sys.exit(f"{result.stdout}\n{result.stderr}\n{' '.join(command)} failed.")
 
 
-def _lint_translation() -> None:
+def _translated() -> dict[str, Any]:
+    """The template as CloudFormation gets it, with each state machine's definition in it."""
     logging.getLogger("samtranslator").setLevel(logging.CRITICAL)
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
     template = yaml_parse((ROOT / "template.yaml").read_text())
@@ -71,12 +81,16 @@ def _lint_translation() -> None:
     defaults = {
         name: parameter["Default"] for name, parameter in template.get("Parameters", {}).items()
     }
-    translated = Translator({}, Parser()).translate(template, defaults)
+    translated: dict[str, Any] = Translator({}, Parser()).translate(template, defaults)
     for name, definition in definitions.items():
         # In the resource itself, so that cfn-lint holds it against the states language's schema.
         properties = translated["Resources"][name]["Properties"]
         del properties["DefinitionS3Location"]
         properties["DefinitionString"] = json.dumps(definition)
+    return translated
+
+
+def _lint_translation(translated: dict[str, Any]) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(translated, file)
         file.flush()
@@ -92,6 +106,15 @@ def _lint_translation() -> None:
             "--",
             file.name,
         )
+
+
+def _ask_others(translated: dict[str, Any]) -> None:
+    findings = [*linters.checkov(translated), *linters.parliament(ROOT / "template.yaml")]
+    found = linters.complaints(findings, linters.explanations())
+    if found:
+        mend = f"Mend them, or explain them in {linters.EXPLAINED.relative_to(ROOT)}."
+        sys.exit("\n".join([*found, mend]))
+    _say(f"{len(findings)} findings, all of them explained")
 
 
 def _python() -> Path:
