@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 
 from cli.failures import CommandError, code_of
 from cli.stack import Stack, on_stack, show
+from labelloop.domain.review_tasks import GROUPS, OPERATORS, REVIEWERS
 
-REVIEWERS, OPERATORS = "reviewers", "operators"
 INVITED = "FORCE_CHANGE_PASSWORD"
 """Cognito's word for who has not signed in with the temporary password yet."""
 
@@ -134,7 +134,7 @@ def temporary_password() -> str:
 
 def _people(stack: Stack) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    for group in (REVIEWERS, OPERATORS):
+    for group in GROUPS:
         for user in _members(stack, group):
             attributes = _attributes(user["Attributes"])
             person = found.setdefault(

@@ -19,8 +19,9 @@ import click
 import urllib3
 
 from cli.failures import CommandError
-from cli.reviewers import REVIEWERS, temporary_password
+from cli.reviewers import temporary_password
 from cli.smoke_run import Run
+from labelloop.domain.review_tasks import REVIEWERS
 
 MOST_PAGES = 8
 """On the way to the code: redirections and forms."""

@@ -14,11 +14,11 @@ from labelloop.domain.annotations import ModelType
 from labelloop.domain.images import is_by_the_way
 from labelloop.domain.manifests import LABELLED_FOLDER
 from labelloop.domain.parameters import BY_NAME, SYSTEM_RECORD
+from labelloop.domain.review_tasks import GROUPS
 
 TEMPLATE = Path(__file__).parent.parent / "template.yaml"
 FEWEST_IMAGES = 3
 """Of a label: one tests, others train."""
-PRIVILEGED_GROUPS = ("reviewers", "operators")
 """Whose members may review."""
 SCHEDULES = {"training": "Enable-Automatic-Training", "sampling": "Enable-Automatic-Human-Sampling"}
 """The schedules, by the end of their names, and the parameters that switch them."""
@@ -348,7 +348,7 @@ def reviewers(stack: Stack) -> Iterator[Found]:
         yield ok(f"Nobody is asked about doubtful detections ({name}).")
         return
     pool = stack.output("UserPoolId")
-    for group in PRIVILEGED_GROUPS:
+    for group in GROUPS:
         users = stack.client("cognito-idp").list_users_in_group(
             UserPoolId=pool, GroupName=group, Limit=1
         )["Users"]

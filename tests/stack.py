@@ -606,6 +606,17 @@ class Reviewer:
         )
         return answer.status, json.loads(answer.data) if answer.data else None
 
+    @property
+    def token(self) -> str:
+        """What opens the API."""
+        return self._token
+
+    def may_take(self) -> set[str]:
+        """The names of the oldest tasks that the person may take now."""
+        status, answer = self.ask("GET", "/review/tasks")
+        assert status == 200, answer
+        return {task["task_id"] for task in answer["tasks"]}
+
     def take(self, *but_not: str) -> Record | None:
         """The next task that is none of these; None when there is none."""
         status, answer = self.ask("POST", "/review/tasks/next", {"except": but_not})

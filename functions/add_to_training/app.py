@@ -13,6 +13,7 @@ Idempotent  yes; the keys come from the detection, where the image goes is noted
 from typing import Any
 
 from labelloop.aws import detections, reviewed_images
+from labelloop.domain import senders
 from labelloop.domain.annotations import Annotation
 from labelloop.entrypoint import Strict, task
 
@@ -24,6 +25,8 @@ class Input(Strict):
     said: dict[str, Any]
     read: str
     """When the answers were read."""
+    answered_by_sender: bool = False
+    """Whether somebody answered who has sent the image."""
 
 
 class Output(Strict):
@@ -36,7 +39,7 @@ class Output(Strict):
 def lambda_handler(request: Input) -> Output:
     """Remove what former answers had put there, then add what this one says."""
     detection, said = request.detection_id, Annotation.from_json(request.said)
-    record = detections.get(detection)
+    record = {**detections.get(detection), senders.MARK: request.answered_by_sender}
     key = reviewed_images.key_of(record, said)
     for former in detections.begin_to_copy(record, key, request.read) - {key}:
         reviewed_images.remove(detection, former)

@@ -51,6 +51,8 @@ class _Detail:
     image: ImageObject
     again: bool
     """Whether the image may have been detected before."""
+    sender: str | None
+    """The ``sub`` of the person who has sent it, where one has."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,9 @@ class Input:
             )
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise InvalidRequestError(f"The event is not about an object: {error!r}") from error
-        return cls(_Detail(image, detail.get("again") is True))
+        sender = detail.get("sender")
+        known = sender if isinstance(sender, str) and sender else None
+        return cls(_Detail(image, detail.get("again") is True, known))
 
     def image(self) -> ImageObject:
         """The object version that the event is about."""
@@ -117,9 +121,12 @@ def lambda_handler(event: Input, invocation: Invocation) -> Output:
     detection = detection_id(image)
     settings = parameters.settings()
     model_type = ModelType(wiring[Variable.MODEL_TYPE])
-    record, asked_model = detections.result(detection) if event.detail.again else None, False
-    if record is None:
-        record, asked_model = _record(image, model_type, settings, invocation)
+    before, asked_model = detections.find(detection) if event.detail.again else None, False
+    if before is not None and detections.has_result(before):
+        record = before
+    else:
+        senders = {*(before or {}).get("senders", ()), event.detail.sender} - {None}
+        record, asked_model = _record(image, model_type, settings, invocation, senders)
     result = _result(image, model_type, record)
     message = messages.detection_result(result)
     return Output(
@@ -138,7 +145,11 @@ def lambda_handler(event: Input, invocation: Invocation) -> Output:
 
 
 def _record(
-    image: ImageObject, model_type: ModelType, settings: OperatorSettings, invocation: Invocation
+    image: ImageObject,
+    model_type: ModelType,
+    settings: OperatorSettings,
+    invocation: Invocation,
+    senders: set[str],
 ) -> tuple[detections.Record, bool]:
     """Look at the image, and write what came of it: the record that was first, and whether the
     model answered.
@@ -156,6 +167,7 @@ def _record(
         "sampled": False,
         "human_loop": human_loop_name(detection) if outcome is Outcome.REVIEW else None,
         "chance": 1 if outcome is Outcome.REVIEW else None,
+        "senders": senders or None,
         "request_id": invocation.request_id,
         "trace_id": invocation.trace_id,
     }

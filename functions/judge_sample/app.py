@@ -11,7 +11,7 @@ Idempotent  yes; a detection counts once, with what its record says now
 
 from labelloop.aws import detections, model_registry
 from labelloop.aws.wiring import wiring
-from labelloop.domain import accuracy
+from labelloop.domain import accuracy, senders
 from labelloop.domain.accuracy import Sample
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.consensus import Agreement
@@ -79,8 +79,10 @@ def _note(record: detections.Record, sample: Sample | None) -> None:
 
 
 def _sample(record: detections.Record) -> Sample | None:
-    """What people's answer says of the model; None where they do not agree, or took it back."""
-    if record["agreement"] == Agreement.UNDECIDED:
+    """What people's answer says of the model; None where they do not agree, or took it back, or it
+    is of who has sent the image.
+    """
+    if record["agreement"] == Agreement.UNDECIDED or record.get(senders.MARK):
         return None
     found = [Label.from_json(entry) for entry in record["labels"]]
     said = [Label.from_json(entry) for entry in record["human_labels"]]

@@ -14,7 +14,7 @@ from labelloop import clock
 from labelloop.aws import detections, objects, review_labels
 from labelloop.aws.items import to_value
 from labelloop.aws.wiring import wiring
-from labelloop.domain import consensus, human_loops
+from labelloop.domain import consensus, human_loops, senders
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.consensus import Agreement
 from labelloop.domain.detections import Outcome, as_labels, detection_of_loop
@@ -50,6 +50,8 @@ class Output(Strict):
     audits: bool
     """Whether it says how good the model is: of a detection that was accepted, and sampled, or
     that the model took for none of its labels."""
+    answered_by_sender: bool
+    """Whether somebody answered who has sent the image: then it says nothing of the model."""
     training: dict[str, Any]
     """What the image teaches or tests; without labels where it does neither."""
     completed: str
@@ -66,7 +68,8 @@ def lambda_handler(event: Input) -> Output:
     if detection is None:
         raise MalformedAnswerError(f"{key} names no loop that Label Loop has begun.")
     model_type = ModelType(wiring[Variable.MODEL_TYPE])
-    answers = human_loops.read(objects.read(key))
+    content = objects.read(key)
+    answers = human_loops.read(content)
     human_loops.check(answers, model_type)
     together = consensus.of(answers, model_type)
     review_labels.check(*together.said.labels)
@@ -77,6 +80,7 @@ def lambda_handler(event: Input) -> Output:
         label=together.said.in_short(),
         labels=to_value(as_labels(together.said))["L"],
         audits=_audits(record),
+        answered_by_sender=senders.have_answered(record, human_loops.people(content)),
         training=together.teaches(model_type).as_json(),
         completed=clock.iso(began),
     )

@@ -135,22 +135,25 @@ class Waiting(TypedDict):
 @api.post("/detect")
 def detect() -> Detected | Response[Waiting]:
     """Say what the model finds in an image: the request's body, or an object of the bucket."""
-    if not http_api.caller(api).may_detect:
+    caller = http_api.caller(api)
+    if not caller.may_detect:
         raise NotAllowedError(
             "Only members of the groups reviewers and operators, and machines whose token is "
             f"for {http_api.DETECT_SCOPE}, may detect."
         )
     logged = _wants_log()
+    # Who may review must not come to judge it. Programs are asked nothing.
+    sender = caller.sub if caller.may_review else None
     if _is_json():
         latest = objects.latest(_key())
         _check_object(latest.image)
         if not logged:
             return _ask(latest.image)
-        return _from_log(latest.image, is_new=clock.now() - latest.written < NEW)
+        return _from_log(latest.image, sender, is_new=clock.now() - latest.written < NEW)
     content = _content()
     if not logged:
         return _ask(content)
-    return _from_log(_kept(content), is_new=False)
+    return _from_log(_kept(content), sender, is_new=False)
 
 
 # --- The request ----------------------------------------------------------------------------------
@@ -298,14 +301,20 @@ def _kept(content: bytes) -> ImageObject:
         return objects.latest(key).image
 
 
-def _from_log(image: ImageObject, is_new: bool) -> Detected | Response[Waiting]:
+def _from_log(
+    image: ImageObject, sender: str | None, *, is_new: bool
+) -> Detected | Response[Waiting]:
     """What the log says of an image; where it says nothing yet, the workflow is run first."""
     detection = detection_id(image)
     until = clock.now() + (PATIENCE if is_new else timedelta())
-    while (record := detections.result(detection)) is None and clock.now() < until:
+    while not detections.has_result(found := detections.find(detection)) and clock.now() < until:
         clock.sleep(LOOK_EVERY_S)
-    if record is None or _is_nobodys(record):
-        record = _detect_and_log(image, detection)
+    if found is None or not detections.has_result(found) or _is_nobodys(found):
+        record = _detect_and_log(image, detection, sender)
+    else:
+        record = found
+    if sender is not None and sender not in record.get("senders", ()):
+        _note_sender(detection, sender)
     outcome = Outcome(record["outcome"])
     if outcome is Outcome.REJECTED:
         raise InvalidImageError(record["reason"])
@@ -327,9 +336,16 @@ def _is_nobodys(record: detections.Record) -> bool:
     )
 
 
-def _detect_and_log(image: ImageObject, detection: str) -> detections.Record:
+def _note_sender(detection: str, sender: str) -> None:
+    """Keep that somebody else has sent an image, too, wherever it is kept who has."""
+    human_loop = detections.note_sender(detection, sender).get("human_loop")
+    if human_loop:
+        review_tasks.note_sender(human_loop, sender)
+
+
+def _detect_and_log(image: ImageObject, detection: str, sender: str | None) -> detections.Record:
     """The record that the workflow has written."""
-    event = image.event("Image Sent")
+    event = image.event("Image Sent", sender)
     try:
         execution = executions.run(
             wiring[Variable.DETECTION_STATE_MACHINE_ARN], event, hurried=True

@@ -8,6 +8,7 @@ Idempotent  yes; the same answer given twice is one answer, and a task is handed
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from itertools import islice
 from typing import Annotated, Any, NotRequired, TypeVar
 
@@ -16,7 +17,7 @@ from pydantic import BaseModel, Field, StrictInt, ValidationError
 from typing_extensions import TypedDict
 
 from labelloop import clock, http_api
-from labelloop.aws import objects, parameters, review_labels, review_tasks
+from labelloop.aws import objects, parameters, review_labels, review_tasks, user_pools
 from labelloop.aws.review_tasks import Person
 from labelloop.aws.wiring import wiring
 from labelloop.domain import human_loops
@@ -291,7 +292,7 @@ def list_tasks() -> Listed:
         raise InvalidRequestError("status can be open.")
     now = clock.now()
     available = islice(review_tasks.available(person.sub, now), LOOKED_AT)
-    tasks = islice((task for task in available if task.claimable_by(person.sub, now)), LISTED)
+    tasks = islice((task for task in available if _is_for(task, person, now)), LISTED)
     return {
         "tasks": [
             {
@@ -318,7 +319,7 @@ def take_next() -> Response[None] | Taken:
         if len(taken) == body.count:
             break
         settled = _hand_on(task, person) if task.owes else task
-        if task.task_id not in body.but_not and settled.claimable_by(person.sub, now):
+        if task.task_id not in body.but_not and _is_for(settled, person, now):
             claimed = settled.claimed(person.sub, now)
             try:
                 taken.append(review_tasks.change(settled, claimed, person, now))
@@ -384,6 +385,12 @@ def undo(task_id: str) -> ShownTask:
 
 
 # --- Steps ----------------------------------------------------------------------------------------
+
+
+def _is_for(task: ReviewTask, person: Person, now: datetime) -> bool:
+    """Whether this person may take a task now."""
+    claimable = task.claimable_by(person.sub, now)
+    return claimable and task.may_be_judged_by(person.sub, user_pools.reviewers)
 
 
 def _body(model: type[_Body]) -> _Body:

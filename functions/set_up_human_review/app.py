@@ -35,6 +35,7 @@ from labelloop.custom_resource import (
 from labelloop.domain import human_tasks
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.human_loops import FOLDER
+from labelloop.domain.review_tasks import REVIEWERS
 from labelloop.entrypoint import Tolerant, logger
 from labelloop.errors import (
     BusyError,
@@ -45,7 +46,6 @@ from labelloop.errors import (
 )
 
 PAGES = Path(__file__).parent / "pages"
-REVIEWERS = "reviewers"
 LOOK_EVERY_S = 5.0
 TIME_TO_HAND_OVER_S = 60.0
 """With less time left, another invocation goes on."""

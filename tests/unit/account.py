@@ -27,6 +27,7 @@ from labelloop.aws import (
     model_registry,
     parameters,
     review_labels,
+    user_pools,
     version_doubt,
 )
 from labelloop.domain.ceilings import Allowance
@@ -323,6 +324,7 @@ def _forget() -> None:
         model_registry.deployed_lately,
         model_registry.none_answers_lately,
         review_labels.choices,
+        user_pools.reviewers,
     ):
         answer._known = None
     api_images.this_container._allowance = Allowance()
@@ -384,6 +386,7 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
         Variable.USD_PER_INFERENCE_UNIT_HOUR: "4.00",
         Variable.TRAINING_SCHEDULE: "label-loop-training",
         Variable.USER_POOL_CLIENT_ID: "4l5m6n7o8p9q0r1s2t3u4v5w6x",
+        Variable.USER_POOL_ID: "eu-west-1_AbCdEfGhI",
     }
     for variable in Variable:
         monkeypatch.setenv(variable, variables[variable])

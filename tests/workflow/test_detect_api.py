@@ -72,7 +72,7 @@ def test_a_machine_sends_an_image_and_gets_what_the_model_finds(
 
 
 def test_a_person_names_an_object_of_the_bucket(serving_stack: Stack) -> None:
-    token = serving_stack.add_reviewer()._token
+    token = serving_stack.add_reviewer().token
     upload = serving_stack.detect("stripes")
     answer = post(serving_stack, token, by_key(upload), JSON)
     assert (answer.status, answer.content["label"]) == (200, "stripes")
@@ -118,7 +118,7 @@ def test_over_the_models_capacity_the_caller_is_to_slow_down(
 def test_without_a_token_nobody_and_without_a_group_no_person_may(serving_stack: Stack) -> None:
     image = serving_stack.new_image("circle")
     assert post(serving_stack, "no token", image).status == 401
-    stranger = serving_stack.add_reviewer(group="")._token
+    stranger = serving_stack.add_reviewer(group="").token
     answer = post(serving_stack, stranger, image)
     assert (answer.status, answer.code) == (403, "NotAllowed")
 
@@ -172,6 +172,39 @@ def test_a_doubtful_image_goes_to_a_person_and_what_they_say_trains(
     copied = serving_stack.wait_for_record(upload, has="copied_key")["copied_key"]
     assert copied.startswith("images_labeled_by_folder/circle/")
     assert serving_stack.read(copied) == image
+
+
+def test_who_has_sent_an_image_does_not_judge_it_while_others_may(serving_stack: Stack) -> None:
+    serving_stack.forget_tasks()  # Only the oldest are listed.
+    sender, other = (serving_stack.add_reviewer() for _ in "ab")
+    image = serving_stack.new_image()
+    answer = post(serving_stack, sender.token, image, query="?log=true").content
+    upload = kept(serving_stack, answer)
+    assert serving_stack.record(upload)["senders"] == {sender.sub}
+    assert upload.task_id not in sender.may_take()
+    assert upload.task_id in other.may_take()
+    other.review(upload, "circle")
+    record = serving_stack.wait_for_record(upload, has="completed")
+    assert (record["agreement"], record["answered_by_sender"]) == ("decided", False)
+
+
+def test_an_answer_of_who_has_sent_the_image_meanwhile_is_no_sample(
+    serving_stack: Stack, machine: str
+) -> None:
+    """Another has sent it before, so that its task was given to who sends it now."""
+    image, person = serving_stack.new_image(), serving_stack.add_reviewer()
+    upload = kept(serving_stack, post(serving_stack, machine, image, query="?log=true").content)
+    person.take_task(upload)
+    post(serving_stack, person.token, image, query="?log=true")
+    assert serving_stack.record(upload)["senders"] == {person.sub}
+    assert serving_stack.task(upload)["senders"] == {person.sub}
+    person.answer(upload, "circle")
+    record = serving_stack.wait_for_record(upload, has="completed")
+    assert (record["agreement"], record["answered_by_sender"]) == ("decided", True)
+    head = serving_stack.client("s3").head_object(
+        Bucket=serving_stack.bucket, Key=record["copied_key"]
+    )
+    assert json.loads(head["Metadata"]["provenance"])["origin"] == "given"
 
 
 def test_an_object_that_is_logged_already_is_answered_from_the_log(

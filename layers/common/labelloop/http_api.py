@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from labelloop import clock
 from labelloop.domain import ceilings
+from labelloop.domain.review_tasks import GROUPS, OPERATORS
 from labelloop.entrypoint import Strict
 from labelloop.errors import (
     ApiImagesSpentError,
@@ -29,8 +30,6 @@ from labelloop.errors import (
     TooLargeError,
 )
 
-OPERATORS = "operators"
-GROUPS = {"reviewers", OPERATORS}
 DETECT_SCOPE = "labelloop/detect"
 """What a token of a machine may be for; the template gives it to the machine client."""
 
@@ -90,7 +89,7 @@ class Caller(Strict):
     @property
     def may_review(self) -> bool:
         """Whether it is a person who is in one of the groups."""
-        return bool(self.groups & GROUPS)
+        return not self.groups.isdisjoint(GROUPS)
 
     @property
     def is_operator(self) -> bool:

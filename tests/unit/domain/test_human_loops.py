@@ -249,3 +249,21 @@ def test_answers_lie_where_a2i_would_put_them_and_the_key_leads_back_to_the_loop
 def test_a_key_that_a2i_would_not_write_names_no_loop(key: str) -> None:
     with pytest.raises(MalformedAnswerError):
         human_loops.loop_of_key(key)
+
+
+def test_the_people_behind_answers_are_those_that_cognito_has_named() -> None:
+    def by(worker: str, **metadata: object) -> dict[str, object]:
+        return {"workerId": worker, "workerMetadata": metadata, "answerContent": {}}
+
+    content = {
+        "humanAnswers": [
+            by("a2i-1", identityData={"identityProviderType": "Cognito", "sub": "ann"}),
+            by("a2i-2", identityData={"sub": 5}),
+            by("a2i-3", identityData=None),
+            by("a2i-4"),
+            {"workerId": "a2i-5", "workerMetadata": "?"},
+        ]
+    }
+    assert human_loops.people(json.dumps(content).encode()) == {"ann"}
+    for empty in ("{}", '{"humanAnswers": null}', '{"humanAnswers": []}'):
+        assert human_loops.people(empty.encode()) == frozenset()

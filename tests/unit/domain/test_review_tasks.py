@@ -16,6 +16,7 @@ from labelloop.domain.review_tasks import (
     NO_FIGURES,
     SKIPPED_FOR,
     Figures,
+    Given,
     ReviewTask,
     changed_figures,
     figures,
@@ -334,3 +335,49 @@ class Review(RuleBasedStateMachine):
 
 TestReview = Review.TestCase
 TestReview.settings = settings(max_examples=80, stateful_step_count=25)
+
+
+# --- Who supplies does not judge ------------------------------------------------------------------
+
+
+def _sent_by(*senders: str, wanted: int = 1, answered: tuple[str, ...] = ()) -> ReviewTask:
+    given = Given(Annotation.of_labels(["dent"]), NOW, NOW)
+    return replace(
+        _task(wanted), senders=frozenset(senders), answers=dict.fromkeys(answered, given)
+    )
+
+
+@pytest.mark.parametrize(
+    ("senders", "answered", "people", "may"),
+    [
+        ((), (), {"ann", "bob"}, True),
+        (("bob",), (), {"ann", "bob"}, True),
+        (("ann",), (), {"ann", "bob"}, False),
+        (("ann",), (), {"ann"}, True),
+        (("ann",), (), set(), True),
+        (("ann", "bob"), (), {"ann", "bob"}, True),
+        (("ann", "bob"), (), {"ann", "bob", "cho"}, False),
+        (("ann",), ("bob",), {"ann", "bob"}, True),
+        (("ann",), ("bob",), {"ann", "bob", "cho"}, False),
+    ],
+)
+def test_who_has_sent_an_image_judges_it_only_where_nobody_else_may(
+    senders: tuple[str, ...], answered: tuple[str, ...], people: set[str], may: bool
+) -> None:
+    task = _sent_by(*senders, wanted=2, answered=answered)
+    assert task.may_be_judged_by("ann", lambda: people) is may
+
+
+def test_who_has_not_sent_it_is_not_looked_up() -> None:
+    def never() -> set[str]:
+        raise AssertionError
+
+    assert _sent_by("bob").may_be_judged_by("ann", never)
+    assert _sent_by().may_be_judged_by("ann", never)
+
+
+def test_a_sender_is_compared_with_nobody_and_nobody_with_a_sender() -> None:
+    everybody = _sent_by(wanted=3, answered=("ann", "bob", "cho")).handed_on()
+    assert set(figures(everybody)) == {"ann", "bob", "cho"}
+    assert set(figures(replace(everybody, senders=frozenset({"ann"})))) == {"bob", "cho"}
+    assert figures(replace(everybody, senders=frozenset({"ann", "bob"}))) == {}

@@ -284,3 +284,25 @@ def test_an_image_version_that_is_gone_is_said_to_be_gone(
 def test_a_detection_that_is_not_in_the_log_is_not_found(account: Account) -> None:
     with pytest.raises(NotFoundError):
         _add(AGREED)
+
+
+@pytest.mark.parametrize("model_type", ["classification", "multi-label"])
+def test_what_its_sender_has_labelled_trains_as_a_given_image(
+    detect: Callable[..., Account], model_type: str
+) -> None:
+    account = detect(model_type)
+    key = _add({**AGREED, "answered_by_sender": True})
+    assert key in {COPY, REVIEWED}
+    told = origins.from_metadata(account.metadata(key), account.bucket)
+    assert told == Provenance(Origin.GIVEN, DETECTION)
+
+
+def test_a_sample_of_what_was_sure_that_its_sender_has_labelled_goes_nowhere(
+    detect: Callable[..., Account],
+) -> None:
+    account = detect()
+    detections.note(DETECTION, {"outcome": "confident", "sampled": True, "chance": 0.1})
+    sampled = _add(AGREED)
+    assert sampled and _keys(account) == [sampled]
+    assert not _add({**AGREED, "answered_by_sender": True})
+    assert not _keys(account)

@@ -564,3 +564,54 @@ def test_an_image_that_waits_is_counted_as_waiting_once_and_then_as_what_it_beca
         {"Outcome": "waiting", "Detections": 1},
         {"Outcome": "review", "Detections": 1},
     ]
+
+
+# --- Who has sent it ------------------------------------------------------------------------------
+
+SENT = event("detect_labels.sent")
+SENDER = SENT["detail"]["sender"]
+
+
+def _by(sender: str | None) -> Json:
+    detail = {name: value for name, value in SENT["detail"].items() if name != "sender"}
+    return {"detail": {**detail, **({"sender": sender} if sender else {})}}
+
+
+def _as_s3_tells() -> Json:
+    """The same without a look into the log first."""
+    detail = {n: v for n, v in SENT["detail"].items() if n not in {"sender", "again"}}
+    return {"detail": detail}
+
+
+def test_who_has_sent_an_image_stands_in_its_record(serving: Account) -> None:
+    assert detections.get(_detect(SENT)["detection_id"])["senders"] == [SENDER]
+    assert "senders" not in detections.get(_detect()["detection_id"])
+
+
+def test_what_waits_for_a_model_does_not_forget_who_has_sent_it(account: Account) -> None:
+    detection = _detect(SENT)["detection_id"]
+    assert detections.get(detection)["outcome"] == "waiting"
+    _detect(_by(None))
+    _detect(_by("bob"))
+    assert set(detections.get(detection)["senders"]) == {SENDER, "bob"}
+    model_registry.switch("v1", version_arn("v1"), None)
+    model_registry.deployed_lately(at_once=True)
+    account.rekognition.answers["DetectCustomLabels"] = lambda _: _labels(("dent", 99.0))
+
+    # S3's own event about it, late: it knows of no sender, and leaves what it finds.
+    assert _detect(_as_s3_tells())["outcome"] == "waiting"
+    assert _detect(_by(None))["outcome"] == "confident"
+    assert set(detections.get(detection)["senders"]) == {SENDER, "bob"}
+
+
+def test_who_sends_it_later_is_added_by_who_takes_it(serving: Account) -> None:
+    detection = _detect(SENT)["detection_id"]
+    detections.note_sender(detection, "bob")
+    detections.note_sender(detection, "bob")
+    assert set(detections.get(detection)["senders"]) == {SENDER, "bob"}
+
+
+@pytest.mark.parametrize("sender", [5, "", None, ["ann"]])
+def test_a_sender_that_is_none_is_nobody(serving: Account, sender: Any) -> None:
+    image = {"detail": {**SENT["detail"], "sender": sender}}
+    assert "senders" not in detections.get(_detect(image)["detection_id"])

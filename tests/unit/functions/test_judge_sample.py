@@ -153,3 +153,12 @@ def test_a_version_of_which_no_figures_are_known_cannot_drift(account: Account) 
 def test_a_detection_that_is_gone_is_an_error(account: Account) -> None:
     with pytest.raises(NotFoundError):
         _judge()
+
+
+def test_an_answer_of_who_has_sent_the_image_does_not_count(tested: Account) -> None:
+    _answer(tested, "dent")
+    detections.note(DETECTION, {"answered_by_sender": True})
+    assert _answer(tested, "dent")["answers"] == 0
+    assert model_registry.samples("v1") == []
+    detections.note(DETECTION, {"answered_by_sender": False})
+    assert _answer(tested, "dent")["answers"] == 1

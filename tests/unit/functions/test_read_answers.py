@@ -50,6 +50,7 @@ def test_a_label_that_people_agree_on_trains(asked: Account) -> None:
         "label": "scratch",
         "labels": [{"M": {"name": {"S": "scratch"}}}],
         "audits": False,
+        "answered_by_sender": False,
         "training": {"labels": ["scratch"]},
         "completed": "2026-11-21T09:15:27.000Z",
     }
@@ -202,3 +203,32 @@ def test_answers_about_a_detection_that_is_not_in_the_log_are_said_to_be_so(
     account.put("images_labeled_by_folder/scratch/1.jpg", b"\xff\xd8\xff")
     with pytest.raises(NotFoundError):
         _say(account, "scratch")
+
+
+@pytest.mark.parametrize(
+    ("senders", "people", "own"),
+    [
+        ({"ann"}, ["ann"], True),
+        ({"ann"}, ["bob", "ann"], True),
+        ({"ann"}, ["bob"], False),
+        (None, ["ann"], False),
+    ],
+)
+def test_an_answer_of_who_has_sent_the_image_is_marked_as_that(
+    account: Account, senders: set[str] | None, people: list[str], own: bool
+) -> None:
+    account.put("images_labeled_by_folder/scratch/1.jpg", b"\xff\xd8\xff")
+    facts = {"bucket": account.bucket, "key": "images_from_api/gear.jpg", "senders": senders}
+    detections.record_once(DETECTION, Outcome.REVIEW, facts, clock.now())
+    answers = [
+        {
+            "workerId": f"worker of {sub}",
+            "workerMetadata": {"identityData": {"sub": sub}},
+            "answerContent": {"label": {"label": "scratch"}},
+        }
+        for sub in people
+    ]
+    account.put(KEY, json.dumps({"humanAnswers": answers}).encode())
+    said = lambda_handler(ANSWERS, Context())
+    assert (said["agreement"], said["label"]) == ("decided", "scratch")
+    assert said["answered_by_sender"] is own

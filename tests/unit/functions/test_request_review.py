@@ -207,3 +207,11 @@ def test_boxes_begin_where_the_model_found_them(
         "height": size_px[1] // 4,
     }
     assert _input(account)["labels"] == ["cat"]
+
+
+def test_a_task_knows_who_has_sent_its_image(account: Account) -> None:
+    loop = human_loop_name(DETECTION)
+    facts: Json = {"bucket": "b", "key": "a.jpg", "human_loop": loop, "senders": {"ann"}}
+    detections.record_once(DETECTION, Outcome.REVIEW, facts, clock.now())
+    lambda_handler(DOUBTFUL, Context())
+    assert review_tasks.get(loop).senders == {"ann"}

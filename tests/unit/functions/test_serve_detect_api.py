@@ -11,8 +11,10 @@ from functions.detect_labels.app import lambda_handler as detect_labels
 from functions.request_review.app import lambda_handler as request_review
 from functions.serve_detect_api.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import detections, model_registry
+from labelloop.aws import detections, model_registry, review_tasks
+from labelloop.aws.review_tasks import Person
 from labelloop.clock import iso
+from labelloop.domain.annotations import Annotation
 from labelloop.domain.detections import Outcome, detection_id
 from labelloop.domain.images import MAX_BYTES, MAX_REQUEST_BYTES, ImageObject
 from labelloop.domain.labels import NONE_OF_THEM
@@ -407,6 +409,69 @@ def test_a_doubtful_image_is_told_with_the_task_that_people_have(serving: Accoun
     _, found = _ask("image_to_log")
     assert found["outcome"] == "review"
     assert found["human_loop"] == f"detection-{found['detection_id']}"
+
+
+def _as_person(case: str, sub: str) -> tuple[int, Any]:
+    """The answer to a sample request, made by a reviewer."""
+    context = event(f"serve_detect_api.{case}")["requestContext"]
+    person = event("serve_detect_api.object")["requestContext"]["authorizer"]
+    person["jwt"]["claims"]["sub"] = sub
+    return _ask(case, requestContext={**context, "authorizer": person})
+
+
+def test_who_sends_an_image_is_kept_with_its_record_and_its_task(serving: Account) -> None:
+    _finds(serving, ("dent", 42.0))
+    _, found = _as_person("image_to_log", "ann")
+    detection, task = found["detection_id"], found["human_loop"]
+    assert detections.get(detection)["senders"] == ["ann"]
+    request_review({"detection_id": detection}, Context())
+    assert review_tasks.get(task).senders == {"ann"}
+
+    before = review_tasks.get(task)
+    for _ in range(2):
+        assert _as_person("image_to_log", "bob") == (200, found)
+    assert detections.get(detection)["senders"] == ["ann", "bob"]
+    after = review_tasks.get(task)
+    assert after.senders == {"ann", "bob"}
+    assert after.revision == before.revision + 1
+
+
+def test_a_task_that_is_done_keeps_the_senders_that_it_was_done_with(serving: Account) -> None:
+    _finds(serving, ("dent", 42.0))
+    _, found = _as_person("image_to_log", "ann")
+    request_review({"detection_id": found["detection_id"]}, Context())
+    task, now = review_tasks.get(found["human_loop"]), clock.now()
+    said = Annotation.of_labels(["dent"])
+    done = task.claimed("cho", now).answered("cho", said, now).handed_on()
+    review_tasks.change(task, done, Person("cho", "cho"), now)
+    _as_person("image_to_log", "bob")
+    assert review_tasks.get(task.task_id).senders == {"ann"}
+
+
+def test_a_program_is_no_sender(serving: Account) -> None:
+    _, found = _ask("image_to_log")
+    assert "senders" not in detections.get(found["detection_id"])
+
+
+def test_who_names_an_image_of_the_bucket_is_not_asked_about_it_either(serving: Account) -> None:
+    serving.put(KEY, IMAGE)
+    serving.clock.advance(300)
+    _, found = _as_person("object_to_log", "ann")
+    assert detections.get(found["detection_id"])["senders"] == ["ann"]
+
+
+def test_who_sends_an_image_without_the_log_leaves_no_trace(serving: Account) -> None:
+    assert _as_person("image", "ann")[0] == 200
+    assert not _records(serving)
+
+
+def test_sending_an_image_again_asks_no_more_of_the_log_than_before(serving: Account) -> None:
+    _as_person("image_to_log", "ann")
+    asked: list[str] = []
+    serving.hook("dynamodb", "before-call.dynamodb.*", lambda model, **_: asked.append(model.name))
+    _as_person("image_to_log", "ann")
+    _ask("image_to_log")
+    assert asked == ["GetItem"] * 2
 
 
 def test_a_doubtful_image_that_nobody_was_asked_about_is_seen_to_when_it_comes_again(

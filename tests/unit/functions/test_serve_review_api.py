@@ -67,6 +67,7 @@ def _add(
     model_type: ModelType = ModelType.CLASSIFICATION,
     *,
     suggestion: tuple[Label, ...] = (),
+    senders: frozenset[str] = frozenset(),
 ) -> str:
     key = f"images_for_detection/{number}.jpg"
     version_id = account.put(key, b"\xff\xd8\xff")
@@ -81,6 +82,7 @@ def _add(
         suggestion=suggestion or SUGGESTIONS[model_type],
         wanted=wanted,
         created=now - timedelta(minutes=minutes_ago, seconds=-number),
+        senders=senders,
     )
     review_tasks.create_once(task, now)
     return task.task_id
@@ -553,6 +555,117 @@ def test_what_was_not_claimed_or_answered_is_somebody_elses(queue: Account) -> N
     for case in ("answer", "extend", "undo"):
         status, content = _ask(case, BOB, task)
         assert (status, content["error"]["code"]) == (409, "Conflict")
+
+
+class _Pool:
+    """A user pool with people who may review."""
+
+    def __init__(self, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._cognito = account.boto3("cognito-idp")
+        pool = self._cognito.create_user_pool(PoolName="people", UsernameAttributes=["email"])
+        self._pool = pool["UserPool"]["Id"]
+        monkeypatch.setenv("USER_POOL_ID", self._pool)
+        for group in ("reviewers", "operators", "visitors"):
+            self._cognito.create_group(UserPoolId=self._pool, GroupName=group)
+
+    def add(self, name: str, group: str = "reviewers", *, signed_in: bool = True) -> str:
+        """Somebody of a group, by ``sub``."""
+        user = {"UserPoolId": self._pool, "Username": f"{name}@example.com"}
+        self._cognito.admin_create_user(**user, MessageAction="SUPPRESS")
+        self._cognito.admin_add_user_to_group(**user, GroupName=group)
+        if signed_in:
+            self._cognito.admin_set_user_password(**user, Password="Abc1-" * 3, Permanent=True)
+        return str(self._cognito.admin_get_user(**user)["Username"])
+
+    def disable(self, name: str) -> None:
+        """What an operator does in the console."""
+        self._cognito.admin_disable_user(UserPoolId=self._pool, Username=f"{name}@example.com")
+
+
+@pytest.fixture
+def people(account: Account, monkeypatch: pytest.MonkeyPatch) -> _Pool:
+    return _Pool(account, monkeypatch)
+
+
+def _is_given(person: str) -> list[str]:
+    """Which tasks a person gets and sees, by their numbers; they are given back."""
+    status, shown = _ask("next_some", person, body='{"count": 10}')
+    taken = [task["task_id"] for task in shown["tasks"]] if status == 200 else []
+    for task in taken:
+        _ask("release", person, task)
+    listed = [task["task_id"] for task in _ask("list", person)[1]["tasks"]]
+    assert sorted(listed) == sorted(taken)
+    return [task[-1] for task in taken]
+
+
+def test_who_has_sent_an_image_is_not_asked_about_it_while_somebody_else_may_be(
+    queue: Account, people: _Pool
+) -> None:
+    ann, bob = people.add("ann"), people.add("bob", "operators")
+    _add(queue, 3, senders=frozenset({ann}))
+    assert _is_given(ann) == ["1", "2"]
+    assert _is_given(bob) == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("other", ["nobody", "visitor", "invited", "disabled"])
+def test_who_has_sent_an_image_is_asked_about_it_where_nobody_else_may_be(
+    queue: Account, people: _Pool, other: str
+) -> None:
+    ann = people.add("ann")
+    if other == "visitor":
+        people.add("bob", "visitors")
+    elif other != "nobody":
+        people.add("bob", signed_in=other == "disabled")
+        if other == "disabled":
+            people.disable("bob")
+    _add(queue, 3, senders=frozenset({ann}))
+    assert _is_given(ann) == ["1", "2", "3"]
+
+
+def test_a_sender_is_the_last_to_be_asked_where_others_do_not_agree(
+    queue: Account, people: _Pool
+) -> None:
+    ann, bob, cho = (people.add(name) for name in ("ann", "bob", "cho"))
+    task = _add(queue, 3, wanted=2, minutes_ago=120, senders=frozenset({ann}))
+    for person, label in ((bob, "dent"), (cho, "scratch")):
+        assert "3" not in _is_given(ann)
+        assert _next(person)["task_id"] == task
+        _ask("answer", person, task, body=json.dumps({"label": label}))
+    assert _next(ann)["task_id"] == task
+    assert _ask("answer", ann, task, body='{"label": "dent"}')[1]["complete"] is True
+    assert _ask("summary", bob)[1]["compared"] == 0
+
+
+def test_somebody_who_joins_ends_that(queue: Account, people: _Pool) -> None:
+    ann = people.add("ann")
+    _add(queue, 3, senders=frozenset({ann}))
+    assert "3" in _is_given(ann)
+    people.add("bob")
+    queue.clock.advance(301)
+    assert "3" not in _is_given(ann)
+
+
+def test_who_sends_the_image_while_holding_its_task_gets_no_more_of_it(
+    queue: Account, people: _Pool
+) -> None:
+    ann, _ = people.add("ann"), people.add("bob")
+    task = _next(ann)["task_id"]
+    review_tasks.note_sender(task, ann)
+    assert task not in _next_but(ann, count=10)
+
+
+def test_nobody_is_looked_up_for_tasks_that_others_have_sent(queue: Account, people: _Pool) -> None:
+    asked: list[str] = []
+    queue.hook(
+        "cognito-idp", "before-call.cognito-idp.*", lambda model, **_: asked.append(model.name)
+    )
+    ann, bob = people.add("ann"), people.add("bob")
+    _add(queue, 3, senders=frozenset({bob}))
+    _is_given(ann)
+    assert not asked
+    for _ in range(3):
+        _is_given(bob)
+    assert asked == ["ListUsersInGroup"] * 2
 
 
 @pytest.mark.parametrize("groups", api.NO_GROUPS)

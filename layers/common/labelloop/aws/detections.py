@@ -6,12 +6,14 @@ What a record has, and when it is written; what does not apply is not there:
                           size_bytes; outcome, reason; version, label, confidence_pct, labels,
                           labels_left_out; unsure, and complete where these are all that is likely;
                           minimum_confidence_pct, review_enabled, sampled; human_loop and chance,
-                          with which one like it is asked about, where a person is asked; expires,
-                          unless something is to come
+                          with which one like it is asked about, where a person is asked; senders,
+                          where people have sent it over the API; expires, unless something is to
+                          come
     with its sampling     sampled, chance, human_loop; no longer expires
     with its selection    outcome, drawn, chance where it was, human_loop; no longer expires
     with people's answer  answers_read, copy_keys, expires, before it is copied; agreement,
-                          human_label, human_labels, copied_key, completed, or review_problem
+                          human_label, human_labels, copied_key, completed, answered_by_sender, or
+                          review_problem
 
 An image that people are to label from nothing has a record too, so that its answers go the same
 way; its outcome is ``labeling``. It is no detection: no index has it, and nothing counts it. Where
@@ -38,6 +40,7 @@ from labelloop.aws.failures import code_of, translated
 from labelloop.aws.items import from_item, to_item, to_value
 from labelloop.aws.wiring import wiring
 from labelloop.clock import epoch_s, from_iso, iso
+from labelloop.domain import senders
 from labelloop.domain.detections import (
     LABELING,
     OUTCOME_INDEX,
@@ -74,7 +77,7 @@ def record_once(detection: str, outcome: Outcome, facts: Record, now: datetime) 
 
     A record that only waits for a model gives way to what the model said; one that goes on waiting
     is no news. Both stay until that comes, as one about which people are asked stays until they
-    have answered.
+    have answered. One that knows who sent its image gives way to no other that does not.
     """
     label = facts.get("label")
     record = {
@@ -91,7 +94,8 @@ def record_once(detection: str, outcome: Outcome, facts: Record, now: datetime) 
         answer = client("dynamodb").put_item(
             TableName=_table(),
             Item=to_item(record),
-            ConditionExpression="attribute_not_exists(detection_id) OR outcome = :waiting",
+            ConditionExpression="attribute_not_exists(detection_id) OR outcome = :waiting"
+            + ("" if facts.get("senders") else " AND attribute_not_exists(senders)"),
             ExpressionAttributeValues={":waiting": {"S": Outcome.WAITING.value}},
             ReturnValues="ALL_OLD",
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
@@ -214,10 +218,10 @@ def unsure(detection_ids: Iterable[str]) -> Iterator[Record]:
 
 
 def how_they_came(detection_ids: Iterable[str]) -> Iterator[Record]:
-    """What ``origins.of_record`` reads of those that the log still has, and the images' ETags."""
+    """What ``senders.provenance`` reads of those that the log still has, and the images' ETags."""
     rest = iter(detection_ids)
     while group := list(islice(rest, LOOKED_UP_AT_ONCE)):
-        yield from _looked_up(group, (*TOLD_BY, "etag"))
+        yield from _looked_up(group, (*TOLD_BY, senders.MARK, "etag"))
 
 
 def _looked_up(detection_ids: Sequence[str], fields: Sequence[str]) -> Iterator[Record]:
@@ -247,13 +251,36 @@ def get(detection: str) -> Record:
     return from_item(answer["Item"])
 
 
-def result(detection: str) -> Record | None:
-    """The record of an image that has its result; None where it was not looked at yet."""
+def find(detection: str) -> Record | None:
+    """The record; None where there is none."""
     try:
-        record = get(detection)
+        return get(detection)
     except NotFoundError:
         return None
-    return None if record["outcome"] == Outcome.WAITING else record
+
+
+def has_result(record: Record | None) -> bool:
+    """Whether an image was looked at."""
+    return record is not None and record["outcome"] != Outcome.WAITING
+
+
+def note_sender(detection: str, sender: str) -> Record:
+    """Add to a record who else has sent its image; the record. Raises NotFoundError."""
+    try:
+        answer = client("dynamodb").update_item(
+            TableName=_table(),
+            Key={"detection_id": {"S": detection}},
+            UpdateExpression="ADD senders :sender",
+            ConditionExpression="attribute_exists(detection_id)",
+            ExpressionAttributeValues={":sender": {"SS": [sender]}},
+            ReturnValues="ALL_NEW",
+        )
+    except ClientError as error:
+        if code_of(error) == "ConditionalCheckFailedException":
+            raise NotFoundError(f"The inference log has no detection {detection}.") from error
+        with translated():
+            raise
+    return from_item(answer["Attributes"])
 
 
 def note(detection: str, facts: Record) -> None:

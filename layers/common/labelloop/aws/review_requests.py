@@ -64,6 +64,7 @@ def on_console(record: detections.Record, now: datetime) -> bool:
             suggestion=_suggestion(record, model_type),
             wanted=wiring.whole_number(Variable.REVIEWERS_PER_IMAGE),
             created=now,
+            senders=frozenset(record.get("senders", ())),
         ),
         now,
     )

@@ -1,8 +1,8 @@
 """The review queue's table: an item for each task and each reviewer, and one index for both.
 
-    task        task_id, what it is about, its answers and claims; ``queue`` and ``available`` while
-                it waits: in the queue ``open`` by when it was made, in ``held`` by when it can be
-                taken again
+    task        task_id, what it is about, its answers and claims; senders, where people have sent
+                its image; ``queue`` and ``available`` while it waits: in the queue ``open`` by when
+                it was made, in ``held`` by when it can be taken again
     reviewer    task_id is ``reviewer#<sub>``; name, compared, agreed; in the queue ``reviewers``,
                 available the ``sub``. The name is only shown: it is what the person's token said at
                 the last answer, in items of earlier releases one that the person may have chosen
@@ -127,6 +127,25 @@ def change(before: ReviewTask, after: ReviewTask, person: Person, now: datetime)
         ]
     )
     return stored
+
+
+def note_sender(task_id: str, sender: str) -> None:
+    """Add to a task that waits for answers who else has sent its image; nothing where none does."""
+    try:
+        with translated():
+            client("dynamodb").update_item(
+                TableName=_table(),
+                Key={"task_id": {"S": task_id}},
+                UpdateExpression="ADD senders :sender, revision :one",
+                ConditionExpression="attribute_exists(task_id) AND finished = :no",
+                ExpressionAttributeValues={
+                    ":sender": {"SS": [sender]},
+                    ":one": {"N": "1"},
+                    ":no": {"BOOL": False},
+                },
+            )
+    except ChangedMeanwhileError:
+        return
 
 
 def _figures_added(sub: str, figures: Figures, name: str | None) -> dict[str, Any]:
@@ -303,6 +322,8 @@ def _stored(task: ReviewTask, now: datetime) -> dict[str, Any]:
         "skipped": {worker: iso(until) for worker, until in task.skipped.items()},
         "finished": task.finished,
         "withdrawn": task.withdrawn,
+        # DynamoDB knows no empty sets.
+        "senders": set(task.senders) or None,
         "revision": task.revision,
     }
 
@@ -333,5 +354,6 @@ def _read(values: Mapping[str, Any]) -> ReviewTask:
         skipped={worker: from_iso(until) for worker, until in values["skipped"].items()},
         finished=values["finished"],
         withdrawn=values.get("withdrawn", False),
+        senders=frozenset(values.get("senders", ())),
         revision=values["revision"],
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 from labelloop.aws import objects
 from labelloop.aws.wiring import wiring
-from labelloop.domain import consensus, orientation, origins
+from labelloop.domain import consensus, orientation, origins, senders
 from labelloop.domain.annotations import Annotation, ModelType, training_line
 from labelloop.domain.fitness import UPRIGHT, shape_of
 from labelloop.domain.images import media_type
@@ -29,11 +29,11 @@ from labelloop.settings import Variable
 
 
 def key_of(record: Mapping[str, Any], said: Annotation) -> str:
-    """Where the image of a detection goes when people say this of it; empty for no labels."""
-    if not said.labels:
+    """Where the image of a detection goes when people say this of it; empty where nowhere."""
+    if not said.labels or not senders.teaches(record):
         return ""
     detection, key = record["detection_id"], record["key"]
-    sampled = origins.of_record(record).origin is Origin.SAMPLED
+    sampled = senders.provenance(record).origin is Origin.SAMPLED
     if said == consensus.NONE_OF_THE_LABELS:
         return none_key(detection, key, sampled=sampled)
     if wiring[Variable.MODEL_TYPE] == ModelType.CLASSIFICATION and fits_a_folder(said.labels[0]):
@@ -48,7 +48,7 @@ def add(record: Mapping[str, Any], said: Annotation, key: str, when: str) -> Non
     MalformedAnswerError where boxes are not for this image.
     """
     source, version_id = record["key"], record.get("version_id")
-    metadata = origins.as_metadata(origins.of_record(record), objects.bucket())
+    metadata = origins.as_metadata(senders.provenance(record), objects.bucket())
     if said.size_px is None:
         objects.copy(source, version_id, key, metadata=metadata)
     else:

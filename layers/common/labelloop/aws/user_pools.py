@@ -1,11 +1,17 @@
-"""The clients of the user pool."""
+"""The user pool: its clients, and who may review."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from labelloop.aws.clients import client
 from labelloop.aws.failures import translated
+from labelloop.aws.remembered import remembered
+from labelloop.aws.wiring import wiring
+from labelloop.domain.review_tasks import GROUPS
+from labelloop.settings import Variable
 
+_INVITED = "FORCE_CHANGE_PASSWORD"
+"""Cognito's word for who has not signed in yet, and may never do."""
 _ONLY_TOLD = {"ClientSecret", "ClientType", "CreationDate", "LastModifiedDate"}
 
 
@@ -24,3 +30,29 @@ def change_client(user_pool: str, client_id: str, settings: Mapping[str, Any]) -
         }
         if any(known.get(name) != value for name, value in settings.items()):
             cognito.update_user_pool_client(**{**known, **settings})
+
+
+@remembered(minutes=5)
+def reviewers() -> frozenset[str]:
+    """Everybody who may review and has signed in once, by ``sub``."""
+    members = (user for group in GROUPS for user in _members(group))
+    return frozenset(
+        _sub(user["Attributes"])
+        for user in members
+        if user["Enabled"] and user["UserStatus"] != _INVITED
+    )
+
+
+def _members(group: str) -> Iterator[Mapping[str, Any]]:
+    pages = (
+        client("cognito-idp")
+        .get_paginator("list_users_in_group")
+        .paginate(UserPoolId=wiring[Variable.USER_POOL_ID], GroupName=group)
+    )
+    with translated():
+        for page in pages:
+            yield from page["Users"]
+
+
+def _sub(attributes: Iterable[Mapping[str, Any]]) -> str:
+    return str(next(each["Value"] for each in attributes if each["Name"] == "sub"))

@@ -206,6 +206,24 @@ def _is_size(number: Any) -> bool:
     return type(number) in {int, float} and abs(number) < 1e6
 
 
+def people(body: bytes) -> frozenset[str]:
+    """Who has answered an ``output.json`` that ``read`` takes: each ``sub`` that Cognito has given.
+
+    Of another identity provider's people there is none. A2I's own name for a worker is not it.
+    """
+    return frozenset(
+        sub
+        for answer in json.loads(body).get("humanAnswers") or ()
+        if isinstance(sub := _within(answer, "workerMetadata", "identityData", "sub"), str)
+    )
+
+
+def _within(entry: Any, *names: str) -> Any:
+    for name in names:
+        entry = entry.get(name) if isinstance(entry, dict) else None
+    return entry
+
+
 def check(answers: Sequence[Answer], model_type: ModelType) -> None:
     """Raise MalformedAnswerError for an answer from which a model of this type learns nothing."""
     for number, answer in enumerate(answers):

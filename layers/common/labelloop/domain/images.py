@@ -29,10 +29,10 @@ class ImageObject:
     etag: str
     size_bytes: int
 
-    def event(self, what: str) -> str:
+    def event(self, what: str, sender: str | None = None) -> str:
         """S3's event about it, as far as detection reads it, which looks into the log first.
 
-        ``what`` has happened to it.
+        ``what`` has happened to it; ``sender`` is the ``sub`` of the person who has sent it.
         """
         found = {
             "key": self.key,
@@ -41,6 +41,8 @@ class ImageObject:
             "version-id": self.version_id,
         }
         detail = {"bucket": {"name": self.bucket}, "object": found, "again": True}
+        if sender is not None:
+            detail["sender"] = sender
         return json.dumps({"source": "labelloop", "detail-type": what, "detail": detail})
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from labelloop.domain import labels as label_names
-from labelloop.domain import layouts, orientation, origins, splits
+from labelloop.domain import layouts, orientation, senders, splits
 from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.consensus import NONE_OF_THE_LABELS
 from labelloop.domain.fitness import RULES, UPRIGHT
@@ -115,7 +115,7 @@ def as_logged(one: Inspected, record: Mapping[str, Any], *, all_asked: bool) -> 
     """
     if not _is_copy(one, record.get("etag", "")):
         return replace(one, provenance=GIVEN)
-    provenance = origins.of_record(record)
+    provenance = senders.provenance(record)
     if all_asked and provenance.origin is Origin.DOUBTFUL and provenance.chance is None:
         provenance = replace(provenance, chance=1.0)
     return replace(one, provenance=provenance)

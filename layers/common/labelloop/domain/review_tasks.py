@@ -4,7 +4,7 @@ All of it is values: a task and what happens to it make the task that is stored 
 stores a task only over the one it read, so two people never take the same slot.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +16,9 @@ from labelloop.domain.detections import Label, found
 from labelloop.domain.human_loops import Answer
 from labelloop.errors import ConflictError
 
+REVIEWERS, OPERATORS = "reviewers", "operators"
+GROUPS = (REVIEWERS, OPERATORS)
+"""Of the user pool: whose members may review."""
 OPEN_QUEUE = "open"
 """The queue of the tasks that somebody may take at once; a finished task is in none."""
 HELD_QUEUE = "held"
@@ -72,6 +75,8 @@ class ReviewTask:
     """Whether its answers have been handed on."""
     withdrawn: bool = False
     """Whether answers that may have been handed on were taken back, and train still."""
+    senders: frozenset[str] = frozenset()
+    """Who has sent the image. They judge it where nobody else may; empty where that is unknown."""
     revision: int = 0
 
     @property
@@ -115,6 +120,16 @@ class ReviewTask:
         if self.complete or worker in self.answers or worker in self._live_skips(now):
             return False
         return self.held_by(worker, now) or self.free_slots(now) > 0
+
+    def may_be_judged_by(self, worker: str, people: Callable[[], Collection[str]]) -> bool:
+        """Whether this person may be asked, of all the people who may review.
+
+        Who has sent the image is not, while there is somebody else who has not answered yet. So a
+        second or third person is waited for as the first one is.
+        """
+        if worker not in self.senders:
+            return True
+        return set(people()) <= self.senders | self.answers.keys()
 
     def claimed(self, worker: str, now: datetime) -> "ReviewTask":
         """The task when this person has taken it, or taken it again."""
@@ -237,14 +252,15 @@ def figures(task: ReviewTask) -> dict[str, Figures]:
     """What a task counts for in the figures of those who answered it, by worker.
 
     Only what is finished is compared, and only where more than one person was asked: nobody can
-    disagree alone.
+    disagree alone. Who has sent the image is compared with nobody, and nobody with them.
     """
-    together = consensus.of(task.said(), task.model_type)
-    if not task.finished or len(task.answers) < 2 or together.agreement is Agreement.UNDECIDED:
+    said = [answer for answer in task.said() if answer.worker not in task.senders]
+    together = consensus.of(said, task.model_type)
+    if not task.finished or len(said) < 2 or together.agreement is Agreement.UNDECIDED:
         return {}
     return {
         answer.worker: Figures(1, int(consensus.agree(answer.said, together.said)))
-        for answer in task.said()
+        for answer in said
     }
 
 
