@@ -15,6 +15,7 @@ def judged(true: float, promoted: bool, n: int = 100, d: float = 0.1) -> dict[st
 
 def loop(*candidates: dict[str, Any], seed: int = 0) -> dict[str, Any]:
     regrets = {"regret": 0.004, "regret_always": 0.02, "regret_never": 0.1}
+    regrets |= {"regret_own": 0.003, "regret_always_own": 0.001}
     told = {"dataset": "parts", "seed": seed, "variant": "plain", "judged": list(candidates)}
     return {**told, **regrets}
 

@@ -197,3 +197,5 @@ def test_candidates_made_to_be_worse_never_serve() -> None:
             before["promoted"] and before["true"] != 0
         )
     assert result["regret"] < min(result["regret_never"], result["regret_always"])
+    # With its own candidates alone a loop loses little by promoting them all.
+    assert result["regret_always_own"] < 0.5 * result["regret_always"]
