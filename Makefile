@@ -8,6 +8,8 @@ VENV := .venv
 SAM_VENV := .venv-sam
 CHECKS_VENV := .venv-checks
 BIN := $(VENV)/bin
+# Mails go nowhere here: GET /_local/mail shows them.
+LOCAL_MAIL := NotificationEmail=operator@example.com ConsumerEmail=consumer@example.com
 CODE := functions layers/common/labelloop cli local tests benchmarks scripts
 export AWS_EC2_METADATA_DISABLED := true
 export SAM_CLI_TELEMETRY := 0
@@ -45,8 +47,8 @@ $(CHECKS_VENV)/ready: requirements/checks.txt scripts/states/package-lock.json
 demo: $(VENV)/ready ## Watch the whole loop improve a model, on this machine; MODEL_TYPE=detection for one with boxes, PICTURES=photos for photographs
 	@$(BIN)/python -m local.demo $(if $(MODEL_TYPE),--model-type $(MODEL_TYPE)) $(if $(PICTURES),--pictures $(PICTURES)) $(if $(SEED),--seed $(SEED))
 
-local: $(VENV)/ready ## Run the application on this machine until Ctrl-C
-	@$(BIN)/python -m local
+local: $(VENV)/ready ## Run the application on this machine until Ctrl-C; MODEL_TYPE=detection, PARAMETERS="NAME=VALUE …" for any deployment parameter
+	@$(BIN)/python -m local $(foreach each,$(LOCAL_MAIL) $(if $(MODEL_TYPE),ModelType=$(MODEL_TYPE)) $(PARAMETERS),--parameter $(each))
 
 test: $(VENV)/ready ## Run all tests: three parts at once, their output one after the other
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-faults test-stack test-fast

@@ -18,6 +18,7 @@ from cli.failures import CommandError, code_of, in_one_line
 from labelloop.domain.annotations import ModelType
 from local.clock import Clock
 
+STACK_NAME = "label-loop"
 DATA_DIR = Path(__file__).parent.parent / ".local"
 LOOK_EVERY_S = 10.0
 LOOK_EVERY_S_LOCALLY = 0.5
@@ -72,7 +73,7 @@ def on_any_stack(command: Callable[..., None]) -> Callable[..., None]:
 def _with_options(
     command: Callable[..., None], prepare: Callable[[Stack], Stack]
 ) -> Callable[..., None]:
-    @click.option("--stack-name", default="label-loop", show_default=True, help="Which stack.")
+    @click.option("--stack-name", show_default=STACK_NAME, help="Which stack.")
     @click.option("--local", is_flag=True, help="The application on this machine (make local).")
     @click.option(
         "--data-dir",
@@ -83,12 +84,21 @@ def _with_options(
     @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
     @click.pass_context
     def with_stack(
-        context: click.Context, /, stack_name: str, local: bool, data_dir: Path, **values: Any
+        context: click.Context,
+        /,
+        stack_name: str | None,
+        local: bool,
+        data_dir: Path,
+        **values: Any,
     ) -> None:
         with in_one_line():
             stack = context.find_object(Stack)
             if stack is None:
-                stack = prepare(_on_this_machine(data_dir) if local else _on_aws(stack_name))
+                stack = prepare(
+                    _on_this_machine(data_dir, stack_name)
+                    if local
+                    else _on_aws(stack_name or STACK_NAME)
+                )
             command(stack, **values)
 
     # click takes the command's name and its help text from them.
@@ -156,7 +166,7 @@ def _on_aws(stack_name: str) -> Stack:
     return Stack(stack_name, {}, functools.cache(make))
 
 
-def _on_this_machine(data_dir: Path) -> Stack:
+def _on_this_machine(data_dir: Path, stack_name: str | None) -> Stack:
     try:
         description = json.loads((data_dir / "stack.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError) as error:
@@ -164,6 +174,11 @@ def _on_this_machine(data_dir: Path) -> Stack:
             f"No local application has left its description in {data_dir}: start it in another "
             "terminal with make local."
         ) from error
+    if stack_name not in {None, description["stack"]}:
+        raise CommandError(
+            f"The application on this machine is the stack {description['stack']}, not "
+            f"{stack_name}: leave --stack-name out, or name another one's files with --data-dir."
+        )
     # The developer's own profile names another account.
     session = botocore.session.Session(
         session_vars={

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,7 @@ class Control:
             ("GET", "permissions"): lambda *_: self._permissions(),
             ("GET", "functions"): lambda *_: runtime.functions.describe(),
             ("GET", "mail"): lambda *_: runtime.mailbox.as_json(),
-            ("GET", "health"): lambda *_: {"status": "ok", "stack": runtime.stack_name},
+            ("GET", "health"): lambda *_: self._health(),
             ("GET", "stack"): lambda *_: runtime.deployed.describe(),
             ("PUT", "stack"): self._put_stack,
             ("DELETE", "stack"): lambda *_: runtime.deployed.delete(),
@@ -72,6 +73,14 @@ class Control:
         except Exception as error:
             log.exception("%s %s failed", request.method, request.path)
             return _json(500, {"error": repr(error)})
+
+    def _health(self) -> dict[str, Any]:
+        return {
+            "status": "ok",
+            "stack": self._runtime.stack_name,
+            "process": os.getpid(),
+            "data_dir": str(self._runtime.data_dir.absolute()),
+        }
 
     def _summary(self) -> dict[str, Any]:
         return {

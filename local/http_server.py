@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -137,8 +138,7 @@ class Server(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         """Without looking up the host's name, which can take seconds where there is no network."""
-        socket.socket.bind(self.socket, self.server_address)
-        self.server_address = self.socket.getsockname()
+        TCPServer.server_bind(self)
         self.server_name, self.server_port = HOST, self.server_address[1]
 
     def start(self) -> None:

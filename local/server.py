@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +24,7 @@ from local.constants import (
     API_PREFIX,
     CONTROL_PREFIX,
     DEFAULT_PORT,
+    HOST,
     REGION,
     SIGN_IN_PREFIX,
     STACK_NAME,
@@ -48,6 +51,8 @@ if TYPE_CHECKING:
     from local.gateway import Page
 
 log = logging.getLogger(__name__)
+
+LISTENER_ANSWERS_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -156,8 +161,8 @@ def _assemble(settings: Settings) -> tuple[Runtime, Server]:
         server = Server(settings.port, Gateway(runtime, pages))
     except OSError as error:
         raise PortTakenError(
-            f"port {settings.port} is taken: stop what listens there, or choose another with "
-            "--port (0 takes a free one)"
+            f"port {settings.port} is taken by {_listener(settings.port)}: stop that, or choose "
+            "another port with LABELLOOP_PORT or --port (0 takes a free one)"
         ) from error
     runtime.port = server.server_port
     os.environ["MOTO_PORT"] = str(runtime.port)
@@ -165,6 +170,22 @@ def _assemble(settings: Settings) -> tuple[Runtime, Server]:
     message_moves.serve()
     server.start()
     return runtime, server
+
+
+def _listener(port: int) -> str:
+    """Who listens on a port of this machine, as far as it says so."""
+    asked = http.client.HTTPConnection(HOST, port, timeout=LISTENER_ANSWERS_S)
+    try:
+        asked.request("GET", f"{CONTROL_PREFIX}health")
+        told = json.loads(asked.getresponse().read())
+        return (
+            f"the stack {told['stack']} of process {told['process']}, whose files are in "
+            f"{told['data_dir']}"
+        )
+    except (OSError, HTTPException, ValueError, LookupError, TypeError):
+        return "another program"
+    finally:
+        asked.close()
 
 
 def _write_description(runtime: Runtime) -> None:

@@ -495,6 +495,15 @@ class TestErrors:
 
         assert "make local" in error_of(CliRunner().invoke(main, words))
 
+    def test_the_local_application_answers_for_no_other_stack(self, tmp_path: Any) -> None:
+        told = {"stack": "label-loop", "region": "us-east-1", "endpoint": "http://127.0.0.1:1"}
+        (tmp_path / "stack.json").write_text(json.dumps(told))
+        words = ["status", "--local", "--data-dir", str(tmp_path), "--stack-name", "other"]
+
+        line = error_of(CliRunner().invoke(main, words))
+
+        assert "label-loop, not other" in line and "--data-dir" in line
+
     def test_a_mistyped_command_is_one_line(self) -> None:
         result = CliRunner().invoke(main, ["strt"])
 

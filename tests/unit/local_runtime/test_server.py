@@ -41,7 +41,12 @@ def test_it_says_where_it_is_and_describes_the_stack_in_a_file(small_stack: Smal
     assert set(description) == {"stack", "endpoint", "region", "clock", "outputs"}
     assert description["stack"] == "small"
     assert description["outputs"]["BucketName"].startswith("small-imagesbucket-")
-    assert small_stack.control("GET", "health") == {"status": "ok", "stack": "small"}
+    assert small_stack.control("GET", "health") == {
+        "status": "ok",
+        "stack": "small",
+        "process": small_stack.process.pid,
+        "data_dir": str(small_stack.data_dir),
+    }
 
 
 def test_ctrl_c_ends_it_cleanly_with_its_workers(tmp_path: Path) -> None:
@@ -71,6 +76,33 @@ def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:
         port = server.getsockname()[1]
         error = refusal(tmp_path, {}, "--port", str(port))
     assert error.count("\n") == 1 and f"port {port} is taken" in error and "--port" in error
+
+
+def test_a_port_that_another_stack_has_is_said_with_its_process(tmp_path: Path) -> None:
+    other = launch_small(tmp_path / "other")
+    try:
+        error = refusal(tmp_path, {}, "--port", other.endpoint.rsplit(":", 1)[1])
+    finally:
+        other.stop()
+    assert f"by the stack small of process {other.process.pid}," in error
+    assert str(tmp_path / "other") in error
+
+
+def test_it_starts_again_at_once_on_the_port_of_one_that_has_ended(tmp_path: Path) -> None:
+    first = launch_small(tmp_path / "first")
+    port = first.endpoint.rsplit(":", 1)[1]
+    with socket.create_connection(("127.0.0.1", int(port))) as held:
+        # The server ends this connection, so that the system remembers the port for a minute.
+        held.sendall(b"GET /_local/health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert held.recv(1)
+        first.stop()
+        while held.recv(4096):
+            pass
+    again = launch_small(tmp_path / "second", "--port", port)
+    try:
+        assert again.endpoint == first.endpoint
+    finally:
+        again.stop()
 
 
 def test_a_template_that_cannot_be_deployed_is_said_in_one_line(tmp_path: Path) -> None:
