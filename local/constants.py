@@ -8,6 +8,7 @@ PARTITION = "aws"
 HOST = "127.0.0.1"
 DEFAULT_PORT = 4566
 STACK_NAME = "label-loop"
+STATES_TIMEOUT = "States.Timeout"
 
 CONTROL_PREFIX = "/_local/"
 API_PREFIX = "/_api/"

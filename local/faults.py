@@ -3,6 +3,9 @@
 A fault names a call by service and operation, by function when only one caller's calls should fail,
 and by a text that the request contains when only calls about one thing should. It lets `after`
 matching calls through, then fires `times` times (-1: every time).
+
+A call can be answered with an error, its caller's process can be killed, or the call can hang: then
+the time of the function or of the state that makes it has run out, and nobody waits for that.
 """
 
 from __future__ import annotations
@@ -42,6 +45,7 @@ class Fault:
     times: int
     when: str
     kill: bool
+    hang: bool
     fired: int = field(default=0)
 
     def matches(self, service: str, operation: str, function: str | None, content: str) -> bool:
@@ -117,6 +121,7 @@ _KEYS = frozenset(
         "times",
         "when",
         "kill",
+        "hang",
     )
 )
 
@@ -131,8 +136,9 @@ def _parse(order: Any) -> Fault:
     if not isinstance(service, str) or not isinstance(operation, str):
         raise FaultError("faults: service and operation are needed")
     error, kill = order.get("error"), bool(order.get("kill", False))
-    if error is None and not kill:
-        raise FaultError("faults: one of error and kill is needed")
+    hang = bool(order.get("hang", False))
+    if error is None and not kill and not hang:
+        raise FaultError("faults: one of error, kill and hang is needed")
     when = order.get("when", "before")
     if when not in ("before", "after"):
         raise FaultError(f"faults: when is before or after, not {when!r}")
@@ -148,4 +154,5 @@ def _parse(order: Any) -> Fault:
         times=int(order.get("times", 1)),
         when=when,
         kill=kill,
+        hang=hang,
     )

@@ -324,6 +324,7 @@ class _Worker:
         self._api = _RuntimeApi()
         self._log = _LogSink(runtime, spec, file)
         self._started = False
+        self._is_out_of_time = False
         self._ended = threading.Event()
         self._process: subprocess.Popen[bytes] = subprocess.Popen(
             [sys.executable, "-P", str(WORKER), spec.handler],
@@ -378,7 +379,8 @@ class _Worker:
         """Whether the process is known to have ended."""
         return self._ended.is_set()
 
-    def kill(self) -> None:
+    def kill(self, *, out_of_time: bool = False) -> None:
+        self._is_out_of_time = out_of_time
         self._process.kill()
 
     def close(self) -> None:
@@ -430,6 +432,8 @@ class _Worker:
 
     def _exited(self, request_id: str) -> Invocation:
         status = self._process.wait()
+        if self._is_out_of_time:
+            return self._timed_out(request_id)
         how = "signal: killed" if status < 0 else f"exit status {status}"
         message = f"Runtime exited with error: {how}"
         return self._platform_error(request_id, "Runtime.ExitError", message)
@@ -535,15 +539,15 @@ class FunctionPool:
         self._function(name_or_arn)
         self._async.submit(self._attempt, name_or_arn, payload, traces, 1)
 
-    def kill_worker(self, session_token: str) -> bool:
-        """Ends the process whose calls carry that session token, as a crash would; False when there
-        is none.
+    def kill_worker(self, session_token: str, *, out_of_time: bool = False) -> bool:
+        """Ends the process whose calls carry that session token, as a crash would, or as Lambda
+        does when its time has run out; False when there is none.
         """
         with self._free:
             for function in self._functions.values():
                 for worker in function.workers:
                     if worker.session_token == session_token:
-                        worker.kill()
+                        worker.kill(out_of_time=out_of_time)
                         return True
         return False
 

@@ -34,7 +34,13 @@ from local import (
 )
 from local.actions import Requirement
 from local.calls import Call, LoggedCall, Request, UnknownCallError, identify
-from local.constants import ACCOUNT_ID, API_PREFIX, CONTROL_PREFIX, SIGN_IN_PREFIX
+from local.constants import (
+    ACCOUNT_ID,
+    API_PREFIX,
+    CONTROL_PREFIX,
+    SIGN_IN_PREFIX,
+    STATES_TIMEOUT,
+)
 from local.executions import ExecutionRefusedError
 from local.faults import Fault
 from local.functions import STOPPED, FunctionNotFoundError
@@ -231,9 +237,9 @@ class Gateway:
         return response
 
     def _fail(self, fault: Fault, call: Call, method: str) -> Response:
-        if fault.kill and call.session_token:
-            self._runtime.functions.kill_worker(call.session_token)
-        code = fault.error or "ServiceUnavailable"
+        if call.session_token and (fault.kill or fault.hang):
+            self._runtime.functions.kill_worker(call.session_token, out_of_time=fault.hang)
+        code = fault.error or (STATES_TIMEOUT if fault.hang else "ServiceUnavailable")
         status = fault.status if fault.error else 503
         return protocols.error_response(call.service, code, fault.message, status, method)
 

@@ -47,9 +47,11 @@ from moto.stepfunctions.parser.asl.component.common.error_name.error_equals_decl
 from moto.stepfunctions.parser.asl.component.common.path import result_path
 from moto.stepfunctions.parser.asl.component.common.path.items_path import ItemsPath
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import EvalTimeoutError
 from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
 from moto.stepfunctions.parser.asl.component.program.program import Program
 from moto.stepfunctions.parser.asl.component.state import state as state_module
+from moto.stepfunctions.parser.asl.component.state.exec.execute_state import ExecutionState
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import (
     inline_iteration_component,
     iteration_worker,
@@ -76,6 +78,7 @@ from moto.stepfunctions.parser.utils import TMP_THREADS
 from moto.stepfunctions.responses import StepFunctionResponse
 
 from local import moto_cognito
+from local.constants import STATES_TIMEOUT
 from local.events import check_target_arn
 from local.executions import ExecutionRefusedError
 from local.lineage import HEADER
@@ -658,6 +661,21 @@ def name_task_errors_as_aws(_: Runtime) -> None:
     dynamodb._from_error = _from_error
 
 
+def time_out_hanging_calls(_: Runtime) -> None:
+    """A state whose call hangs by order has run out of time: ``local/faults.py``."""
+    evaluate = ExecutionState._evaluate_with_timeout
+
+    def evaluate_with_timeout(self: Any, env: Any) -> None:
+        try:
+            evaluate(self, env)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != STATES_TIMEOUT:
+                raise
+            raise EvalTimeoutError from error
+
+    ExecutionState._evaluate_with_timeout = evaluate_with_timeout
+
+
 # -------------------------------------------------------------------------------------------------
 # EventBridge and Scheduler
 # -------------------------------------------------------------------------------------------------
@@ -1115,6 +1133,7 @@ PATCHES: tuple[Callable[[Runtime], None], ...] = (
     call_as_the_machines_role,
     spell_parameters_as_the_sdk,
     name_task_errors_as_aws,
+    time_out_hanging_calls,
     deliver_events,
     watch_schedules,
     emit_object_events,

@@ -10,6 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from labelloop import errors
+from labelloop.settings import Variable
 from tests.contract import files, variables
 from tests.contract.files import LAYER, ROOT, STEMS, State
 
@@ -22,6 +23,9 @@ NOT_READ_BUT_REACHABLE = {
     # Gives the gateway the ARN of the project that it has made: at that time there is no variable.
     "set_up_stack": {"PROJECT_ARN"},
 }
+
+OPTIONAL = {Variable.READ_TIMEOUT_S.value}
+"""What only some functions get, and whoever has none of does without."""
 
 
 def test_each_folder_has_its_resource_and_each_resource_its_folder() -> None:
@@ -110,7 +114,8 @@ def test_a_function_gets_every_variable_that_it_reads_and_no_other(stem: str) ->
         name for name in files.environment(stem) if not name.startswith(("POWERTOOLS_", "AWS_"))
     }
     read = variables.read_by(stem) - NOT_READ_BUT_REACHABLE.get(stem, set())
-    assert given == read
+    assert given | OPTIONAL == read | OPTIONAL
+    assert given & OPTIONAL <= read
 
 
 def test_every_variable_that_is_declared_is_read_by_some_function() -> None:
@@ -150,15 +155,6 @@ def _fields(model: type[Any]) -> set[str]:
 def _is_asynchronous(state: State) -> bool:
     """Whether it waits until Lambda has taken the event, and for no answer."""
     return bool(state.body["Parameters"].get("InvocationType") == "Event")
-
-
-@by_name
-def test_a_state_waits_as_long_as_its_function_may_run(state: State) -> None:
-    """A state that gives up earlier starts a second invocation beside the first."""
-    assert state.stem
-    if _is_asynchronous(state):
-        return
-    assert state.body["TimeoutSeconds"] >= files.function(state.stem)["Timeout"]
 
 
 # --- Errors ---------------------------------------------------------------------------------------

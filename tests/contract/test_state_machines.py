@@ -32,6 +32,7 @@ LAMBDA_ERRORS = {
     "Lambda.TooManyRequestsException",
     "Lambda.Unknown",
     "Runtime.ExitError",
+    "Sandbox.Timedout",
 }
 
 

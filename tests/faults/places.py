@@ -24,9 +24,12 @@ FAILURES: Mapping[str, Order] = {
     "answer lost": {"error": "InternalServerError", "status": 500, "when": "after"},
     "caller killed before": {"kill": True},
     "caller killed after": {"kill": True, "when": "after"},
+    "caller out of time before": {"hang": True},
+    "caller out of time after": {"hang": True, "when": "after"},
 }
 """Each is one failure of one call. The SDK tries again by itself where it may: after ``throttled``,
-``failed`` and ``answer lost``; a refusal reaches the caller."""
+``failed`` and ``answer lost``; a refusal reaches the caller. Functions and states run
+out of time."""
 
 MOST_FAILURES = 4
 """Of calls by one function at a time. A step is tried again six times, and two of the failures are

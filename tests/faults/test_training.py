@@ -15,7 +15,8 @@ import pytest
 
 from local.launch import ROOT, wait_for
 from tests import images
-from tests.faults.places import FAILURES, Kind, all_at_once, kinds, waves
+from tests.contract import files
+from tests.faults.places import FAILURES, Kind, Order, all_at_once, kinds, waves
 from tests.stack import Execution, Stack, launched, train_first_model
 
 SHORT_TIMEOUT_S = 60
@@ -100,6 +101,63 @@ def test_a_training_whose_every_call_fails_at_first_ends_well_and_is_told_once(
         for news in ("training_started", "model_deployed"):
             mails = stack.operator_mails(news)
             assert len([mail for mail in mails if str(now) in mail["subject"]]) == 1
+
+
+@pytest.mark.parametrize("who", ["functions", "states"])
+def test_a_training_in_which_everything_runs_out_of_time_once_ends_well_and_is_told_once(
+    stack: Stack, who: str
+) -> None:
+    before = stack.deployed()
+    stack.label(dict.fromkeys(images.LABELS, 2))
+    _early_copy(stack)
+    trained = _trainings(stack)
+    with all_at_once(stack, _hangs(stack, who)):
+        execution = stack.run("model_training", {"force": True})
+    assert execution.status == "SUCCEEDED", (execution, stack.operator_mails())
+    now = stack.deployed()
+    assert now not in {None, before} and _active(stack) == {now}
+    assert _trainings(stack) == trained + 1
+    assert _is_unlocked(stack)
+    for news in ("training_started", "model_deployed"):
+        mails = stack.operator_mails(news)
+        assert len([mail for mail in mails if str(now) in mail["subject"]]) == 1
+
+
+def _hangs(stack: Stack, who: str) -> list[Order]:
+    """An order for each function of a training, over which it or its state runs out of time."""
+    invoked = {files.camel(state.stem) for state in files.tasks() if state.stem}
+    functions = {kind.function: kind for kind in reversed(FIRST_TRAINING)}
+    if who == "functions":
+        return [
+            functions[name].order(**FAILURES["caller out of time before"])
+            for name in invoked & functions.keys()
+        ]
+    invoke = Kind("", "lambda", "Invoke")
+    return [
+        invoke.order(stack.physical_id(f"{name}Function"), **FAILURES["caller out of time after"])
+        for name in invoked & functions.keys()
+    ]
+
+
+def _trainings(stack: Stack) -> int:
+    """How many the service has begun."""
+    described = stack.client("rekognition").describe_project_versions(
+        ProjectArn=stack.outputs["ProjectArn"]
+    )
+    return len(described["ProjectVersionDescriptions"])
+
+
+def test_a_training_whose_description_hangs_for_a_while_is_watched_to_its_end(
+    stack: Stack,
+) -> None:
+    stack.label(dict.fromkeys(images.LABELS, 2))
+    trained = _trainings(stack)
+    describe = Kind("DescribeVersion", "rekognition", "DescribeProjectVersions")
+    with all_at_once(stack, [describe.order(**FAILURES["caller out of time before"], times=5)]):
+        execution = stack.run("model_training", {"force": True})
+    assert execution.status == "SUCCEEDED", (execution, stack.operator_mails())
+    assert _trainings(stack) == trained + 1
+    assert _is_unlocked(stack)
 
 
 def _early_copy(stack: Stack) -> None:

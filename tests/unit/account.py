@@ -376,6 +376,7 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
         Variable.OPERATOR_TOPIC_ARN: topic,
         Variable.PARAMETER_PREFIX: PREFIX,
         Variable.PROJECT_ARN: project_arn,
+        Variable.READ_TIMEOUT_S: "4",
         Variable.REVIEWERS_PER_IMAGE: "1",
         Variable.REVIEW_LABELS: "",
         Variable.REVIEW_TASKS_TABLE: names["ReviewTasksTable"],

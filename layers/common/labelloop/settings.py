@@ -33,6 +33,7 @@ class Variable(StrEnum):
     OPERATOR_TOPIC_ARN = "OPERATOR_TOPIC_ARN"
     PARAMETER_PREFIX = "PARAMETER_PREFIX"
     PROJECT_ARN = "PROJECT_ARN"
+    READ_TIMEOUT_S = "READ_TIMEOUT_S"
     REVIEWERS_PER_IMAGE = "REVIEWERS_PER_IMAGE"
     REVIEW_LABELS = "REVIEW_LABELS"
     REVIEW_TASKS_TABLE = "REVIEW_TASKS_TABLE"
@@ -59,6 +60,10 @@ class Wiring:
         if value is None:
             raise ConfigurationError(f"The template gives this function no {variable}.")
         return value
+
+    def __contains__(self, variable: Variable) -> bool:
+        """Whether the template set it."""
+        return variable in self.environment
 
     def whole_number(self, variable: Variable) -> int:
         """The variable's value as a number. Raises ConfigurationError when it is none."""

@@ -263,6 +263,25 @@ def test_a_killed_caller_is_gone_and_the_next_one_works(small_stack: SmallStack)
     assert small_stack.work("dynamodb", "put_item", TableName="$TABLE", Item=item) == {}
 
 
+def test_a_caller_whose_call_hangs_has_run_out_of_time_at_once(small_stack: SmallStack) -> None:
+    name = f"hang-{uuid.uuid4()}"
+    order(
+        small_stack,
+        containing=name,
+        service="dynamodb",
+        operation="PutItem",
+        function="Work",
+        hang=True,
+    )
+    item = {"pk": {"S": name}}
+    cut_off = small_stack.work("dynamodb", "put_item", TableName="$TABLE", Item=item)
+    assert cut_off["errorType"] == "Sandbox.Timedout"
+    assert "Task timed out after 10.00 seconds" in cut_off["errorMessage"]
+    table = small_stack.outputs["Table"]
+    assert "Item" not in small_stack.client("dynamodb").get_item(TableName=table, Key=item)
+    assert small_stack.work("dynamodb", "put_item", TableName="$TABLE", Item=item) == {}
+
+
 @pytest.mark.parametrize(
     ("service", "operation", "make"),
     [

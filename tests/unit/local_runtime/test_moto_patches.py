@@ -89,7 +89,7 @@ WASTEFUL = [
     ("count_messages_once", "counts_for_two_attributes", 2),
 ]
 # moto cannot learn these: they are the runtime's own choices
-OWN = {"run_queues_on_the_virtual_clock", "refuse_fifo_queues"}
+OWN = {"run_queues_on_the_virtual_clock", "refuse_fifo_queues", "time_out_hanging_calls"}
 
 
 @pytest.mark.parametrize(("patch", "fact", "value"), NEEDED)
