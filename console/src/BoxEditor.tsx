@@ -1,205 +1,200 @@
-// Boxes over an image, drawn, moved, resized and deleted with Annotorious.
+// Boxes over an image: drawn, picked, moved and resized with a mouse, a pen or a finger.
 //
-// Annotorious has the boxes; whoever uses this gets them after each change, and changes them by the
-// handle in `ref`. Annotorious writes no labels: they lie in a layer of their own over its boxes.
+// A drag draws, wherever it begins: on free ground, on a box, inside one, beyond the image's edge.
+// Only a box that was picked before, by a click, a key or in the list, is moved and resized instead.
 
-import "@annotorious/annotorious/annotorious.css";
-
-import {
-  createImageAnnotator,
-  ShapeType,
-  type ImageAnnotation,
-  type ImageAnnotator,
-  type RectangleGeometry,
-} from "@annotorious/annotorious";
-import { useEffect, useImperativeHandle, useRef, type Ref } from "react";
+import { useLayoutEffect, useSyncExternalStore } from "react";
 
 import type { Box } from "./api";
-import { inside, type Item, type Size } from "./boxes";
-import { TEXTS } from "./texts";
+import {
+  boxAt,
+  HANDLES,
+  handleAt,
+  handleNear,
+  spanned,
+  stretched,
+  type Handle,
+  type Point,
+  type Sheet,
+} from "./boxes";
 
-export interface BoxHandle {
-  /** The boxes as they are now: what is shown of them may be a moment old. */
-  items(): Item[];
-  /** Put these boxes in the place of all that are there. */
-  setAll(boxes: readonly Box[]): void;
-  add(box: Box): void;
-  change(id: string, box: Box): void;
-  remove(id: string): void;
-  select(id: string | null): void;
-}
+/** A pointer that has moved less has clicked: a hand that holds a mouse, and one with a finger. */
+const CLICK_PX = 3;
+const TAP_PX = 10;
+const REACH_PX = 11;
+const TOUCH_REACH_PX = 18;
+/** So far beside a box it is meant still. */
+const NEAR_PX = 4;
 
 interface Props {
+  sheet: Sheet;
   image: HTMLImageElement;
-  /** Read once. */
-  initial: readonly Box[];
-  items: readonly Item[];
-  selected: string | null;
   draws: boolean;
-  /** What a newly drawn box is labelled. */
-  newLabel: () => string;
-  onChange: (items: Item[], selected: string | null) => void;
-  ref: Ref<BoxHandle>;
 }
 
-export default function BoxEditor({ ref, ...props }: Props) {
-  const { image, items, selected, draws } = props;
-  const annotator = useRef<ImageAnnotator | null>(null);
-  const latest = useRef(props);
-  useEffect(() => {
-    latest.current = props;
-  });
+export default function BoxEditor({ sheet, image, draws }: Props) {
+  const { items, selected, picked, draft } = useSyncExternalStore(sheet.subscribe, sheet.snapshot);
 
-  useEffect(() => {
-    const size = sizeOf(image);
-    const made = createImageAnnotator(image, { drawingMode: "drag", theme: "light" });
-    annotator.current = made;
-    const report = () => {
-      const found = made.getAnnotations().map(toItem);
-      const chosen = made.getSelected()[0]?.id ?? null;
-      latest.current.onChange(found, chosen);
-    };
-    made.on("createAnnotation", ({ id }) => {
-      // It is told a moment late: a quick hand has labelled the box by then, or deleted it.
-      const drawn = made.getAnnotationById(id);
-      if (drawn === undefined) return;
-      const item = toItem(drawn);
-      if (item.label === "") made.updateAnnotation(toAnnotation({ ...item, label: latest.current.newLabel() }));
-      made.setSelected(id, true);
-    });
-    made.on("updateAnnotation", (changed) => {
-      const item = toItem(changed);
-      const kept = { ...inside(item, size), id: item.id };
-      if (!same(item, kept)) made.updateAnnotation(toAnnotation(kept));
-    });
-    made.state.store.observe(report);
-    const unsubscribe = (made.state.selection.subscribe as (told: () => void) => () => void)(report);
-    const stopGuarding = guard(made);
-    const stopNaming = nameHandles(made);
-    made.setAnnotations(latest.current.initial.map((box) => toAnnotation({ ...box, id: crypto.randomUUID() })));
-    report();
-    return () => {
-      stopGuarding();
-      stopNaming();
-      unsubscribe();
-      annotator.current = null;
-      made.destroy();
-    };
-  }, [image]);
+  useLayoutEffect(() => {
+    const view = image.closest<HTMLElement>(".view");
+    if (!draws || view === null) return;
+    return follow(sheet, image, view);
+  }, [sheet, image, draws]);
 
-  useEffect(() => {
-    annotator.current?.setDrawingEnabled(draws);
-    annotator.current?.element.classList.toggle("pans", !draws);
-  }, [draws, image]);
-
-  useImperativeHandle(ref, () => ({
-    items() {
-      return annotator.current?.getAnnotations().map(toItem) ?? [];
-    },
-    setAll(boxes) {
-      annotator.current?.setAnnotations(boxes.map((box) => toAnnotation({ ...box, id: crypto.randomUUID() })), true);
-    },
-    add(box) {
-      const id = crypto.randomUUID();
-      annotator.current?.addAnnotation(toAnnotation({ ...box, id }));
-      annotator.current?.setSelected(id, true);
-    },
-    change(id, box) {
-      annotator.current?.updateAnnotation(toAnnotation({ ...box, id }));
-      annotator.current?.setSelected(id, true);
-    },
-    remove(id) {
-      annotator.current?.removeAnnotation(id);
-    },
-    select(id) {
-      annotator.current?.setSelected(id ?? undefined, true);
-    },
-  }), []);
-
-  const { width, height } = sizeOf(image);
+  const { width, height } = sheet.size;
+  const shown = items.map((item) => (item.id === draft?.id ? { ...item, ...draft.box, label: item.label } : item));
+  const drawn = draft !== null && draft.id === null ? [{ ...draft.box, id: "drawn" }] : [];
+  const chosen = drawn[0]?.id ?? selected;
+  const handled = picked && chosen === selected ? shown.find((item) => item.id === selected) : undefined;
   return (
-    <div className="box-names" aria-hidden="true">
-      {items.map((item, place) => (
-        <span
-          key={item.id}
-          className={item.id === selected ? "box-name box-name-selected" : "box-name"}
-          style={{ left: `${(100 * item.left) / width}%`, top: `${(100 * item.top) / height}%` }}
-          dir="auto"
-        >
-          {place + 1} {item.label === "" ? "?" : item.label}
-        </span>
-      ))}
+    <div className={draws ? "boxes draws" : "boxes"} aria-hidden="true">
+      <svg viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none">
+        {[...shown, ...drawn].map((item) => (
+          <g key={item.id} className={item.id === chosen ? "box box-selected" : "box"}>
+            <rect className="box-outer" {...placeOf(item)} />
+            <rect className="box-inner" {...placeOf(item)} />
+          </g>
+        ))}
+        {handled !== undefined &&
+          HANDLES.map((handle) => {
+            const { x, y } = handleAt(handled, handle);
+            return <circle key={handle.join(" ")} className="box-handle" cx={x} cy={y} />;
+          })}
+      </svg>
+      <div className="box-names">
+        {[...shown, ...drawn].map((item, place) => (
+          <span
+            key={item.id}
+            className={item.id === chosen ? "box-name box-name-selected" : "box-name"}
+            style={{ left: `${(100 * item.left) / width}%`, top: `${(100 * item.top) / height}%` }}
+            dir="auto"
+          >
+            {place + 1} {item.label === "" ? "?" : item.label}
+          </span>
+        ))}
+      </div>
     </div>
   );
 }
 
-/**
- * Let one drag on free ground draw, though a box is selected (Annotorious wants a click before), and
- * neither the second finger of a pinch nor another button than the first.
- */
-function guard(annotator: ImageAnnotator): () => void {
-  const { element } = annotator;
+function placeOf({ left, top, width, height }: Box) {
+  return { x: left, y: top, width, height };
+}
+
+/** What a pointer that went down does when it moves. */
+interface Grip {
+  readonly pointer: number;
+  readonly from: Point;
+  readonly onScreen: Point;
+  readonly slack: number;
+  readonly drags: (to: Point) => void;
+}
+
+/** Draw, pick, move and resize as the pointer does around the image; gives back how to stop that. */
+function follow(sheet: Sheet, image: HTMLImageElement, view: HTMLElement): () => void {
+  let grip: Grip | null = null;
   const fingers = new Set<number>();
+
+  /** Where in the image the pointer is; at its edge where it is beyond. */
+  const at = ({ clientX, clientY }: PointerEvent): Point => {
+    const { left, top, width, height } = image.getBoundingClientRect();
+    const x = ((clientX - left) / width) * sheet.size.width;
+    const y = ((clientY - top) / height) * sheet.size.height;
+    return { x: within(x, sheet.size.width), y: within(y, sheet.size.height) };
+  };
+  /** How many pixels of the image one on the screen is. */
+  const unit = () => sheet.size.width / image.getBoundingClientRect().width;
+
+  const meant = (point: Point, touch: boolean): { id: string; box: Box; handle: Handle | null } | null => {
+    const { selected: box } = sheet;
+    if (box === undefined || !sheet.snapshot().picked) return null;
+    const handle = handleNear(box, point, (touch ? TOUCH_REACH_PX : REACH_PX) * unit());
+    if (handle === null && boxAt(sheet.items, point, box.id)?.id !== box.id) return null;
+    return { id: box.id, box, handle };
+  };
+
+  const dragging = (from: Point, touch: boolean) => {
+    const grasped = meant(from, touch);
+    return (to: Point) => {
+      if (grasped === null) return sheet.drag(null, spanned("", from, to));
+      const { id, box, handle } = grasped;
+      const right = to.x - from.x;
+      const down = to.y - from.y;
+      if (handle !== null) sheet.drag(id, stretched(box, handle, right, down));
+      else sheet.drag(id, { ...box, left: box.left + right, top: box.top + down });
+    };
+  };
+
+  const stop = () => {
+    grip = null;
+    sheet.cancel();
+  };
   const down = (event: PointerEvent) => {
-    if (event.pointerType === "touch") fingers.add(event.pointerId);
-    if (fingers.size > 1) {
-      annotator.cancelDrawing();
-      event.stopPropagation();
-    } else if (event.button !== 0) {
-      event.stopPropagation();
-    } else if (event.target instanceof SVGSVGElement) {
-      annotator.setSelected();
-    }
+    const touch = event.pointerType === "touch";
+    if (touch) fingers.add(event.pointerId);
+    if (fingers.size > 1) return stop(); // two fingers zoom
+    if (event.button !== 0 || grip !== null || !(event.target instanceof Element)) return;
+    // A finger beside the image scrolls the page; a mouse there begins a box at the edge.
+    if (touch ? event.target.closest(".picture") === null : event.target.closest("button") !== null) return;
+    const from = at(event);
+    grip = {
+      pointer: event.pointerId,
+      from,
+      onScreen: { x: event.clientX, y: event.clientY },
+      slack: touch ? TAP_PX : CLICK_PX,
+      drags: dragging(from, touch),
+    };
+    view.setPointerCapture(event.pointerId);
   };
-  const up = (event: PointerEvent) => fingers.delete(event.pointerId);
-  element.addEventListener("pointerdown", down, { capture: true });
-  window.addEventListener("pointerup", up, { capture: true });
-  window.addEventListener("pointercancel", up, { capture: true });
+  const move = (event: PointerEvent) => {
+    if (grip === null) {
+      const found = event.pointerType === "touch" ? null : meant(at(event), false);
+      view.style.cursor = found === null ? "crosshair" : cursorOf(found.handle);
+      return;
+    }
+    if (event.pointerId !== grip.pointer) return;
+    const { clientX, clientY } = event;
+    const far = Math.max(Math.abs(clientX - grip.onScreen.x), Math.abs(clientY - grip.onScreen.y));
+    if (sheet.busy || far >= grip.slack) grip.drags(at(event));
+  };
+  const up = (event: PointerEvent) => {
+    fingers.delete(event.pointerId);
+    if (grip === null || event.pointerId !== grip.pointer) return;
+    move(event);
+    const { from } = grip;
+    grip = null;
+    if (sheet.busy) return sheet.drop();
+    const { selected } = sheet.snapshot();
+    const found = boxAt(sheet.items, from, selected) ?? boxAt(sheet.items, from, selected, NEAR_PX * unit());
+    sheet.pick(found?.id ?? null);
+  };
+  const cancel = (event: PointerEvent) => {
+    fingers.delete(event.pointerId);
+    if (event.pointerId === grip?.pointer) stop();
+  };
+
+  view.addEventListener("pointerdown", down);
+  view.addEventListener("pointermove", move);
+  window.addEventListener("pointerup", up);
+  window.addEventListener("pointercancel", cancel);
   return () => {
-    element.removeEventListener("pointerdown", down, { capture: true });
-    window.removeEventListener("pointerup", up, { capture: true });
-    window.removeEventListener("pointercancel", up, { capture: true });
+    view.removeEventListener("pointerdown", down);
+    view.removeEventListener("pointermove", move);
+    window.removeEventListener("pointerup", up);
+    window.removeEventListener("pointercancel", cancel);
+    view.style.cursor = "";
+    stop();
   };
 }
 
-/** Give names to what Annotorious calls buttons; keys do what they do, so that none is a stop. */
-function nameHandles(annotator: ImageAnnotator): () => void {
-  const { element } = annotator;
-  element.querySelector("svg")?.setAttribute("aria-label", TEXTS.boxes);
-  const name = () => {
-    for (const handle of element.querySelectorAll(".a9s-handle-buffer:not([aria-label])")) {
-      handle.setAttribute("aria-label", TEXTS.handle);
-      handle.setAttribute("tabindex", "-1");
-    }
-  };
-  const watch = new MutationObserver(name);
-  watch.observe(element, { childList: true, subtree: true });
-  return () => watch.disconnect();
+function cursorOf(handle: Handle | null): string {
+  if (handle === null) return "move";
+  const [across, along] = handle;
+  if (across === 0) return "ns-resize";
+  if (along === 0) return "ew-resize";
+  return across === along ? "nwse-resize" : "nesw-resize";
 }
 
-function sizeOf(image: HTMLImageElement): Size {
-  return { width: image.naturalWidth, height: image.naturalHeight };
-}
-
-function same(one: Box, other: Box): boolean {
-  return (
-    one.left === other.left && one.top === other.top && one.width === other.width && one.height === other.height
-  );
-}
-
-function toItem(annotation: ImageAnnotation): Item {
-  // Not its bounds: those are a step behind after a drag.
-  const { x, y, w, h } = annotation.target.selector.geometry as RectangleGeometry;
-  const label = annotation.bodies.find((body) => body.purpose === "tagging")?.value ?? "";
-  return { id: annotation.id, label, left: x, top: y, width: w, height: h };
-}
-
-function toAnnotation({ id, label, left, top, width, height }: Item): ImageAnnotation {
-  const bounds = { minX: left, minY: top, maxX: left + width, maxY: top + height };
-  const geometry = { x: left, y: top, w: width, h: height, rot: 0, bounds };
-  return {
-    id,
-    bodies: [{ id: `${id}-label`, annotation: id, purpose: "tagging", value: label }],
-    target: { annotation: id, selector: { type: ShapeType.RECTANGLE, geometry } },
-  };
+function within(value: number, most: number): number {
+  return Math.min(Math.max(value, 0), most);
 }

@@ -8,12 +8,15 @@ import { TEXTS } from "./texts";
 interface Props {
   items: readonly Item[];
   selected: string | null;
+  /** What the next box is labelled; empty where it is not. */
+  next: string;
   onSelect: (id: string) => void;
   onDelete: (id: string) => void;
 }
 
-export function BoxList({ items, selected, onSelect, onDelete }: Props) {
-  if (items.length === 0) return <p className="hint">{TEXTS.noBoxes}</p>;
+export function BoxList({ items, selected, next, onSelect, onDelete }: Props) {
+  const hint = next === "" ? TEXTS.noBoxes : TEXTS.nextBox(next);
+  if (items.length === 0) return <p className="hint">{hint}</p>;
   return (
     <ol className="box-list" aria-label={TEXTS.boxes}>
       {items.map((item, place) => (

@@ -19,8 +19,7 @@ import {
 import type { ReactZoomPanPinchRef } from "react-zoom-pan-pinch";
 
 import type { Answer, Api, Box, SessionInfo, Task } from "./api";
-import type { BoxHandle } from "./BoxEditor";
-import { fromModel, inside, inTheMiddle, moved, resized, type Item, type Size } from "./boxes";
+import { fromModel, inTheMiddle, moved, resized, Sheet, type Brush, type Size } from "./boxes";
 import { BoxList } from "./BoxList";
 import { Header } from "./Header";
 import { ImageView } from "./ImageView";
@@ -50,6 +49,7 @@ export function Review({ api, info, queue, onSignedOut, onSignOut }: Props) {
   const [unsent, setUnsent] = useState(0);
   const [said, setSaid] = useState("");
   const [added, setAdded] = useState<string[]>([]);
+  const [brush] = useState<Brush>(() => ({ label: onlyOne(info.labels) }));
   const showKeys = useCallback(() => setKeysShown(true), []);
   const { current, phase } = view;
   const labels = useMemo(
@@ -121,6 +121,7 @@ export function Review({ api, info, queue, onSignedOut, onSignOut }: Props) {
             held={current}
             labels={labels}
             queue={queue}
+            brush={brush}
             blocked={keysShown || unsent > 0 || view.undoing}
             onAnswer={answer}
             onSkip={() => {
@@ -192,6 +193,7 @@ interface QuestionProps {
   held: Held;
   labels: readonly string[];
   queue: TaskQueue;
+  brush: Brush;
   blocked: boolean;
   onAnswer: (answer: Answer) => void;
   onSkip: () => void;
@@ -200,18 +202,22 @@ interface QuestionProps {
 }
 
 function Question(props: QuestionProps) {
-  const { info, held, labels, queue, blocked, onAnswer, onSkip } = props;
+  const { info, held, labels, queue, brush, blocked, onAnswer, onSkip } = props;
   const { task, image } = held;
   const kind = info.model_type;
   const [filter, setFilter] = useState("");
   const [problem, setProblem] = useState("");
   const [chosen, setChosen] = useState<ReadonlySet<string>>(() => new Set(labelsOf(task)));
-  const [items, setItems] = useState<readonly Item[]>([]);
-  const [selected, setSelected] = useState<string | null>(null);
+  const newSheet = () => {
+    const size = { width: image?.naturalWidth ?? 1, height: image?.naturalHeight ?? 1 };
+    return new Sheet(image, kind === "detection" ? initialBoxes(task, info, size) : [], size, brush);
+  };
+  const [sheet, setSheet] = useState(newSheet);
+  if (sheet.image !== image) setSheet(newSheet());
+  const { size } = sheet;
+  const { items, selected, label: boxLabel, brush: next } = useSyncExternalStore(sheet.subscribe, sheet.listed);
   const [draws, setDraws] = useState(true);
   const [spaceHeld, setSpaceHeld] = useState(false);
-  const lastLabel = useRef("");
-  const boxes = useRef<BoxHandle>(null);
   const zoom = useRef<ReactZoomPanPinchRef>(null);
   const filterField = useRef<InputProps.Ref>(null);
   const panel = useRef<HTMLElement>(null);
@@ -223,20 +229,24 @@ function Question(props: QuestionProps) {
   }, [labels, filter]);
   const model = useMemo(() => modelOf(task, kind), [task, kind]);
   const modelNone = model.get(info.none);
-  const size = useMemo<Size>(
-    () => ({ width: image?.naturalWidth ?? 1, height: image?.naturalHeight ?? 1 }),
-    [image],
-  );
-  const initial = useMemo(() => initialBoxes(task, info, size), [task, info, size]);
   const mayAct = !blocked && image !== null;
 
   useEffect(() => {
     if (kind === "multi-label") queue.keepDraft(task.task_id, { labels: [...chosen] });
   }, [kind, queue, task.task_id, chosen]);
 
+  useEffect(() => {
+    if (kind !== "detection") return;
+    return sheet.subscribe(() => {
+      setProblem("");
+      queue.keepDraft(task.task_id, { boxes: [...sheet.items], size: sheet.size });
+    });
+  }, [kind, queue, task.task_id, sheet]);
+
   const none = () => {
     if (!mayAct) return;
-    if (kind === "detection" && boxes.current?.items().length !== 0) setProblem(TEXTS.boxesInTheWay);
+    if (sheet.busy) setProblem(TEXTS.stillDragging);
+    else if (sheet.items.length > 0) setProblem(TEXTS.boxesInTheWay);
     else onAnswer({ none: true });
   };
 
@@ -246,15 +256,16 @@ function Question(props: QuestionProps) {
       if (chosen.size === 0) return setProblem(TEXTS.nothingChosen);
       return onAnswer({ labels: labels.filter((label) => chosen.has(label)) });
     }
-    const drawn = boxes.current?.items() ?? [];
+    const drawn = sheet.items;
     const unlabelled = drawn.findIndex((item) => item.label === "");
+    if (sheet.busy) return setProblem(TEXTS.stillDragging);
     if (drawn.length === 0) return setProblem(TEXTS.noBoxesToSend);
     if (drawn.length > info.most_boxes) return setProblem(TEXTS.tooManyBoxes(info.most_boxes));
     if (unlabelled >= 0) {
-      boxes.current?.select(drawn[unlabelled]?.id ?? null);
+      sheet.pick(drawn[unlabelled]?.id ?? null);
       return setProblem(TEXTS.boxWithoutLabel(unlabelled + 1));
     }
-    onAnswer({ boxes: drawn.map((item) => inside(item, size)), size });
+    onAnswer({ boxes: drawn.map(withoutId), size });
   };
 
   const choose = (label: string) => {
@@ -268,24 +279,19 @@ function Question(props: QuestionProps) {
         return after;
       });
     }
-    const drawn = boxes.current?.items() ?? [];
-    // One that was drawn this very moment is not selected yet.
-    const item = drawn.find((one) => one.id === selected) ?? drawn.filter((one) => one.label === "").at(-1);
-    if (item === undefined) return setProblem(TEXTS.selectBoxFirst);
-    lastLabel.current = label;
-    boxes.current?.change(item.id, { ...item, label });
+    sheet.label(label);
   };
 
   const addBox = () => {
-    if (items.length >= info.most_boxes) return setProblem(TEXTS.tooManyBoxes(info.most_boxes));
-    boxes.current?.add(inTheMiddle(lastLabel.current || onlyOne(labels), size));
+    if (sheet.items.length >= info.most_boxes) return setProblem(TEXTS.tooManyBoxes(info.most_boxes));
+    sheet.add(inTheMiddle(size), true);
   };
 
   const startFromModel = () => {
     const found = fromModel(task.suggestion?.labels ?? [], size, info.most_boxes);
     if (found.length === 0) return setProblem(TEXTS.noModelBoxes);
     setProblem("");
-    boxes.current?.setAll(found);
+    sheet.setAll(found);
   };
 
   const press = (event: KeyboardEvent) => {
@@ -295,7 +301,8 @@ function Question(props: QuestionProps) {
     const field = isField(event.target);
     if (event.key === "Escape") {
       if (field && event.target instanceof HTMLElement) event.target.blur();
-      else boxes.current?.select(null);
+      else if (sheet.busy) sheet.cancel();
+      else sheet.pick(null);
       return;
     }
     if (field) {
@@ -303,16 +310,20 @@ function Question(props: QuestionProps) {
       return;
     }
     if (blocked || event.altKey || event.metaKey) return;
-    const item = boxes.current?.items().find((one) => one.id === selected);
+    const { selected: item } = sheet;
     const arrow = ARROWS[event.key];
     if (arrow !== undefined && kind === "detection") {
-      if (item === undefined) return;
+      if (item === undefined || sheet.busy) return;
       event.preventDefault();
       const step = event.ctrlKey ? 1 : STEP_PX;
       const change = event.shiftKey ? resized : moved;
-      return boxes.current?.change(item.id, { ...change(item, arrow[0] * step, arrow[1] * step, size) });
+      return sheet.change(item.id, change(item, arrow[0] * step, arrow[1] * step, size));
     }
-    if (event.ctrlKey) return;
+    if (event.ctrlKey) {
+      if (kind !== "detection" || sheet.busy || event.key.toLowerCase() !== "z") return;
+      event.preventDefault();
+      return event.shiftKey ? sheet.redo() : sheet.undo();
+    }
     if (arrow !== undefined && kind !== "detection") {
       event.preventDefault();
       return focusLabel(panel.current, arrow[0] + arrow[1]);
@@ -344,19 +355,19 @@ function Question(props: QuestionProps) {
         event.preventDefault();
         return filterField.current?.focus();
     }
-    if (kind !== "detection" || !mayAct) return;
+    if (kind !== "detection" || !mayAct || sheet.busy) return;
     switch (event.key) {
       case "b":
         return addBox();
       case "n": {
-        const place = items.findIndex((one) => one.id === selected);
-        return boxes.current?.select(items[(place + 1) % items.length]?.id ?? null);
+        const place = sheet.items.findIndex((one) => one.id === item?.id);
+        return sheet.pick(sheet.items[(place + 1) % sheet.items.length]?.id ?? null);
       }
       case "m":
         return startFromModel();
       case "Delete":
       case "Backspace":
-        return item === undefined ? undefined : boxes.current?.remove(item.id);
+        return item === undefined ? undefined : sheet.remove(item.id);
       case " ":
         if (isPressable(event.target)) return;
         event.preventDefault();
@@ -388,7 +399,6 @@ function Question(props: QuestionProps) {
   const chooseStably = useCallback((label: string) => choosing.current(label), []);
 
   const drawing = kind === "detection" && draws && !spaceHeld;
-  const boxLabel = items.find((item) => item.id === selected)?.label;
   const marked = kind === "classification" ? null : kind === "multi-label" ? chosen : asSet(boxLabel);
   const canSkip = mayAct || (!blocked && held.imageState === "failed");
 
@@ -412,21 +422,7 @@ function Question(props: QuestionProps) {
           kind === "detection"
             ? (shown) => (
                 <Suspense>
-                  <BoxEditor
-                    ref={boxes}
-                    image={shown}
-                    initial={initial}
-                    items={items}
-                    selected={selected}
-                    draws={drawing}
-                    newLabel={() => lastLabel.current || onlyOne(labels)}
-                    onChange={(now, one) => {
-                      setItems(now);
-                      setSelected(one);
-                      setProblem("");
-                      queue.keepDraft(task.task_id, { boxes: now, size });
-                    }}
-                  />
+                  <BoxEditor sheet={sheet} image={shown} draws={drawing && mayAct} />
                 </Suspense>
               )
             : undefined
@@ -440,8 +436,9 @@ function Question(props: QuestionProps) {
             <BoxList
               items={items}
               selected={selected}
-              onSelect={(id) => boxes.current?.select(id)}
-              onDelete={(id) => boxes.current?.remove(id)}
+              next={next}
+              onSelect={(id) => sheet.pick(id)}
+              onDelete={(id) => sheet.remove(id)}
             />
             <Button fullWidth disabled={!mayAct} onClick={startFromModel}>
               <span className="label-content"><kbd aria-hidden="true">m</kbd> {TEXTS.modelBoxes}</span>
@@ -525,12 +522,16 @@ function wordsOf(answer: Answer): string {
   return "labels" in answer ? answer.labels.join(", ") : answer.boxes.map((box) => box.label).join(", ");
 }
 
+function withoutId({ label, left, top, width, height }: Box): Box {
+  return { label, left, top, width, height };
+}
+
 function onlyOne(labels: readonly string[]): string {
   return labels.length === 1 ? (labels[0] ?? "") : "";
 }
 
-function asSet(label: string | undefined): ReadonlySet<string> {
-  return new Set(label === undefined ? [] : [label]);
+function asSet(label: string): ReadonlySet<string> {
+  return new Set(label === "" ? [] : [label]);
 }
 
 /** Whether a menu has taken the key, or is open. */

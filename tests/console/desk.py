@@ -218,7 +218,6 @@ class Seat:
         mouse.down()
         mouse.move(*self.spot((start[0] + end[0]) / 2, (start[1] + end[1]) / 2), steps=4)
         mouse.move(*self.spot(*end), steps=4)
-        self.page.wait_for_timeout(350)  # a quick one could be a click
         mouse.up()
 
     def leave(self) -> None:

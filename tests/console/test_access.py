@@ -43,7 +43,7 @@ def test_there_are_no_barriers(
     seat.sign_in(*desk.stack.add_person())
     expect(seat.image).to_be_visible()
     if name == "detection_desk":
-        expect(seat.page.locator("svg.a9s-annotationlayer")).to_be_visible()
+        expect(seat.page.locator(".boxes svg")).to_be_visible()
         seat.press("m", "n")
     elif name == "multi_label_desk":
         seat.press("2", "Enter", "1", "1")
