@@ -82,6 +82,7 @@ _UNSIGNED_OPERATIONS = frozenset(
         "GetUser",
         "GlobalSignOut",
         "RevokeToken",
+        "UpdateUserAttributes",
     )
 )
 _PAGES = (API_PREFIX, SIGN_IN_PREFIX)

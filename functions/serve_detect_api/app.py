@@ -313,8 +313,9 @@ def _from_log(
         record = _detect_and_log(image, detection, sender)
     else:
         record = found
-    if sender is not None and sender not in record.get("senders", ()):
-        _note_sender(detection, sender)
+    # Who answered before has not judged what they have sent.
+    if sender is not None and "agreement" not in record:
+        _note_sender(record, sender)
     outcome = Outcome(record["outcome"])
     if outcome is Outcome.REJECTED:
         raise InvalidImageError(record["reason"])
@@ -336,9 +337,11 @@ def _is_nobodys(record: detections.Record) -> bool:
     )
 
 
-def _note_sender(detection: str, sender: str) -> None:
-    """Keep that somebody else has sent an image, too, wherever it is kept who has."""
-    human_loop = detections.note_sender(detection, sender).get("human_loop")
+def _note_sender(record: detections.Record, sender: str) -> None:
+    """Keep that somebody has sent an image, too, wherever it is kept who has."""
+    if sender in record.get("senders", ()):
+        return
+    human_loop = detections.note_sender(record["detection_id"], sender).get("human_loop")
     if human_loop:
         review_tasks.note_sender(human_loop, sender)
 

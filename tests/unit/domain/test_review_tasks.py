@@ -381,3 +381,14 @@ def test_a_sender_is_compared_with_nobody_and_nobody_with_a_sender() -> None:
     assert set(figures(everybody)) == {"ann", "bob", "cho"}
     assert set(figures(replace(everybody, senders=frozenset({"ann"})))) == {"bob", "cho"}
     assert figures(replace(everybody, senders=frozenset({"ann", "bob"}))) == {}
+
+
+def test_giving_a_task_back_takes_nothing_from_others() -> None:
+    """A lease that ran out is good for an answer while nobody has taken the place."""
+    held = _task().claimed("ann", NOW)
+    late = NOW + LEASE + SECOND
+    for skip in (False, True):
+        left = held.released("bob", late, skip)
+        assert left.claims == held.claims
+        assert left.answered("ann", Annotation.of_labels(["dent"]), late).complete
+    assert held.released("bob", late) == held

@@ -448,6 +448,17 @@ def test_a_task_that_is_done_keeps_the_senders_that_it_was_done_with(serving: Ac
     assert review_tasks.get(task.task_id).senders == {"ann"}
 
 
+def test_who_sends_an_image_that_people_have_answered_is_no_sender_of_it(
+    serving: Account,
+) -> None:
+    """Nobody takes an answer out of the samples by sending its image afterwards."""
+    _finds(serving, ("dent", 42.0))
+    _, found = _as_person("image_to_log", "ann")
+    detections.note(found["detection_id"], {"agreement": "decided"})
+    _as_person("image_to_log", "bob")
+    assert detections.get(found["detection_id"])["senders"] == ["ann"]
+
+
 def test_a_program_is_no_sender(serving: Account) -> None:
     _, found = _ask("image_to_log")
     assert "senders" not in detections.get(found["detection_id"])

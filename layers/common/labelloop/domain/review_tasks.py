@@ -150,13 +150,14 @@ class ReviewTask:
         )
 
     def released(self, worker: str, now: datetime, skip: bool = False) -> "ReviewTask":
-        """The task when this person has given it back, or passed it by."""
-        live = self._live_claims(now)
+        """The task when this person has given it back, or passed it by.
+
+        Others keep what they have, leases that have run out too: they may answer yet, as long as
+        nobody has taken their place.
+        """
+        claims = {name: claim for name, claim in self.claims.items() if name != worker}
         skipped = self._live_skips(now) | ({worker: now + SKIPPED_FOR} if skip else {})
-        return replace(
-            self._next(claims={name: claim for name, claim in live.items() if name != worker}),
-            skipped=skipped,
-        )
+        return replace(self._next(claims=claims), skipped=skipped)
 
     def answered(self, worker: str, said: Annotation, now: datetime) -> "ReviewTask":
         """The task with this person's answer.
