@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 
 import click
 
+from cli import terminal
 from cli.accuracy import accuracy
 from cli.detect import detect
 from cli.doctor import doctor
@@ -34,13 +35,13 @@ class OneLineErrors(click.Group):
             sys.exit(error.exit_code)
         except click.UsageError as error:
             where = error.ctx.command_path if error.ctx else self.name
-            click.echo(f"Error: {error.format_message()} See: {where} --help", err=True)
+            terminal.say(f"Error: {error.format_message()} See: {where} --help", err=True)
             sys.exit(error.exit_code)
         except click.ClickException as error:
-            error.show()
+            terminal.say(f"Error: {error.format_message()}", err=True)
             sys.exit(error.exit_code)
         except click.Abort:
-            click.echo("Stopped waiting. What was begun goes on: labelloop status", err=True)
+            terminal.say("Stopped waiting. What was begun goes on: labelloop status", err=True)
             sys.exit(130)
         sys.exit(code if isinstance(code, int) else 0)
 

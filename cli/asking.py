@@ -16,10 +16,9 @@ from enum import Enum, auto
 from multiprocessing.pool import ThreadPool
 from typing import Any
 
-import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import files
+from cli import files, terminal
 from cli.borrowed_models import Borrowed
 from cli.failures import CommandError, code_of, message_of
 from cli.kept_answers import Kept
@@ -288,7 +287,7 @@ class Asking:
         for key in list(self._uploaded):
             self._remove(key)
         if self._uploaded:
-            click.echo(
+            terminal.say(
                 f"{len(self._uploaded)} images that were too large to be sent along are still in "
                 f"the bucket's {EVALUATED_FOLDER}, which forgets them after a day.",
                 err=True,

@@ -16,10 +16,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import click
 from botocore.exceptions import ClientError
 
-from cli import ceilings, log, models
+from cli import ceilings, log, models, terminal
 from cli.failures import CommandError, code_of
 from cli.hosting import stop_version
 from cli.kept_answers import Kept
@@ -111,7 +110,7 @@ def running(stack: Stack, version: Version, kept: Kept) -> Iterator[Borrowed]:
     if version.status not in models.BILLED:
         kept.forget_start()
     if kept.was_started:
-        click.echo(
+        terminal.say(
             f"{version.name} was started by an evaluation that ended before it could stop it. This "
             "one does.",
             err=True,
@@ -199,7 +198,7 @@ def _give_back(stack: Stack, borrowed: Borrowed, kept: Kept) -> None:
     try:
         need = _need(stack, borrowed)
         if need:
-            click.echo(f"{name} is left running: {need}", err=True)
+            terminal.say(f"{name} is left running: {need}", err=True)
         else:
             if models.find(stack, name).status not in models.BILLED:
                 # Interrupted just now, a start may not show yet.
@@ -207,14 +206,14 @@ def _give_back(stack: Stack, borrowed: Borrowed, kept: Kept) -> None:
             stop_version(stack, name, no_wait=True)
             ran_for = stack.now() - borrowed.since
             usd = cost_usd(ran_for, UNITS, models.unit_hour_usd(stack))
-            click.echo(
+            terminal.say(
                 f"{name} is stopped, after {ran_for / timedelta(minutes=1):.0f} minutes, its start "
                 f"counted in: about US${usd:.2f}.",
                 err=True,
             )
         kept.forget_start()
     except BaseException:
-        click.echo(
+        terminal.say(
             f"{name} may still run, and is billed while it does. To stop it: labelloop stop {name}",
             err=True,
         )

@@ -8,7 +8,6 @@ import csv
 import json
 import math
 import os
-import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,8 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 
-from cli import files, models
+from cli import files, models, terminal
+from cli.cells import as_cells
 from cli.failures import CommandError, code_of
 from cli.parallel import bar, in_parallel
 from cli.stack import Stack, on_stack, show
@@ -29,6 +29,7 @@ from labelloop.domain.detections import Outcome, as_shown, detection_id
 from labelloop.domain.fitness import refusal_of_limits
 from labelloop.domain.images import ImageObject, has_image_signature, media_type, refusal_of_size
 from labelloop.domain.manifests import MAX_KEY_BYTES
+from labelloop.domain.messages import one_line
 
 FOLDER = "images_for_detection/"
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -155,7 +156,8 @@ class Results:
             writer.writeheader()
             lists = ("labels", "unsure")
             writer.writerows(
-                {**row, **{name: _labels_in_words(row[name]) for name in lists}} for row in rows
+                as_cells({**row, **{name: _labels_in_words(row[name]) for name in lists}})
+                for row in rows
             )
         self.json_file.write_text(
             json.dumps(rows, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
@@ -260,7 +262,7 @@ def detect(
             _wait(stack, batch, timeout_minutes)
             results.write(batch)
     except KeyboardInterrupt as error:
-        click.echo(
+        terminal.say(
             "Stopped. What is uploaded stays, and is detected all the same. To go on, and for the "
             "results, run the same command again.",
             err=True,
@@ -562,7 +564,7 @@ def _what_may_hinder(stack: Stack) -> str:
 
 def _say(words: str) -> None:
     """Say something beside the bar, which draws itself anew."""
-    click.echo(f"\r\x1b[K{words}" if sys.stderr.isatty() else words, err=True)
+    terminal.say(words, err=True, over=True)
 
 
 # --- The results ----------------------------------------------------------------------------------
@@ -606,7 +608,7 @@ def _text(batch: Batch, results: Results | None) -> str:
     if failures:
         first = failures[0]
         lines.append(
-            f"Failed: {len(failures)}, the first of them {files.printable(first.name)}: "
+            f"Failed: {len(failures)}, the first of them {one_line(first.name)}: "
             f"{first.failure} When they can be read and sent, run the same command again."
         )
     if results is None:
@@ -619,7 +621,7 @@ def _text(batch: Batch, results: Results | None) -> str:
     if results.not_drawn:
         left = results.not_drawn[0]
         lines.append(
-            f"Not drawn: {len(results.not_drawn)}, the first of them {left['file']}: "
+            f"Not drawn: {len(results.not_drawn)}, the first of them {one_line(left['file'])}: "
             f"{left['reason']}"
         )
     if batch.counts()[Outcome.WAITING] or batch.counts()[PENDING]:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 
-from cli import borrowed_models, evaluate_page, evaluate_text, labelled_pictures, models
+from cli import borrowed_models, evaluate_page, evaluate_text, labelled_pictures, models, terminal
 from cli.asking import Asked, Asking
 from cli.failures import CommandError, code_of
 from cli.hosting import confirm
@@ -87,7 +87,7 @@ def evaluate(
     try:
         evaluation = request.evaluation()
     except KeyboardInterrupt as error:
-        click.echo(
+        terminal.say(
             "Stopped. What was answered is kept: to go on, run the same command again.", err=True
         )
         raise click.exceptions.Exit(INTERRUPTED) from error
@@ -173,7 +173,7 @@ class _Request:
         if told and not self.yes:
             confirm(told, f"Start {', '.join(subject.version.name for subject in down)}?")
         elif told:
-            click.echo("\n".join(told), err=True)
+            terminal.say("\n".join(told), err=True)
         for subject in sorted(unfinished, key=lambda subject: subject in down):
             # As it is by now: another one may have been asked for an hour.
             version = models.find(self.stack, subject.version.name)
@@ -265,7 +265,7 @@ def _trained(stack: Stack, name: str) -> frozenset[str]:
             raise
     except InconsistentError:
         pass
-    click.echo(f"Which images trained {name} is not known: {key} cannot be read.", err=True)
+    terminal.say(f"Which images trained {name} is not known: {key} cannot be read.", err=True)
     return frozenset()
 
 

@@ -9,6 +9,7 @@ from cli.trials import Bin, Evaluation, LabelResult, Pair, Share, Trial
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.answers import Finding
 from labelloop.domain.comparison import Difference
+from labelloop.domain.messages import one_line
 from labelloop.domain.scoring import METRICS
 
 WHOLLY_RIGHT = {
@@ -34,12 +35,7 @@ def text(evaluation: Evaluation) -> str:
         *[_unknown(trial) for trial in evaluation.trials],
         _not_counted(evaluation),
     ]
-    return "\n\n".join("\n".join(map(_printable, lines)) for lines in sections if lines)
-
-
-def _printable(line: str) -> str:
-    """The line without what a terminal obeys: the names of files may be anybody's."""
-    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in line)
+    return "\n\n".join("\n".join(map(one_line, lines)) for lines in sections if lines)
 
 
 def figures(evaluation: Evaluation) -> list[tuple[str, ...]]:

@@ -14,12 +14,14 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
+from labelloop.domain.messages import one_line
+
 
 class CommandError(click.ClickException):
     """The command ends with this sentence and exit code 1."""
 
     def __init__(self, sentence: str) -> None:
-        super().__init__(" ".join(sentence.split()))
+        super().__init__(one_line(" ".join(sentence.split())))
 
 
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "RequestExpired"}

@@ -58,7 +58,7 @@ def _walk(
 
 
 def printable(name: str) -> str:
-    """The name as a terminal and JSON take it."""
+    """The name as files and JSON take it; a terminal takes it from ``terminal`` only."""
     return name.encode(errors="replace").decode()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import click
 from botocore.exceptions import ClientError
 
-from cli import ceilings, executions, models
+from cli import ceilings, executions, models, terminal
 from cli.failures import CommandError, code_of
 from cli.models import RUNNING, STARTABLE, STARTING, STOPPING
 from cli.progress import Progress
@@ -68,7 +68,7 @@ def put_into_service(
     """
     _check_startable(stack, name)
     for concern in ceilings.concerns(stack):
-        click.echo(concern, err=True)
+        terminal.say(concern, err=True)
     models.resume_hosting(stack)
     execution = executions.begin(stack, {"deploy": name, "in_place": in_place})
     if no_wait:
@@ -120,11 +120,11 @@ def _interruption(stack: Stack, name: str, in_place: bool) -> list[str]:
 def confirm(concerns: Iterable[str], question: str) -> None:
     """Tell what there is to know, and ask. Raises CommandError unless the answer is yes."""
     for concern in concerns:
-        click.echo(concern, err=True)
+        terminal.say(concern, err=True)
     try:
         agreed = click.confirm(question, err=True)
     except click.Abort:
-        click.echo(err=True)
+        terminal.say(err=True)
         agreed = False
     if not agreed:
         raise CommandError("Nothing was changed. To be asked nothing: --yes")

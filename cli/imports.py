@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
-from cli import folder_import, manifest_import
+from cli import folder_import, manifest_import, terminal
 from cli.failures import CommandError
 from cli.folder_import import FolderImport
 from cli.manifest_import import SHOWN, ManifestImport
 from cli.stack import Stack, model_type, on_stack, show
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.manifests import LABELLED_FOLDER
+from labelloop.domain.messages import one_line
 
 INTERRUPTED = 130
 
@@ -48,7 +49,7 @@ def import_(
         else:
             complete = _import_manifests(stack, source, dataset_arn or "", dry_run, as_json)
     except KeyboardInterrupt as error:
-        click.echo("Stopped. To go on, run the same command again.", err=True)
+        terminal.say("Stopped. To go on, run the same command again.", err=True)
         raise click.exceptions.Exit(INTERRUPTED) from error
     if not complete:
         raise click.exceptions.Exit(1)
@@ -156,7 +157,11 @@ def _listed(
     count = len(named) if count is None else count
     if not count:
         return []
-    lines = ["", f"{heading}:", *(f"  {name}: {reason}" for name, reason in named[:SHOWN])]
+    lines = [
+        "",
+        f"{heading}:",
+        *(f"  {one_line(name)}: {reason}" for name, reason in named[:SHOWN]),
+    ]
     if count > SHOWN:
         lines += [f"  and {count - SHOWN} more, of which --json tells"]
     return lines

@@ -5,11 +5,11 @@ from typing import Any
 
 import click
 
-from cli import executions, files
+from cli import executions
 from cli.manifest_import import SHOWN
 from cli.stack import Stack, on_stack, show
 from labelloop.domain.manifests import UNLABELLED_FOLDER
-from labelloop.domain.messages import images_in_words
+from labelloop.domain.messages import images_in_words, one_line
 
 RUNS_LOOKED_AT = 5
 """One that has just begun has not looked yet."""
@@ -63,7 +63,7 @@ def left_out_in_words(left_out: dict[str, Any]) -> list[str]:
         return []
     shown = left_out["examples"][:SHOWN]
     lines = [f"Left out of {UNLABELLED_FOLDER}, since no training could use them:"]
-    lines += [f"  {files.printable(one['key'])}: {one['reason']}" for one in shown]
+    lines += [f"  {one_line(one['key'])}: {one['reason']}" for one in shown]
     if left_out["count"] > len(shown):
         lines.append(f"  and {left_out['count'] - len(shown)} more")
     return lines

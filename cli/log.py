@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from cli.cells import as_cells
 from cli.failures import CommandError
 from cli.stack import Stack, on_stack, show
 from labelloop.aws.items import from_item
@@ -27,6 +28,7 @@ from labelloop.domain.detections import (
 )
 from labelloop.domain.images import ImageObject
 from labelloop.domain.labels import known_as
+from labelloop.domain.messages import one_line
 
 COLUMNS = (
     "date",
@@ -205,7 +207,7 @@ def _get(stack: Stack, detection: str) -> Iterator[Record]:
 
 
 def _row(record: Record) -> dict[str, str]:
-    row = {column: str(record.get(column, "")) for column in COLUMNS}
+    row = {column: one_line(str(record.get(column, ""))) for column in COLUMNS}
     if "confidence_pct" in record:
         row["confidence_pct"] = f"{record['confidence_pct']:.1f}"
     # The index by time has no date of its own.
@@ -217,7 +219,7 @@ def _as_csv(records: list[Record]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(_row(record) for record in records)
+    writer.writerows(map(as_cells, map(_row, records)))
     return text.getvalue().rstrip("\n")
 
 
@@ -235,4 +237,6 @@ def _as_table(records: list[Record]) -> str:
 
 def _whole(record: Record) -> str:
     width = max(map(len, record))
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in sorted(record.items()))
+    return "\n".join(
+        f"{name:<{width}}  {one_line(str(value))}" for name, value in sorted(record.items())
+    )

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cli import terminal
 from cli.failures import CommandError, code_of
 from cli.parallel import bar, concerns_all, in_parallel
 from cli.stack import Stack
@@ -147,7 +147,7 @@ def _checked(manifest: Manifest, model_type: ModelType) -> Collection:
     bad, count = collection.bad.first, collection.line_count
     if any(line.reason != bad[0].reason for line in bad):
         for line in bad[:SHOWN]:
-            click.echo(f"{line.file}:{line.line}: {line.reason}", err=True)
+            terminal.say(f"{line.file}:{line.line}: {line.reason}", err=True)
     share = f"{collection.bad.count} of the {count} lines"
     if collection.bad.count == count:
         share = f"All {count} lines" if count > 1 else "The only line"

@@ -3,7 +3,7 @@
 import sys
 import time
 
-import click
+from cli import terminal
 
 
 class Progress:
@@ -18,12 +18,12 @@ class Progress:
         """Show these words and how long it has taken."""
         if self._rewrites:
             minutes, seconds = divmod(int(time.monotonic() - self._began), 60)
-            click.echo(f"\r\x1b[K{words} ({minutes}:{seconds:02d})", err=True, nl=False)
+            terminal.rewrite(f"{words} ({minutes}:{seconds:02d})")
         elif words != self._last:
-            click.echo(words, err=True)
+            terminal.say(words, err=True)
         self._last = words
 
     def end(self) -> None:
         """Leave the terminal's line free for the answer."""
         if self._rewrites:
-            click.echo("\r\x1b[K", err=True, nl=False)
+            terminal.rewrite()

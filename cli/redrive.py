@@ -13,6 +13,7 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 
+from cli import terminal
 from cli.failures import code_of, message_of
 from cli.progress import Progress
 from cli.stack import Stack, on_stack, show
@@ -36,7 +37,7 @@ def redrive(stack: Stack, *, queue: str | None, no_wait: bool, as_json: bool) ->
     """
     kinds = [queue] if queue else list(DEAD_LETTERS)
     counts = {kind: messages_in(stack, DEAD_LETTERS[kind]) for kind in kinds}
-    click.echo(f"Dead letters: {_counted(counts)}.", err=True)
+    terminal.say(f"Dead letters: {_counted(counts)}.", err=True)
     found = {
         kind: _send_on(stack) if kind == EVENTS else _move(stack, kind, count, no_wait)
         for kind, count in counts.items()

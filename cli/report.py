@@ -10,6 +10,7 @@ from cli.evaluations import Data, Report
 from cli.failures import CommandError
 from cli.stack import Stack, on_stack, show
 from labelloop.domain.calibration import Outlook
+from labelloop.domain.messages import one_line
 from labelloop.domain.scoring import METRICS
 
 MOST_LINES = 20
@@ -110,7 +111,7 @@ def _mistakes(found: Report) -> list[str]:
 
 def _suspected(found: Report) -> list[str]:
     images = [
-        f"  {image.key}: labelled {', '.join(image.labels) or NOTHING}, looks like "
+        f"  {one_line(image.key)}: labelled {', '.join(image.labels) or NOTHING}, looks like "
         f"{', '.join(image.predicted) or NOTHING} ({image.confidence_pct:.1f} %)"
         for image in found.suspected_label_errors
     ]
@@ -128,7 +129,7 @@ def _data(data: Data) -> list[str]:
     if data.left_out.images:
         reasons = [f"  {count}: {why}" for why, count in data.left_out.by_reason.items()]
         lines += ["", f"left out, {data.left_out.images} images in all", *reasons]
-        examples = [f"  {image.key}: {image.reason}" for image in data.left_out.examples]
+        examples = [f"  {one_line(image.key)}: {image.reason}" for image in data.left_out.examples]
         lines += ["", *some("of these", examples)]
     if data.labels_left_out:
         labels = [
@@ -136,9 +137,9 @@ def _data(data: Data) -> list[str]:
         ]
         lines += ["", *some("labels left out", labels)]
     for title, noted in data.noted_lines():
-        bad = [f"  {one.file}, line {one.line}: {one.reason}" for one in noted.examples]
+        bad = [f"  {one_line(one.file)}, line {one.line}: {one.reason}" for one in noted.examples]
         lines += ["", *some(title, bad)]
-    files = [f"  {name}: not a manifest" for name in data.no_manifests.examples]
+    files = [f"  {one_line(name)}: not a manifest" for name in data.no_manifests.examples]
     if files:
         lines += ["", *some(f"files that are no manifests, {data.no_manifests.count}", files)]
     return lines

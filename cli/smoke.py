@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import click
 
-from cli import models, smoke_clean_up, smoke_report
+from cli import models, smoke_clean_up, smoke_report, terminal
 from cli.borrowed_models import START, ended_by_signals
 from cli.failures import CommandError, in_one_line
 from cli.hosting import confirm
@@ -51,10 +51,10 @@ def smoke(stack: Stack, *, yes: bool, keep: bool, clean_up: bool, as_json: bool)
         if not yes:
             confirm(_what_it_takes(stack), f"Try the stack {stack.name}?")
         else:
-            click.echo("\n".join(_what_it_takes(stack)), err=True)
+            terminal.say("\n".join(_what_it_takes(stack)), err=True)
         run = Run.begin(stack)
     else:
-        click.echo(f"Going on with the test that was begun at {run.begun}.", err=True)
+        terminal.say(f"Going on with the test that was begun at {run.begun}.", err=True)
     run.note(unattended=yes)
     left = []
     with _broken_off(run):
@@ -102,7 +102,7 @@ def _try(run: Run, step: Step) -> None:
     if failed:
         run.note_done(step.name, Done(NOT_TRIED, (f"It needs {' and '.join(failed)}.",), 0))
         return
-    click.echo(f"{step.name}: {step.title}", err=True)
+    terminal.say(f"{step.name}: {step.title}", err=True)
     began = time.monotonic()
     try:
         with in_one_line():
@@ -146,19 +146,19 @@ def _broken_off(run: Run) -> Iterator[None]:
         try:
             yield
         except BaseException as error:
-            click.echo("Broken off. What costs money is being stopped.", err=True)
+            terminal.say("Broken off. What costs money is being stopped.", err=True)
             try:
                 told = smoke_clean_up.stop_what_costs(run)
                 told += [f"Left: {one}" for one in smoke_clean_up.left(run)]
             except BaseException:
-                click.echo(
+                terminal.say(
                     "THE MODEL MAY STILL RUN, and is billed then. To stop it: labelloop smoke "
                     "--clean-up",
                     err=True,
                 )
                 raise
             told.append("To go on: labelloop smoke. To remove it: labelloop smoke --clean-up")
-            click.echo("\n".join(told), err=True)
+            terminal.say("\n".join(told), err=True)
             if isinstance(error, KeyboardInterrupt):
                 raise click.exceptions.Exit(INTERRUPTED) from error
             raise

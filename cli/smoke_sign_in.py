@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 import click
 import urllib3
 
+from cli import terminal
 from cli.failures import CommandError
 from cli.reviewers import temporary_password
 from cli.smoke_run import Run
@@ -136,7 +137,7 @@ def _by_hand(run: Run, page: str, name: str, password: str) -> list[str]:
             "The sign-in page is there, but can be filled in by a person only. Sign in yourself: "
             "labelloop reviewers add EMAIL; or run labelloop smoke without --yes at a terminal."
         )
-    click.echo(f"Sign in at {page}\n  as       {name}\n  password {password}", err=True)
+    terminal.say(f"Sign in at {page}\n  as       {name}\n  password {password}", err=True)
     if click.confirm(
         "Does the page say that there is nothing to review, or show images?", err=True
     ):

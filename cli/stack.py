@@ -14,6 +14,7 @@ import click
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from cli import terminal
 from cli.failures import CommandError, code_of, in_one_line
 from labelloop.domain.annotations import ModelType
 from local.clock import Clock
@@ -151,7 +152,7 @@ def outputs_of(description: Mapping[str, Any]) -> dict[str, str]:
 
 def show(as_json: bool, data: Any, text: str) -> None:
     """Print the command's answer: for programs, or for people."""
-    click.echo(json.dumps(data, indent=2, default=str) if as_json else text)
+    terminal.say(terminal.as_json(data) if as_json else text)
 
 
 def _on_aws(stack_name: str) -> Stack:

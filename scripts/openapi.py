@@ -17,6 +17,7 @@ from typing_extensions import is_typeddict
 from functions.serve_detect_api import app as detect_api
 from functions.serve_review_api import app as review_api
 from labelloop import http_api
+from labelloop.domain.review_tasks import TASK_ID
 from labelloop.errors import (
     ApiImagesSpentError,
     BusyError,
@@ -261,7 +262,12 @@ def _operation(path: str, handler: Any, refs: dict[Any, Json]) -> Json:
     parameters = list(route.parameters)
     if "{id}" in path:
         parameters.append(
-            {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+            {
+                "name": "id",
+                "in": "path",
+                "required": True,
+                "schema": {"type": "string", "pattern": TASK_ID},
+            }
         )
     operation: Json = {
         "operationId": handler.__name__,

@@ -43,6 +43,7 @@ from labelloop.domain.images import (
     media_type,
     refusal,
 )
+from labelloop.domain.manifests import MAX_KEY_BYTES
 from labelloop.entrypoint import Strict, logger
 from labelloop.errors import (
     ApiImagesSpentError,
@@ -66,6 +67,11 @@ NEW = timedelta(minutes=1)
 PATIENCE = timedelta(seconds=5)
 """How long its record is waited for."""
 LOOK_EVERY_S = 0.25
+_NAME = r"([^/.][^/]*|\.[^/.][^/]*|\.\.[^/]+)"
+"""Of a folder or file in a key: not empty, nor one or two dots."""
+NO_KEY = (
+    f"The key must be that of an image under {FOLDER}, and S3's have up to {MAX_KEY_BYTES} bytes."
+)
 TOO_FAST = "More images come in than the model takes. Ask again, more slowly."
 
 api = APIGatewayHttpResolver()
@@ -75,7 +81,11 @@ http_api.answer_refusals(api)
 class ObjectToDetect(Strict):
     """An image that is in the stack's bucket."""
 
-    key: str = Field(description=f"Its key, under {FOLDER}.")
+    key: str = Field(
+        description=f"Its key, under {FOLDER}: up to {MAX_KEY_BYTES:,} bytes in UTF-8.",
+        max_length=MAX_KEY_BYTES,
+        pattern=f"^{FOLDER}({_NAME}/)*{_NAME}$",
+    )
 
 
 class DetectedBox(TypedDict):
@@ -176,12 +186,14 @@ def _key() -> str:
     try:
         key = ObjectToDetect.model_validate_json(http_api.body(api)).key
     except ValidationError as error:
+        if error.errors()[0]["type"] in {"string_pattern_mismatch", "string_too_long"}:
+            raise InvalidRequestError(NO_KEY) from error
         raise InvalidRequestError(
             f'A body of the type application/json is {{"key": "{FOLDER}..."}}. Send an image '
             "itself with its own type, as image/jpeg."
         ) from error
-    if not key.startswith(FOLDER) or {"", ".", ".."} & set(key.split("/")):
-        raise InvalidRequestError(f"The key must be that of an image under {FOLDER}.")
+    if len(key.encode()) > MAX_KEY_BYTES:
+        raise InvalidRequestError(NO_KEY)
     return key
 
 
@@ -393,4 +405,4 @@ def _logged(record: detections.Record) -> Detected:
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one request."""
     logger.append_keys(request_id=context.aws_request_id)
-    return api.resolve(event, context)
+    return http_api.resolve(api, event, context)

@@ -6,6 +6,7 @@ Idempotent  yes; the same answer given twice is one answer, and a task is handed
             finds it complete
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -13,7 +14,7 @@ from itertools import islice
 from typing import Annotated, Any, NotRequired, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from pydantic import BaseModel, Field, StrictInt, ValidationError
+from pydantic import BaseModel, Field, StrictBool, ValidationError
 from typing_extensions import TypedDict
 
 from labelloop import clock, http_api
@@ -24,16 +25,18 @@ from labelloop.domain import human_loops
 from labelloop.domain.annotations import MOST_BOXES, MOST_LABELS, Annotation, Box, ModelType
 from labelloop.domain.detections import Label
 from labelloop.domain.human_loops import NONE_OF_THE_ABOVE, Answer, TimedAnswer
-from labelloop.domain.labels import NONE_OF_THEM, composed
-from labelloop.domain.review_tasks import LEASE, ReviewTask, answer_body
+from labelloop.domain.labels import MOST_GIVEN, NONE_OF_THEM, composed
+from labelloop.domain.review_tasks import LEASE, TASK_ID, ReviewTask, answer_body
 from labelloop.entrypoint import Strict, logger
 from labelloop.errors import (
     BusyError,
     ChangedMeanwhileError,
     InvalidRequestError,
     NotAllowedError,
+    NotFoundError,
     TooLargeError,
 )
+from labelloop.http_api import WholeNumber
 from labelloop.settings import Variable
 
 LINK_S = 600
@@ -49,6 +52,10 @@ image, the oldest are those that this person has answered and others have not.""
 TRIES = 8
 BETWEEN_TRIES_S = 0.05
 
+MOST_PX = 100_000
+LabelName = Annotated[str, Field(min_length=1, max_length=MOST_GIVEN)]
+TaskId = Annotated[str, Field(pattern=TASK_ID)]
+
 api = APIGatewayHttpResolver()
 http_api.answer_refusals(api)
 
@@ -56,41 +63,41 @@ http_api.answer_refusals(api)
 class NextBody(Strict):
     """How many tasks, and which ones this person has in hand already."""
 
-    count: Annotated[StrictInt, Field(ge=1, le=MOST_AT_ONCE)] = 1
-    but_not: Annotated[tuple[str, ...], Field(alias="except", max_length=100)] = ()
+    count: Annotated[WholeNumber, Field(ge=1, le=MOST_AT_ONCE)] = 1
+    but_not: Annotated[tuple[TaskId, ...], Field(alias="except", max_length=100)] = ()
 
 
 class ReleaseBody(Strict):
     """Whether this person does not want to see the task again soon."""
 
-    skip: bool = False
+    skip: StrictBool = False
 
 
 class BoxBody(Strict):
     """A labelled box in pixels of the image as it is shown."""
 
-    label: str
-    left: StrictInt
-    top: StrictInt
-    width: StrictInt
-    height: StrictInt
+    label: LabelName
+    left: Annotated[WholeNumber, Field(ge=0, le=MOST_PX)]
+    top: Annotated[WholeNumber, Field(ge=0, le=MOST_PX)]
+    width: Annotated[WholeNumber, Field(ge=1, le=MOST_PX)]
+    height: Annotated[WholeNumber, Field(ge=1, le=MOST_PX)]
 
 
 class SizeBody(Strict):
     """The image as it is shown, in pixels."""
 
-    width: Annotated[StrictInt, Field(ge=1, le=100_000)]
-    height: Annotated[StrictInt, Field(ge=1, le=100_000)]
+    width: Annotated[WholeNumber, Field(ge=1, le=MOST_PX)]
+    height: Annotated[WholeNumber, Field(ge=1, le=MOST_PX)]
 
 
 class AnswerBody(Strict):
     """One of these, as the model's type wants it; boxes come with the image's size."""
 
-    label: str | None = None
-    labels: Annotated[list[str], Field(max_length=MOST_LABELS)] | None = None
+    label: LabelName | None = None
+    labels: Annotated[list[LabelName], Field(max_length=MOST_LABELS)] | None = None
     boxes: Annotated[list[BoxBody], Field(max_length=MOST_BOXES)] | None = None
     size: SizeBody | None = None
-    none: bool = False
+    none: StrictBool = False
 
 
 _ANSWERED_BY = {
@@ -405,8 +412,6 @@ def _body(model: type[_Body]) -> _Body:
         where = ".".join(str(part) for part in first["loc"])
         reason = f"The body is wrong at {where or 'its start'}: {first['msg']}"
         raise InvalidRequestError(reason) from error
-    except ValueError as error:
-        raise InvalidRequestError("The body is no text.") from error
 
 
 def _said(body: AnswerBody, model_type: ModelType) -> Annotation:
@@ -440,6 +445,8 @@ def _annotation(body: AnswerBody) -> Annotation:
 
 def _change(task_id: str, person: Person, change: Callable[[ReviewTask], ReviewTask]) -> ReviewTask:
     """Store what becomes of a task, again where somebody else changed it meanwhile."""
+    if not re.fullmatch(TASK_ID, task_id):
+        raise NotFoundError("There is no such task.")
     for attempt in range(1, TRIES + 1):
         task = review_tasks.get(task_id)
         changed = change(task)
@@ -524,4 +531,4 @@ def _inside(label: Label) -> Label:
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer one request."""
     logger.append_keys(request_id=context.aws_request_id)
-    return api.resolve(event, context)
+    return http_api.resolve(api, event, context)

@@ -127,6 +127,17 @@ def test_people_get_a_table_and_spreadsheets_get_csv(log: Log) -> None:
     assert [row["label"] for row in rows] == ["gear", "bolt", "bolt", ""]
 
 
+def test_no_name_is_obeyed_by_a_terminal_or_a_spreadsheet(log: Log) -> None:
+    detection = log.add("=1\x1b[2J\n+1", Outcome.CONFIDENT, "@gear")
+    written = "=1\\x1b[2J\\n+1"
+    for words in ((), ("--csv",), (detection,)):
+        shown = log.run(*words).stdout
+        assert "\x1b" not in shown and written in shown
+    row = next(csv.DictReader(io.StringIO(log.run("--csv").stdout)))
+    assert (row["label"], row["key"]) == ("'@gear", f"images_for_detection/{written}.jpg")
+    assert "\x1b" not in log.run("--since", "x\x1b[2J").stderr
+
+
 def test_what_is_not_there_is_said(log: Log) -> None:
     assert "knows nothing of x.jpg" in error_of(log.run("x.jpg"))
     assert "Nothing was detected then" in log.run("--until", "2020-01-01").stdout

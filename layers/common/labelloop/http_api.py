@@ -2,9 +2,10 @@
 
 import base64
 from math import ceil
-from typing import Any
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
+from pydantic import BeforeValidator, StrictInt
 from typing_extensions import TypedDict
 
 from labelloop import clock
@@ -58,6 +59,20 @@ RETRY_AFTER_S: dict[type[LabelLoopError], int] = {
 """After how long it is worth the while to ask again."""
 TOMORROW = frozenset({ApiImagesSpentError, ModelHoursSpentError})
 """What is over at midnight (UTC), after which it is worth the while."""
+
+
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+"""Of every answer: none is to be kept on its way, or taken for anything but what it says it is."""
+MOST_MESSAGE = 1000
+"""Characters of a refusal, which may repeat what was sent."""
+
+
+def _whole(number: Any) -> Any:
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+WholeNumber = Annotated[StrictInt, BeforeValidator(_whole)]
+"""JSON Schema's integer: 1.0 is one, true and "1" are none."""
 
 
 class Refusal(TypedDict):
@@ -129,7 +144,17 @@ def _groups(claim: str) -> frozenset[str]:
 def body(api: APIGatewayHttpResolver) -> bytes:
     """The request's body; API Gateway puts some types into base64, JSON under a wrong one too."""
     text = api.current_event.body or ""
-    return base64.b64decode(text) if api.current_event.is_base64_encoded else text.encode()
+    try:
+        return base64.b64decode(text) if api.current_event.is_base64_encoded else text.encode()
+    except ValueError as error:
+        raise InvalidRequestError("The body is no text.") from error
+
+
+def resolve(api: APIGatewayHttpResolver, event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """The answer to a request: for whoever asked alone, and of the type that it says."""
+    answer = api.resolve(event, context)
+    answer["headers"] = {**answer.get("headers", {}), **HEADERS}
+    return answer
 
 
 def answer_refusals(api: APIGatewayHttpResolver) -> None:
@@ -144,7 +169,10 @@ def _no_such_route(_: Exception) -> Response[Any]:
 
 def _refused(error: Exception) -> Response[Any]:
     kind: Any = type(error)
-    body = {"error": {"code": kind.__name__.removesuffix("Error"), "message": str(error)}}
+    message = str(error)
+    if len(message) > MOST_MESSAGE:
+        message = f"{message[:MOST_MESSAGE]}…"
+    body = {"error": {"code": kind.__name__.removesuffix("Error"), "message": message}}
     again_s = RETRY_AFTER_S.get(kind)
     if kind in TOMORROW:
         again_s = ceil(ceilings.until_next_day(clock.now()).total_seconds())

@@ -61,6 +61,11 @@ def test_an_object_is_read_line_by_line(account: Account) -> None:
     assert list(objects.lines("a.jsonl")) == [b"eins", b"zwei drei", b"", "fünf".encode()]
     account.put("empty.jsonl", b"")
     assert list(objects.lines("empty.jsonl")) == []
+    account.put("long.jsonl", b"a\r\n" + b"x" * (3 * 1024 * 1024) + b"\n\nb\r" + b"y" * 1_200_000)
+    found = list(objects.lines("long.jsonl"))
+    assert [line[:1] for line in found] == [b"a", b"x", b"", b"b", b"y"]
+    assert all(len(line) <= 2 * objects.MOST_LINE_BYTES for line in found)
+    assert len(found[1]) > objects.MOST_LINE_BYTES
     with pytest.raises(NotFoundError):
         next(objects.lines("gone.jsonl"))
 

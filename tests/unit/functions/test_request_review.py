@@ -102,6 +102,8 @@ def test_a_human_loop_shows_a_copy_of_what_was_detected(a2i: Account) -> None:
     shown = content["taskObject"].removeprefix(f"s3://{a2i.bucket}/")
     assert shown == f"images_in_review/{human_loop_name(DETECTION)}-a.jpg"
     assert a2i.read(shown) == draw("circle", 1)
+    told = a2i.boto3("s3").head_object(Bucket=a2i.bucket, Key=shown)
+    assert told["ContentType"] == "image/jpeg"
     assert a2i.items("ReviewTasksTable") == []
 
 

@@ -10,7 +10,7 @@ import pytest
 from functions.detect_labels.app import lambda_handler as detect_labels
 from functions.request_review.app import lambda_handler as request_review
 from functions.serve_detect_api.app import lambda_handler
-from labelloop import clock
+from labelloop import clock, http_api
 from labelloop.aws import detections, model_registry, review_tasks
 from labelloop.aws.review_tasks import Person
 from labelloop.clock import iso
@@ -91,6 +91,7 @@ def _answer(case: str, **changes: Any) -> tuple[int, Any, Json]:
     answer = lambda_handler(request, Context())
     content = json.loads(answer["body"])
     api.check("POST /detect", answer["statusCode"], content)
+    assert answer["headers"].items() >= http_api.HEADERS.items()
     return answer["statusCode"], content, answer["headers"]
 
 
@@ -258,6 +259,12 @@ def test_an_image_of_exactly_four_megabytes_is_taken(serving: Account) -> None:
         ('{"key": "images_for_detection/../manifests/splits.jpg"}', 400),
         ('{"key": "images_for_detection//a.jpg"}', 400),
         ('{"key": "images_for_detection/"}', 400),
+        ('{"key": "images_for_detection/./a.jpg"}', 400),
+        ('{"key": "images_for_detection/.hidden/..a/...jpg"}', 404),
+        ('{"key": "images_for_detection/' + "ä" * 502 + '"}', 400),
+        ('{"key": "images_for_detection/' + "x" * 1_000_000 + '"}', 400),
+        ('{"key": 1' + "0" * 100_000 + "}", 400),
+        ("[" * 100_000, 400),
         ('{"key": "images_for_detection/not there.jpg"}', 404),
         ('{"key": "images_for_detection/.DS_Store"}', 422),
         ('{"key": "images_for_detection/large.jpg"}', 422),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from functions.serve_review_api.app import lambda_handler
-from labelloop import clock
+from labelloop import clock, http_api
 from labelloop.aws import model_registry, review_tasks
 from labelloop.aws.review_tasks import Person
 from labelloop.domain import human_loops
@@ -103,6 +103,7 @@ def _ask(case: str, person: str = ANN, task: str = "", **changes: Any) -> tuple[
     answer = lambda_handler(request, Context())
     content = json.loads(answer["body"]) if answer.get("body") else None
     api.check(request["routeKey"], answer["statusCode"], content)
+    assert answer["headers"].items() >= http_api.HEADERS.items()
     return answer["statusCode"], content
 
 
@@ -415,8 +416,14 @@ def test_boxes_are_an_answer_where_the_model_gives_boxes(boxes: Account) -> None
         ({"size": None}, "size"),
         ({"size": {"width": 0, "height": 480}}, "size.width"),
         ({"boxes": [{**BOXES["boxes"][0], "left": 601}]}, "not inside the image"),
-        ({"boxes": [{**BOXES["boxes"][0], "top": -1}]}, "not inside the image"),
+        ({"boxes": [{**BOXES["boxes"][0], "top": -1}]}, "boxes.0.top"),
         ({"boxes": [{**BOXES["boxes"][0], "width": 1}]}, "too small"),
+        ({"boxes": [{**BOXES["boxes"][0], "width": 10**400}]}, "boxes.0.width"),
+        ({"boxes": [{**BOXES["boxes"][0], "left": -(10**400)}]}, "boxes.0.left"),
+        ({"boxes": [{**BOXES["boxes"][0], "top": True}]}, "boxes.0.top"),
+        ({"boxes": [{**BOXES["boxes"][0], "top": "8"}]}, "boxes.0.top"),
+        ({"boxes": [{**BOXES["boxes"][0], "label": ""}]}, "boxes.0.label"),
+        ({"boxes": [{**BOXES["boxes"][0], "label": "x" * 2000}]}, "boxes.0.label"),
         ({"boxes": [{**BOXES["boxes"][0], "height": 30.5}]}, "boxes.0.height"),
         ({"boxes": [{**BOXES["boxes"][0], "label": "rust"}]}, "none of the labels"),
         ({"boxes": [{**BOXES["boxes"][0], "score": 1}]}, "boxes.0.score"),
@@ -441,6 +448,52 @@ def test_other_answers_than_known_labels_are_refused_where_several_are_wanted(
 ) -> None:
     task = _next()["task_id"]
     assert _ask("labels", task=task, body=json.dumps(body))[0] == 400
+
+
+def test_a_number_is_whole_as_json_schema_has_it(boxes: Account) -> None:
+    task = _next()["task_id"]
+    whole = json.dumps(BOXES).replace("12", "12.0").replace("640", "6.4e2")
+    assert _ask("boxes", task=task, body=whole)[0] == 200
+    assert _said(boxes) == [Annotation.of_boxes([Box("scratch", 12, 8, 40, 30)], (640, 480))]
+
+
+@pytest.mark.parametrize(
+    ("case", "body"),
+    [
+        ("answer", '{"none": "yes"}'),
+        ("answer", '{"none": 1}'),
+        ("skip", '{"skip": "true"}'),
+        ("next_some", '{"count": true}'),
+        ("next_some", '{"except": ["' + "x" * 1_000_000 + '"]}'),
+        ("answer", '{"label": "' + "a\u0301\u0316" * 200_000 + '"}'),
+        ("answer", '{"' + "x" * 1_000_000 + '": 1}'),
+        ("answer", "[" * 100_000),
+        ("answer", '{"label": 1' + "0" * 100_000 + "}"),
+    ],
+)
+def test_what_is_no_body_is_refused_in_a_few_words(queue: Account, case: str, body: str) -> None:
+    task = "" if case == "next_some" else _next()["task_id"]
+    status, answer = _ask(case, task=task, body=body)
+    assert status == 400
+    assert len(answer["error"]["message"]) <= http_api.MOST_MESSAGE + 1
+
+
+def test_a_body_that_is_no_text_is_refused(queue: Account) -> None:
+    status, answer = _ask("answer", task=_next()["task_id"], body="x", isBase64Encoded=True)
+    assert (status, answer["error"]["message"]) == (400, "The body is no text.")
+
+
+@pytest.mark.parametrize("task", ["x" * 5000, "detection-", f"detection-{'G' * 32}"])
+def test_what_is_no_tasks_name_is_looked_up_nowhere(queue: Account, task: str) -> None:
+    asked: list[Json] = []
+    queue.hook("dynamodb", "before-call.dynamodb.GetItem", lambda params, **_: asked.append(params))
+    for case in ("extend", "answer", "release", "undo"):
+        assert _ask(case, task=task)[0] == 404
+    assert asked == []
+
+
+def test_an_image_is_told_as_one_whatever_its_uploader_says(queue: Account) -> None:
+    assert "response-content-type=image%2Fjpeg" in _next()["image_url"]
 
 
 def test_people_see_how_often_the_others_agreed_with_them_and_operators_see_all(

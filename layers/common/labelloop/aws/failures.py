@@ -59,6 +59,9 @@ BY_CODE: dict[str, type[errors.LabelLoopError]] = {
     "NoSuchBucket": errors.NotFoundError,
     "NoSuchKey": errors.NotFoundError,
     "NoSuchVersion": errors.NotFoundError,
+    "KeyTooLongError": errors.InvalidRequestError,
+    # To HEAD requests S3 tells the status alone.
+    "400": errors.InvalidRequestError,
     "404": errors.NotFoundError,
     "403": errors.PermissionMissingError,
     "PreconditionFailed": errors.ChangedMeanwhileError,

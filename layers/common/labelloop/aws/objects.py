@@ -20,6 +20,8 @@ from labelloop.settings import Variable
 FIRST_PIECE_BYTES = 64 * 1024
 _PARALLEL_LISTINGS = 16
 _CHUNK_BYTES = 1024 * 1024
+MOST_LINE_BYTES = 1024 * 1024
+"""More than any line has that somebody reads."""
 
 
 def bucket() -> str:
@@ -113,10 +115,22 @@ def lines(key: str) -> Iterator[bytes]:
 
 
 def lines_at(uri_bucket: str, key: str) -> Iterator[bytes]:
-    """The lines of an object that a service named by bucket and key. Raises NotFoundError."""
+    """The lines of an object that a service named by bucket and key. Raises NotFoundError.
+
+    Of a line over ``MOST_LINE_BYTES`` so much comes that it is known to be one: any file may lie
+    where lines are looked for, and be one line from its beginning to its end.
+    """
     with translated():
         body = client("s3").get_object(Bucket=uri_bucket, Key=key)["Body"]
-        yield from body.iter_lines(chunk_size=_CHUNK_BYTES)
+        pending = b""
+        while piece := body.read(_CHUNK_BYTES):
+            *whole, pending = (pending + piece).splitlines(keepends=True)
+            yield from (line.rstrip(b"\r\n") for line in whole)
+            if len(pending) > MOST_LINE_BYTES:
+                # Its last sign says whether it has ended.
+                pending = pending[:MOST_LINE_BYTES] + pending[-1:]
+        if pending:
+            yield pending.rstrip(b"\r\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,8 +295,11 @@ def delete(key: str) -> None:
 
 
 def link(key: str, version_id: str | None, seconds: int) -> str:
-    """An address under which the object can be read for so many seconds, without signing in."""
-    request = {"Bucket": bucket(), "Key": key}
+    """An address under which an image can be read for so many seconds, without signing in.
+
+    It is told as an image, whatever type the object says it is of: nobody's upload is a page.
+    """
+    request = {"Bucket": bucket(), "Key": key, "ResponseContentType": media_type_by_name(key)}
     if version_id:
         request["VersionId"] = version_id
     url: str = client("s3").generate_presigned_url("get_object", Params=request, ExpiresIn=seconds)

@@ -92,7 +92,8 @@ def _in_a2i(record: detections.Record, flow_definition_arn: str, now: datetime) 
     # Workers are shown an object, never a version: what they see must stay what was detected.
     shown = shown_key(name, record["key"])
     try:
-        objects.copy(record["key"], record.get("version_id"), shown)
+        # With no metadata of its own: nobody's upload is shown as a page.
+        objects.copy(record["key"], record.get("version_id"), shown, metadata={})
     except NotFoundError:
         return on_console(record, now)  # The image is gone: that is not A2I's doing.
     content = human_tasks.input_content(

@@ -8,7 +8,7 @@ from typing import Any
 from labelloop.domain.imports import Collection, Noted
 from labelloop.domain.inventory import LabelLeftOut, LeftOut, Selection
 from labelloop.domain.manifests import Changes
-from labelloop.domain.messages import images_in_words
+from labelloop.domain.messages import images_in_words, one_line
 from labelloop.domain.splits import Split
 
 EXAMPLES = 100
@@ -66,7 +66,7 @@ def in_words(
     examples = {one.reason: one.key for one in left_out}
     frequent = _reasons(left_out).most_common(_REASONS_IN_WORDS)
     sentences = [
-        f"{images_in_words(count)} left out, such as {examples[reason]}: {reason}"
+        f"{images_in_words(count)} left out, such as {one_line(examples[reason])}: {reason}"
         for reason, count in frequent
     ]
     others = len(left_out) - sum(count for _, count in frequent)
@@ -89,7 +89,7 @@ def contradictions_in_words(selection: Selection) -> list[str]:
     first, second = selection.contradictions[0]
     return [
         f"The same picture is under different labels, {len(selection.contradictions)} times, such "
-        f"as {first} and {second}. Both train: take the wrong one out."
+        f"as {one_line(first)} and {one_line(second)}. Both train: take the wrong one out."
     ]
 
 
@@ -97,7 +97,8 @@ def _lines_in_words(collection: Collection) -> list[str]:
     """What was left out of the imported manifests, and of the files beside them."""
     of = f"of {collection.line_count} lines of imported manifests"
     sentences = [
-        f"{noted.count} {of} {what}, such as line {first.line} of {first.file}: {first.reason}"
+        f"{noted.count} {of} {what}, such as line {first.line} of {one_line(first.file)}: "
+        f"{first.reason}"
         for noted, what in (
             (collection.bad, "are bad"),
             (collection.ignored, "have nothing to learn"),
@@ -109,8 +110,9 @@ def _lines_in_words(collection: Collection) -> list[str]:
         count = len(collection.no_manifests)
         files = "One file" if count == 1 else f"{count} files"
         sentences.append(
-            f"{files} under manifests/imported/ left out, such as {collection.no_manifests[0]}: "
-            "not a manifest, since no line of it has a source-ref."
+            f"{files} under manifests/imported/ left out, such as "
+            f"{one_line(collection.no_manifests[0])}: not a manifest, since no line of it has a "
+            "source-ref."
         )
     return sentences
 

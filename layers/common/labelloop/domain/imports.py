@@ -14,6 +14,7 @@ Formats: https://docs.aws.amazon.com/sagemaker/latest/dg/sms-data-output.html
 import hashlib
 import json
 import string
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -43,7 +44,9 @@ MOST_BAD_SHARE = 0.2
 NOTED_LINES = 100
 MOST_CHARACTERS = 100_000
 """The service drops longer lines in silence."""
+MOST_OF_A_DATE = 100
 
+_MOST_BYTES_OF_A_SIGN = 4
 _MULTI_LABEL_TYPE = "groundtruth/image-classification-multilabel"
 _METADATA = "-metadata"
 _FAILURE = "failure-reason"
@@ -132,6 +135,8 @@ def read_line(line: str | bytes, model_type: ModelType, *, files: bool = False) 
 
 def _parsed(line: str | bytes) -> dict[str, Any]:
     if isinstance(line, bytes):
+        if len(line) > _MOST_BYTES_OF_A_SIGN * MOST_CHARACTERS:
+            raise NoManifestLineError("It is far longer than any line that the service takes.")
         try:
             line = line.decode()
         except UnicodeDecodeError as error:
@@ -296,6 +301,8 @@ def _created(attribute: _Attribute) -> str:
     date = attribute.metadata.get("creation-date")
     if not isinstance(date, str):
         raise BadLineError(f"{_short(attribute.name)} has no creation-date.")
+    if len(date) > MOST_OF_A_DATE:
+        raise BadLineError(f"Its creation-date is no date: {_short(date)}")
     return _utc(date)
 
 
@@ -406,19 +413,25 @@ def _short(shown: object) -> str:
 # once.
 
 
-@lru_cache(maxsize=4096)
 def _checked_label(label: str) -> str:
+    # What is remembered is short: lines may have anything.
+    if len(label) > label_names.MOST_GIVEN:
+        raise BadLineError(f"A label's name has up to {label_names.MAX_CHARACTERS} characters.")
+    return _checked_name(label)
+
+
+@lru_cache(maxsize=4096)
+def _checked_name(label: str) -> str:
     try:
         return label_names.check(label)
     except InvalidRequestError as error:
         raise BadLineError(str(error)) from error
 
 
-@lru_cache(maxsize=1024)
 def _checked_bucket(bucket: str) -> str:
     if not 3 <= len(bucket) <= 63 or not _BUCKET_CHARACTERS.issuperset(bucket):
         raise BadLineError(f"Its source-ref names a bucket that cannot be: {_short(bucket)}")
-    return bucket
+    return sys.intern(bucket)
 
 
 @lru_cache(maxsize=4096)

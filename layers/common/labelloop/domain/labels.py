@@ -4,10 +4,11 @@ import unicodedata
 from functools import lru_cache
 
 from labelloop.domain.images import is_by_the_way
-from labelloop.domain.layouts import is_container
 from labelloop.errors import InvalidRequestError
 
 MAX_CHARACTERS = 255
+MOST_GIVEN = 4 * MAX_CHARACTERS
+"""As somebody may write it, decomposed and with spaces around it."""
 MAX_BYTES = 900
 """In UTF-8: an S3 key has up to 1,024 bytes, and the image's own name shall fit in beside it."""
 NONE_OF_THEM = "__none_of_them__"
@@ -20,12 +21,17 @@ _JOINERS = "\u200c\u200d"
 _SAY_NONE = {SHOWN_AS_NONE, "none of the above", NONE_OF_THEM}
 
 
-@lru_cache(maxsize=4096)
 def composed(name: str) -> str:
     """The name as every door takes it: ä is one character, and no space is around it.
 
-    Macs have ä as two characters in the names of their files; people see one label.
+    Macs have ä as two characters in the names of their files; people see one label. What is too
+    long for any name stays as it is: composing takes the square of its length.
     """
+    return name if len(name) > MOST_GIVEN else _composed(name)
+
+
+@lru_cache(maxsize=4096)
+def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name).strip()
 
 
@@ -73,6 +79,14 @@ def check_folder(name: str) -> str:
     return name
 
 
+def is_container(folder: str) -> bool:
+    """Whether data sets call the folder so that has all of their images, whatever they show."""
+    return folder.lower() in _CONTAINERS
+
+
+_CONTAINERS = {"images", "jpegimages", "imgs", "img"}
+
+
 def fits_a_folder(name: str) -> bool:
     """Whether a label can be the name of a folder."""
     try:
@@ -84,7 +98,7 @@ def fits_a_folder(name: str) -> bool:
 
 def says_none(name: str) -> bool:
     """Whether somebody who gives an image this name says that it is none of the labels."""
-    return name.strip().casefold() in _SAY_NONE
+    return len(name) <= MOST_GIVEN and name.strip().casefold() in _SAY_NONE
 
 
 def shown(name: str) -> str:

@@ -7,24 +7,19 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
+from labelloop.domain.labels import is_container
+
 _SPLIT = re.compile(
     r"(train(ing|val)?|test(ing)?|val(id|idation)?|dev|eval(uation)?|unlabell?ed)"
     r"[-_ ]?(set|split|data|images)?[-_ ]?(\d{4})?"
 )
 """COCO's are called train2017 and val2017; others have a training_set and a test_set."""
-_CONTAINERS = {"images", "jpegimages", "imgs", "img"}
-"""In which data sets with boxes have all of their images."""
 _BESIDE_CONTAINERS = {"labels", "annotations", "masks", "segmentationclass", "segmentationobject"}
 
 
 def is_split(folder: str) -> bool:
     """Whether data sets call a part of their images so."""
     return _SPLIT.fullmatch(folder.lower()) is not None
-
-
-def is_container(folder: str) -> bool:
-    """Whether data sets call the folder so that has all of their images, whatever they show."""
-    return folder.lower() in _CONTAINERS
 
 
 def is_part(folder: str) -> bool:

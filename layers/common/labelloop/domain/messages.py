@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,7 +58,7 @@ def _json(value: object) -> str:
 
 
 def _message(subject: str, paragraphs: list[str], data: Mapping[str, Any]) -> Message:
-    return Message(subject_line(subject), "\n\n".join(paragraphs) + "\n", data)
+    return Message(subject_line(subject), plain_text("\n\n".join(paragraphs) + "\n"), data)
 
 
 def subject_line(text: str) -> str:
@@ -67,6 +68,32 @@ def subject_line(text: str) -> str:
     if len(one_line) <= SUBJECT_CHARACTERS:
         return one_line
     return one_line[: SUBJECT_CHARACTERS - 3] + "..."
+
+
+# --- Names that others gave -----------------------------------------------------------------------
+
+
+# A terminal obeys control characters; others turn a line around, or are not seen at all.
+_OBEYED = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""Without the joiners, which several languages cannot be written without, nor many emoji."""
+_OBEYED_BUT_BREAKS = re.compile(f"(?!\n){_OBEYED.pattern}")
+
+
+def one_line(text: str) -> str:
+    """The text with such characters as Python writes them, line breaks too: a line is one line."""
+    return _OBEYED.sub(_written_out, text)
+
+
+def plain_text(text: str) -> str:
+    """The same of a text whose line breaks are its own."""
+    return _OBEYED_BUT_BREAKS.sub(_written_out, text)
+
+
+def _written_out(found: re.Match[str]) -> str:
+    return found[0].encode("unicode-escape", "backslashreplace").decode("ascii")
 
 
 # --- To the operator ------------------------------------------------------------------------------
@@ -473,7 +500,7 @@ def _answer_problem(facts: Facts) -> Message:
     return _message(
         "An answer from human review cannot be used",
         [
-            f"The answers in {facts['key']} cannot be used: {cause_in_words(facts)}",
+            f"The answers in {one_line(facts['key'])} cannot be used: {cause_in_words(facts)}",
             "The image is not added to training, and its record says so. When the file is mended, "
             "put it into the bucket again under the same name.",
         ],
@@ -521,7 +548,7 @@ def _labeling_problem(facts: Facts) -> Message:
 
 def _images_not_labelled(facts: Facts) -> Message:
     left_out, count = facts["left_out"], facts["refused"]
-    named = [f"{one['key']}: {one['reason']}" for one in left_out[:_MOST_NAMED]]
+    named = [f"{one_line(one['key'])}: {one['reason']}" for one in left_out[:_MOST_NAMED]]
     if count > len(named):
         named.append(f"and {count - len(named)} more")
     return _message(
@@ -701,11 +728,12 @@ def detection_result(result: DetectionResult) -> Message:
     }
     if unsure:
         data["unsure"] = [each.as_json() for each in unsure]
-    file_name = image.key.rsplit("/", 1)[-1]
+    key = one_line(image.key)
+    file_name = key.rsplit("/", 1)[-1]
     if result.outcome is Outcome.REJECTED:
         return _message(
             f"{file_name}: not an image we can use",
-            [f"{image.key} was refused. {result.reason}"],
+            [f"{key} was refused. {result.reason}"],
             data,
         )
     names = list(dict.fromkeys(each.shown().name for each in _found(result)))
@@ -743,12 +771,14 @@ def _found(result: DetectionResult) -> list[Label]:
 def _what_was_found(result: DetectionResult) -> list[str]:
     if result.label and result.label.name == NONE_OF_THEM:
         pct = result.label.confidence_pct
-        return [f"The model takes {result.image.key} for none of its labels ({pct:.1f} %)."]
+        return [
+            f"The model takes {one_line(result.image.key)} for none of its labels ({pct:.1f} %)."
+        ]
     said = [_with_confidence(label) for label in _found(result)]
     # What a classification model gave beside its one label, it did not find.
     more = 0 if result.model_type is ModelType.CLASSIFICATION else result.labels_left_out
     found_here = _listed(said, more) or "nothing that it knows"
-    sentences = [f"In {result.image.key} the model found {found_here}."]
+    sentences = [f"In {one_line(result.image.key)} the model found {found_here}."]
     if result.label and len(said) > 1:
         sentences.append(f"The least sure is {_with_confidence(result.label)}.")
     chances = _chances(result)

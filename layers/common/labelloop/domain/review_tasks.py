@@ -23,6 +23,8 @@ OPEN_QUEUE = "open"
 """The queue of the tasks that somebody may take at once; a finished task is in none."""
 HELD_QUEUE = "held"
 """The queue of those that nobody may take before a lease runs out."""
+TASK_ID = "^detection-[0-9a-f]{32}$"
+"""What the names of tasks are like: those of their human loops."""
 LEASE = timedelta(minutes=5)
 """How long a person may look at an image before somebody else gets it."""
 SKIPPED_FOR = timedelta(hours=1)
