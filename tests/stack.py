@@ -29,8 +29,11 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
 
 from cli.__main__ import main
+from labelloop.clock import iso
+from labelloop.domain.ceilings import until_next_day
 from labelloop.domain.detections import detection_id, human_loop_name
 from labelloop.domain.images import ImageObject
+from local.clock import Clock
 from local.launch import ROOT, LocalStack, launch, wait_for
 from tests import images
 
@@ -429,6 +432,27 @@ class Stack:
         return {"detail": {"bucket": {"name": self.bucket}, "object": content}}
 
     # --- Waiting ----------------------------------------------------------------------------------
+
+    def now(self) -> datetime:
+        """What the stack's own clock says."""
+        path = self.local.data_dir / "stack.json"
+        return Clock.from_env(json.loads(path.read_text(encoding="utf-8"))["clock"]).datetime()
+
+    def stay_within_a_day(self, for_s: float) -> None:
+        """Wait for midnight where less than so many real seconds are left of the stack's day."""
+        left_s = until_next_day(self.now()).total_seconds() / self.time_scale
+        if left_s < for_s:
+            time.sleep(left_s + 0.1)
+
+    def spend_model_hours(self) -> None:
+        """Let models have run for longer today than any ceiling allows."""
+        now = self.now()
+        item = {"day": f"{now:%Y-%m-%d}", "looked": iso(now), "kind": "state", "name": "model_time"}
+        self.client("dynamodb").put_item(
+            TableName=self.outputs["ModelVersionsTable"],
+            Item={name: {"S": value} for name, value in item.items()}
+            | {"seconds": {"N": "10000000"}, "models": {"N": "0"}},
+        )
 
     def sleep(self, seconds: float) -> None:
         """Let that many of the stack's own seconds pass."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from labelloop.domain.parameters import MODEL_HOURS
 from local.launch import wait_for
 from tests import images
 from tests.stack import Execution, Record, Stack, launched
@@ -215,6 +216,29 @@ def test_what_the_operator_has_stopped_is_compared_when_it_runs_again_without_an
     assert "AskChampion" in execution.states and "CreateDatasets" not in execution.states
     assert _kinds(told)[-1] in {"model_deployed", "model_rejected"}
     assert _report(stack)["uncompared"] is None
+
+
+def test_when_the_days_model_hours_are_spent_the_comparison_waits_and_goes_on_by_itself(
+    stack: Stack, stopped: str
+) -> None:
+    stack.stay_within_a_day(60)
+    with stack.parameters({MODEL_HOURS: "1"}):
+        stack.spend_model_hours()
+        stack.label(MORE)
+        told = len(stack.operator_mails())
+        arn = stack.start("model_training", {"force": True})
+        wait_for(lambda: "StartChampion" in stack.states(arn), "the comparison", 60)
+        stack.sleep(1800)
+        assert "ChampionStarts" not in stack.states(arn)
+        assert stack.model_statuses()[stopped] == "STOPPED"
+        stack.set_parameters({MODEL_HOURS: "0"})
+        execution = stack.end_of(arn)
+    assert execution.status == "SUCCEEDED"
+    assert {"AskChampion", "ReleaseChampion"} < set(execution.states)
+    assert "CannotAsk" not in execution.states
+    asked = _report(stack)["asked"]
+    assert asked["answered"] == asked["images"]
+    assert _kinds(stack.operator_mails()[told:])[-1] in {"model_deployed", "model_rejected"}
 
 
 @pytest.mark.parametrize(

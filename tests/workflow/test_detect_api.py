@@ -1,14 +1,12 @@
 """Detection at once, over HTTP: with a machine's token and a person's, with the log and without."""
 
 import json
-import time
 
 import pytest
 import urllib3
 
 from labelloop.domain.detections import detection_id
 from labelloop.domain.images import ImageObject
-from local.clock import Clock
 from local.launch import wait_for
 from tests.detect_api import machine_token, post
 from tests.stack import Record, Stack, Uploaded
@@ -26,11 +24,7 @@ def machine(serving_stack: Stack) -> str:
 @pytest.fixture(autouse=True)
 def _no_midnight_in_between(serving_stack: Stack) -> None:
     """An image is known again on the same day only, and a day is less than 15 minutes here."""
-    known = json.loads((serving_stack.local.data_dir / "stack.json").read_text(encoding="utf-8"))
-    now_s = Clock.from_env(known["clock"]).now()
-    left_s = (86_400 - now_s % 86_400) / serving_stack.time_scale
-    if left_s < 20:
-        time.sleep(left_s + 0.1)
+    serving_stack.stay_within_a_day(20)
 
 
 def by_key(upload: Uploaded) -> bytes:
