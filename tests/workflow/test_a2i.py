@@ -97,17 +97,31 @@ def test_workers_see_the_image_that_was_detected_when_another_has_taken_its_plac
     assert stack.read(shown.removeprefix(f"s3://{stack.bucket}/")) == content
 
 
-def by_api(stack: Stack, text: str | None = None) -> Uploaded:
-    """A new image that came by the API, detected."""
+def by_api(stack: Stack, text: str | None = None, sender: str | None = None) -> Uploaded:
+    """A new image that came by the API, from a person where one is named, detected."""
     key = f"images_from_api/2026-11-21/{secrets.token_hex(4)}.jpg"
     upload = stack.upload(key, stack.new_image(text))
-    answer = stack.run_express("detection", stack.event(upload))
+    event = stack.event(upload)
+    event["detail"] |= {"sender": sender} if sender else {}
+    answer = stack.run_express("detection", event)
     assert answer["status"] == "SUCCEEDED", answer
     return upload
 
 
 def test_images_that_came_by_the_api_are_asked_about_too(stack: Stack) -> None:
     assert wait_for_loop(stack, by_api(stack))["input"]["image"].startswith("s3://")
+
+
+@pytest.mark.parametrize(("sender", "own"), [("ann", True), ("cho", False)])
+def test_a_worker_who_has_sent_the_image_is_marked(stack: Stack, sender: str, own: bool) -> None:
+    """A2I gives the task to whom it likes."""
+    sent = by_api(stack, sender=sender)
+    wait_for_loop(stack, sent)
+    for worker in ("ann", "bob"):
+        answer(stack, sent, worker, label("circle"))
+    record = stack.wait_for_record(sent, has="completed")
+    assert record["senders"] == {sender}
+    assert (record["agreement"], record["answered_by_sender"]) == ("decided", own)
 
 
 def test_what_came_twice_is_asked_about_once(stack: Stack) -> None:
