@@ -9,11 +9,22 @@ import click
 from botocore.exceptions import ClientError
 
 from cli.failures import CommandError, code_of
-from cli.stack import Stack, on_stack, show
+from cli.stack import Stack, deployment_parameter, on_stack, show
 from labelloop.domain.review_tasks import GROUPS, OPERATORS, REVIEWERS
 
+_OUTPUTS = {REVIEWERS: "ReviewersGroup", OPERATORS: "OperatorsGroup"}
 INVITED = "FORCE_CHANGE_PASSWORD"
 """Cognito's word for who has not signed in with the temporary password yet."""
+
+
+def group_name(stack: Stack, group: str) -> str:
+    """What the group is called in the user pool: of an earlier release, and of its own, as here."""
+    return stack.outputs.get(_OUTPUTS[group], group)
+
+
+def is_others_pool(stack: Stack) -> bool:
+    """Whether the people are those of a user pool that was there before the stack."""
+    return deployment_parameter(stack, "ExistingUserPoolId") != ""
 
 
 @click.group()
@@ -29,14 +40,21 @@ def add(stack: Stack, *, email: str, operator: bool, as_json: bool) -> None:
     """Let the person with the address EMAIL review.
 
     Cognito sends a new person an e-mail with a temporary password, good for a week. Who has not
-    signed in by then is added again, and gets another.
+    signed in by then is added again, and gets another. A user pool that the stack was deployed with
+    (ExistingUserPoolId) gets nobody new: who is in it by this address may review.
     """
     _check(email)
     group = OPERATORS if operator else REVIEWERS
-    password, new, invited = _invite(stack, email)
-    stack.client("cognito-idp").admin_add_user_to_group(
-        UserPoolId=stack.output("UserPoolId"), Username=email, GroupName=group
-    )
+    if is_others_pool(stack):
+        names, (password, new, invited) = _names_of(stack, email), (None, False, False)
+    else:
+        names, (password, new, invited) = [email], _invite(stack, email)
+    for name in names:
+        stack.client("cognito-idp").admin_add_user_to_group(
+            UserPoolId=stack.output("UserPoolId"),
+            Username=name,
+            GroupName=group_name(stack, group),
+        )
     address = stack.output("ConsoleUrl")
     answer = {"email": email, "group": group, "new": new, "console": address}
     words = f"{email} is one of the {group} now, and signs in at {address}"
@@ -67,7 +85,13 @@ def list_reviewers(stack: Stack, as_json: bool) -> None:
 @click.argument("who")
 @on_stack
 def remove(stack: Stack, *, who: str, as_json: bool) -> None:
-    """Let WHO, an e-mail address or an id that `list` shows, review no more. The answers stay."""
+    """Let WHO, an e-mail address or an id that `list` shows, review no more. The answers stay.
+
+    In a user pool that the stack was deployed with, they stay, too, but in no group of the stack.
+    """
+    if is_others_pool(stack):
+        _take_out(stack, who, as_json)
+        return
     cognito, pool = stack.client("cognito-idp"), stack.output("UserPoolId")
     try:
         found = cognito.admin_get_user(UserPoolId=pool, Username=who)
@@ -79,14 +103,56 @@ def remove(stack: Stack, *, who: str, as_json: bool) -> None:
     except ClientError as error:
         if code_of(error) != "UserNotFoundException":
             raise
-        raise CommandError(
-            f"There is no {who}. All of them: labelloop reviewers list. It shows each person's id, "
-            "which can be given here too."
-        ) from error
+        raise _nobody(who) from error
     attributes = _attributes(found["UserAttributes"])
     email, sub = attributes.get("email", found["Username"]), attributes["sub"]
     words = f"{email} ({sub}) may review no more, within a quarter of an hour at the latest."
     show(as_json, {"email": email, "sub": sub, "removed": True}, words)
+
+
+def _take_out(stack: Stack, who: str, as_json: bool) -> None:
+    """Take somebody out of the stack's groups, by whatever names the pool knows them."""
+    found = {name: row for name, row in _people(stack).items() if who.lower() in _ways_to_say(row)}
+    if not found:
+        raise _nobody(who)
+    for name, row in found.items():
+        for group in row["groups"]:
+            stack.client("cognito-idp").admin_remove_user_from_group(
+                UserPoolId=stack.output("UserPoolId"),
+                Username=name,
+                GroupName=group_name(stack, group),
+            )
+    row = next(iter(found.values()))
+    words = f"{row['email']} may review no more, within a quarter of an hour at the latest."
+    show(as_json, {"email": row["email"], "sub": row["sub"], "removed": True}, words)
+
+
+def _ways_to_say(row: Mapping[str, Any]) -> set[str]:
+    return {row["email"].lower(), row["sub"].lower()}
+
+
+def _nobody(who: str) -> CommandError:
+    return CommandError(
+        f"There is no {who}. All of them: labelloop reviewers list. It shows each person's id, "
+        "which can be given here too."
+    )
+
+
+def _names_of(stack: Stack, email: str) -> list[str]:
+    """The names of those who have this address in a pool of others: one for each way to sign in."""
+    pool, text = stack.output("UserPoolId"), email.replace("\\", "\\\\").replace('"', '\\"')
+    pages = (
+        stack.client("cognito-idp")
+        .get_paginator("list_users")
+        .paginate(UserPoolId=pool, Filter=f'email = "{text}"')
+    )
+    names = [user["Username"] for page in pages for user in page["Users"]]
+    if not names:
+        raise CommandError(
+            f"Nobody in the user pool {pool} has the address {email}. It is not the stack's own, "
+            "and gets no people from here: let them be added to it as others are, then try again."
+        )
+    return names
 
 
 def _check(email: str) -> None:
@@ -135,7 +201,7 @@ def temporary_password() -> str:
 def _people(stack: Stack) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for group in GROUPS:
-        for user in _members(stack, group):
+        for user in _members(stack, group_name(stack, group)):
             attributes = _attributes(user["Attributes"])
             person = found.setdefault(
                 user["Username"],

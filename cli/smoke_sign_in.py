@@ -20,7 +20,7 @@ import urllib3
 
 from cli import terminal
 from cli.failures import CommandError
-from cli.reviewers import temporary_password
+from cli.reviewers import group_name, is_others_pool, temporary_password
 from cli.smoke_run import Run
 from labelloop.domain.review_tasks import REVIEWERS
 
@@ -36,6 +36,11 @@ def look(run: Run) -> list[str]:
     """Make a reviewer, sign in as them, exchange the code and ask the API."""
     page = run.stack.output("ConsoleUrl")
     config = _read_config(page)
+    if is_others_pool(run.stack):
+        raise NotKnownError(
+            "The user pool is not the stack's own, and gets no person for a test. Sign in "
+            f"yourself: labelloop reviewers add EMAIL, then open {page}"
+        )
     name, password = _add_reviewer(run)
     try:
         return _sign_in(run, page, config, name, password)
@@ -71,6 +76,7 @@ def _read_config(page: str) -> Mapping[str, str]:
 
 def _add_reviewer(run: Run) -> tuple[str, str]:
     cognito, pool = run.stack.client("cognito-idp"), run.stack.output("UserPoolId")
+    group = group_name(run.stack, REVIEWERS)
     # example.com is nobody's: no mail is sent, and none would arrive.
     name, password = f"smoke-{secrets.token_hex(6)}@example.com", temporary_password()
     run.note(reviewer=name)
@@ -86,7 +92,7 @@ def _add_reviewer(run: Run) -> tuple[str, str]:
     cognito.admin_set_user_password(
         UserPoolId=pool, Username=name, Password=password, Permanent=True
     )
-    cognito.admin_add_user_to_group(UserPoolId=pool, Username=name, GroupName=REVIEWERS)
+    cognito.admin_add_user_to_group(UserPoolId=pool, Username=name, GroupName=group)
     return name, password
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from cli import minimums, models
 from cli.checks import Check, Found, note, ok, problem, warning
 from cli.params import stored_values
+from cli.reviewers import group_name
 from cli.stack import Stack, deployment_parameter, model_type
 from cli.status import DEAD_LETTERS, messages_in
 from labelloop.domain.annotations import ModelType
@@ -19,7 +20,6 @@ from labelloop.domain.review_tasks import GROUPS
 TEMPLATE = Path(__file__).parent.parent / "template.yaml"
 FEWEST_IMAGES = 3
 """Of a label: one tests, others train."""
-"""Whose members may review."""
 SCHEDULES = {"training": "Enable-Automatic-Training", "sampling": "Enable-Automatic-Human-Sampling"}
 """The schedules, by the end of their names, and the parameters that switch them."""
 
@@ -350,7 +350,7 @@ def reviewers(stack: Stack) -> Iterator[Found]:
     pool = stack.output("UserPoolId")
     for group in GROUPS:
         users = stack.client("cognito-idp").list_users_in_group(
-            UserPoolId=pool, GroupName=group, Limit=1
+            UserPoolId=pool, GroupName=group_name(stack, group), Limit=1
         )["Users"]
         if users:
             yield ok("Somebody can answer reviews.")

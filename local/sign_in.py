@@ -87,7 +87,9 @@ class SignIn:
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
         self.styled: set[str] = set()
-        """The clients with a sign-in page: those that have a managed login branding."""
+        """The clients that have a managed login branding."""
+        self.managed: set[str] = set()
+        """The domains of the managed login, where a client without one has no sign-in page."""
         self._codes: dict[str, _Code] = {}
         self._halves: dict[str, _Half] = {}
         self._apps: dict[str, str] = {}
@@ -123,7 +125,7 @@ class SignIn:
         client = pool.clients.get(query.get("client_id", ""))
         if client is None or query.get("redirect_uri") not in _listed(client, "CallbackURLs"):
             return _page(400, "redirect_mismatch: the client does not know this address.")
-        if client.id not in self.styled:
+        if _domain_of(pool) in self.managed and client.id not in self.styled:
             return _page(403, "Login pages unavailable: the client has no style.")
         asked = _Asked(
             client, query["redirect_uri"], query.get("state", ""), query.get("code_challenge", "")
@@ -302,9 +304,13 @@ def _listed(client: Any, name: str) -> list[str]:
     return list(client.extended_config.get(name) or [])
 
 
+def _domain_of(pool: Any) -> str | None:
+    return None if pool.domain is None else pool.domain.domain
+
+
 def _pool_of_domain(domain: str) -> Any | None:
     for pool in cognitoidp_backends[ACCOUNT_ID][REGION].user_pools.values():
-        if domain == pool.id or (pool.domain is not None and pool.domain.domain == domain):
+        if domain in (pool.id, _domain_of(pool)):
             return pool
     return None
 

@@ -50,6 +50,7 @@ class Stack:
         self._lock = threading.RLock()
         self._created: dict[str, Resource] = {}
         self._in_progress: list[str] = []
+        self._to_update: set[str] = set()
         self._use(templates.load(path, self._given))
 
     @property
@@ -93,11 +94,12 @@ class Stack:
         return self.outputs
 
     def _follow_template(self) -> None:
-        for logical_id in self._template.resources:
-            if logical_id not in self._created:
-                self._create(logical_id)
-            elif self._wanted(logical_id):
-                self._update(self._created[logical_id])
+        self._to_update = set(self._created)
+        try:
+            for logical_id in self._template.resources:
+                self._ready(logical_id)
+        finally:
+            self._to_update = set()
         for logical_id in reversed(list(self._created)):
             if logical_id not in self._template.resources or not self._wanted(logical_id):
                 self._delete(self._created.pop(logical_id))
@@ -169,11 +171,11 @@ class Stack:
 
     def reference(self, logical_id: str) -> Any:
         """What Ref gives: the physical id, of a resource that is created now if it was not yet."""
-        return self._create(logical_id).physical_id
+        return self._ready(logical_id).physical_id
 
     def attribute(self, logical_id: str, name: str) -> Any:
         """What Fn::GetAtt gives."""
-        resource = self._create(logical_id)
+        resource = self._ready(logical_id)
         if name not in resource.attributes:
             raise TemplateError(
                 f"Fn::GetAtt {logical_id}.{name}: {resource.type_name} has here only "
@@ -199,6 +201,15 @@ class Stack:
     def _wanted(self, logical_id: str) -> bool:
         condition = self._template.resources[logical_id].get("Condition")
         return condition is None or self._resolver.condition(condition)
+
+    def _ready(self, logical_id: str) -> Resource:
+        """The resource as it is to be: what it refers to is made, or updated, before it is."""
+        resource = self._create(logical_id)
+        if logical_id in self._to_update:
+            self._to_update.discard(logical_id)
+            if self._wanted(logical_id):
+                self._update(resource)
+        return resource
 
     def _create(self, logical_id: str) -> Resource:
         if logical_id in self._created:

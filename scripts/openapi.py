@@ -40,7 +40,9 @@ Json = dict[str, Any]
 APIS = (review_api, detect_api)
 SCHEMAS = "#/components/schemas/"
 PEOPLE: Json = {"person": []}
-MACHINES: Json = {"machine": [http_api.DETECT_SCOPE]}
+SCOPE = "labelloop/detect"
+"""In a user pool of the stack's own."""
+MACHINES: Json = {"machine": [SCOPE]}
 JSON_TYPE = "application/json"
 
 
@@ -181,12 +183,12 @@ def _security() -> Json:
             "type": "oauth2",
             "description": (
                 "The token's real address is the stack's output TokenUrl, the client's name the "
-                "output MachineClientId."
+                "output MachineClientId, the scope the output DetectScope."
             ),
             "flows": {
                 "clientCredentials": {
                     "tokenUrl": "https://example.auth.us-east-1.amazoncognito.com/oauth2/token",
-                    "scopes": {http_api.DETECT_SCOPE: "May have images detected."},
+                    "scopes": {SCOPE: "May have images detected."},
                 }
             },
         },

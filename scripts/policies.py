@@ -41,18 +41,20 @@ _REFERRED_TO_BY_ARN = {
 _SERVICES = {"AWS::SQS::QueuePolicy": "Queues", "AWS::SNS::TopicPolicy": "Topics"}
 
 
-class _MadeUp:
+class MadeUp:
     """What references lead to."""
 
     def __init__(self, template: Template) -> None:
         self._template = template
 
     def reference(self, logical_id: str) -> str:
+        """What Ref gives: a name, or an ARN."""
         if self._template.resources[logical_id]["Type"] in _REFERRED_TO_BY_ARN:
             return self.attribute(logical_id, "Arn")
         return f"{STACK}-{logical_id}".lower()
 
     def attribute(self, logical_id: str, name: str) -> str:
+        """What Fn::GetAtt gives."""
         pattern = _ARNS.get(self._template.resources[logical_id]["Type"])
         if name == "Arn" and pattern:
             made = f"{STACK}-{logical_id}".lower()
@@ -63,7 +65,7 @@ class _MadeUp:
 def policies(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """A name of where it stands, and the document, of every policy that gives permissions."""
     template = load(path, EVERYTHING)
-    resolver = Resolver(template, STACK, STACK_ID, _MadeUp(template))
+    resolver = Resolver(template, STACK, STACK_ID, MadeUp(template))
     for name, resource in template.resources.items():
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::IAM::Role":

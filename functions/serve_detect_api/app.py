@@ -148,8 +148,8 @@ def detect() -> Detected | Response[Waiting]:
     caller = http_api.caller(api)
     if not caller.may_detect:
         raise NotAllowedError(
-            "Only members of the groups reviewers and operators, and machines whose token is "
-            f"for {http_api.DETECT_SCOPE}, may detect."
+            f"Only members of the groups {http_api.groups_in_words()}, and machines whose token is "
+            f"for {wiring[Variable.DETECT_SCOPE]}, may detect."
         )
     logged = _wants_log()
     # Who may review must not come to judge it. Programs are asked nothing.

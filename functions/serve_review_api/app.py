@@ -243,7 +243,7 @@ def _person() -> Person:
     """The signed-in person. Raises NotAllowedError for one who may not review, and for machines."""
     caller = http_api.caller(api)
     if not caller.may_review:
-        raise NotAllowedError("You are in neither of the groups reviewers and operators.")
+        raise NotAllowedError(f"You are in neither of the groups {http_api.groups_in_words()}.")
     return Person(caller.sub, caller.name)
 
 

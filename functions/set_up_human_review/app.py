@@ -66,6 +66,8 @@ class Wanted(Tolerant):
     WorkteamName: str = ""
     UserPool: str = ""
     ClientId: str = ""
+    Group: str = REVIEWERS
+    """Of the user pool, whose members are the team."""
 
 
 @custom_resource(answer, functions.start)
@@ -161,7 +163,7 @@ def _own_team(wanted: Wanted, seconds_left: Callable[[], float]) -> str:
         },
     )
     return work_teams.create_team(
-        wanted.Prefix, workforce["WorkforceName"], wanted.UserPool, wanted.ClientId, REVIEWERS
+        wanted.Prefix, workforce["WorkforceName"], wanted.UserPool, wanted.ClientId, wanted.Group
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from local.constants import REGION, SIGN_IN_PREFIX
 from local.resources.base import Created, Resource, ResourceType, integer, names, truth
@@ -57,7 +57,27 @@ def _typed(value: Any, name: str = "") -> Any:
     return value == "true" if value in ("true", "false") else value
 
 
-class UserPoolClient(ResourceType):
+class _InPool(ResourceType):
+    """Something in a user pool, which is made anew where one of these properties changes."""
+
+    identity: ClassVar[tuple[str, ...]] = ("UserPoolId",)
+
+    def update(self, resource: Resource) -> Created:
+        new, old = resource.properties, resource.old_properties
+        if all(new.get(name) == old.get(name) for name in self.identity):
+            return self.change(resource)
+        created = self.create(resource)
+        resource.properties = old  # CloudFormation then deletes what was replaced
+        self.delete(resource)
+        resource.properties = new
+        return created
+
+    def change(self, resource: Resource) -> Created:
+        """Bring it to its new properties where it is."""
+        return super().update(resource)
+
+
+class UserPoolClient(_InPool):
     type_name = "AWS::Cognito::UserPoolClient"
     properties = names(
         "AccessTokenValidity AllowedOAuthFlows AllowedOAuthFlowsUserPoolClient AllowedOAuthScopes "
@@ -77,7 +97,7 @@ class UserPoolClient(ResourceType):
             attributes["ClientSecret"] = client["ClientSecret"]
         return Created(client["ClientId"], attributes)
 
-    def update(self, resource: Resource) -> Created:
+    def change(self, resource: Resource) -> Created:
         settings = _client_settings(resource)
         settings.pop("GenerateSecret", None)
         resource.client("cognito-idp").update_user_pool_client(
@@ -106,7 +126,8 @@ def _client_settings(resource: Resource) -> dict[str, Any]:
     return settings
 
 
-class ManagedLoginBranding(ResourceType):
+class ManagedLoginBranding(_InPool):
+    identity = ("UserPoolId", "ClientId")
     type_name = "AWS::Cognito::ManagedLoginBranding"
     properties = names("ClientId UseCognitoProvidedValues UserPoolId")
 
@@ -121,7 +142,8 @@ class ManagedLoginBranding(ResourceType):
         resource.runtime.sign_in.styled.discard(str(resource.properties["ClientId"]))
 
 
-class UserPoolGroup(ResourceType):
+class UserPoolGroup(_InPool):
+    identity = ("UserPoolId", "GroupName")
     type_name = "AWS::Cognito::UserPoolGroup"
     properties = names("Description GroupName Precedence UserPoolId")
 
@@ -139,7 +161,8 @@ class UserPoolGroup(ResourceType):
         )
 
 
-class UserPoolResourceServer(ResourceType):
+class UserPoolResourceServer(_InPool):
+    identity = ("UserPoolId", "Identifier")
     type_name = "AWS::Cognito::UserPoolResourceServer"
     properties = names("Identifier Name Scopes UserPoolId")
 
@@ -152,15 +175,22 @@ class UserPoolResourceServer(ResourceType):
         """It goes with its pool: moto has no DeleteResourceServer."""
 
 
-class UserPoolDomain(ResourceType):
+class UserPoolDomain(_InPool):
     type_name = "AWS::Cognito::UserPoolDomain"
-    properties = names("Domain UserPoolId")
-    ignored = names("ManagedLoginVersion")
+    properties = names("Domain ManagedLoginVersion UserPoolId")
+    identity = ("UserPoolId", "Domain")
 
     def create(self, resource: Resource) -> Created:
         domain = str(resource.properties["Domain"])
-        resource.client("cognito-idp").create_user_pool_domain(**resource.properties)
+        resource.client("cognito-idp").create_user_pool_domain(
+            **resource.parts("Domain", "UserPoolId")
+        )
+        if integer(resource.properties.get("ManagedLoginVersion", 1)) > 1:
+            resource.runtime.sign_in.managed.add(domain)
         return Created(domain, {"CloudFrontDistribution": f"{SIGN_IN_PREFIX}{domain}"})
 
     def delete(self, resource: Resource) -> None:
-        resource.client("cognito-idp").delete_user_pool_domain(**resource.properties)
+        resource.client("cognito-idp").delete_user_pool_domain(
+            **resource.parts("Domain", "UserPoolId")
+        )
+        resource.runtime.sign_in.managed.discard(str(resource.properties["Domain"]))

@@ -1,12 +1,14 @@
 """Who signs in, and what their own hands may change: the template's Cognito, against the code."""
 
 import json
+from functools import cache
 from typing import Any
 
 import pytest
 
-from labelloop import http_api
-from labelloop.domain.review_tasks import GROUPS
+from local.intrinsics import Resolver
+from local.template import load
+from scripts.policies import STACK, STACK_ID, MadeUp
 from tests.contract import files
 
 CLIENTS = files.resources("AWS::Cognito::UserPoolClient")
@@ -71,18 +73,54 @@ def test_people_do_not_make_accounts() -> None:
     assert pool["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"] is True
 
 
-def test_the_groups_of_the_code_are_those_of_the_template() -> None:
-    groups = files.resources("AWS::Cognito::UserPoolGroup").values()
-    assert {group["Properties"]["GroupName"] for group in groups} == set(GROUPS)
+BOTH = pytest.mark.parametrize("pool", ["", "us-east-1_Existing1"])
+"""A user pool of the stack's own, or one that is there."""
 
 
-def test_a_machines_scope_is_the_templates() -> None:
-    (server,) = files.resources("AWS::Cognito::UserPoolResourceServer").values()
-    scopes = {
-        f"{server['Properties']['Identifier']}/{scope['ScopeName']}"
-        for scope in server["Properties"]["Scopes"]
+@cache
+def _resolved(pool: str) -> dict[str, Any]:
+    """The template's resources, with made up references."""
+    template = load(files.ROOT / "template.yaml", {"ExistingUserPoolId": pool})
+    resolver = Resolver(template, STACK, STACK_ID, MadeUp(template))
+    return {
+        name: resolver.resolve(resource["Properties"])
+        for name, resource in template.resources.items()
+        if "Condition" not in resource or resolver.condition(resource["Condition"])
     }
-    assert scopes == {http_api.DETECT_SCOPE}
+
+
+@BOTH
+@pytest.mark.parametrize("function", ["ServeReviewApiFunction", "ServeDetectApiFunction"])
+def test_the_code_looks_for_the_groups_and_the_scope_that_the_template_makes(
+    function: str, pool: str
+) -> None:
+    made = _resolved(pool)
+    told = made[function]["Environment"]["Variables"]
+    assert told["REVIEWERS_GROUP"] == made["ReviewersGroup"]["GroupName"]
+    assert told["OPERATORS_GROUP"] == made["OperatorsGroup"]["GroupName"]
+    scopes = made["ApiScopes"]
+    (scope,) = scopes["Scopes"]
+    assert told["DETECT_SCOPE"] == f"{scopes['Identifier']}/{scope['ScopeName']}"
+    assert made["MachineClient"]["AllowedOAuthScopes"] == [told["DETECT_SCOPE"]]
+
+
+def test_in_a_pool_of_others_everything_bears_the_stacks_name() -> None:
+    """Its members of "operators" may operate something else."""
+    made = _resolved("us-east-1_Existing1")
+    names = [made[group]["GroupName"] for group in ("ReviewersGroup", "OperatorsGroup")]
+    assert all(name.startswith(f"{STACK}-") for name in [*names])
+    assert made["ApiScopes"]["Identifier"] == STACK
+    assert "UserPool" not in made
+
+
+@BOTH
+def test_all_of_cognito_is_in_the_one_pool_whose_tokens_are_taken(pool: str) -> None:
+    made = _resolved(pool)
+    expected = pool or made["UserPoolClient"]["UserPoolId"]
+    pools = {given["UserPoolId"] for given in made.values() if "UserPoolId" in given}
+    assert pools == {expected}
+    issuer = made["ApiAuthorizer"]["JwtConfiguration"]["Issuer"]
+    assert issuer.endswith(f".amazonaws.com/{expected}")
 
 
 def test_samples_of_people_have_the_claims_that_the_code_reads() -> None:

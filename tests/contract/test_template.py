@@ -207,7 +207,11 @@ def _written_out(name: Any, stack: str) -> str:
     given = name if isinstance(name, str) else name["Fn::Sub"]
     text: str = given if isinstance(given, str) else given[0]
     places = {"AWS::StackName": stack, "AWS::Region": "ap-southeast-1"}
-    for word in {*places, *(given[1] if isinstance(given, list) else {})}:
+    own = given[1] if isinstance(given, list) else {}
+    for word, value in own.items():
+        if "Fn::If" in value:
+            places[word] = max(value["Fn::If"][1:], key=len)
+    for word in {*places, *own}:
         text = text.replace("${" + word + "}", places.get(word, "0" * 36))
     assert "${" not in text
     return text

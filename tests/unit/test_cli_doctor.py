@@ -71,6 +71,8 @@ class Clinic:
             "OperatorTopic": self.topics["operator"],
             "ConsumerTopic": self.topics["consumer"],
             "UserPoolId": self.pool,
+            "ReviewersGroup": "reviewers",
+            "OperatorsGroup": "operators",
         }
         names = stack_checks.expected_outputs() - {leave_out}
         template = {

@@ -161,3 +161,81 @@ def test_who_is_not_there_cannot_be_removed(world: World) -> None:
 
 def test_without_reviewers_the_list_says_what_to_do(world: World) -> None:
     assert "labelloop reviewers add" in world.run("reviewers", "list").stdout
+
+
+# --- In a user pool of others ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def others(world: World) -> World:
+    """A stack that was deployed with a user pool that has people already."""
+    client("cloudformation").create_stack(
+        StackName="label-loop",
+        TemplateBody=json.dumps(
+            {
+                "Parameters": {"ExistingUserPoolId": {"Type": "String"}},
+                "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+            }
+        ),
+        Parameters=[
+            {
+                "ParameterKey": "ExistingUserPoolId",
+                "ParameterValue": world.stack.output("UserPoolId"),
+            }
+        ],
+    )
+    names = {"ReviewersGroup": "label-loop-reviewers", "OperatorsGroup": "label-loop-operators"}
+    world.stack = replace(world.stack, outputs={**world.stack.outputs, **names})
+    cognito, pool = client("cognito-idp"), world.stack.output("UserPoolId")
+    for group in names.values():
+        cognito.create_group(UserPoolId=pool, GroupName=group)
+    for name, email in (("ann@example.com", ANN), ("bob@example.com", BOB)):
+        _join(world, name, email)
+    return world
+
+
+def _join(world: World, name: str, email: str) -> None:
+    client("cognito-idp").admin_create_user(
+        UserPoolId=world.stack.output("UserPoolId"),
+        Username=name,
+        UserAttributes=[{"Name": "email", "Value": email}],
+        MessageAction="SUPPRESS",
+    )
+
+
+def _groups(world: World, email: str) -> list[str]:
+    found = client("cognito-idp").admin_list_groups_for_user(
+        UserPoolId=world.stack.output("UserPoolId"), Username=email
+    )
+    return sorted(group["GroupName"] for group in found["Groups"])
+
+
+def test_people_of_others_are_let_in_by_the_stacks_own_groups_alone(others: World) -> None:
+    assert others.run("reviewers", "add", ANN).exit_code == 0
+    again = others.run("reviewers", "add", ANN, "--operator")
+
+    assert "e-mail" not in again.stdout
+    assert _groups(others, ANN) == ["label-loop-operators", "label-loop-reviewers"]
+    (row,) = json.loads(others.run("reviewers", "list", "--json").stdout)
+    assert row["groups"] == ["reviewers", "operators"]
+
+
+def test_people_of_others_are_never_made_nor_deleted(others: World) -> None:
+    others.run("reviewers", "add", BOB)
+
+    assert "as others are" in error_of(others.run("reviewers", "add", 'x"@example.com'))
+    assert others.run("reviewers", "remove", BOB).exit_code == 0
+
+    assert _groups(others, BOB) == []
+    users = client("cognito-idp").list_users(UserPoolId=others.stack.output("UserPoolId"))["Users"]
+    assert len(users) == 2
+    assert "labelloop reviewers list" in error_of(others.run("reviewers", "remove", BOB))
+
+
+def test_somebody_of_others_can_be_removed_by_the_id(others: World) -> None:
+    others.run("reviewers", "add", ANN)
+
+    removed = json.loads(others.run("reviewers", "remove", _sub(others, ANN), "--json").stdout)
+
+    assert removed == {"email": ANN, "sub": _sub(others, ANN), "removed": True}
+    assert _groups(others, ANN) == []

@@ -44,11 +44,10 @@ def test_every_field_of_a_detection_is_described() -> None:
 
 
 def test_machines_get_tokens_for_the_scope_that_the_template_makes() -> None:
-    (server,) = files.resources("AWS::Cognito::UserPoolResourceServer").values()
-    (scope,) = server["Properties"]["Scopes"]
-    name = f"{server['Properties']['Identifier']}/{scope['ScopeName']}"
     client = files.template()["Resources"]["MachineClient"]["Properties"]
-    assert client["AllowedOAuthScopes"] == [name]
+    (scope,) = client["AllowedOAuthScopes"]
+    condition, name, _ = scope["Fn::If"]
+    assert condition == "MakesUserPool"
     flow = api.document()["components"]["securitySchemes"]["machine"]["flows"]["clientCredentials"]
     assert list(flow["scopes"]) == [name]
 

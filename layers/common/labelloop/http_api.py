@@ -9,8 +9,8 @@ from pydantic import BeforeValidator, StrictInt
 from typing_extensions import TypedDict
 
 from labelloop import clock
+from labelloop.aws.wiring import wiring
 from labelloop.domain import ceilings
-from labelloop.domain.review_tasks import GROUPS, OPERATORS
 from labelloop.entrypoint import Strict
 from labelloop.errors import (
     ApiImagesSpentError,
@@ -30,9 +30,7 @@ from labelloop.errors import (
     ThrottledError,
     TooLargeError,
 )
-
-DETECT_SCOPE = "labelloop/detect"
-"""What a token of a machine may be for; the template gives it to the machine client."""
+from labelloop.settings import Variable
 
 STATUS: dict[type[LabelLoopError], int] = {
     InvalidRequestError: 400,
@@ -104,17 +102,22 @@ class Caller(Strict):
     @property
     def may_review(self) -> bool:
         """Whether it is a person who is in one of the groups."""
-        return not self.groups.isdisjoint(GROUPS)
+        return self.is_operator or wiring[Variable.REVIEWERS_GROUP] in self.groups
 
     @property
     def is_operator(self) -> bool:
         """Whether it is a person who may see everything."""
-        return OPERATORS in self.groups
+        return wiring[Variable.OPERATORS_GROUP] in self.groups
 
     @property
     def may_detect(self) -> bool:
         """Whether it is such a person, or a machine whose token is for that."""
-        return self.may_review or DETECT_SCOPE in self.scopes
+        return self.may_review or wiring[Variable.DETECT_SCOPE] in self.scopes
+
+
+def groups_in_words() -> str:
+    """The groups whose members may review, for messages."""
+    return f"{wiring[Variable.REVIEWERS_GROUP]} and {wiring[Variable.OPERATORS_GROUP]}"
 
 
 def caller(api: APIGatewayHttpResolver) -> Caller:

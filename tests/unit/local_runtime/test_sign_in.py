@@ -53,6 +53,7 @@ class Domain:
             LogoutURLs=[self.page],
         )
         self.client_id = client["UserPoolClient"]["ClientId"]
+        self.sign_in.managed.add("people")
         self.sign_in.styled.add(self.client_id)
         self.asked = {
             "response_type": "code",
@@ -251,6 +252,13 @@ def test_a_client_without_a_style_has_no_page(domain: Domain) -> None:
     domain.sign_in.styled.clear()
 
     assert domain.ask("GET", "login", **domain.asked)[0] == 403
+
+
+def test_the_classic_pages_need_no_style(domain: Domain) -> None:
+    domain.sign_in.styled.clear()
+    domain.sign_in.managed.clear()
+
+    assert domain.ask("GET", "login", **domain.asked)[0] == 200
 
 
 # --- A second factor ------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ from labelloop.aws.clients import client
 from labelloop.aws.failures import translated
 from labelloop.aws.remembered import remembered
 from labelloop.aws.wiring import wiring
-from labelloop.domain.review_tasks import GROUPS
 from labelloop.settings import Variable
 
 _INVITED = "FORCE_CHANGE_PASSWORD"
@@ -35,7 +34,8 @@ def change_client(user_pool: str, client_id: str, settings: Mapping[str, Any]) -
 @remembered(minutes=5)
 def reviewers() -> frozenset[str]:
     """Everybody who may review and has signed in once, by ``sub``."""
-    members = (user for group in GROUPS for user in _members(group))
+    groups = (wiring[Variable.REVIEWERS_GROUP], wiring[Variable.OPERATORS_GROUP])
+    members = (user for group in groups for user in _members(group))
     return frozenset(
         _sub(user["Attributes"])
         for user in members

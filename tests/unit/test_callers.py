@@ -7,10 +7,12 @@ import pytest
 
 from functions.serve_detect_api import app as detect_api
 from functions.serve_review_api import app as review_api
-from labelloop import http_api
+from scripts.openapi import SCOPE
 from tests.contract import files
 from tests.unit import api
-from tests.unit.account import Account, Context, Json
+from tests.unit.account import Account, Context, Json, account
+
+__all__ = ["account"]
 
 APIS = (review_api, detect_api)
 ISSUER = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI"
@@ -20,7 +22,7 @@ CALLERS: dict[str, tuple[Json, set[str]]] = {
     # What the token claims, and which of the document's kinds of callers that is.
     "reviewer": ({**PERSON, "cognito:groups": "[reviewers]"}, {"person"}),
     "operator": ({**PERSON, "cognito:groups": "[operators x]"}, {"person"}),
-    "machine": ({**MACHINE, "scope": http_api.DETECT_SCOPE}, {"machine"}),
+    "machine": ({**MACHINE, "scope": SCOPE}, {"machine"}),
     "machine for something else": ({**MACHINE, "scope": "labelloop/detection"}, set()),
     "machine for nothing": (MACHINE, set()),
     "person of no group": (PERSON, set()),
