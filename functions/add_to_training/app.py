@@ -13,8 +13,8 @@ Idempotent  yes; the keys come from the detection, where the image goes is noted
 from typing import Any
 
 from labelloop.aws import detections, reviewed_images
-from labelloop.domain import senders
 from labelloop.domain.annotations import Annotation
+from labelloop.domain.detections import ANSWERED_BY_SENDER
 from labelloop.entrypoint import Strict, task
 
 
@@ -39,7 +39,7 @@ class Output(Strict):
 def lambda_handler(request: Input) -> Output:
     """Remove what former answers had put there, then add what this one says."""
     detection, said = request.detection_id, Annotation.from_json(request.said)
-    record = {**detections.get(detection), senders.MARK: request.answered_by_sender}
+    record = {**detections.get(detection), ANSWERED_BY_SENDER: request.answered_by_sender}
     key = reviewed_images.key_of(record, said)
     for former in detections.begin_to_copy(record, key, request.read) - {key}:
         reviewed_images.remove(detection, former)

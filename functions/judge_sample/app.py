@@ -11,11 +11,11 @@ Idempotent  yes; a detection counts once, with what its record says now
 
 from labelloop.aws import detections, model_registry
 from labelloop.aws.wiring import wiring
-from labelloop.domain import accuracy, senders
+from labelloop.domain import accuracy
 from labelloop.domain.accuracy import Sample
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.consensus import Agreement
-from labelloop.domain.detections import Label
+from labelloop.domain.detections import ANSWERED_BY_SENDER, Label
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.rejection import NoneAnswer
 from labelloop.entrypoint import Strict, task
@@ -82,7 +82,7 @@ def _sample(record: detections.Record) -> Sample | None:
     """What people's answer says of the model; None where they do not agree, or took it back, or it
     is of who has sent the image.
     """
-    if record["agreement"] == Agreement.UNDECIDED or record.get(senders.MARK):
+    if record["agreement"] == Agreement.UNDECIDED or record.get(ANSWERED_BY_SENDER):
         return None
     found = [Label.from_json(entry) for entry in record["labels"]]
     said = [Label.from_json(entry) for entry in record["human_labels"]]

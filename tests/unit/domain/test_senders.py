@@ -3,6 +3,7 @@
 import pytest
 
 from labelloop.domain import origins, senders
+from labelloop.domain.detections import ANSWERED_BY_SENDER
 from labelloop.domain.origins import Origin, Provenance
 
 DOUBTFUL = {"detection_id": "d", "outcome": "review", "version": "v1", "chance": 1}
@@ -34,7 +35,7 @@ def test_an_image_that_its_sender_has_labelled_is_no_sample_of_what_comes_in(
 ) -> None:
     assert senders.provenance(record) == origins.of_record(record)
     assert senders.provenance(record).estimates
-    told = senders.provenance({**record, senders.MARK: True})
+    told = senders.provenance({**record, ANSWERED_BY_SENDER: True})
     assert told == Provenance(Origin.GIVEN, "d")
     assert not told.estimates and told.stratum is None
     assert Provenance.from_json(told.as_json()) == told
@@ -42,6 +43,6 @@ def test_an_image_that_its_sender_has_labelled_is_no_sample_of_what_comes_in(
 
 def test_a_senders_answer_to_a_sample_of_what_was_sure_teaches_nothing() -> None:
     assert senders.teaches(SAMPLED)
-    assert not senders.teaches({**SAMPLED, senders.MARK: True})
+    assert not senders.teaches({**SAMPLED, ANSWERED_BY_SENDER: True})
     for record in (DOUBTFUL, DRAWN):
-        assert senders.teaches({**record, senders.MARK: True})
+        assert senders.teaches({**record, ANSWERED_BY_SENDER: True})

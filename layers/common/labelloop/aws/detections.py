@@ -40,8 +40,8 @@ from labelloop.aws.failures import code_of, translated
 from labelloop.aws.items import from_item, to_item, to_value
 from labelloop.aws.wiring import wiring
 from labelloop.clock import epoch_s, from_iso, iso
-from labelloop.domain import senders
 from labelloop.domain.detections import (
+    ANSWERED_BY_SENDER,
     LABELING,
     OUTCOME_INDEX,
     TIME_INDEX,
@@ -221,7 +221,7 @@ def how_they_came(detection_ids: Iterable[str]) -> Iterator[Record]:
     """What ``senders.provenance`` reads of those that the log still has, and the images' ETags."""
     rest = iter(detection_ids)
     while group := list(islice(rest, LOOKED_UP_AT_ONCE)):
-        yield from _looked_up(group, (*TOLD_BY, senders.MARK, "etag"))
+        yield from _looked_up(group, (*TOLD_BY, ANSWERED_BY_SENDER, "etag"))
 
 
 def _looked_up(detection_ids: Sequence[str], fields: Sequence[str]) -> Iterator[Record]:

@@ -137,6 +137,8 @@ class Decision:
 
 LABELING = "labeling"
 """Stands where a detection's outcome is, of an image that people are to label from nothing."""
+ANSWERED_BY_SENDER = "answered_by_sender"
+"""The fact of a record that says that among its answers is one of who has sent the image."""
 TIME_INDEX = "by_time"
 OUTCOME_INDEX = "by_outcome"
 OUTCOME_SHARDS = 8

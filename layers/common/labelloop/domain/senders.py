@@ -10,10 +10,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from labelloop.domain import origins
+from labelloop.domain.detections import ANSWERED_BY_SENDER
 from labelloop.domain.origins import Origin, Provenance
-
-MARK = "answered_by_sender"
-"""The fact of a record that says that a sender's answer is among those that it has."""
 
 
 def have_answered(record: Mapping[str, Any], people: Collection[str]) -> bool:
@@ -23,7 +21,7 @@ def have_answered(record: Mapping[str, Any], people: Collection[str]) -> bool:
 
 def provenance(record: Mapping[str, Any]) -> Provenance:
     """How the image of a record came to its label: given, where a sender's answer is in it."""
-    if record.get(MARK):
+    if record.get(ANSWERED_BY_SENDER):
         return Provenance(Origin.GIVEN, record["detection_id"])
     return origins.of_record(record)
 
@@ -34,4 +32,4 @@ def teaches(record: Mapping[str, Any]) -> bool:
     Answers to samples of what the model was sure of are there to judge it; a sender's cannot.
     """
     sampled = origins.of_record(record).origin is Origin.SAMPLED
-    return not (sampled and record.get(MARK))
+    return not (sampled and record.get(ANSWERED_BY_SENDER))
