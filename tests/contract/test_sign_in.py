@@ -17,15 +17,6 @@ READ = {"email", "email_verified", "cognito:groups", "sub", "iss", "scope"}
 """The claims that the code reads."""
 
 
-@pytest.mark.parametrize("client", CLIENTS)
-def test_nobody_writes_an_attribute_by_which_a_person_is_known(client: str) -> None:
-    """Cognito takes an empty list for all standard attributes."""
-    written = set(CLIENTS[client]["Properties"]["WriteAttributes"])
-    assert written
-    assert not written & READ
-    assert written == {"locale"}
-
-
 def test_the_attributes_that_the_code_reads_are_in_the_pages_tokens() -> None:
     read = set(CLIENTS["UserPoolClient"]["Properties"]["ReadAttributes"])
     assert read == {"email", "email_verified"}
@@ -78,15 +69,37 @@ BOTH = pytest.mark.parametrize("pool", ["", "us-east-1_Existing1"])
 
 
 @cache
-def _resolved(pool: str) -> dict[str, Any]:
+def _resolved(pool: str, **parameters: str) -> dict[str, Any]:
     """The template's resources, with made up references."""
-    template = load(files.ROOT / "template.yaml", {"ExistingUserPoolId": pool})
+    template = load(files.ROOT / "template.yaml", {"ExistingUserPoolId": pool, **parameters})
     resolver = Resolver(template, STACK, STACK_ID, MadeUp(template))
     return {
         name: resolver.resolve(resource["Properties"])
         for name, resource in template.resources.items()
         if "Condition" not in resource or resolver.condition(resource["Condition"])
     }
+
+
+@BOTH
+def test_nobody_writes_an_attribute_by_which_a_person_is_known(pool: str) -> None:
+    """Cognito takes an empty list for all standard attributes."""
+    made = _resolved(pool, ReviewBackend="a2i")
+    for client in CLIENTS:
+        written = set(made[client]["WriteAttributes"])
+        assert written
+        assert not written & READ
+        assert written == {"locale"}
+
+
+def test_identity_providers_can_write_what_is_mapped_and_people_cannot() -> None:
+    """Only the API's own flows give tokens with which people write, and those are off."""
+    client = _resolved("us-east-1_Existing1", ExistingUserPoolProviders="COGNITO,Entra")[
+        "UserPoolClient"
+    ]
+    assert "WriteAttributes" not in client
+    assert "aws.cognito.signin.user.admin" not in client["AllowedOAuthScopes"]
+    flows = {"ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}
+    assert set(client["ExplicitAuthFlows"]) == flows
 
 
 @BOTH
