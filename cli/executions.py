@@ -8,7 +8,7 @@ from typing import Any
 from cli import models
 from cli.failures import CommandError
 from cli.progress import Progress
-from cli.stack import Stack
+from cli.stack import Stack, caller
 from labelloop.domain.messages import cause_in_words
 
 
@@ -23,8 +23,14 @@ def begin(stack: Stack, request: Mapping[str, Any]) -> str:
             f"Another training or deployment is going on, {other}: wait for its end, or stop it "
             "in the Step Functions console."
         )
+    return start(stack, "ModelTrainingStateMachineArn", request)
+
+
+def start(stack: Stack, machine: str, request: Mapping[str, Any]) -> str:
+    """An execution of the workflow with this output's name, whose log says who asked for it."""
     arn: str = stack.client("stepfunctions").start_execution(
-        stateMachineArn=stack.output("ModelTrainingStateMachineArn"), input=json.dumps(request)
+        stateMachineArn=stack.output(machine),
+        input=json.dumps({**request, "asked_by": caller(stack)}),
     )["executionArn"]
     return arn
 

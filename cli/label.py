@@ -23,10 +23,7 @@ def label(stack: Stack, no_wait: bool, as_json: bool) -> None:
 
     What the schedule does once an hour, at once.
     """
-    steps = stack.client("stepfunctions")
-    execution: str = steps.start_execution(
-        stateMachineArn=stack.output("ImageLabelingStateMachineArn"), input="{}"
-    )["executionArn"]
+    execution = executions.start(stack, "ImageLabelingStateMachineArn", {})
     if no_wait:
         show(as_json, {"execution": execution}, "The labeling workflow has been started.")
         return

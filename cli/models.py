@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cli.failures import CommandError
-from cli.stack import Stack, deployment_parameter
+from cli.stack import Stack, caller, deployment_parameter
 from labelloop.aws.items import from_item
 from labelloop.clock import iso
 from labelloop.domain.accuracy import Sample
@@ -43,9 +43,10 @@ def deployed(stack: Stack) -> Mapping[str, Any] | None:
 
 
 def pause_hosting(stack: Stack) -> None:
-    """Let nothing start the deployed model before somebody asks for it."""
+    """Let nothing start the deployed model before somebody asks for it; note who wants that."""
+    noted = {"by": {"S": caller(stack)}, "at": {"S": iso(stack.now())}}
     stack.client("dynamodb").put_item(
-        TableName=stack.output("ModelVersionsTable"), Item=_key("hosting_pause")
+        TableName=stack.output("ModelVersionsTable"), Item={**_key("hosting_pause"), **noted}
     )
 
 
@@ -59,6 +60,12 @@ def resume_hosting(stack: Stack) -> None:
 def hosting_is_paused(stack: Stack) -> bool:
     """Whether somebody has stopped the deployed model by hand."""
     return _state(stack, "hosting_pause") is not None
+
+
+def who_paused_hosting(stack: Stack) -> str:
+    """Who has done so, and when, as far as that is known: in words, or nothing."""
+    noted = _state(stack, "hosting_pause") or {}
+    return f"by {noted['by']} at {noted['at']}" if noted.get("by") else ""
 
 
 def asked_directly(stack: Stack) -> str | None:

@@ -10,7 +10,14 @@ from botocore.exceptions import ClientError
 
 from cli.failures import CommandError, code_of
 from cli.stack import Stack, deployment_parameter, on_stack, show
-from labelloop.domain.review_tasks import GROUPS, OPERATORS, REVIEWERS
+from labelloop.domain.review_tasks import (
+    GROUPS,
+    OPERATORS,
+    QUEUE_INDEX,
+    REVIEWER,
+    REVIEWERS,
+    REVIEWERS_QUEUE,
+)
 
 _OUTPUTS = {REVIEWERS: "ReviewersGroup", OPERATORS: "OperatorsGroup"}
 INVITED = "FORCE_CHANGE_PASSWORD"
@@ -87,7 +94,9 @@ def list_reviewers(stack: Stack, as_json: bool) -> None:
 def remove(stack: Stack, *, who: str, as_json: bool) -> None:
     """Let WHO, an e-mail address or an id that `list` shows, review no more. The answers stay.
 
-    In a user pool that the stack was deployed with, they stay, too, but in no group of the stack.
+    The address goes, from the figures too. Of somebody whom the user pool has no more, it goes
+    there alone. In a user pool that the stack was deployed with, they stay, but in no group of the
+    stack.
     """
     if is_others_pool(stack):
         _take_out(stack, who, as_json)
@@ -103,9 +112,12 @@ def remove(stack: Stack, *, who: str, as_json: bool) -> None:
     except ClientError as error:
         if code_of(error) != "UserNotFoundException":
             raise
-        raise _nobody(who) from error
+        if not _is_forgotten(stack, who, as_json):
+            raise _nobody(who) from error
+        return
     attributes = _attributes(found["UserAttributes"])
     email, sub = attributes.get("email", found["Username"]), attributes["sub"]
+    _forget(stack, sub)
     words = f"{email} ({sub}) may review no more, within a quarter of an hour at the latest."
     show(as_json, {"email": email, "sub": sub, "removed": True}, words)
 
@@ -114,7 +126,9 @@ def _take_out(stack: Stack, who: str, as_json: bool) -> None:
     """Take somebody out of the stack's groups, by whatever names the pool knows them."""
     found = {name: row for name, row in _people(stack).items() if who.lower() in _ways_to_say(row)}
     if not found:
-        raise _nobody(who)
+        if not _is_forgotten(stack, who, as_json):
+            raise _nobody(who)
+        return
     for name, row in found.items():
         for group in row["groups"]:
             stack.client("cognito-idp").admin_remove_user_from_group(
@@ -122,6 +136,7 @@ def _take_out(stack: Stack, who: str, as_json: bool) -> None:
                 Username=name,
                 GroupName=group_name(stack, group),
             )
+        _forget(stack, row["sub"])
     row = next(iter(found.values()))
     words = f"{row['email']} may review no more, within a quarter of an hour at the latest."
     show(as_json, {"email": row["email"], "sub": row["sub"], "removed": True}, words)
@@ -153,6 +168,48 @@ def _names_of(stack: Stack, email: str) -> list[str]:
             "and gets no people from here: let them be added to it as others are, then try again."
         )
     return names
+
+
+def _named(stack: Stack) -> Iterator[tuple[str, str]]:
+    """Everybody who has figures, by id, and as whom they are shown."""
+    pages = (
+        stack.client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=stack.output("ReviewTasksTable"),
+            IndexName=QUEUE_INDEX,
+            KeyConditionExpression="queue = :queue",
+            ExpressionAttributeValues={":queue": {"S": REVIEWERS_QUEUE}},
+        )
+    )
+    for page in pages:
+        for item in page["Items"]:
+            yield item["available"]["S"], item.get("name", item["available"])["S"]
+
+
+def _is_forgotten(stack: Stack, who: str, as_json: bool) -> bool:
+    """Forget the address of somebody whom the user pool has no more; False where there is none."""
+    subs = [sub for sub, name in _named(stack) if who in {sub, name}]
+    for sub in subs:
+        _forget(stack, sub)
+    if subs:
+        words = f"{who} could review no more already, and is shown as {subs[0]} from now."
+        show(as_json, {"sub": subs[0], "removed": False, "forgotten": True}, words)
+    return bool(subs)
+
+
+def _forget(stack: Stack, sub: str) -> None:
+    """Show somebody by their id alone, whatever a token says that is still out.
+
+    Who has no figures gets an item without any, which is shown nowhere.
+    """
+    stack.client("dynamodb").update_item(
+        TableName=stack.output("ReviewTasksTable"),
+        Key={"task_id": {"S": REVIEWER + sub}},
+        UpdateExpression="SET forgotten = :sub REMOVE #name",
+        ExpressionAttributeNames={"#name": "name"},
+        ExpressionAttributeValues={":sub": {"S": sub}},
+    )
 
 
 def _check(email: str) -> None:

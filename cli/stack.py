@@ -130,6 +130,11 @@ def describe(stack: Stack) -> Mapping[str, Any] | None:
     return found
 
 
+def caller(stack: Stack) -> str:
+    """Who gives the command, by the credentials."""
+    return str(stack.client("sts").get_caller_identity()["Arn"])
+
+
 def deployment_parameter(stack: Stack, name: str) -> str:
     """What the stack was deployed with; empty where it has no such parameter."""
     description: Any = describe(stack) or {}

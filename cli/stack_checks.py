@@ -168,7 +168,11 @@ def running_models(stack: Stack) -> Iterator[Found]:
 
 def _about_stopped(stack: Stack, serving: str) -> Found:
     if models.hosting_is_paused(stack):
-        return note(f"{serving} was stopped by hand: images wait for it.", "labelloop start")
+        who = models.who_paused_hosting(stack)
+        return note(
+            f"{serving} was stopped by hand{who and ' '}{who}: images wait for it.",
+            "labelloop start",
+        )
     name = "Model-Hosting"
     hosting = stored_values(stack).get(name, BY_NAME[name].default)
     when = "when images come in" if hosting == "on-demand" else "within some minutes"

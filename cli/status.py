@@ -9,7 +9,7 @@ from cli.figures import f1_of
 from cli.stack import Stack, on_stack, show
 from labelloop.domain.detections import Outcome, outcome_shards
 from labelloop.domain.hosting import run_in_figures
-from labelloop.domain.review_tasks import HELD_QUEUE, OPEN_QUEUE
+from labelloop.domain.review_tasks import HELD_QUEUE, OPEN_QUEUE, QUEUE_INDEX
 
 DEAD_LETTERS = {
     "detection": "DetectionDeadLetterQueueUrl",
@@ -41,7 +41,7 @@ def _look(stack: Stack) -> dict[str, Any]:
         "in_progress": models.running_deployment(stack),
         "waiting_images": waiting_images(stack),
         "open_reviews": sum(
-            _count(stack, "ReviewTasksTable", "by_queue", "queue", queue)
+            _count(stack, "ReviewTasksTable", QUEUE_INDEX, "queue", queue)
             for queue in (OPEN_QUEUE, HELD_QUEUE)
         ),
         "not_labelled": label.left_out_lately(stack),

@@ -14,12 +14,15 @@ import json
 import logging
 import re
 import threading
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
+
+from moto.logs.models import logs_backends
 
 from local import tokens
 from local.actions import function_arn
@@ -34,6 +37,22 @@ log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024  # Lambda's, and binary bodies grow by a third in base64
+_VARIABLE = re.compile(r"\$context\.([\w.]+)")
+LOGGED = frozenset(
+    (
+        "authorizer.claims.sub",
+        "error.responseType",
+        "identity.sourceIp",
+        "integration.requestId",
+        "requestId",
+        "requestTimeEpoch",
+        "responseLatency",
+        "responseLength",
+        "routeKey",
+        "status",
+    )
+)
+"""Of API Gateway's many variables."""
 _TEXT = re.compile(r"^(text/|application/(json|.*\+json|xml|.*\+xml|javascript))")
 
 
@@ -57,6 +76,23 @@ class Limit:
     burst: int
 
 
+@dataclass(frozen=True)
+class AccessLog:
+    """The log group to which a stage writes a line for each request, and what is in it."""
+
+    group: str
+    format: str
+
+    @property
+    def variables(self) -> list[str]:
+        """The names of what is filled in: ``requestId`` for $context.requestId."""
+        return _VARIABLE.findall(self.format)
+
+    def line(self, values: Mapping[str, str]) -> str:
+        """The format with the values in it; what has none is a dash."""
+        return _VARIABLE.sub(lambda found: values.get(found[1]) or "-", self.format)
+
+
 @dataclass
 class Stage:
     """Where an API can be reached, and how fast; the account's own limit is left out."""
@@ -66,6 +102,7 @@ class Stage:
     """Of each route that has none of its own."""
     limits: Mapping[str, Limit]
     """By the routes' keys."""
+    log: AccessLog | None = None
     _buckets: dict[str, tuple[float, float]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -149,12 +186,30 @@ class _Target(NamedTuple):
     path: str
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """What a request turned out to be, for the access log, by the names of its variables."""
+
+    values: dict[str, str] = field(default_factory=lambda: {"requestId": uuid.uuid4().hex[:16]})
+
+
+_ERRORS = {
+    401: "UNAUTHORIZED",
+    403: "ACCESS_DENIED",
+    404: "MISSING_ROUTE",
+    413: "REQUEST_TOO_LARGE",
+    429: "THROTTLED",
+}
+"""API Gateway's words for what it refuses itself."""
+
+
 class HttpApis:
     """Every HTTP API of the stack."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self.apis: dict[str, Api] = {}
+        self._lock = threading.Lock()
         self._invocations = concurrent.futures.ThreadPoolExecutor(32, thread_name_prefix="http-api")
 
     @property
@@ -179,7 +234,7 @@ class HttpApis:
             cors = target.api.cors
             if cors is not None and _is_preflight(request):
                 return Response(204, _cors_headers(cors, request), b"")
-            response = self._answer(target, request)
+            response = self._logged(target, request)
         except _Refused as refused:
             response = _message(refused.status, refused.message)
         if cors is not None:
@@ -200,11 +255,46 @@ class HttpApis:
             raise _Refused(404, "Not Found")
         return _Target(api, "$default", f"/{rest}")
 
-    def _answer(self, target: _Target, request: Request) -> Response:
+    def _logged(self, target: _Target, request: Request) -> Response:
+        """The answer, after the stage has written down who asked for what, and how it ended."""
+        began, seen = time.monotonic(), _Seen()
+        try:
+            response = self._answer(target, request, seen)
+        except _Refused as refused:
+            response = _message(refused.status, refused.message)
+            seen.values["error.responseType"] = _ERRORS.get(refused.status, "DEFAULT_5XX")
+        kept = target.api.stages[target.stage].log
+        if kept is not None:
+            took_ms = round(1000 * (time.monotonic() - began))
+            self._write(
+                kept,
+                {
+                    **seen.values,
+                    "identity.sourceIp": "127.0.0.1",
+                    "requestTimeEpoch": str(int(1000 * self._runtime.clock.now())),
+                    "responseLatency": str(took_ms),
+                    "responseLength": str(len(response.body)),
+                    "status": str(response.status),
+                },
+            )
+        return response
+
+    def _write(self, kept: AccessLog, values: Mapping[str, str]) -> None:
+        backend = logs_backends[ACCOUNT_ID][REGION]
+        stream = "access"
+        with self._lock:
+            if stream not in backend.groups[kept.group].streams:
+                backend.create_log_stream(kept.group, stream)
+            event = {"timestamp": int(time.time() * 1000), "message": kept.line(values)}
+            backend.put_log_events(kept.group, stream, [event])
+
+    def _answer(self, target: _Target, request: Request, seen: _Seen) -> Response:
         route, path_parameters = _route(target, request.method)
+        seen.values["routeKey"] = route.key
         if not target.api.stages[target.stage].takes(route.key, self._runtime.clock.now()):
             raise _Refused(429, "Too Many Requests")
         claims = self._claims(target.api, route, request)
+        seen.values["authorizer.claims.sub"] = str((claims or {}).get("sub", ""))
         if len(request.body) > MAX_BODY_BYTES:
             raise _Refused(413, "Request Entity Too Large")
         integration = target.api.integrations[route.integration_id]
@@ -218,6 +308,7 @@ class HttpApis:
             log.error("%s: %s", route.key, allowed.reason)
             raise _Refused(500, "Internal Server Error")
         event = self._event(target, request, route, path_parameters, claims)
+        seen.values["requestId"] = event["requestContext"]["requestId"]
         payload = json.dumps(event).encode()
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise _Refused(413, "Request Entity Too Large")
@@ -228,6 +319,7 @@ class HttpApis:
             invocation = future.result(timeout=integration.timeout_s)
         except concurrent.futures.TimeoutError:
             raise _Refused(503, "Service Unavailable") from None
+        seen.values["integration.requestId"] = invocation.request_id
         if invocation.error is not None:
             log.error("%s: the function failed: %s", route.key, invocation.body[:500])
             raise _Refused(500, "Internal Server Error")

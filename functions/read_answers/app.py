@@ -4,8 +4,8 @@ Invoked by  statemachine/human_review.asl.yaml, state ``ReadAnswers``
 Raises      MalformedAnswerError   caught: recorded, and the operator is told
             NotFoundError          caught: no such detection, the operator is told
             ThrottledError, ServiceFailedError   retried by the state machine
-Idempotent  yes; it only reads, and always what the object holds now, so that events that arrive
-            late or twice lead to the same end
+Idempotent  yes; it changes nothing that the object holds, and always reads what that is now, so
+            that events that arrive late or twice lead to the same end
 """
 
 from typing import Any
@@ -74,6 +74,7 @@ def lambda_handler(event: Input) -> Output:
     together = consensus.of(answers, model_type)
     review_labels.check(*together.said.labels)
     record = detections.get(detection)
+    objects.mark_as_read(key)
     return Output(
         detection_id=detection,
         agreement=together.agreement,

@@ -29,7 +29,7 @@ from labelloop.domain.images import ImageObject, is_by_the_way, is_folder_marker
 from labelloop.domain.labeling_jobs import Job
 from labelloop.domain.manifests import UNLABELLED_FOLDER, labelling_copy_key
 from labelloop.domain.origins import Origin, Provenance
-from labelloop.entrypoint import Strict, task
+from labelloop.entrypoint import Strict, Tolerant, logger, task
 from labelloop.errors import (
     InvalidRequestError,
     NotFoundError,
@@ -49,8 +49,16 @@ MOST_NAMED = 100
 PARALLEL_READS = 16
 
 
+class Asked(Tolerant):
+    """The execution's input."""
+
+    asked_by: str = ""
+
+
 class Input(Strict):
-    """Nothing: the bucket says what there is to do."""
+    """Who asks, as they say themselves; empty for a schedule. The bucket says what is to do."""
+
+    asked: Asked = Asked()
 
 
 class ImageLeftOut(Strict):
@@ -101,8 +109,10 @@ class _Found:
 
 
 @task
-def lambda_handler(_: Input) -> Output:
+def lambda_handler(request: Input) -> Output:
     """Make a task of each image that has none and can train."""
+    if request.asked.asked_by:
+        logger.info("labels asked for", extra={"asked_by": request.asked.asked_by})
     images = (
         image
         for image in objects.latest_versions(UNLABELLED_FOLDER)

@@ -332,6 +332,7 @@ def take_next() -> Response[None] | Taken:
                 taken.append(review_tasks.change(settled, claimed, person, now))
             except ChangedMeanwhileError:
                 continue  # Somebody else was faster: the next one, then.
+            _note("task claimed", task, person)
     if not taken:
         return Response(204)
     return {"tasks": [_shown(task, person) for task in taken]}
@@ -341,7 +342,9 @@ def take_next() -> Response[None] | Taken:
 def extend(task_id: str) -> Extended:
     """Let this person have the task for longer."""
     person = _person()
-    task = _change(task_id, person, lambda task: task.extended(person.sub, clock.now()))
+    task = _change(
+        task_id, person, "task extended", lambda task: task.extended(person.sub, clock.now())
+    )
     return {"task_id": task_id, "lease_until": clock.iso(task.claims[person.sub].until)}
 
 
@@ -357,7 +360,7 @@ def answer(task_id: str) -> Answered:
             return task  # The same answer again: its first delivery was taken.
         return task.answered(person.sub, said, clock.now())
 
-    task = _change(task_id, person, with_answer)
+    task = _change(task_id, person, "task answered", with_answer)
     if task.owes:
         task = _hand_on(task, person)
     return {"task_id": task_id, "answers": len(task.answers), "complete": task.complete}
@@ -367,7 +370,8 @@ def answer(task_id: str) -> Answered:
 def release(task_id: str) -> Released:
     """Give the task back; who skips it is not asked about it for an hour."""
     person, body = _person(), _body(ReleaseBody)
-    _change(task_id, person, lambda task: task.released(person.sub, clock.now(), body.skip))
+    act = "task skipped" if body.skip else "task released"
+    _change(task_id, person, act, lambda task: task.released(person.sub, clock.now(), body.skip))
     return {"task_id": task_id}
 
 
@@ -385,7 +389,7 @@ def undo(task_id: str) -> ShownTask:
         taken_back[:] = [task.answers[person.sub].said]
         return undone
 
-    task = _change(task_id, person, without_answer)
+    task = _change(task_id, person, "answer undone", without_answer)
     if task.owes:
         _hand_on(task, person)
     return _shown(task, person, taken_back[0] if taken_back else None)
@@ -443,8 +447,10 @@ def _annotation(body: AnswerBody) -> Annotation:
     return Annotation.of_boxes(boxes, size_px)
 
 
-def _change(task_id: str, person: Person, change: Callable[[ReviewTask], ReviewTask]) -> ReviewTask:
-    """Store what becomes of a task, again where somebody else changed it meanwhile."""
+def _change(
+    task_id: str, person: Person, act: str, change: Callable[[ReviewTask], ReviewTask]
+) -> ReviewTask:
+    """Store what becomes of a task, again where somebody else changed it meanwhile, and note it."""
     if not re.fullmatch(TASK_ID, task_id):
         raise NotFoundError("There is no such task.")
     for attempt in range(1, TRIES + 1):
@@ -453,12 +459,30 @@ def _change(task_id: str, person: Person, change: Callable[[ReviewTask], ReviewT
         if changed == task:
             return task
         try:
-            return review_tasks.change(task, changed, person, clock.now())
+            stored = review_tasks.change(task, changed, person, clock.now())
         except (ChangedMeanwhileError, BusyError):
             if attempt == TRIES:
                 raise
             clock.pause(BETWEEN_TRIES_S * attempt)
+        else:
+            _note(act, stored, person)
+            return stored
     raise AssertionError("unreachable")
+
+
+def _note(act: str, task: ReviewTask, person: Person) -> None:
+    """Leave one line of what a person has done: the trail, which names nobody's address."""
+    given = task.answers.get(person.sub)
+    facts = {} if given is None else {"labels": given.said.labels, "boxes": len(given.said.boxes)}
+    logger.info(
+        act,
+        extra={
+            "person": person.sub,
+            "task_id": task.task_id,
+            "detection_id": task.detection_id,
+            **facts,
+        },
+    )
 
 
 def _hand_on(task: ReviewTask, person: Person) -> ReviewTask:

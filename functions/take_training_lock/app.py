@@ -8,7 +8,7 @@ Idempotent  yes; the holder may take it again
 
 from labelloop.aws import executions, model_registry
 from labelloop.aws.model_registry import Lock
-from labelloop.entrypoint import Strict, task
+from labelloop.entrypoint import Strict, logger, task
 from labelloop.errors import TrainingInProgressError
 
 
@@ -17,6 +17,8 @@ class Input(Strict):
 
     execution_arn: str
     in_place: bool
+    asked_by: str = ""
+    """Who asked for it, as they say themselves; empty for a schedule."""
 
 
 class Output(Strict):
@@ -31,6 +33,7 @@ def lambda_handler(request: Input) -> Output:
     lock = model_registry.lock()
     if lock is None:
         model_registry.take_lock(Lock(request.execution_arn, None, request.in_place))
+        _note(request)
         return Output(unfinished=None)
     if lock.owner == request.execution_arn:
         return Output(unfinished=lock.unfinished)
@@ -41,4 +44,11 @@ def lambda_handler(request: Input) -> Output:
     unfinished = lock.unfinished if status == "SUCCEEDED" else lock.owner
     mine = Lock(request.execution_arn, unfinished, request.in_place)
     model_registry.take_lock(mine, from_owner=lock.owner)
+    _note(request)
     return Output(unfinished=unfinished)
+
+
+def _note(request: Input) -> None:
+    """Leave one line of whose training or deployment goes on from now."""
+    facts = {"asked_by": request.asked_by, "in_place": request.in_place}
+    logger.info("training or deployment begun", extra={"execution": request.execution_arn, **facts})

@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from local.constants import REGION
-from local.http_api import Api, Authorizer, Integration, Limit, Route, Stage
+from local.http_api import LOGGED, AccessLog, Api, Authorizer, Integration, Limit, Route, Stage
 from local.resources.base import Created, Resource, ResourceType, integer, names
 
 
@@ -98,6 +98,18 @@ def _limit(settings: dict[str, Any]) -> Limit | None:
     return Limit(float(settings["ThrottlingRateLimit"]), integer(settings["ThrottlingBurstLimit"]))
 
 
+def _access_log(settings: dict[str, Any] | None) -> AccessLog | None:
+    if settings is None:
+        return None
+    # As API Gateway takes it: without the :* that CloudFormation's attribute ends with.
+    group = str(settings["DestinationArn"]).partition(":log-group:")[2].removesuffix(":*")
+    kept = AccessLog(group, str(settings["Format"]))
+    unknown = set(kept.variables) - LOGGED
+    if unknown:
+        raise NotImplementedError(f"$context.{min(unknown)} in an access log")
+    return kept
+
+
 class HttpStage(ResourceType):
     type_name = "AWS::ApiGatewayV2::Stage"
     properties = names(
@@ -119,6 +131,7 @@ class HttpStage(ResourceType):
             given.get("StageVariables", {}),
             _limit(given.get("DefaultRouteSettings", {})),
             {key: limit for key, one in settings.items() if (limit := _limit(one))},
+            _access_log(given.get("AccessLogSettings")),
         )
         return Created(str(given["StageName"]))
 

@@ -372,7 +372,7 @@ def test_an_image_that_came_by_the_api_is_kept_until_no_review_of_it_is_waited_f
     """The rule makes it an old version, which is what people see, and what waits for a model."""
     rules = files.template()["Resources"]["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     (expiry,) = (rule for rule in rules if rule.get("Prefix") == images.API_FOLDER)
-    (old,) = (rule for rule in rules if rule["Id"] == "OldVersions")
+    (old,) = (rule for rule in rules if rule.get("Id") == "OldVersions")
     assert "NoncurrentVersionExpiration" not in expiry
     assert "Prefix" not in old
     days = expiry["ExpirationInDays"] + old["NoncurrentVersionExpiration"]["NoncurrentDays"]

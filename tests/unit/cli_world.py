@@ -24,6 +24,8 @@ from cli.stack import Stack
 from labelloop.aws.items import to_item
 
 BUCKET = "the-bucket"
+OPERATOR = "arn:aws:sts::123456789012:user/moto"
+"""Who gives the commands."""
 BILLED = ("STARTING", "RUNNING", "STOPPING")
 PROJECT = "arn:aws:rekognition:us-east-1:123456789012:project/label-loop/1"
 PREFIX = "/label-loop/"
@@ -157,6 +159,8 @@ class Executions:
 
     def __init__(self) -> None:
         self.inputs: list[dict[str, Any]] = []
+        """What each was begun with, but for who asked."""
+        self.asked_by: list[str] = []
         self.coming: list[dict[str, Any]] = [{"status": "RUNNING"}, {"status": "SUCCEEDED"}]
         self.history: list[dict[str, Any]] = []
         self.begun: list[str] = []
@@ -173,7 +177,9 @@ class Executions:
         )
 
     def _start(self, asked: dict[str, Any]) -> Mapping[str, Any]:
-        self.inputs.append(json.loads(asked["input"]))
+        request = json.loads(asked["input"])
+        self.asked_by.append(request.pop("asked_by"))
+        self.inputs.append(request)
         return {"executionArn": f"{asked['stateMachineArn']}:1"}
 
     def _history(self, asked: dict[str, Any]) -> Mapping[str, Any]:

@@ -18,6 +18,7 @@ from labelloop.clock import iso
 from tests.unit import calibrated
 from tests.unit.cli_world import (
     BUCKET,
+    OPERATOR,
     PREFIX,
     World,
     answering,
@@ -572,6 +573,7 @@ class TestTrain:
         result = world.run("train")
 
         assert world.executions.inputs == [{"force": False}]
+        assert world.executions.asked_by == [OPERATOR]
         assert "too few new images" in result.stdout
 
     def test_force_is_passed_on(self, world: World) -> None:

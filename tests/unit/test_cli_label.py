@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.cli_world import World, aws_in_memory, error_of
+from tests.unit.cli_world import OPERATOR, World, aws_in_memory, error_of
 
 
 @pytest.fixture
@@ -84,6 +84,7 @@ def test_what_keeps_people_from_being_asked_is_told(world: World) -> None:
 def test_without_waiting_only_the_start_is_told(world: World) -> None:
     result = world.run("label", "--no-wait", "--json")
     assert json.loads(result.stdout) == {"execution": "arn:labeling:1"}
+    assert (world.executions.inputs, world.executions.asked_by) == ([{}], [OPERATOR])
 
 
 def test_where_there_is_nothing_new_it_says_so(world: World) -> None:

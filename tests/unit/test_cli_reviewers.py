@@ -3,9 +3,11 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from labelloop.aws.items import from_item
 from tests.unit.cli_world import World, aws_in_memory, client, error_of
 
 ANN, BOB = "ann@example.com", "bob@example.com"
@@ -114,6 +116,46 @@ def test_a_removed_reviewer_is_gone_and_the_others_stay(world: World) -> None:
 
     people = json.loads(world.run("reviewers", "list", "--json").stdout)
     assert [person["email"] for person in people] == [BOB]
+
+
+def _figures(world: World, sub: str, name: str) -> None:
+    """What stands beside the answers of somebody who was asked with others."""
+    facts = {"queue": "reviewers", "available": sub, "compared": 3, "agreed": 2}
+    world.put("tasks", task_id=f"reviewer#{sub}", name=name, **facts)
+
+
+def _figures_of(world: World, sub: str) -> dict[str, Any]:
+    key = {"task_id": {"S": f"reviewer#{sub}"}}
+    return from_item(world.tables.get_item(TableName="tasks", Key=key)["Item"])
+
+
+def test_the_address_of_who_is_removed_goes_and_the_figures_stay(world: World) -> None:
+    world.run("reviewers", "add", ANN)
+    sub = _sub(world, ANN)
+    _figures(world, sub, ANN)
+    _figures(world, "other", BOB)
+
+    assert world.run("reviewers", "remove", ANN).exit_code == 0
+
+    found = _figures_of(world, sub)
+    assert ANN not in str(found)
+    assert (found["compared"], found["agreed"]) == (3, 2)
+    assert _figures_of(world, "other")["name"] == BOB
+
+
+def test_the_address_of_who_was_removed_otherwise_goes_by_the_same_command(world: World) -> None:
+    """By a command that died in between, in the console, or by an earlier release."""
+    _figures(world, "sub-of-ann", ANN)
+
+    for who in (ANN, "sub-of-ann"):
+        answer = world.run("reviewers", "remove", who, "--json")
+        assert json.loads(answer.stdout) == {
+            "sub": "sub-of-ann",
+            "removed": False,
+            "forgotten": True,
+        }
+    assert ANN not in str(_figures_of(world, "sub-of-ann"))
+    assert "There is no" in error_of(world.run("reviewers", "remove", ANN))
 
 
 def _call_oneself(world: World, email: str, other: str) -> None:

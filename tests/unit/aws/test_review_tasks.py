@@ -1,5 +1,6 @@
 """labelloop.aws.review_tasks: nobody overwrites what somebody else has stored, all is counted."""
 
+import os
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -160,6 +161,54 @@ def test_figures_are_whose_they_are_whatever_people_are_called(account: Account)
     figures = review_tasks.everybodys_figures()
     assert {who.sub for who in figures} == {"ann", "bob"}
     assert {who.name for who in figures} == {ANN.name}
+
+
+def test_who_was_removed_is_called_nothing_again_by_a_token_that_is_still_out(
+    account: Account,
+) -> None:
+    """As `labelloop reviewers remove` leaves it."""
+    account.boto3("dynamodb").update_item(
+        TableName=os.environ["REVIEW_TASKS_TABLE"],
+        Key={"task_id": {"S": "reviewer#ann"}},
+        UpdateExpression="SET forgotten = :sub",
+        ExpressionAttributeValues={":sub": {"S": "ann"}},
+    )
+    now = clock.now()
+    task = _task()
+    review_tasks.create_once(task, now)
+    task = _store(task, task.claimed("ann", now).answered("ann", CAT, now))
+    task = _store(task, task.claimed("bob", now).answered("bob", CAT, now), BOB)
+    _store(task, task.handed_on(), BOB)
+
+    assert set(review_tasks.everybodys_figures()) == {Person("ann", "ann"), BOB}
+
+
+@pytest.mark.parametrize(("days", "expires"), [("0", False), ("7", True)])
+def test_a_finished_task_expires_with_its_detection_unless_it_is_opened_again(
+    account: Account, monkeypatch: pytest.MonkeyPatch, days: str, expires: bool
+) -> None:
+    monkeypatch.setenv("DETECTION_RETENTION_DAYS", days)
+    now, task = clock.now(), _task(wanted=1)
+    review_tasks.create_once(task, now)
+    task = _store(task, task.claimed("ann", now).answered("ann", CAT, now))
+    assert "expires" not in _item(account, task)
+
+    finished = _store(task, task.handed_on())
+    item = _item(account, task)
+    assert ("expires" in item) == expires
+    if expires:
+        later = int(item["expires"]["N"]) - now.timestamp()
+        assert timedelta(days=7) <= timedelta(seconds=later) < timedelta(days=7, hours=1)
+
+    _store(finished, finished.undone("ann", clock.now()))
+    assert "expires" not in _item(account, task)
+
+
+def _item(account: Account, task: ReviewTask) -> dict[str, Any]:
+    key = {"task_id": {"S": task.task_id}}
+    table = os.environ["REVIEW_TASKS_TABLE"]
+    item: dict[str, Any] = account.boto3("dynamodb").get_item(TableName=table, Key=key)["Item"]
+    return item
 
 
 def test_figures_of_an_item_without_a_name_are_told_by_sub(account: Account) -> None:

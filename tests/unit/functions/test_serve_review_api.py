@@ -139,6 +139,33 @@ def test_a_person_is_given_the_oldest_task_with_the_picture(queue: Account) -> N
     assert "versionId=" in shown["image_url"]
 
 
+def test_each_act_leaves_one_line_that_names_no_address(
+    queue: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = _next()["task_id"]
+    queue.clock.advance(60)
+    _ask("extend", task=task)
+    _ask("answer", task=task)
+    _ask("answer", task=task)  # delivered twice
+    _ask("undo", task=task)
+    _ask("undo", task=task)
+    _ask("release", task=task)
+    _ask("answer", BOB, task=task)  # not his: refused
+
+    acts = [(record.message, record.__dict__["facts"]) for record in caplog.records]
+    assert [message for message, _ in acts] == [
+        "task claimed",
+        "task extended",
+        "task answered",
+        "answer undone",
+        "task released",
+    ]
+    assert {(facts["person"], facts["task_id"]) for _, facts in acts} == {(ANN, task)}
+    assert acts[2][1]["labels"] == ("scratch",) and "labels" not in acts[3][1]
+    assert acts[0][1]["request_id"] and acts[0][1]["detection_id"]
+    assert "@" not in str(acts)
+
+
 def test_nobody_sees_what_the_model_or_others_said(queue: Account) -> None:
     shown = _next()
     assert set(shown) == {

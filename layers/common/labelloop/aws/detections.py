@@ -38,8 +38,9 @@ from labelloop import clock
 from labelloop.aws.clients import client
 from labelloop.aws.failures import code_of, translated
 from labelloop.aws.items import from_item, to_item, to_value
+from labelloop.aws.retention import expires_from
 from labelloop.aws.wiring import wiring
-from labelloop.clock import epoch_s, from_iso, iso
+from labelloop.clock import from_iso, iso
 from labelloop.domain.detections import (
     ANSWERED_BY_SENDER,
     LABELING,
@@ -88,7 +89,7 @@ def record_once(detection: str, outcome: Outcome, facts: Record, now: datetime) 
         "date_id": f"{iso(now)}#{detection}",
         "day_shard": day_shard(f"{now:%Y-%m-%d}", label, detection),
         "outcome_shard": outcome_shard(outcome, detection),
-        "expires": None if outcome in {Outcome.REVIEW, Outcome.WAITING} else _expires(now),
+        "expires": None if outcome in {Outcome.REVIEW, Outcome.WAITING} else expires_from(now),
     }
     try:
         answer = client("dynamodb").put_item(
@@ -108,11 +109,6 @@ def record_once(detection: str, outcome: Outcome, facts: Record, now: datetime) 
             raise
     written = {name: value for name, value in record.items() if value is not None}
     return Recorded(written, is_news=outcome is not Outcome.WAITING or "Attributes" not in answer)
-
-
-def _expires(now: datetime) -> int | None:
-    retention_days = wiring.whole_number(Variable.DETECTION_RETENTION_DAYS)
-    return epoch_s(now, timedelta(days=retention_days)) if retention_days else None
 
 
 def record_labeling_once(detection: str, facts: Record, now: datetime) -> Record:
@@ -312,7 +308,7 @@ def begin_to_copy(record: Record, key: str, read: str) -> set[str]:
     no record.
     """
     detection = record["detection_id"]
-    expires = None if record["outcome"] == LABELING else _expires(from_iso(read))
+    expires = None if record["outcome"] == LABELING else expires_from(from_iso(read))
     try:
         answer = client("dynamodb").update_item(
             TableName=_table(),

@@ -246,6 +246,14 @@ def write_json(key: str, content: Mapping[str, Any]) -> None:
     write(key, body, "application/json")
 
 
+def mark_as_read(key: str) -> None:
+    """Let the bucket forget the object in its time: one that nobody has read is kept."""
+    with translated():
+        client("s3").put_object_tagging(
+            Bucket=bucket(), Key=key, Tagging={"TagSet": [{"Key": "read", "Value": "true"}]}
+        )
+
+
 def write_folder(folder: str) -> None:
     """Put the empty object with which consoles show a folder; what is in it stays."""
     write(folder, b"", "application/x-directory")

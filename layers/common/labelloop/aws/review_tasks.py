@@ -5,10 +5,13 @@
                 it was made, in ``held`` by when it can be taken again
     reviewer    task_id is ``reviewer#<sub>``; name, compared, agreed; in the queue ``reviewers``,
                 available the ``sub``. The name is only shown: it is what the person's token said at
-                the last answer, in items of earlier releases one that the person may have chosen
+                the last answer, in items of earlier releases one that the person may have chosen.
+                ``forgotten`` where the person was removed: what is shown from then on, whatever a
+                token says that is still out
 
 What a task counts for in its reviewers' figures is written with the task, all or nothing: so each
-decision counts once, whatever is tried again, and is taken off with the answer.
+decision counts once, whatever is tried again, and is taken off with the answer. A finished task
+``expires`` as the record of its detection does.
 """
 
 import heapq
@@ -23,6 +26,7 @@ from botocore.exceptions import ClientError
 from labelloop.aws.clients import client
 from labelloop.aws.failures import code_of, translated
 from labelloop.aws.items import from_item, to_item, to_value
+from labelloop.aws.retention import expires_from
 from labelloop.aws.wiring import wiring
 from labelloop.clock import from_iso, iso
 from labelloop.domain.annotations import Annotation, ModelType
@@ -31,6 +35,9 @@ from labelloop.domain.review_tasks import (
     HELD_QUEUE,
     NO_FIGURES,
     OPEN_QUEUE,
+    QUEUE_INDEX,
+    REVIEWER,
+    REVIEWERS_QUEUE,
     Claim,
     Figures,
     Given,
@@ -40,14 +47,11 @@ from labelloop.domain.review_tasks import (
 from labelloop.errors import BusyError, ChangedMeanwhileError, NotFoundError
 from labelloop.settings import Variable
 
-QUEUE_INDEX = "by_queue"
-REVIEWERS_QUEUE = "reviewers"
 MOST_HELD = 1000
 """Of the tasks that are with somebody, so many are looked at for those whose time has run out."""
 MOST_COUNTED = 10_000
 """Counting the tasks reads them: so many are some 6 MB, every half minute for each open page."""
 _PAGE = 10
-_REVIEWER = "reviewer#"
 
 
 @dataclass(frozen=True)
@@ -105,9 +109,10 @@ def change(before: ReviewTask, after: ReviewTask, person: Person, now: datetime)
     again at once.
     """
     stored = replace(after, revision=before.revision + 1)
+    expires = expires_from(now) if stored.finished else None
     put = {
         "TableName": _table(),
-        "Item": to_item(_stored(stored, now)),
+        "Item": to_item({**_stored(stored, now), "expires": expires}),
         "ConditionExpression": "revision = :seen",
         "ExpressionAttributeValues": {":seen": {"N": str(before.revision)}},
     }
@@ -151,10 +156,10 @@ def note_sender(task_id: str, sender: str) -> None:
 def _figures_added(sub: str, figures: Figures, name: str | None) -> dict[str, Any]:
     return {
         "TableName": _table(),
-        "Key": {"task_id": {"S": _REVIEWER + sub}},
+        "Key": {"task_id": {"S": REVIEWER + sub}},
         "UpdateExpression": (
             "SET queue = :queue, available = :sub"
-            + (", #name = :name" if name else "")
+            + (", #name = if_not_exists(forgotten, :name)" if name else "")
             + " ADD compared :compared, agreed :agreed"
         ),
         **({"ExpressionAttributeNames": {"#name": "name"}} if name else {}),
@@ -187,7 +192,7 @@ def _write_all(writes: list[dict[str, Any]]) -> None:
 
 def figures_of(sub: str) -> Figures:
     """A person's figures; all zero for one whose answers nobody else's were compared with."""
-    return _figures(_item(_REVIEWER + sub))
+    return _figures(_item(REVIEWER + sub))
 
 
 def everybodys_figures() -> dict[Person, Figures]:

@@ -25,6 +25,11 @@ HELD_QUEUE = "held"
 """The queue of those that nobody may take before a lease runs out."""
 TASK_ID = "^detection-[0-9a-f]{32}$"
 """What the names of tasks are like: those of their human loops."""
+REVIEWERS_QUEUE = "reviewers"
+"""Where those are found who have figures."""
+QUEUE_INDEX = "by_queue"
+REVIEWER = "reviewer#"
+"""What the names of their items begin with; their ids follow."""
 LEASE = timedelta(minutes=5)
 """How long a person may look at an image before somebody else gets it."""
 SKIPPED_FOR = timedelta(hours=1)
