@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,17 @@ MOST_LAYER_MB = 250
 
 def main() -> None:
     """Run all checks; the first that fails ends the program with its own words."""
+    _say(f"sam build, with {_python()}, beside the rest")
+    with ThreadPoolExecutor(1) as beside:
+        building = beside.submit(_build)
+        _look()
+        building.result()
+    _say("the built layer is for arm64")
+    _check_layer()
+    _say("all checks passed")
+
+
+def _look() -> None:
     _say("sam validate --lint")
     _run(str(SAM), "validate", "--lint", "--region", REGION)
     _say("cfn-lint template.yaml")
@@ -43,11 +55,6 @@ def main() -> None:
     _ask_others(translated)
     _say("asl-validator on the state machines")
     linters.check_states(sorted(ROOT.glob("statemachine/*.asl.yaml")))
-    _say(f"sam build, with {_python()}")
-    _build()
-    _say("the built layer is for arm64")
-    _check_layer()
-    _say("all checks passed")
 
 
 def _say(what: str) -> None:
