@@ -16,7 +16,7 @@ ON_STACKS = ("workflow", "e2e")
 def serving_stack() -> Iterator[Stack]:
     """A stack whose model serves. Tests share it: each uses images of its own, by ``detect``,
     and puts back what it changes."""
-    with launched() as stack:
+    with launched(parameters={"DetectionRetentionDays": "365"}) as stack:
         train_first_model(stack)
         yield stack
 

@@ -13,6 +13,7 @@ from typing import Any
 from labelloop import clock
 from labelloop.aws import detections, objects, review_labels
 from labelloop.aws.items import to_value
+from labelloop.aws.retention import expires_from
 from labelloop.aws.wiring import wiring
 from labelloop.domain import consensus, human_loops, senders
 from labelloop.domain.annotations import ModelType
@@ -74,7 +75,9 @@ def lambda_handler(event: Input) -> Output:
     together = consensus.of(answers, model_type)
     review_labels.check(*together.said.labels)
     record = detections.get(detection)
-    objects.mark_as_read(key)
+    if expires_from(began):
+        # S3 bills each call, and each tag for as long as it is there.
+        objects.mark_as_read(key)
     return Output(
         detection_id=detection,
         agreement=together.agreement,

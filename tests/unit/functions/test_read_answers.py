@@ -232,3 +232,23 @@ def test_an_answer_of_who_has_sent_the_image_is_marked_as_that(
     said = lambda_handler(ANSWERS, Context())
     assert (said["agreement"], said["label"]) == ("decided", "scratch")
     assert said["answered_by_sender"] is own
+
+
+@pytest.mark.parametrize(("days", "marked"), [("0", False), ("7", True)])
+def test_answers_are_marked_once_they_are_read_where_records_expire(
+    asked: Account, monkeypatch: pytest.MonkeyPatch, days: str, marked: bool
+) -> None:
+    """What is not marked the bucket keeps: it could not be read, and its message comes again."""
+    monkeypatch.setenv("DETECTION_RETENTION_DAYS", days)
+    with pytest.raises(MalformedAnswerError):
+        _fill_in(asked, {"crowd-image-classifier": {"label": "no label of ours"}})
+    assert _tags(asked) == []
+
+    _say(asked, "scratch")
+    assert _tags(asked) == ([{"Key": "read", "Value": "true"}] if marked else [])
+
+
+def _tags(account: Account) -> list[dict[str, str]]:
+    answer = account.boto3("s3").get_object_tagging(Bucket=account.bucket, Key=KEY)
+    found: list[dict[str, str]] = answer["TagSet"]
+    return found
