@@ -7,6 +7,9 @@ PYTHON ?= python3
 VENV := .venv
 SAM_VENV := .venv-sam
 CHECKS_VENV := .venv-checks
+FUZZ_VENV := .venv-fuzz
+API_VENV := .venv-api
+READERS := images manifest_lines peoples_answers kept_files names
 BIN := $(VENV)/bin
 # Mails go nowhere here: GET /_local/mail shows them.
 LOCAL_MAIL := NotificationEmail=operator@example.com ConsumerEmail=consumer@example.com
@@ -14,7 +17,7 @@ CODE := functions layers/common/labelloop cli local tests benchmarks scripts
 export AWS_EC2_METADATA_DISABLED := true
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo local test test-fast test-stack test-faults test-console lint format validate bench docs console lock clean
+.PHONY: help demo local test test-fast test-stack test-faults test-console lint format fuzz test-api validate bench docs console lock clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,7 +57,7 @@ test: $(VENV)/ready ## Run all tests: three parts at once, their output one afte
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-faults test-stack test-fast
 
 test-fast: $(VENV)/ready ## Run the tests that need no running application
-	@$(BIN)/python -m pytest tests/unit tests/contract
+	@$(BIN)/python -m pytest tests/unit tests/contract tests/fuzz
 
 test-stack: $(VENV)/ready ## Run the tests on the running application
 	@$(BIN)/python -m pytest tests/workflow tests/e2e tests/test_permissions.py
@@ -78,6 +81,25 @@ format: $(VENV)/ready ## Put the code into shape
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format --quiet .
 
+$(FUZZ_VENV)/ready: requirements/fuzz.txt
+	@echo "Making the fuzzer's own virtual environment in $(FUZZ_VENV) (once) ..."
+	@$(PYTHON) -m venv --clear $(FUZZ_VENV)
+	@$(FUZZ_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/fuzz.txt
+	@touch $@
+
+$(API_VENV)/ready: requirements/api.txt
+	@echo "Making Schemathesis' own virtual environment in $(API_VENV) (once) ..."
+	@$(PYTHON) -m venv --clear $(API_VENV)
+	@$(API_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/api.txt
+	@touch $@
+
+fuzz: $(FUZZ_VENV)/ready ## Fuzz the readers of bytes, two at a time, ten minutes each; READER=images for one, SECONDS=60 for less
+	@mkdir -p .local/fuzz
+	@printf '%s\n' $(or $(READER),$(READERS)) | PYTHONPATH=.:layers/common xargs -P 2 -I {} $(FUZZ_VENV)/bin/python -m tests.fuzz {} -max_total_time=$(or $(SECONDS),600) -max_len=8192 -timeout=60 -verbosity=0 -artifact_prefix=.local/fuzz/{}-
+
+test-api: $(VENV)/ready $(API_VENV)/ready ## Hold the HTTP API against openapi.json, with requests that are made up; SECONDS=60 for how long
+	@$(BIN)/python -m tests.fuzz.api $(or $(SECONDS),60)
+
 validate: $(VENV)/ready $(SAM_VENV)/ready $(CHECKS_VENV)/ready ## Check the template short of an account, and build it
 	@$(BIN)/python -m scripts.validate
 
@@ -92,9 +114,9 @@ console: $(VENV)/ready ## Build the review page anew (needs Node.js 20.19 or new
 
 lock: ## Resolve the locked requirements anew
 	@$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet --require-hashes --no-deps -r requirements/lock.txt
-	@for name in dev sam checks console photos; do .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/$$name.in $$([ $$name = console ] && echo -c requirements/dev.txt) -o requirements/$$name.txt || exit 1; done
+	@for name in dev sam checks fuzz api console photos; do .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/$$name.in $$([ $$name = console ] && echo -c requirements/dev.txt) -o requirements/$$name.txt || exit 1; done
 	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-header requirements/layer.in -c requirements/dev.txt -o layers/common/requirements.txt
 	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/lock.in -o requirements/lock.txt
 
 clean: ## Remove everything that was made here, data of `make local` included
-	@rm -rf $(VENV) $(SAM_VENV) $(CHECKS_VENV) .venv-lock .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(SAM_VENV) $(CHECKS_VENV) $(FUZZ_VENV) $(API_VENV) .venv-lock .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

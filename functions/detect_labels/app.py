@@ -33,6 +33,7 @@ from labelloop.domain.messages import DetectionResult
 from labelloop.domain.metrics import CONFIDENCE, DETECTIONS, Metric
 from labelloop.domain.parameters import OperatorSettings
 from labelloop.errors import (
+    UNREADABLE,
     InvalidImageError,
     InvalidRequestError,
     ObjectUnreadableError,
@@ -74,7 +75,7 @@ class Input:
                 etag=_text(found.get("etag", "")),
                 size_bytes=int(found.get("size", 0)),
             )
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
+        except UNREADABLE as error:
             raise InvalidRequestError(f"The event is not about an object: {error!r}") from error
         sender = detail.get("sender")
         known = sender if isinstance(sender, str) and sender else None

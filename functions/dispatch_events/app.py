@@ -25,7 +25,7 @@ from labelloop.aws.wiring import wiring
 from labelloop.domain.images import is_folder_marker
 from labelloop.domain.pacing import Pace
 from labelloop.entrypoint import Strict, Tolerant, logger, task
-from labelloop.errors import LabelLoopError, ThrottledError
+from labelloop.errors import UNREADABLE, LabelLoopError, ThrottledError
 from labelloop.settings import Variable
 
 LAST_START_S = 45.0
@@ -211,6 +211,6 @@ def _marked(body: str) -> str:
     try:
         event = json.loads(body)
         event["detail"]["again"] = True
-    except (KeyError, TypeError, ValueError):
+    except UNREADABLE:
         return body
     return json.dumps(event)

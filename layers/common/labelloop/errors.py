@@ -31,6 +31,9 @@
 The names are part of the contract with the state machines: ``ErrorEquals`` matches them.
 """
 
+UNREADABLE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What comes of reading JSON as if it were what it should be: anything may stand in it."""
+
 
 class LabelLoopError(Exception):
     """The root of all failures that have a name here."""

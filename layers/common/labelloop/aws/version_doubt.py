@@ -7,7 +7,7 @@ from labelloop import clock
 from labelloop.aws import objects
 from labelloop.domain.doubt import Calibration
 from labelloop.domain.manifests import VersionFiles
-from labelloop.errors import NotFoundError
+from labelloop.errors import UNREADABLE, NotFoundError
 
 LOOKED_FOR_AGAIN = timedelta(minutes=10)
 """A version that was evaluated when there were no such files may get one."""
@@ -27,6 +27,6 @@ def calibration(version: str) -> Calibration | None:
         try:
             content = json.loads(objects.read(VersionFiles(version).doubt))
             _known[version] = Calibration.from_json(content["calibration"])
-        except (NotFoundError, AttributeError, LookupError, TypeError, ValueError):
+        except (NotFoundError, *UNREADABLE):
             _missed[version] = now + LOOKED_FOR_AGAIN
     return _known.get(version)

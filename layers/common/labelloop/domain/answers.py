@@ -8,7 +8,7 @@ from typing import Any
 from labelloop.domain.annotations import Box
 from labelloop.domain.detections import Label
 from labelloop.domain.labels import composed
-from labelloop.errors import InconsistentError
+from labelloop.errors import UNREADABLE, InconsistentError
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def read(answer_lines: Iterable[bytes]) -> Iterator[Answer]:
             entry = json.loads(line)
             findings = tuple(_finding(told) for told in entry["findings"])
             yield Answer(entry["content"], findings, entry["complete"])
-        except (ValueError, LookupError, TypeError) as error:
+        except UNREADABLE as error:
             raise InconsistentError(
                 f"Line {number} of a version's answers cannot be read: {error!r}"
             ) from error

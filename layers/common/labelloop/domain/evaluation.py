@@ -29,7 +29,7 @@ from labelloop.domain.origins import GIVEN, LogShares, Provenance
 from labelloop.domain.scoring import METRICS, UNKNOWN_THRESHOLD, Counts, Metric
 from labelloop.domain.splits import Split
 from labelloop.domain.verdict import Rules, Verdict
-from labelloop.errors import InconsistentError
+from labelloop.errors import UNREADABLE, InconsistentError
 
 Json = dict[str, Any]
 
@@ -104,7 +104,7 @@ def read_summary(body: bytes) -> Summary:
             test_images=int(details["NumberOfTestingImages"]),
             labels=tuple(result for result in results if result),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except UNREADABLE as error:
         raise InconsistentError(f"The evaluation summary cannot be read: {error!r}") from error
 
 
@@ -173,7 +173,7 @@ def read_snapshot(
                 image = _tested_boxes(entry, thresholds)
             else:
                 image = _tested_labels(entry, model_type, thresholds)
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+        except UNREADABLE as error:
             raise InconsistentError(
                 f"Line {number} of an evaluation snapshot cannot be read: {error!r}"
             ) from error

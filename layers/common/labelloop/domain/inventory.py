@@ -36,7 +36,7 @@ from labelloop.domain.manifests import (
 )
 from labelloop.domain.origins import GIVEN, Origin, Provenance
 from labelloop.domain.splits import Ledger, Split
-from labelloop.errors import InconsistentError, InvalidRequestError, UntrainableError
+from labelloop.errors import UNREADABLE, InconsistentError, InvalidRequestError, UntrainableError
 
 INSPECTED_FOLDER = "manifests/inspected/"
 INSPECTION_FOLDER = "manifests/inspection/"
@@ -103,7 +103,7 @@ def read_inspected(lines: Iterable[bytes]) -> Iterator[Inspected]:
                 int(entry.get("orientation", UPRIGHT)),
                 int(entry.get("rules", 0)),
             )
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+        except UNREADABLE:
             continue
 
 
@@ -152,7 +152,7 @@ def read_batch(lines: Iterable[bytes]) -> list[ToInspect]:
     """The images of a batch. Raises InconsistentError for a line that is none."""
     try:
         return [ToInspect(**json.loads(line)) for line in lines]
-    except (ValueError, TypeError) as error:
+    except UNREADABLE as error:
         raise InconsistentError(f"A batch of images to inspect cannot be read: {error}") from error
 
 
@@ -200,7 +200,7 @@ def read_left_out(lines: Iterable[bytes]) -> Iterator[LeftOut]:
     try:
         for line in lines:
             yield LeftOut(**json.loads(line))
-    except (ValueError, TypeError) as error:
+    except UNREADABLE as error:
         raise InconsistentError(f"What a version left out cannot be read: {error}") from error
 
 

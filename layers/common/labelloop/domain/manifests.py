@@ -15,7 +15,7 @@ from labelloop.domain.annotations import Annotation, training_line
 from labelloop.domain.labels import composed
 from labelloop.domain.origins import GIVEN, Provenance
 from labelloop.domain.splits import Split
-from labelloop.errors import InconsistentError
+from labelloop.errors import UNREADABLE, InconsistentError
 
 LABELLED_FOLDER = "images_labeled_by_folder/"
 REVIEWED_IMAGES = "images_imported/reviewed/"
@@ -294,7 +294,7 @@ def read_index(lines: Iterable[bytes]) -> Iterator[SplitImage]:
                 entry.get("shown", ""),
                 Provenance.from_json(entry["provenance"]) if "provenance" in entry else GIVEN,
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except UNREADABLE as error:
             raise InconsistentError(
                 f"Line {number} of a version's index cannot be read: {error!r}"
             ) from error

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from labelloop.domain.detections import LABELING, Outcome
+from labelloop.errors import UNREADABLE
 
 _METADATA = "provenance"
 
@@ -92,7 +93,7 @@ class Provenance:
                 accepted,
                 None if chance is None else float(chance),
             )
-        except (AttributeError, KeyError, TypeError) as error:
+        except UNREADABLE as error:
             raise ValueError(f"No provenance: {error!r}") from error
         known = told.chance is None or 0 < told.chance <= 1
         if not known or not isinstance(accepted, bool | None):
@@ -151,5 +152,5 @@ def from_metadata(metadata: Mapping[str, str], bucket: str) -> Provenance | None
     try:
         told = json.loads(metadata[_METADATA])
         return Provenance.from_json(told) if told["bucket"] == bucket else GIVEN
-    except (LookupError, TypeError, ValueError, RecursionError):
+    except UNREADABLE:
         return GIVEN

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from labelloop.errors import InconsistentError
+from labelloop.errors import UNREADABLE, InconsistentError
 
 LEDGER_KEY = "manifests/splits"
 CONTENT_BYTES = 64 * 1024
@@ -187,7 +187,7 @@ def read_ledger(lines: Iterable[bytes]) -> Ledger:
             decided[entry["content"]] = Split(entry["split"])
             if "share" in entry:
                 shares[entry["content"]] = float(entry["share"])
-        except (ValueError, KeyError, TypeError) as error:
+        except UNREADABLE as error:
             raise InconsistentError(
                 f"Line {number} of {LEDGER_KEY} is no decision. Restore the object's former "
                 f"version: without it test images could leak into training."

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labelloop.domain.splits import Split
+from labelloop.errors import UNREADABLE
 
 MOST_CHARACTERS = 3000
 """Of the text: it goes into an e-mail and into the version's record."""
@@ -201,7 +202,7 @@ def _of_summary(body: bytes) -> list[str]:
                     "errors."
                 )
         return [_sentence(*problem) for problem in map(_problem, problems)] + sentences
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except UNREADABLE:
         # The training has failed anyway, and the other files may say why.
         return ["The service's manifest summary cannot be read."]
 
