@@ -71,7 +71,7 @@ def test_the_readme_tells_of_every_message_to_the_operator(kind: str) -> None:
     facts |= {"reasons": ["x"], "stopped": [], "serves": True, "proven": None}
     facts |= {"images_wait": True, "status": "STOPPED", "idle_minutes": 30}
     facts |= dict.fromkeys(("hours", "usd", "usd_per_hour", "at_most", "f1"), 1.0)
-    facts |= {"right": 1, "answers": 1}
+    facts |= {"right": 1, "answers": 1, "ceiling": 3}
     facts |= {"loop": "XXX", "job": "XXX", "labelled": 3, "on_console": 2}
     facts |= {"refused": 1, "left_out": [{"key": "XXX", "reason": "x"}]}
     subject = to_operator(kind, facts).subject.replace("XXX", "…")

@@ -309,3 +309,17 @@ def test_answers_that_are_throttled_for_long_are_taken_in_later(
     with serving_stack.faults(slow):
         reviewer.answer(doubtful, "circle")
         wait_for_answer(serving_stack, doubtful, "circle")
+
+
+def test_an_answer_that_waits_for_longer_than_its_queue_counts_is_taken_in_all_the_same(
+    serving_stack: Stack, reviewer: Reviewer, doubtful: Uploaded
+) -> None:
+    busy = {"service": "stepfunctions", "operation": "StartSyncExecution", "status": 400}
+    busy |= {"error": "ThrottlingException", "function": "DispatchEvents"}
+    reviewer.take_task(doubtful)
+    with serving_stack.faults({**busy, "containing": doubtful.task_id, "times": 12}):
+        reviewer.answer(doubtful, "circle")
+        wait_for_answer(serving_stack, doubtful, "circle")
+    assert not serving_stack.client("sqs").receive_message(
+        QueueUrl=serving_stack.outputs["AnswersDeadLetterQueueUrl"]
+    ).get("Messages")
