@@ -377,7 +377,10 @@ def _queue_requests(done: Round) -> int:
     batches = done.used.invocations["DispatchEvents"]
     messages = done.images + done.reviewed
     in_batches = max(batches, math.ceil(messages / SQS_BATCH))
-    again = done.used.count("sqs.SendMessageBatch") + done.used.count("sqs.SendMessage")
+    again = sum(
+        done.used.count(f"sqs.{name}")
+        for name in ("ChangeMessageVisibilityBatch", "SendMessageBatch", "SendMessage")
+    )
     return messages + 2 * in_batches + again
 
 
