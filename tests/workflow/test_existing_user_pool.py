@@ -9,7 +9,11 @@ import pytest
 import urllib3
 from click.testing import CliRunner, Result
 
+from cli import smoke_sign_in
 from cli.__main__ import main
+from cli.smoke_run import Run
+from cli.smoke_sign_in import NotKnownError
+from cli.stack import _on_this_machine, look_up
 from tests.detect_api import machine_token, post
 from tests.stack import Reviewer, Stack, launched
 
@@ -109,6 +113,15 @@ def test_nobody_is_added_to_the_pool(organisation: Organisation) -> None:
     result = organisation.reviewers("add", "new@example.com")
     assert result.exit_code == 1
     assert "let them be added to it as others are" in result.stderr
+    users = organisation.stack.client("cognito-idp").list_users(UserPoolId=organisation.pool)
+    assert len(users["Users"]) == 2
+
+
+def test_a_smoke_test_makes_nobody_in_the_pool(organisation: Organisation) -> None:
+    local = organisation.stack.local
+    run = Run(look_up(_on_this_machine(local.data_dir, local.name)), {})
+    with pytest.raises(NotKnownError, match="is not the stack's own"):
+        smoke_sign_in.look(run)
     users = organisation.stack.client("cognito-idp").list_users(UserPoolId=organisation.pool)
     assert len(users["Users"]) == 2
 
