@@ -52,8 +52,9 @@ def what_it_takes(stack: Stack, version: Version, images: int) -> list[str]:
     """
     if version.status not in models.STARTABLE:
         raise CommandError(f"Version {version.name} cannot be started: it is {version.status}.")
-    for concern in ceilings.concerns(stack):
-        raise CommandError(f"{version.name} is not started today. {concern}")
+    tomorrow = ceilings.why_none_starts(stack)
+    if tomorrow:
+        raise CommandError(f"{version.name} is not started today. {tomorrow}")
     price = models.unit_hour_usd(stack)
     most = cost_usd(START + timedelta(hours=images / IMAGES_PER_UNIT_HOUR), UNITS, price)
     told = [

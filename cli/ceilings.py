@@ -33,15 +33,13 @@ def no_model_runs(found: dict[str, Any]) -> bool:
     return bool(0 < found["maximum_model_hours"] <= found["model_hours"])
 
 
-def concerns(stack: Stack) -> list[str]:
-    """What whoever wants a model started should know: that it is not before tomorrow."""
+def why_none_starts(stack: Stack) -> str:
+    """Why no model is started before tomorrow, and what to do about it; empty where one may be."""
     try:
         found = today(stack)
     except (ClientError, CommandError):
-        return []  # It is started or not, whatever else whoever asks may not read.
-    if not no_model_runs(found):
-        return []
-    return [model_hours_spent(found["maximum_model_hours"])]
+        return ""  # It is started or not, whatever else whoever asks may not read.
+    return model_hours_spent(found["maximum_model_hours"]) if no_model_runs(found) else ""
 
 
 def in_words(found: dict[str, Any]) -> list[str]:

@@ -18,7 +18,7 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 
-from cli import files, models, terminal
+from cli import ceilings, files, models, terminal
 from cli.cells import as_cells
 from cli.failures import CommandError, code_of
 from cli.parallel import bar, in_parallel
@@ -543,6 +543,8 @@ def _why_images_wait(stack: Stack) -> str:
             reason = f"Model {version} is starting, and the images wait until it runs."
         elif status == models.RUNNING:
             reason = f"The images waited for model {version}, which runs now: their turn comes."
+        elif tomorrow := ceilings.why_none_starts(stack):
+            reason = f"Model {version} does not run, so the images wait. {tomorrow}."
         else:
             reason = (
                 f"Model {version} does not run ({status}), so the images wait. To start it: "

@@ -67,8 +67,9 @@ def put_into_service(
     Raises CommandError where that is not possible, or did not succeed.
     """
     _check_startable(stack, name)
-    for concern in ceilings.concerns(stack):
-        terminal.say(concern, err=True)
+    tomorrow = ceilings.why_none_starts(stack)
+    if tomorrow:
+        terminal.say(tomorrow, err=True)
     models.resume_hosting(stack)
     execution = executions.begin(stack, {"deploy": name, "in_place": in_place})
     if no_wait:

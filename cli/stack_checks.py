@@ -5,7 +5,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
-from cli import minimums, models
+from cli import ceilings, minimums, models
 from cli.checks import Check, Found, note, ok, problem, warning
 from cli.params import stored_values
 from cli.reviewers import group_name
@@ -173,6 +173,9 @@ def _about_stopped(stack: Stack, serving: str) -> Found:
             f"{serving} was stopped by hand{who and ' '}{who}: images wait for it.",
             "labelloop start",
         )
+    tomorrow = ceilings.why_none_starts(stack)
+    if tomorrow:
+        return note(f"{serving} is deployed and stopped. {tomorrow}")
     name = "Model-Hosting"
     hosting = stored_values(stack).get(name, BY_NAME[name].default)
     when = "when images come in" if hosting == "on-demand" else "within some minutes"

@@ -20,6 +20,7 @@ from click.testing import Result
 from PIL import Image
 
 from cli.stack import Stack
+from labelloop.clock import iso
 from labelloop.domain.detections import detection_id
 from labelloop.domain.images import ImageObject
 from tests import cases
@@ -382,6 +383,19 @@ class TestWaiting:
 
         assert result.exit_code == 0
         assert words in result.stderr and result.stderr.count("Ctrl-C") == 1
+
+    def test_that_they_wait_for_the_next_day_is_said(self, world: Batches) -> None:
+        world.file("1.png", picture(1))
+        world.deploy("v1", "STOPPED")
+        now = world.stack.now()
+        time = {"day": f"{now:%Y-%m-%d}", "seconds": 48 * 3600, "looked": iso(now), "models": 0}
+        world.put("versions", kind="state", name="model_time", **time)
+        world.detects = lambda _: {"outcome": "waiting"} if len(world.asked) < 5 else GEAR
+
+        result = world.detect()
+
+        assert "so the images wait" in result.stderr
+        assert "Maximum-Daily-Model-Hours HOURS" in result.stderr
 
     def test_without_news_for_long_it_says_where_to_look(self, world: Batches) -> None:
         world.file("1.png", picture(1))

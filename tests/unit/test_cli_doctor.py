@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from cli import stack_checks
 from cli.__main__ import main
 from cli.stack import Stack
+from labelloop.clock import iso
 from labelloop.domain.parameters import CATALOGUE
 from local.clock import Clock
 from tests.unit import calibrated
@@ -420,6 +421,12 @@ class TestModels:
         clinic.set("Model-Hosting", "always-on")
         level, text = clinic.found("models")
         assert level == "ok" and "started within some minutes" in text
+
+        now = clinic.world.stack.now()
+        time = {"day": f"{now:%Y-%m-%d}", "seconds": 48 * 3600, "looked": iso(now), "models": 0}
+        clinic.world.put("versions", kind="state", name="model_time", **time)
+        level, text = clinic.found("models")
+        assert level == "note" and "Maximum-Daily-Model-Hours" in text
 
         clinic.world.put("versions", kind="state", name="hosting_pause")
         level, text = clinic.found("models")

@@ -6,6 +6,7 @@ The tests share a stack and build on each other: they run in the order in which 
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
@@ -15,14 +16,15 @@ from local.launch import wait_for
 from tests.detect_api import Answer, machine_token, post
 from tests.stack import Record, Stack, Uploaded, launched, train_first_model
 
-TIME_SCALE = 480
-"""A day is three minutes."""
+TIME_SCALE = 200
 
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     """A stack that starts and stops its model by itself, which was trained just now."""
-    with launched(time_scale=TIME_SCALE, hosting=True) as stack:
+    # So few that images are counted one by one: no container has any left of an earlier test.
+    settings = {API_IMAGES: "900"}
+    with launched(time_scale=TIME_SCALE, hosting=True, settings=settings) as stack:
         train_first_model(stack, 12)
         yield stack
 
@@ -88,6 +90,39 @@ def test_over_the_days_images_several_containers_take_no_more_and_say_when_to_co
     assert not _is_spent(post(stack, token, images[-1], query="?log=true"))
 
 
+@pytest.mark.parametrize(
+    ("when", "times", "statuses"),
+    [
+        # The SDK tries again: what it counted at first is lost for the day.
+        ("after", 1, {200, 202}),
+        # Nothing could be counted, so nothing is taken.
+        ("before", 10, {503}),
+    ],
+)
+def test_a_count_that_fails_or_is_made_twice_lets_no_image_be_too_many(
+    stack: Stack, token: str, when: str, times: int, statuses: set[int]
+) -> None:
+    stack.stay_within_a_day(40)
+    failure = {
+        "service": "dynamodb",
+        "operation": "UpdateItem",
+        "function": "ServeDetectApi",
+        "error": "InternalServerError",
+        "status": 500,
+        "when": when,
+        "times": times,
+    }
+    with stack.parameters({API_IMAGES: str(3 + _today(stack)["api_images"])}):
+        with stack.faults(failure):
+            answer = post(stack, token, stack.new_image("circle"), query="?log=true")
+        assert answer.status in statuses
+        assert answer.status != 503 or answer.retry_after
+        images = [stack.new_image("circle") for _ in range(4)]
+        more = [post(stack, token, image, query="?log=true") for image in images]
+        taken = [_is_spent(one) for one in more].index(True)
+        assert taken == (1 if when == "after" else 3)
+
+
 # --- Hours of models ------------------------------------------------------------------------------
 
 
@@ -144,11 +179,11 @@ def test_who_allows_more_need_not_wait_and_nor_does_a_deployment_that_waits(stac
 
 def test_on_the_next_day_it_goes_on_by_itself(stack: Stack) -> None:
     with stack.parameters({MODEL_HOURS: "1"}):
-        stack.stay_within_a_day(20)
+        stack.stay_within_a_day(60)
         stack.spend_model_hours()
         _wait_for_status(stack, "STOPPED")
         upload = stack.detect("circle")
         stack.wait_for_record(upload, "waiting")
-        left_s = until_next_day(stack.now()).total_seconds() / TIME_SCALE
-        record = stack.wait_for_record(upload, "confident", timeout_s=left_s + 60)
-    assert record["label"] == "circle"
+        # The day that was spent was yesterday.
+        stack.spend_model_hours(timedelta(days=1))
+        assert stack.wait_for_record(upload, "confident", timeout_s=60)["label"] == "circle"

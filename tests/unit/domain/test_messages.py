@@ -15,6 +15,7 @@ from labelloop.domain.detections import Label, LabelBox, Outcome
 from labelloop.domain.images import ImageObject
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.messages import DetectionResult, Message
+from labelloop.domain.parameters import API_IMAGES, BY_NAME, MODEL_HOURS
 
 CAUSE = json.dumps(
     {"errorMessage": "The service was busy.", "errorType": "BusyError", "stackTrace": ["..."]}
@@ -156,6 +157,8 @@ def test_a_message_to_the_operator_reads_as_if_somebody_had_written_it(
         ("model_not_compared", {}, "without another training: labelloop train --force"),
         ("model_not_compared", {}, "0.80.\n\nTo ask it"),
         ("judgement_changed", {}, "labelloop params set Minimum-Decides always"),
+        ("judgement_changed", {}, f"{MODEL_HOURS} at the most ({BY_NAME[MODEL_HOURS].default})"),
+        ("judgement_changed", {}, f"{API_IMAGES} ({BY_NAME[API_IMAGES].default})"),
         ("training_failed", {"version": ""}, "No model is in service yet."),
         ("after_switch_failed", {"previous": "v1"}, "labelloop stop v1"),
         (

@@ -488,6 +488,9 @@ def _judgement_changed(facts: Facts) -> Message:
                     "begin when the next version is evaluated.",
                     "One label an image: the answer that none of the labels fits teaches the model "
                     "to say so, too (Train-None-Of-The-Above).",
+                    "A day has ceilings: models run for Maximum-Daily-Model-Hours at the most "
+                    "(48), and POST /detect takes Maximum-Daily-API-Images (20000). 0 switches one "
+                    "off.",
                 ]
             ),
             "Versions that were trained before stay as they are. This is said once.",
