@@ -350,11 +350,16 @@ def _is_nobodys(record: detections.Record) -> bool:
 
 
 def _note_sender(record: detections.Record, sender: str) -> None:
-    """Keep that somebody has sent an image, too, wherever it is kept who has."""
+    """Keep that somebody has sent an image, too, wherever it is kept who has.
+
+    The record says last that it is: who died before does it all when asked again.
+    """
     if sender in record.get("senders", ()):
         return
+    human_loop = record.get("human_loop")
+    noted = human_loop is not None and review_tasks.note_sender(human_loop, sender)
     human_loop = detections.note_sender(record["detection_id"], sender).get("human_loop")
-    if human_loop:
+    if human_loop and not noted:  # Somebody may have been asked just now.
         review_tasks.note_sender(human_loop, sender)
 
 

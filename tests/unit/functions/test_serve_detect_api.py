@@ -443,6 +443,32 @@ def test_who_sends_an_image_is_kept_with_its_record_and_its_task(serving: Accoun
     assert after.revision == before.revision + 1
 
 
+def test_who_sends_an_image_is_kept_whenever_the_process_dies(serving: Account) -> None:
+    _finds(serving, ("dent", 42.0))
+    _, found = _as_person("image_to_log", "ann")
+    request_review({"detection_id": found["detection_id"]}, Context())
+
+    class Died(BaseException):
+        pass
+
+    for nth in (1, 2):  # The task's write, and the record's.
+        writes: list[str] = []
+
+        def die(writes: list[str] = writes, nth: int = nth, **_: Any) -> None:
+            writes.append("")
+            if len(writes) == nth:
+                raise Died
+
+        person = f"person {nth}"
+        serving.hook("dynamodb", "before-call.dynamodb.UpdateItem", die)
+        with pytest.raises(Died):
+            _as_person("image_to_log", person)
+        serving.unhook()
+        _as_person("image_to_log", person)
+        assert person in detections.get(found["detection_id"])["senders"]
+        assert person in review_tasks.get(found["human_loop"]).senders
+
+
 def test_a_task_that_is_done_keeps_the_senders_that_it_was_done_with(serving: Account) -> None:
     _finds(serving, ("dent", 42.0))
     _, found = _as_person("image_to_log", "ann")

@@ -134,8 +134,8 @@ def change(before: ReviewTask, after: ReviewTask, person: Person, now: datetime)
     return stored
 
 
-def note_sender(task_id: str, sender: str) -> None:
-    """Add to a task that waits for answers who else has sent its image; nothing where none does."""
+def note_sender(task_id: str, sender: str) -> bool:
+    """Add to a task that waits for answers who else has sent its image; False where none does."""
     try:
         with translated():
             client("dynamodb").update_item(
@@ -150,7 +150,8 @@ def note_sender(task_id: str, sender: str) -> None:
                 },
             )
     except ChangedMeanwhileError:
-        return
+        return False
+    return True
 
 
 def _figures_added(sub: str, figures: Figures, name: str | None) -> dict[str, Any]:
