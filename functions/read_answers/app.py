@@ -12,8 +12,7 @@ from typing import Any
 
 from labelloop import clock
 from labelloop.aws import detections, objects, review_labels
-from labelloop.aws.items import to_value
-from labelloop.aws.retention import expires_from
+from labelloop.aws.items import expires_from, to_value
 from labelloop.aws.wiring import wiring
 from labelloop.domain import consensus, human_loops, senders
 from labelloop.domain.annotations import ModelType

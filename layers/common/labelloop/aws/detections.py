@@ -37,8 +37,7 @@ from botocore.exceptions import ClientError
 from labelloop import clock
 from labelloop.aws.clients import client
 from labelloop.aws.failures import code_of, translated
-from labelloop.aws.items import from_item, to_item, to_value
-from labelloop.aws.retention import expires_from
+from labelloop.aws.items import expires_from, from_item, to_item, to_value
 from labelloop.aws.wiring import wiring
 from labelloop.clock import from_iso, iso
 from labelloop.domain.detections import (

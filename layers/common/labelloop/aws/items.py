@@ -1,10 +1,15 @@
-"""DynamoDB's typed items from plain values, and back."""
+"""DynamoDB's typed items from plain values, and back; and when they may be forgotten."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from labelloop.aws.wiring import wiring
+from labelloop.clock import epoch_s
+from labelloop.settings import Variable
 
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
@@ -45,3 +50,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, set):
         return sorted(_plain(part) for part in value)
     return value
+
+
+def expires_from(then: datetime) -> int | None:
+    """When something expires that is known since then, a detection's record and its task alike.
+
+    None where records are kept for good.
+    """
+    retention_days = wiring.whole_number(Variable.DETECTION_RETENTION_DAYS)
+    return epoch_s(then, timedelta(days=retention_days)) if retention_days else None
