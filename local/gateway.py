@@ -89,6 +89,7 @@ _PAGES = (API_PREFIX, SIGN_IN_PREFIX)
 _READING = frozenset(("GetObject", "HeadObject", "CopyObject", "UploadPartCopy"))
 _FORM = "application/x-www-form-urlencoded"
 _MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
+_MAX_KEY_BYTES = 1024
 
 
 class Gateway:
@@ -183,6 +184,10 @@ class Gateway:
         if call.expires_at is not None and time.time() > call.expires_at:
             return protocols.error_response(
                 "s3", "AccessDenied", "Request has expired", 403, method
+            )
+        if call.service == "s3" and len(call.params.get("Key", "").encode()) > _MAX_KEY_BYTES:
+            return protocols.error_response(
+                "s3", "KeyTooLongError", "Your key is too long", 400, method
             )
         if principal is None:
             return None

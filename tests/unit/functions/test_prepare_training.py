@@ -167,6 +167,28 @@ def test_08_one_label_in_two_unicode_forms(images: Account) -> None:
     assert sum(labels["K\u00e4fer"].values()) == 10
 
 
+def test_13_names_decide_at_one_door_only(images: Account) -> None:
+    for file in cases.folder("13").glob("images/*"):
+        images.put(f"{FOLDER}warm/{file.name}", file.read_bytes())
+    output = prepare()
+    assert _data_report(images, output)["labels"]["warm"] == {"train": 3, "test": 1}
+
+
+def test_18_whole_output_folder_of_a_labelling_job(images: Account) -> None:
+    root = cases.folder("18")
+    for file in root.glob("images/*"):
+        images.put(f"incoming/{file.name}", file.read_bytes())
+    for file in root.glob("job/**/*"):
+        if file.is_file():
+            content = file.read_bytes().replace(b"BUCKET", images.bucket.encode())
+            images.put(f"{IMPORTED_MANIFESTS}{file.relative_to(root).as_posix()}", content)
+    output = prepare()
+    report = _data_report(images, output)
+    assert report["images"] == 20 + 8
+    assert (report["bad_lines"]["count"], report["no_manifests"]["count"]) == (0, 9)
+    assert any("not a manifest" in sentence for sentence in output["left_out"])
+
+
 def test_17_uploads_that_nobody_mentions(images: Account) -> None:
     picture = cases.read("17", "images/a.jpg")
     odd = {

@@ -72,6 +72,16 @@ def test_22_key_with_a_line_break(small_stack: SmallStack, key: str) -> None:
     assert s3.get_object(Bucket=bucket, Key="copied")["Body"].read() == key.encode()
 
 
+@pytest.mark.parametrize("key", ["x" * 1025, "\u00e4" * 513])
+def test_a_key_that_is_too_long_is_refused_as_by_s3(small_stack: SmallStack, key: str) -> None:
+    s3, bucket = small_stack.client("s3"), small_stack.outputs["BucketName"]
+    codes = {"put_object": "KeyTooLongError", "get_object": "KeyTooLongError", "head_object": "400"}
+    for operation, code in codes.items():
+        with pytest.raises(ClientError) as refused:
+            getattr(s3, operation)(Bucket=bucket, Key=key)
+        assert refused.value.response["Error"]["Code"] == code
+
+
 def test_s3_refuses_in_its_own_words(small_stack: SmallStack) -> None:
     bucket = put(small_stack, "secret/a")
     refused = small_stack.work("s3", "get_object", Bucket=bucket, Key="secret/a")
