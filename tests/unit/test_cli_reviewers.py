@@ -65,7 +65,11 @@ def test_on_this_machine_the_password_is_shown_and_works(world: World) -> None:
     added = json.loads(_locally(world).run("reviewers", "add", ANN, "--json").stdout)
 
     cognito, pool = client("cognito-idp"), world.stack.output("UserPoolId")
-    app = cognito.create_user_pool_client(UserPoolId=pool, ClientName="page")["UserPoolClient"]
+    app = cognito.create_user_pool_client(
+        UserPoolId=pool,
+        ClientName="page",
+        ExplicitAuthFlows=["ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+    )["UserPoolClient"]
     answer = cognito.admin_initiate_auth(
         UserPoolId=pool,
         ClientId=app["ClientId"],
