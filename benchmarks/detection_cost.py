@@ -363,8 +363,10 @@ def _lines(done: Round, memory: Mapping[str, int]) -> dict[str, float]:
         + (written + listed) * USD["s3_write"],
         "notifications": told * USD["sns_request"],
         "e-mails": told * USD["sns_email"],
-        "logs": sum(used.invocations.values())
-        * ASSUMED["bytes_logged_an_invocation"]
+        "logs": (
+            sum(used.invocations.values()) * ASSUMED["bytes_logged_an_invocation"]
+            + used.invocations["ServeReviewApi"] * ASSUMED["bytes_logged_a_review_request"]
+        )
         / 1e9
         * USD["log_gb"],
         "uploads": done.images * USD["s3_write"],

@@ -51,6 +51,7 @@ class TestStop:
 
         assert "stays so until: labelloop start" in world.run("stop").stdout
         assert models.hosting_is_paused(world.stack)
+        assert models.who_paused_hosting(world.stack).startswith(f"by {OPERATOR} at 20")
         assert world.run("start", "--no-wait").exit_code == 0
         assert not models.hosting_is_paused(world.stack)
 

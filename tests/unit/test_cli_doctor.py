@@ -11,14 +11,22 @@ import pytest
 from botocore.exceptions import NoCredentialsError, NoRegionError
 from click.testing import CliRunner, Result
 
-from cli import stack_checks
+from cli import models, stack_checks
 from cli.__main__ import main
 from cli.stack import Stack
 from labelloop.clock import iso
 from labelloop.domain.parameters import CATALOGUE
 from local.clock import Clock
 from tests.unit import calibrated
-from tests.unit.cli_world import PREFIX, PROJECT, World, answering, aws_in_memory, refused
+from tests.unit.cli_world import (
+    OPERATOR,
+    PREFIX,
+    PROJECT,
+    World,
+    answering,
+    aws_in_memory,
+    refused,
+)
 
 BUCKET = "the-bucket"
 QUOTAS = {
@@ -428,9 +436,14 @@ class TestModels:
         level, text = clinic.found("models")
         assert level == "note" and "Maximum-Daily-Model-Hours" in text
 
+        # As earlier releases left it.
         clinic.world.put("versions", kind="state", name="hosting_pause")
         level, text = clinic.found("models")
-        assert level == "note" and "labelloop start" in text
+        assert level == "note" and "stopped by hand: images" in text and "labelloop start" in text
+
+        models.pause_hosting(clinic.world.stack)
+        _, text = clinic.found("models")
+        assert f"stopped by hand by {OPERATOR} at 20" in text
 
     def test_one_that_was_deleted_is_a_problem(self, clinic: Clinic) -> None:
         clinic.world.deploy("v1", "STOPPED")
