@@ -413,6 +413,12 @@ def test_the_log_tells_how_a_file_came_that_was_uploaded_again_under_its_name(
     assert _came(prepare()) == {NAMED: DOUBTED}
 
 
+def test_what_its_sender_has_labelled_is_given_by_the_log_too(images: Account) -> None:
+    _log(chance=1, answered_by_sender=True)
+    _copied(images)
+    assert _came(prepare()) == {NAMED: Provenance(Origin.GIVEN, DETECTION)}
+
+
 def test_another_picture_under_that_name_is_one_that_was_given(images: Account) -> None:
     _log(chance=1)
     images.put(NAMED, png("somebody's own"))
