@@ -11,22 +11,24 @@ import { Api, Refused, SignedOut, type SessionInfo } from "./api";
 import { Header } from "./Header";
 import { TaskQueue } from "./queue";
 import { Review } from "./Review";
+import { becomeTheOne } from "./tabs";
 import { pageBase, readConfig, SignIn, SignInFailed } from "./session";
 import { TEXTS } from "./texts";
 
 type State =
-  | { at: "loading" }
+  | { at: "loading"; takesOver: boolean }
   | { at: "leaving" }
   | { at: "failed"; why: string }
   | { at: "signed-out"; signIn: SignIn; why: string | null }
+  | { at: "elsewhere" }
   | { at: "review"; signIn: SignIn; api: Api; info: SessionInfo; queue: TaskQueue };
 
 export function App() {
-  const [state, setState] = useState<State>({ at: "loading" });
+  const [state, setState] = useState<State>({ at: "loading", takesOver: false });
 
   useEffect(() => {
-    if (state.at === "loading") void arrive().then(setState);
-  }, [state.at]);
+    if (state.at === "loading") void arrive(state.takesOver, () => setState({ at: "elsewhere" })).then(setState);
+  }, [state]);
 
   if (state.at === "review") {
     const { signIn, api, info, queue } = state;
@@ -55,10 +57,19 @@ export function App() {
         {state.at === "failed" && (
           <Alert
             type="error"
-            action={<Button onClick={() => setState({ at: "loading" })}>{TEXTS.again}</Button>}
+            action={<Button onClick={() => setState({ at: "loading", takesOver: false })}>{TEXTS.again}</Button>}
           >
             {TEXTS.cannotStart(state.why)}
           </Alert>
+        )}
+        {state.at === "elsewhere" && (
+          <SpaceBetween size="l">
+            <Box variant="h1">{TEXTS.elsewhere}</Box>
+            <Box variant="p">{TEXTS.elsewhereWhy}</Box>
+            <Button variant="primary" onClick={() => setState({ at: "loading", takesOver: true })}>
+              {TEXTS.here}
+            </Button>
+          </SpaceBetween>
         )}
         {state.at === "signed-out" && (
           <SpaceBetween size="l">
@@ -75,15 +86,15 @@ export function App() {
   );
 }
 
-async function arrive(): Promise<State> {
+async function arrive(takesOver: boolean, onTakenOver: () => void): Promise<State> {
   try {
-    return await signedIn();
+    return await signedIn(takesOver, onTakenOver);
   } catch (error) {
     return { at: "failed", why: error instanceof Error ? error.message : String(error) };
   }
 }
 
-async function signedIn(): Promise<State> {
+async function signedIn(takesOver: boolean, onTakenOver: () => void): Promise<State> {
   const base = pageBase();
   const signIn = new SignIn(await readConfig(base), base);
   try {
@@ -100,6 +111,11 @@ async function signedIn(): Promise<State> {
       leaseS: info.lease_s,
       keptAs: `labelloop.answers.${signIn.subject}`,
     });
+    const isTheOne = await becomeTheOne(`labelloop.review.${signIn.subject}`, takesOver, () => {
+      queue.stop();
+      onTakenOver();
+    });
+    if (!isTheOne) return { at: "elsewhere" };
     queue.start();
     return { at: "review", signIn, api, info, queue };
   } catch (error) {

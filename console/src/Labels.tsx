@@ -64,9 +64,16 @@ export const Labels = memo(function Labels(props: Props) {
   );
 });
 
-/** The second click of a double click would answer the next image, which nobody has seen. */
-export function onlyFirstClick(event: MouseEvent): void {
-  if (event.detail > 1) event.stopPropagation();
+let clickedLast: string | null = null;
+
+/**
+ * The second click of a double click would answer the next image, which nobody has seen. It is told
+ * by what the button says: that image has other buttons, and one may scroll between two clicks.
+ */
+export function onlyFirstClick(event: MouseEvent<HTMLElement>): void {
+  const clicked = event.target instanceof Element ? (event.target.closest("button")?.textContent ?? null) : null;
+  if (event.detail > 1 && clicked === clickedLast) event.stopPropagation();
+  clickedLast = clicked;
 }
 
 interface LabelButtonProps {

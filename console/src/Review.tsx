@@ -15,6 +15,8 @@ import {
   useRef,
   useState,
   useSyncExternalStore,
+  type MouseEvent as ReactMouseEvent,
+  type RefObject,
 } from "react";
 import type { ReactZoomPanPinchRef } from "react-zoom-pan-pinch";
 
@@ -24,15 +26,17 @@ import { BoxList } from "./BoxList";
 import { Header } from "./Header";
 import { ImageView } from "./ImageView";
 import { Keys } from "./Keys";
+import { Bounces, signOf } from "./keys";
 import { Labels, onlyFirstClick, WITH_KEYS } from "./Labels";
-import { Pace } from "./Pace";
-import type { Held, TaskQueue } from "./queue";
+import { Pace, useSummary } from "./Pace";
+import type { Held, TaskQueue, View } from "./queue";
 import { TEXTS } from "./texts";
 import { Unsent } from "./Unsent";
 
 const BoxEditor = lazy(() => import("./BoxEditor"));
 
 const STEP_PX = 10;
+const SHOWN_AT_ONCE = 2;
 const NO_MODEL: ReadonlyMap<string, number> = new Map();
 
 interface Props {
@@ -50,6 +54,7 @@ export function Review({ api, info, queue, onSignedOut, onSignOut }: Props) {
   const [said, setSaid] = useState("");
   const [added, setAdded] = useState<string[]>([]);
   const [brush] = useState<Brush>(() => ({ label: onlyOne(info.labels) }));
+  const [bounces] = useState(() => new Bounces());
   const showKeys = useCallback(() => setKeysShown(true), []);
   const { current, phase } = view;
   const labels = useMemo(
@@ -57,6 +62,7 @@ export function Review({ api, info, queue, onSignedOut, onSignOut }: Props) {
     [info.labels, added],
   );
   const shownName = current?.task.file_name;
+  const [summary, open] = useSummary(api, view);
 
   useEffect(() => {
     if (phase === "signed-out") onSignedOut();
@@ -69,6 +75,23 @@ export function Review({ api, info, queue, onSignedOut, onSignOut }: Props) {
       for (const event of events) window.removeEventListener(event, queue.touch);
     };
   }, [queue]);
+
+  useEffect(() => {
+    const leave = () => queue.leave();
+    const returned = (event: PageTransitionEvent) => {
+      if (event.persisted) queue.comeBackToPage();
+    };
+    window.addEventListener("online", queue.online);
+    window.addEventListener("pagehide", leave);
+    window.addEventListener("pageshow", returned);
+    return () => {
+      window.removeEventListener("online", queue.online);
+      window.removeEventListener("pagehide", leave);
+      window.removeEventListener("pageshow", returned);
+    };
+  }, [queue]);
+
+  useEffect(() => holdBack(() => queue.say("info", TEXTS.backAgain)), [queue]);
 
   useEffect(() => {
     if (view.waiting === 0) return;
@@ -96,12 +119,7 @@ export function Review({ api, info, queue, onSignedOut, onSignOut }: Props) {
       <Header name={info.name} onKeys={showKeys} onSignOut={() => void askToSignOut()} />
       <main className="review">
         <div className="messages">
-          {!view.connected && (
-            <Alert type="warning">
-              {TEXTS.offline} {view.waiting > 0 && TEXTS.waiting(view.waiting)}
-            </Alert>
-          )}
-          {view.notices.map((notice) => (
+          {view.notices.slice(-SHOWN_AT_ONCE).map((notice) => (
             <Alert
               key={notice.id}
               type={notice.kind}
@@ -122,6 +140,8 @@ export function Review({ api, info, queue, onSignedOut, onSignOut }: Props) {
             labels={labels}
             queue={queue}
             brush={brush}
+            bounces={bounces}
+            last={view.last}
             blocked={keysShown || unsent > 0 || view.undoing}
             onAnswer={answer}
             onSkip={() => {
@@ -132,9 +152,14 @@ export function Review({ api, info, queue, onSignedOut, onSignOut }: Props) {
             onKeys={showKeys}
           />
         ) : (
-          <Nothing phase={phase} connected={view.connected} queue={queue} onKeys={showKeys} />
+          <Nothing view={view} open={open} queue={queue} bounces={bounces} onKeys={showKeys} />
         )}
-        <Pace api={api} view={view} />
+        <Pace open={open} summary={summary} view={view} />
+        {!view.connected && (
+          <p className="connection" role="alert">
+            {TEXTS.offline} {view.waiting > 0 && TEXTS.waiting(view.waiting)}
+          </p>
+        )}
       </main>
       <div className="aside" role="status">
         {said} {shownName !== undefined && TEXTS.shown(shownName)}
@@ -146,25 +171,31 @@ export function Review({ api, info, queue, onSignedOut, onSignOut }: Props) {
 }
 
 interface NothingProps {
-  phase: string;
-  connected: boolean;
+  view: View;
+  open: number | null;
   queue: TaskQueue;
+  bounces: Bounces;
   onKeys: () => void;
 }
 
-function Nothing({ phase, connected, queue, onKeys }: NothingProps) {
+function Nothing({ view, open, queue, bounces, onKeys }: NothingProps) {
+  const { phase, connected } = view;
+  const section = useKeptFocus();
+
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
-      if (isOfMenu(event) || event.ctrlKey || event.metaKey || event.repeat) return;
-      if (event.key === "u") void queue.undo();
-      if (event.key === "?") onKeys();
+      const again = bounces.hears(event);
+      if (isOfMenu(event) || event.ctrlKey || event.metaKey || event.repeat || again) return;
+      const sign = signOf(event);
+      if (sign === "u") void queue.undo();
+      if (sign === "?") onKeys();
     };
     window.addEventListener("keydown", press);
     return () => window.removeEventListener("keydown", press);
-  }, [queue, onKeys]);
+  }, [queue, bounces, onKeys]);
 
   return (
-    <section className="nothing">
+    <section className="nothing" ref={section} tabIndex={-1}>
       {phase === "away" && (
         <>
           <h1>{TEXTS.away}</h1>
@@ -174,16 +205,34 @@ function Nothing({ phase, connected, queue, onKeys }: NothingProps) {
       {phase === "empty" && (
         <>
           <h1>{TEXTS.empty}</h1>
+          {open !== null && open > 0 && <p>{TEXTS.emptyOpen(open)}</p>}
           <p>{TEXTS.emptyWhy}</p>
           <div className="row">
             <Button onClick={queue.lookAgain}>{TEXTS.lookAgain}</Button>
             <Button iconName="undo" onClick={() => void queue.undo()}>{TEXTS.undo}</Button>
           </div>
+          <Last last={view.last} />
         </>
       )}
       {(phase === "starting" || phase === "working") && connected && <p>{TEXTS.loading}</p>}
     </section>
   );
+}
+
+/** What was answered last, so that a wrong key is seen; it is what the undo takes back. */
+function Last({ last }: { last: View["last"] }) {
+  const text = last === null ? "" : TEXTS.last(wordsOf(last.answer), last.fileName);
+  return <p className="last" title={text}>{text}</p>;
+}
+
+/** An element that has the focus where it would fall to nothing, as when an image goes with its buttons. */
+function useKeptFocus(): RefObject<HTMLElement | null> {
+  const element = useRef<HTMLElement>(null);
+  useLayoutEffect(() => {
+    const { activeElement } = document;
+    if (activeElement === null || activeElement === document.body) element.current?.focus({ preventScroll: true });
+  }, []);
+  return element;
 }
 
 // --- One image ------------------------------------------------------------------------------------
@@ -194,6 +243,8 @@ interface QuestionProps {
   labels: readonly string[];
   queue: TaskQueue;
   brush: Brush;
+  bounces: Bounces;
+  last: View["last"];
   blocked: boolean;
   onAnswer: (answer: Answer) => void;
   onSkip: () => void;
@@ -202,7 +253,7 @@ interface QuestionProps {
 }
 
 function Question(props: QuestionProps) {
-  const { info, held, labels, queue, brush, blocked, onAnswer, onSkip } = props;
+  const { info, held, labels, queue, brush, bounces, blocked, onAnswer, onSkip } = props;
   const { task, image } = held;
   const kind = info.model_type;
   const [filter, setFilter] = useState("");
@@ -220,7 +271,8 @@ function Question(props: QuestionProps) {
   const [spaceHeld, setSpaceHeld] = useState(false);
   const zoom = useRef<ReactZoomPanPinchRef>(null);
   const filterField = useRef<InputProps.Ref>(null);
-  const panel = useRef<HTMLElement>(null);
+  const panel = useKeptFocus();
+  const problemText = useRef<HTMLParagraphElement>(null);
 
   const filtered = labels.length > WITH_KEYS;
   const visible = useMemo(() => {
@@ -242,6 +294,10 @@ function Question(props: QuestionProps) {
       queue.keepDraft(task.task_id, { boxes: [...sheet.items], size: sheet.size });
     });
   }, [kind, queue, task.task_id, sheet]);
+
+  useEffect(() => {
+    if (problem !== "") problemText.current?.scrollIntoView({ block: "nearest" });
+  }, [problem]);
 
   const none = () => {
     if (!mayAct) return;
@@ -294,33 +350,53 @@ function Question(props: QuestionProps) {
     sheet.setAll(found);
   };
 
+  /** Choose the first label that the filter leaves, and be ready to send. */
+  const chooseFirst = () => {
+    const [first] = visible;
+    if (first === undefined) return;
+    if (kind !== "multi-label" || !chosen.has(first)) choose(first);
+    setFilter("");
+    panel.current?.focus({ preventScroll: true });
+  };
+
+  const addLabel = (typed: string) => {
+    const same = labels.find((label) => folded(label) === folded(typed));
+    if (same === undefined) props.onNewLabel(typed);
+    if (kind !== "multi-label" || same === undefined || !chosen.has(same)) choose(same ?? typed);
+    panel.current?.focus({ preventScroll: true });
+  };
+
   const press = (event: KeyboardEvent) => {
+    // A key that is held down, or bounces, would answer images that nobody has seen.
+    const again = bounces.hears(event);
     if (isOfMenu(event)) return;
-    // A key that is held down would answer images that nobody has seen.
-    if (event.repeat && !(event.key in ARROWS || "+=- ".includes(event.key))) return;
+    const sign = signOf(event);
+    if (event.repeat && !(sign in ARROWS || "+=- ".includes(sign))) return;
     const field = isField(event.target);
-    if (event.key === "Escape") {
+    if (again && !field && ANSWERING[kind].test(sign)) return event.preventDefault();
+    if (sign === "Escape") {
       if (field && event.target instanceof HTMLElement) event.target.blur();
       else if (sheet.busy) sheet.cancel();
       else sheet.pick(null);
       return;
     }
     if (field) {
-      if (event.key === "ArrowDown") focusLabel(panel.current, 1);
+      if (sign === "ArrowDown") focusLabel(panel.current, 1);
       return;
     }
     if (blocked || event.altKey || event.metaKey) return;
     const { selected: item } = sheet;
-    const arrow = ARROWS[event.key];
+    const arrow = ARROWS[sign];
     if (arrow !== undefined && kind === "detection") {
       if (item === undefined || sheet.busy) return;
       event.preventDefault();
-      const step = event.ctrlKey ? 1 : STEP_PX;
+      const shown = image?.getBoundingClientRect().width ?? size.width;
+      const step = Math.max(1, Math.round(((event.ctrlKey ? 1 : STEP_PX) * size.width) / shown));
       const change = event.shiftKey ? resized : moved;
       return sheet.change(item.id, change(item, arrow[0] * step, arrow[1] * step, size));
     }
     if (event.ctrlKey) {
-      if (kind !== "detection" || sheet.busy || event.key.toLowerCase() !== "z") return;
+      if (kind !== "detection" || sheet.busy || sign !== "z") return;
       event.preventDefault();
       return event.shiftKey ? sheet.redo() : sheet.undo();
     }
@@ -328,12 +404,12 @@ function Question(props: QuestionProps) {
       event.preventDefault();
       return focusLabel(panel.current, arrow[0] + arrow[1]);
     }
-    if (/^[1-9]$/.test(event.key)) {
-      const label = visible[Number(event.key) - 1];
+    if (/^[1-9]$/.test(sign)) {
+      const label = visible[Number(sign) - 1];
       if (label !== undefined) choose(label);
       return;
     }
-    switch (event.key) {
+    switch (sign) {
       case "0":
         return none();
       case "Enter":
@@ -343,7 +419,7 @@ function Question(props: QuestionProps) {
       case "u":
         return void queue.undo();
       case "s":
-        return mayAct || held.imageState === "failed" ? onSkip() : undefined;
+        return onSkip();
       case "?":
         return props.onKeys();
       case "+":
@@ -356,7 +432,7 @@ function Question(props: QuestionProps) {
         return filterField.current?.focus();
     }
     if (kind !== "detection" || !mayAct || sheet.busy) return;
-    switch (event.key) {
+    switch (sign) {
       case "b":
         return addBox();
       case "n": {
@@ -392,18 +468,29 @@ function Question(props: QuestionProps) {
     };
   }, []);
 
-  const choosing = useRef(choose);
+  const acting = useRef({ choose, chooseFirst, addLabel });
   useLayoutEffect(() => {
-    choosing.current = choose;
+    acting.current = { choose, chooseFirst, addLabel };
   });
-  const chooseStably = useCallback((label: string) => choosing.current(label), []);
+  const chooseStably = useCallback((label: string) => acting.current.choose(label), []);
+  const chooseFirstStably = useCallback(() => acting.current.chooseFirst(), []);
+  const addStably = useCallback((label: string) => acting.current.addLabel(label), []);
+
+  /** A click leaves the focus where keys mean what they say: Enter sends, and presses no button again. */
+  const keepFocus = (event: ReactMouseEvent) => {
+    if (!(event.target instanceof Element) || event.target.closest("button, .view") === null) return;
+    event.preventDefault();
+    panel.current?.focus({ preventScroll: true });
+  };
 
   const drawing = kind === "detection" && draws && !spaceHeld;
-  const marked = kind === "classification" ? null : kind === "multi-label" ? chosen : asSet(boxLabel);
-  const canSkip = mayAct || (!blocked && held.imageState === "failed");
+  const marked = useMemo(
+    () => (kind === "classification" ? null : kind === "multi-label" ? chosen : asSet(boxLabel)),
+    [kind, chosen, boxLabel],
+  );
 
   return (
-    <div className="question">
+    <div className="question" onMouseDown={keepFocus}>
       <ImageView
         held={held}
         pans={!drawing}
@@ -428,44 +515,40 @@ function Question(props: QuestionProps) {
             : undefined
         }
       />
-      <section className="panel" ref={panel} aria-label={TEXTS.question[kind]}>
-        <h1>{TEXTS.question[kind]}</h1>
-        <p className="file-name" title={task.file_name}>{task.file_name}</p>
-        {kind === "detection" && (
-          <>
-            <BoxList
-              items={items}
-              selected={selected}
-              next={next}
-              onSelect={(id) => sheet.pick(id)}
-              onDelete={(id) => sheet.remove(id)}
-            />
-            <Button fullWidth disabled={!mayAct} onClick={startFromModel}>
-              <span className="label-content"><kbd aria-hidden="true">m</kbd> {TEXTS.modelBoxes}</span>
-            </Button>
-          </>
-        )}
-        <Labels
-          visible={visible}
-          filtered={filtered}
-          filter={filter}
-          onFilter={setFilter}
-          filterRef={filterField}
-          chosen={marked}
-          model={model}
-          onChoose={chooseStably}
-          onFirst={() => {
-            const [first] = visible;
-            if (first !== undefined) choose(first);
-          }}
-          mayAdd={info.allow_new_labels}
-          onAdd={(label) => {
-            props.onNewLabel(label);
-            choose(label);
-          }}
-        />
-        <p className="problem" role="alert">{problem}</p>
+      <section className="panel" ref={panel} tabIndex={-1} aria-label={TEXTS.question[kind]}>
+        <div className="panel-body">
+          <h1>{TEXTS.question[kind]}</h1>
+          <p className="file-name" title={task.file_name}>{task.file_name}</p>
+          {kind === "detection" && (
+            <>
+              <BoxList
+                items={items}
+                selected={selected}
+                next={next}
+                onSelect={(id) => sheet.pick(id)}
+                onDelete={(id) => sheet.remove(id)}
+              />
+              <Button fullWidth disabled={!mayAct} onClick={startFromModel}>
+                <span className="label-content"><kbd aria-hidden="true">m</kbd> {TEXTS.modelBoxes}</span>
+              </Button>
+            </>
+          )}
+          <Labels
+            visible={visible}
+            filtered={filtered}
+            filter={filter}
+            onFilter={setFilter}
+            filterRef={filterField}
+            chosen={marked}
+            model={model}
+            onChoose={chooseStably}
+            onFirst={chooseFirstStably}
+            mayAdd={info.allow_new_labels}
+            onAdd={addStably}
+          />
+        </div>
         <div className="actions" onClickCapture={onlyFirstClick}>
+          <p className="problem" role="alert" ref={problemText}>{problem}</p>
           <div className="row">
             <Button fullWidth disabled={!mayAct} onClick={none}>
               <span className="label-content">
@@ -483,16 +566,24 @@ function Question(props: QuestionProps) {
             <Button fullWidth disabled={blocked} onClick={() => void queue.undo()}>
               <span className="label-content"><kbd aria-hidden="true">u</kbd> {TEXTS.undo}</span>
             </Button>
-            <Button fullWidth disabled={!canSkip} onClick={onSkip}>
+            <Button fullWidth disabled={blocked} onClick={onSkip}>
               <span className="label-content"><kbd aria-hidden="true">s</kbd> {TEXTS.skip}</span>
             </Button>
           </div>
+          <Last last={props.last} />
           <p className="hint keys-hint">{TEXTS.keysHint}</p>
         </div>
       </section>
     </div>
   );
 }
+
+/** The keys that end an image, by kind. */
+const ANSWERING = {
+  classification: /^(?:[0-9us]|Enter)$/,
+  "multi-label": /^(?:[0us]|Enter)$/,
+  detection: /^(?:[0us]|Enter)$/,
+} as const;
 
 const ARROWS: Record<string, readonly [number, number]> = {
   ArrowLeft: [-1, 0],
@@ -532,6 +623,30 @@ function onlyOne(labels: readonly string[]): string {
 
 function asSet(label: string): ReadonlySet<string> {
   return new Set(label === "" ? [] : [label]);
+}
+
+/** How labels are compared: one that differs by its case alone is a slip of the hand. */
+function folded(label: string): string {
+  return label.normalize("NFC").trim().toLocaleLowerCase();
+}
+
+/** Let the browser's way back be asked for twice, since it leads out of the page. */
+function holdBack(onBack: () => void): () => void {
+  const there = () => (history.state as { here?: boolean } | null)?.here === true;
+  const stay = () => {
+    if (!there()) history.pushState({ here: true }, "");
+  };
+  const back = () => {
+    if (!there()) onBack();
+  };
+  window.addEventListener("keydown", stay);
+  window.addEventListener("pointerdown", stay);
+  window.addEventListener("popstate", back);
+  return () => {
+    window.removeEventListener("keydown", stay);
+    window.removeEventListener("pointerdown", stay);
+    window.removeEventListener("popstate", back);
+  };
 }
 
 /** Whether a menu has taken the key, or is open. */

@@ -61,8 +61,15 @@ export class Refused extends Error {
   }
 }
 
-/** The service could not be reached, or is in trouble: asking again may help. */
-export class Unavailable extends Error {}
+/** The service could not be reached, or is in trouble: asking again may help, not before that time. */
+export class Unavailable extends Error {
+  constructor(
+    message: string,
+    readonly retryAfterMs = 0,
+  ) {
+    super(message);
+  }
+}
 
 /** Nobody is signed in any more. */
 export class SignedOut extends Error {}
@@ -75,14 +82,17 @@ export interface Tokens {
 /** What the queue needs of the service. */
 export interface ReviewApi {
   next(count: number, except: string[]): Promise<Task[]>;
-  extend(taskId: string): Promise<void>;
+  /** Until when the task is this person's now. */
+  extend(taskId: string): Promise<string>;
   answer(taskId: string, answer: Answer): Promise<void>;
   skip(taskId: string): Promise<void>;
-  release(taskId: string): Promise<void>;
+  /** Give a task back; with the end of its lease, only where no other page has taken it since. */
+  release(taskId: string, leaseUntil?: string): Promise<void>;
   undo(taskId: string): Promise<Task>;
 }
 
 const TIMEOUT_MS = 35_000;
+const LONGEST_RETRY_MS = 300_000;
 
 export class Api implements ReviewApi {
   constructor(
@@ -103,8 +113,9 @@ export class Api implements ReviewApi {
     return found?.tasks ?? [];
   }
 
-  async extend(taskId: string): Promise<void> {
-    await this.ask("POST", path(taskId, "extend"));
+  async extend(taskId: string): Promise<string> {
+    const found = await this.ask<{ lease_until: string }>("POST", path(taskId, "extend"));
+    return found.lease_until;
   }
 
   async answer(taskId: string, answer: Answer): Promise<void> {
@@ -115,31 +126,43 @@ export class Api implements ReviewApi {
     await this.ask("POST", path(taskId, "release"), { skip: true });
   }
 
-  async release(taskId: string): Promise<void> {
-    await this.ask("POST", path(taskId, "release"));
+  async release(taskId: string, leaseUntil?: string): Promise<void> {
+    const body = leaseUntil === undefined ? {} : { lease_until: leaseUntil };
+    await this.ask("POST", path(taskId, "release"), body, leaseUntil !== undefined);
   }
 
   undo(taskId: string): Promise<Task> {
     return this.ask<Task>("POST", path(taskId, "undo"));
   }
 
-  private async ask<Found>(method: string, where: string, body?: unknown): Promise<Found> {
+  private async ask<Found>(
+    method: string,
+    where: string,
+    body?: unknown,
+    keepalive = false, // arrives though the page goes
+  ): Promise<Found> {
     const token = await this.tokens.idToken();
-    let response = await this.send(method, where, body, token);
+    let response = await this.send(method, where, body, token, keepalive);
     if (response.status === 401) {
-      response = await this.send(method, where, body, await this.tokens.idToken(token));
+      response = await this.send(method, where, body, await this.tokens.idToken(token), keepalive);
     }
     if (response.status === 401) throw new SignedOut();
     if (response.status === 204) return null as Found;
     if (response.status >= 500 || response.status === 429) {
-      throw new Unavailable(`status ${response.status}`);
+      throw new Unavailable(`status ${response.status}`, retryAfterMs(response.headers));
     }
     const found: unknown = await response.json().catch(() => null);
     if (response.ok) return found as Found;
     throw refusal(response.status, found);
   }
 
-  private async send(method: string, where: string, body: unknown, token: string): Promise<Response> {
+  private async send(
+    method: string,
+    where: string,
+    body: unknown,
+    token: string,
+    keepalive: boolean,
+  ): Promise<Response> {
     try {
       return await fetch(new URL(where, this.base), {
         method,
@@ -148,12 +171,20 @@ export class Api implements ReviewApi {
           ...(body === undefined ? {} : { "Content-Type": "application/json" }),
         },
         body: body === undefined ? null : JSON.stringify(body),
+        keepalive,
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
     } catch (error) {
       throw new Unavailable(String(error));
     }
   }
+}
+
+/** What the header Retry-After says: seconds, or a moment. */
+export function retryAfterMs(headers: Headers): number {
+  const text = headers.get("Retry-After") ?? "";
+  const wait = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
+  return Number.isNaN(wait) ? 0 : Math.min(Math.max(wait, 0), LONGEST_RETRY_MS);
 }
 
 function path(taskId: string, verb: string): string {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { Refused, SignedOut, Unavailable, type Answer, type ReviewApi, type Task } from "./api";
+import { Refused, retryAfterMs, SignedOut, Unavailable, type Answer, type ReviewApi, type Task } from "./api";
 import { AHEAD, TaskQueue } from "./queue";
 
 const LEASE_S = 300;
@@ -10,6 +10,7 @@ const GEAR: Answer = { label: "gear" };
 class Service implements ReviewApi {
   readonly answers = new Map<string, Answer>();
   readonly skipped: string[] = [];
+  readonly released: [string, string | undefined][] = [];
   readonly extended: string[] = [];
   readonly asked: { count: number; except: string[] }[] = [];
   failure: Error | null = null;
@@ -34,12 +35,12 @@ class Service implements ReviewApi {
     return this.answering(() => void this.skipped.push(taskId));
   }
 
-  extend(taskId: string): Promise<void> {
-    return this.answering(() => void this.extended.push(taskId));
+  extend(taskId: string): Promise<string> {
+    return this.answering(() => `until ${this.extended.push(taskId)}`);
   }
 
-  release(): Promise<void> {
-    return this.answering(() => undefined);
+  release(taskId: string, leaseUntil?: string): Promise<void> {
+    return this.answering(() => void this.released.push([taskId, leaseUntil]));
   }
 
   undo(taskId: string): Promise<Task> {
@@ -180,6 +181,52 @@ describe("answers", () => {
     expect(queue.snapshot()).toMatchObject({ connected: true, waiting: 0 });
   });
 
+  it("wait together for one more try a round, however many they are", async () => {
+    const service = new Service(20);
+    const queue = await started(service);
+    service.failure = new Unavailable("gone");
+    const answer = vi.spyOn(service, "answer");
+    for (let count = 0; count < 4; count += 1) {
+      queue.answer(GEAR);
+      await settled();
+    }
+    expect(answer).toHaveBeenCalledTimes(1);
+
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(answer).toHaveBeenCalledTimes(5);
+    await vi.advanceTimersByTimeAsync(1_999);
+    expect(answer).toHaveBeenCalledTimes(5);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(answer).toHaveBeenCalledTimes(9);
+  });
+
+  it("are sent as soon as the browser has its connection again", async () => {
+    const service = new Service(20);
+    const queue = await started(service);
+    service.failure = new Unavailable("gone");
+    queue.answer(GEAR);
+    await vi.advanceTimersByTimeAsync(20_000);
+
+    service.failure = null;
+    queue.online();
+    await settled();
+
+    expect(service.answers.size).toBe(1);
+    expect(queue.snapshot()).toMatchObject({ connected: true, waiting: 0 });
+  });
+
+  it("are not tried before the service wants them", async () => {
+    const service = new Service(20);
+    const queue = await started(service);
+    const answer = vi.spyOn(service, "answer").mockRejectedValueOnce(new Unavailable("status 429", 20_000));
+    queue.answer(GEAR);
+    await vi.advanceTimersByTimeAsync(19_999);
+    expect(answer).toHaveBeenCalledTimes(1);
+
+    await vi.advanceTimersByTimeAsync(1);
+    expect(service.answers.size).toBe(1);
+  });
+
   it("are sent once more before signing out, and those that are left are counted", async () => {
     const service = new Service(20);
     const queue = await started(service);
@@ -282,7 +329,7 @@ describe("answers", () => {
     await queue.undo();
     expect(shown(queue)).toBe("t1");
     expect(texts(queue)).toContain("It stands until you take it back again.");
-    expect(queue.snapshot()).toMatchObject({ canUndo: true, waiting: 1 });
+    expect(queue.snapshot()).toMatchObject({ last: { fileName: "t0.jpg" }, waiting: 1 });
     service.failure = null;
     await vi.advanceTimersByTimeAsync(60_000);
     expect(service.answers.get("t0")).toEqual(GEAR);
@@ -301,7 +348,7 @@ describe("answers", () => {
 
     await queue.undo();
     expect(texts(queue)).toContain("could not be taken back: Somebody else is looking at it by now.");
-    expect(queue.snapshot()).toMatchObject({ phase: "working", undoing: false, canUndo: false });
+    expect(queue.snapshot()).toMatchObject({ phase: "working", undoing: false, last: null });
     service.failure = null;
     queue.answer(GEAR);
     await settled();
@@ -363,6 +410,22 @@ describe("leases", () => {
     expect(queue.snapshot()).toMatchObject({ phase: "away", current: null });
   });
 
+  it("are given back when the page goes, as they are by then, and taken anew when it comes back", async () => {
+    const service = new Service(20);
+    const queue = await started(service);
+    await vi.advanceTimersByTimeAsync(140_000);
+    queue.touch();
+    await vi.advanceTimersByTimeAsync(20_000);
+
+    queue.leave();
+    expect(service.released.map(([id]) => id)).toEqual(["t0", "t1", "t2", "t3", "t4"]);
+    expect(service.released[1]).toEqual(["t1", "until 2"]);
+    queue.comeBackToPage();
+    await settled();
+
+    expect(shown(queue)).toBe("t5");
+  });
+
   it("that are lost are told", async () => {
     const service = new Service(2);
     const queue = await started(service);
@@ -373,6 +436,18 @@ describe("leases", () => {
     expect(queue.snapshot().current).toBeNull();
     expect(texts(queue)).toContain("t0.jpg ran out");
   });
+});
+
+it.each([
+  ["7", 7_000],
+  [new Date(Date.UTC(2030, 0, 1, 0, 0, 9)).toUTCString(), 9_000],
+  [new Date(Date.UTC(2029, 0, 1)).toUTCString(), 0],
+  ["999999", 300_000],
+  ["soon", 0],
+  ["", 0],
+])("understands Retry-After: %s", (text, expected) => {
+  vi.setSystemTime(Date.UTC(2030, 0, 1));
+  expect(retryAfterMs(new Headers(text === "" ? {} : { "Retry-After": text }))).toBe(expected);
 });
 
 it("says how fast it goes, without what was taken back", async () => {

@@ -45,7 +45,10 @@ export interface View {
   readonly connected: boolean;
   readonly waiting: number;
   readonly undoing: boolean;
-  readonly canUndo: boolean;
+  /** What an undo takes back. */
+  readonly last: Pick<Past, "fileName" | "answer"> | null;
+  /** How many images are this person's now. */
+  readonly held: number;
   readonly answered: number;
   readonly paceS: number | null;
   readonly notices: readonly Notice[];
@@ -62,6 +65,7 @@ interface Outgoing {
 
 interface Past {
   readonly taskId: string;
+  readonly fileName: string;
   readonly answer: Answer;
   held: Held | null;
   readonly tookMs: number;
@@ -92,6 +96,7 @@ export class TaskQueue {
   private shownId = "";
   private lastActive = Date.now();
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
+  private retryAt = 0;
   private lookTimer: ReturnType<typeof setTimeout> | undefined;
   private leaseTimer: ReturnType<typeof setInterval> | undefined;
   private listeners = new Set<() => void>();
@@ -120,6 +125,7 @@ export class TaskQueue {
 
   stop(): void {
     clearTimeout(this.retryTimer);
+    this.retryTimer = undefined;
     clearTimeout(this.lookTimer);
     clearInterval(this.leaseTimer);
     this.phase = "signed-out";
@@ -151,7 +157,7 @@ export class TaskQueue {
     if (current === null) return;
     const tookMs = Date.now() - this.shownAt;
     const { task_id: taskId, file_name: fileName } = current.task;
-    this.past.push({ taskId, answer, held: current, tookMs });
+    this.past.push({ taskId, fileName, answer, held: current, tookMs });
     if (this.past.length > REMEMBERED) this.past.shift();
     for (const old of this.past.slice(0, -IMAGES_REMEMBERED)) old.held = null;
     this.answered += 1;
@@ -231,6 +237,26 @@ export class TaskQueue {
     await Promise.race([sent, new Promise((over) => setTimeout(over, LEAVING_MS))]);
     return this.view.waiting;
   }
+
+  /** The page goes, perhaps for good: others need not wait until the leases run out. */
+  leave(): void {
+    for (const { task } of this.held) void this.api.release(task.task_id, task.lease_until).catch(() => undefined);
+  }
+
+  /** The browser shows the page again as it was left: its images may be others' by now. */
+  comeBackToPage(): void {
+    this.held = [];
+    if (this.phase !== "signed-out") this.phase = "starting";
+    this.changed();
+    void this.fill();
+  }
+
+  /** The browser has its connection again. */
+  online = (): void => {
+    if (this.retryTimer === undefined) return;
+    this.failures = 0;
+    this.tryAgain();
+  };
 
   /** Give back what is held, before signing out. */
   async releaseAll(): Promise<void> {
@@ -321,9 +347,12 @@ export class TaskQueue {
   private post(outgoing: Outgoing): void {
     this.outgoing.push(outgoing);
     this.keep();
-    this.pump();
+    // While the service gets its rest, this waits with the others.
+    if (this.retryTimer === undefined) {
+      this.pump();
+      void this.fill();
+    }
     this.changed();
-    void this.fill();
   }
 
   private pump(): void {
@@ -409,9 +438,10 @@ export class TaskQueue {
     const id = one.task.task_id;
     const asked = Date.now();
     try {
-      await this.api.extend(id);
+      const lease_until = await this.api.extend(id);
       this.succeeded();
-      this.replace(id, { leaseFrom: asked });
+      const held = this.held.find(({ task }) => task.task_id === id);
+      if (held !== undefined) this.replace(id, { leaseFrom: asked, task: { ...held.task, lease_until } });
     } catch (error) {
       if (!(error instanceof Refused)) return this.failed(error);
       const wasShown = this.held[0]?.task.task_id === id;
@@ -435,15 +465,7 @@ export class TaskQueue {
       this.stop();
     } else if (error instanceof Unavailable) {
       this.connected = false;
-      clearTimeout(this.retryTimer);
-      const wait = RETRY_MS[Math.min(this.failures, RETRY_MS.length - 1)];
-      this.failures += 1;
-      this.retryTimer = setTimeout(() => {
-        this.pump();
-        void this.fill();
-        if (this.outgoing.length === 0 && this.held.length > this.ahead()) this.succeeded();
-        this.changed();
-      }, wait);
+      this.waitToTryAgain(error.retryAfterMs);
     } else if (error instanceof Refused && error.status === 403) {
       this.phase = "not-allowed";
     } else if (!(error instanceof Refused)) {
@@ -453,11 +475,33 @@ export class TaskQueue {
     this.changed();
   }
 
+  /** All that failed in one round waits together, as long as the most patient answer asked for. */
+  private waitToTryAgain(leastMs: number): void {
+    const waits = this.retryTimer !== undefined;
+    if (waits && Date.now() + leastMs <= this.retryAt) return;
+    const usual = RETRY_MS[Math.min(this.failures, RETRY_MS.length - 1)] ?? 0;
+    const wait = waits ? leastMs : Math.max(usual, leastMs);
+    if (!waits) this.failures += 1;
+    clearTimeout(this.retryTimer);
+    this.retryAt = Date.now() + wait;
+    this.retryTimer = setTimeout(() => this.tryAgain(), wait);
+  }
+
+  private tryAgain(): void {
+    clearTimeout(this.retryTimer);
+    this.retryTimer = undefined;
+    this.pump();
+    void this.fill();
+    if (this.outgoing.length === 0 && this.held.length > this.ahead()) this.succeeded();
+    this.changed();
+  }
+
   // --- Telling the page ---------------------------------------------------------------------------
 
-  private say(kind: Notice["kind"], text: string): void {
+  say(kind: Notice["kind"], text: string): void {
     this.noticeId += 1;
-    this.notices = [...this.notices.slice(-3), { id: this.noticeId, kind, text }];
+    const others = this.notices.filter((notice) => notice.text !== text);
+    this.notices = [...others.slice(-3), { id: this.noticeId, kind, text }];
     this.changed();
   }
 
@@ -488,7 +532,8 @@ export class TaskQueue {
       connected: this.connected,
       waiting: this.outgoing.filter((one) => one.answer !== null).length,
       undoing: this.undoing,
-      canUndo: this.past.length > 0,
+      last: this.past.at(-1) ?? null,
+      held: this.held.length,
       answered: this.answered,
       paceS: looks.length > 0 ? total / looks.length / 1000 : null,
       notices: this.notices,

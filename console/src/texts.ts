@@ -23,6 +23,10 @@ export const TEXTS = {
   themes: { auto: "As the device", light: "Light", dark: "Dark" },
 
   empty: "No image waits for you.",
+  emptyOpen: (count: number) =>
+    count === 1
+      ? "One image is open still: with somebody else, passed by, or answered by you and waiting for others."
+      : `${count} images are open still: with others, passed by, or answered by you and waiting for others.`,
   emptyWhy: "New ones appear here by themselves. You can leave this page open.",
   lookAgain: "Look again",
   away: "You were away, so the images went back to the others.",
@@ -34,6 +38,10 @@ export const TEXTS = {
 
   image: (name: string) => `Image to review: ${name}`,
   imageFailed: "This image cannot be shown. Skip it, or look for it again.",
+  backAgain: "Going back leaves this page: do it again if you want that. To take your last answer back, press u.",
+  elsewhere: "You review in another tab of this browser.",
+  elsewhereWhy: "One tab has your images at a time, so that you do not see them twice.",
+  here: "Review here instead",
   imageLoading: "The image is coming …",
   zoomIn: "Zoom in (+)",
   zoomOut: "Zoom out (-)",
@@ -86,6 +94,7 @@ export const TEXTS = {
   progress: "Progress and pace",
 
   shown: (name: string) => `Next image: ${name}`,
+  last: (what: string, name: string) => `Last answer: ${what} (${name})`,
   sent: (what: string) => `Answered: ${what}`,
   skipped: "Skipped.",
   nothingToUndo: "There is nothing to take back.",
@@ -109,7 +118,7 @@ export const KEYS: readonly (readonly [string, string, Kind])[] = [
   ["0", "None of the above", "all"],
   ["↑ ↓", "go through the labels", "classification"],
   ["↑ ↓", "go through the labels", "multi-label"],
-  ["← ↑ → ↓", "move the selected box; with Shift: its size; with Ctrl: a pixel only", "detection"],
+  ["← ↑ → ↓", "move the selected box; with Shift: its size; with Ctrl: by a pixel of the screen", "detection"],
   ["Enter", "answer with the marked label", "classification"],
   ["Enter", "send", "multi-label"],
   ["Enter", "send", "detection"],
@@ -121,8 +130,8 @@ export const KEYS: readonly (readonly [string, string, Kind])[] = [
   ["Ctrl+Z", "take the last change of the boxes back; with Shift: make it again", "detection"],
   ["m", "start from the model's boxes", "detection"],
   ["Space", "held: move the image instead of drawing", "detection"],
-  ["/", "filter the labels", "all"],
-  ["u", "undo: take the last answer back", "all"],
+  ["/", "filter the labels; Enter there chooses the first one", "all"],
+  ["u", "undo: take the last answer back, out of what trains too", "all"],
   ["s", "skip: somebody else shall answer", "all"],
   ["+ -", "zoom", "all"],
   ["Esc", "leave a field; unselect the box", "all"],

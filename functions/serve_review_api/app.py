@@ -68,9 +68,11 @@ class NextBody(Strict):
 
 
 class ReleaseBody(Strict):
-    """Whether this person does not want to see the task again soon."""
+    """Whether this person does not want to see the task again soon, and of which lease it is."""
 
     skip: StrictBool = False
+    lease_until: Annotated[str, Field(max_length=40)] | None = None
+    """As it was told: where the person has the task for longer by now, it is kept."""
 
 
 class BoxBody(Strict):
@@ -371,7 +373,14 @@ def release(task_id: str) -> Released:
     """Give the task back; who skips it is not asked about it for an hour."""
     person, body = _person(), _body(ReleaseBody)
     act = "task skipped" if body.skip else "task released"
-    _change(task_id, person, act, lambda task: task.released(person.sub, clock.now(), body.skip))
+
+    def given_back(task: ReviewTask) -> ReviewTask:
+        claim = task.claims.get(person.sub)
+        if body.lease_until and claim and clock.iso(claim.until) != body.lease_until:
+            return task  # Another page of this person's has taken it since.
+        return task.released(person.sub, clock.now(), body.skip)
+
+    _change(task_id, person, act, given_back)
     return {"task_id": task_id}
 
 

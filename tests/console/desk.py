@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, expect
 
 from labelloop.aws.items import to_item
 from labelloop.domain.detections import human_loop_name
@@ -23,6 +23,8 @@ CHROMIUM = "/usr/bin/chromium"
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 360, "height": 740}
 SIZE_PX = (640, 480)
+BOUNCE_MS = 60
+"""Longer than the page takes the same key for one that bounces."""
 CIRCLE = {"left": 0.15, "top": 0.2, "width": 0.3, "height": 0.4}
 SQUARE = {"left": 0.55, "top": 0.4, "width": 0.35, "height": 0.45}
 FOUND = (
@@ -133,6 +135,7 @@ class Seat:
         self.complaints: list[str] = []
         """What the browser complained about: failed scripts, what the page's policy forbids."""
         self._images_loaded = 0
+        self._pressed = ""
         page.on("requestfinished", self._note)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on(
@@ -165,9 +168,20 @@ class Seat:
         self.page.get_by_role("button", name="Sign in").click()
 
     def press(self, *keys: str) -> None:
-        """Press keys, one after the other."""
+        """Press keys, one after the other; the same one again not sooner than a hand can."""
         for key in keys:
+            if key == self._pressed:
+                self.page.wait_for_timeout(BOUNCE_MS)
             self.page.keyboard.press(key)
+            self._pressed = key
+
+    def type_at(self, code: str, key: str) -> None:
+        """Press what this place on another keyboard writes."""
+        self.page.evaluate(
+            "([code, key]) => document.activeElement.dispatchEvent("
+            "new KeyboardEvent('keydown', { code, key, bubbles: true, cancelable: true }))",
+            [code, key],
+        )
 
     def wait_for_image(self, name: str) -> None:
         """Wait until that file is asked about, and its image is there."""
@@ -204,6 +218,17 @@ class Seat:
     def say(self, text: str) -> None:
         """Expect the page to say something."""
         expect(self.page.locator("main").get_by_text(text)).to_be_visible()
+
+    def is_hit(self, target: Locator) -> bool:
+        """Whether what a pointer would hit at the middle of this element is the element."""
+        return bool(
+            target.evaluate(
+                "one => { const at = one.getBoundingClientRect();"
+                " const hit = document.elementFromPoint("
+                "at.left + at.width / 2, at.top + at.height / 2);"
+                " return one.contains(hit); }"
+            )
+        )
 
     def spot(self, x: float, y: float) -> tuple[float, float]:
         """Where on the screen a point of the image is, given in ratios of its size."""

@@ -85,6 +85,80 @@ def test_a_key_that_is_held_down_and_a_double_click_answer_one_image_each(desk: 
     seat.leave()
 
 
+def test_a_key_that_bounces_answers_one_image(desk: Desk) -> None:
+    first, second = desk.ask_about(2)
+    seat = desk.sit_down()
+    seat.wait_until_ready(2)
+
+    seat.page.evaluate(
+        "() => { for (const _ of [1, 2]) document.activeElement.dispatchEvent("
+        "new KeyboardEvent('keydown', { code: 'Digit1', key: '1', bubbles: true })); }"
+    )
+    seat.wait_for_image("0001.jpg")
+
+    desk.answers(first)
+    assert desk.task(second)["answers"] == {}
+    seat.leave()
+
+
+def test_keys_are_those_of_their_places_and_whatever_their_case(desk: Desk) -> None:
+    first, second = desk.ask_about(2)
+    seat = desk.sit_down()
+
+    seat.type_at("Digit2", "é")  # a French keyboard
+    seat.wait_for_image("0001.jpg")
+    assert desk.answers(first) == [{"labels": ["gear"]}]
+    seat.type_at("KeyU", "U")  # capitals are locked
+    seat.wait_for_image("0000.jpg")
+    desk.unanswered(first)
+    seat.type_at("KeyS", "ы")  # a Russian one
+
+    seat.wait_for_image("0001.jpg")
+    assert desk.task(second)["answers"] == {}
+    seat.leave()
+
+
+def test_what_was_answered_last_is_shown_and_the_focus_stays_in_the_question(desk: Desk) -> None:
+    desk.ask_about(2)
+    seat = desk.sit_down()
+    last = seat.page.locator(".last")
+    expect(last).to_have_text("")
+    before = seat.page.get_by_role("button", name="Undo").bounding_box()
+
+    seat.page.get_by_role("button", name="gear").click()
+    expect(last).to_have_text("Last answer: gear (0000.jpg)")
+    expect(seat.page.locator(".panel")).to_be_focused()
+    assert seat.page.get_by_role("button", name="Undo").bounding_box() == before
+
+    seat.press("u")
+    seat.wait_for_image("0000.jpg")
+    expect(last).to_have_text("")
+    seat.press("1")
+    seat.wait_for_image("0001.jpg")
+    seat.press("2")
+    seat.say("No image waits for you.")
+    expect(last).to_have_text("Last answer: gear (0001.jpg)")
+    expect(seat.page.locator(".nothing")).to_be_focused()
+    seat.leave()
+
+
+def test_images_that_others_have_are_said_to_be_open_where_none_waits(desk: Desk) -> None:
+    desk.ask_about(2)
+    seat = desk.sit_down()
+    seat.wait_until_ready(2)
+    other = desk.open()
+    other.sign_in(*desk.stack.add_person())
+    other.say("No image waits for you.")
+
+    other.say("2 images are open still: with others,")
+    expect(other.page.locator(".pace")).to_contain_text("Open2")
+    seat.press("1")
+    seat.wait_for_image("0001.jpg")
+    expect(seat.page.locator(".pace")).to_contain_text("Open1")
+    seat.leave()
+    other.leave()
+
+
 def test_there_may_be_nothing_to_take_back(desk: Desk) -> None:
     desk.ask_about(1)
     seat = desk.sit_down()

@@ -178,10 +178,16 @@ def test_an_answer_that_is_refused_comes_back_with_words(desk: Desk) -> None:
         times=1,
     )
 
+    seat.wait_until_ready(2)
+    targets = [seat.image, *seat.page.locator(".panel button").all()]
+    before = [target.bounding_box() for target in targets]
+
     seat.press("1")
 
     seat.say("Your answer to 0000.jpg was not taken: There is no label bolt.")
     seat.wait_for_image("0000.jpg")
+    assert [target.bounding_box() for target in targets] == before
+    assert all(seat.is_hit(target) for target in targets[1:])
     seat.press("2")
     assert desk.answers(task) == [{"labels": ["gear"]}]
     seat.leave()
@@ -199,6 +205,70 @@ def test_an_image_that_cannot_be_loaded_can_be_skipped(desk: Desk) -> None:
     seat.press("s")
 
     seat.wait_for_image("0001.jpg")
+    seat.leave()
+
+
+def test_an_image_that_does_not_come_can_be_skipped(desk: Desk) -> None:
+    desk.ask_about(2)
+    seat = desk.open()
+    seat.page.route("**/images_from_api/0000.jpg*", lambda _: None)  # it hangs
+    seat.sign_in(*desk.stack.add_person())
+
+    seat.say("The image is coming")
+    seat.press("s")
+
+    seat.wait_for_image("0001.jpg")
+    seat.page.unroute_all(behavior="ignoreErrors")
+    seat.leave()
+
+
+# --- Tabs ----------------------------------------------------------------------------------------
+
+
+def test_a_tab_that_is_closed_gives_its_images_back(desk: Desk) -> None:
+    tasks = desk.ask_about(2)
+    seat = desk.sit_down()
+    seat.wait_until_ready(2)
+
+    seat.page.close()
+
+    wait_for(lambda: not any(desk.task(task)["claims"] for task in tasks), "no claim", 20.0)
+    seat.context.close()
+
+
+def test_a_second_tab_asks_which_of_them_is_to_go_on(desk: Desk) -> None:
+    task, _ = desk.ask_about(2)
+    person = desk.stack.add_person()
+    seat = desk.open()
+    seat.sign_in(*person)
+    seat.wait_for_image("0000.jpg")
+    second = Seat(desk, seat.context, seat.context.new_page())
+    second.page.goto(desk.stack.outputs["ConsoleUrl"])
+    second.sign_in(*person)
+
+    second.say("You review in another tab of this browser.")
+    second.page.get_by_role("button", name="Review here instead").click()
+    second.wait_for_image("0000.jpg")
+    seat.say("You review in another tab of this browser.")
+    second.press("1")
+
+    assert desk.answers(task) == [{"labels": ["bolt"]}]
+    second.leave()
+    assert seat.complaints == []
+
+
+def test_the_way_back_is_asked_for_twice(desk: Desk) -> None:
+    desk.ask_about(2)
+    seat = desk.sit_down()
+    seat.press("1")
+    seat.wait_for_image("0001.jpg")
+
+    seat.page.evaluate("history.back()")
+    seat.say("Going back leaves this page")
+    assert seat.file_name == "0001.jpg"
+    seat.page.evaluate("history.back()")
+
+    expect(seat.page.locator("main.review")).to_have_count(0)
     seat.leave()
 
 

@@ -1,5 +1,6 @@
 """The page with any number of labels an image: many to choose from, new ones, the model's shown."""
 
+import pytest
 from playwright.sync_api import expect
 
 from labelloop.domain.labels import NONE_OF_THEM
@@ -82,6 +83,53 @@ def test_the_keyboard_filters_and_chooses_among_many_labels(multi_label_desk: De
     seat.press("5", "Enter")
 
     assert multi_label_desk.answers(task) == [{"labels": ["part 11", "part 14"]}]
+    seat.leave()
+
+
+def test_a_filter_chooses_what_it_finds_and_the_next_enter_sends(multi_label_desk: Desk) -> None:
+    task, _ = multi_label_desk.ask_about(2)
+    seat = multi_label_desk.sit_down()
+
+    for text in ("part 13", "part 14", "part 14"):
+        seat.press("/")
+        seat.page.keyboard.type(text)
+        seat.press("Enter")
+    seat.press("Enter")
+
+    seat.wait_for_image("0001.jpg")
+    assert multi_label_desk.answers(task) == [{"labels": ["part 13", "part 14"]}]
+    seat.leave()
+
+
+def test_a_label_that_differs_by_its_case_is_the_one_that_there_is(multi_label_desk: Desk) -> None:
+    task, _ = multi_label_desk.ask_about(2)
+    seat = multi_label_desk.sit_down()
+
+    for typed in ("GEAR", " Gear "):
+        seat.page.get_by_label("New label").fill(typed)
+        seat.press("Enter")
+    seat.press("Enter")
+
+    seat.wait_for_image("0001.jpg")
+    assert multi_label_desk.answers(task) == [{"labels": ["gear"]}]
+    seat.leave()
+
+
+@pytest.mark.parametrize("height_px", [560, 640, 800])
+def test_nothing_lies_over_what_is_to_be_read_or_hit(
+    multi_label_desk: Desk, height_px: int
+) -> None:
+    multi_label_desk.ask_about(1)
+    seat = multi_label_desk.sit_down(viewport={"width": 1280, "height": height_px})
+
+    seat.press("Enter")
+    problem = seat.page.get_by_text("Choose at least one label, or None of the above.")
+    expect(problem).to_be_visible()
+    assert seat.is_hit(problem)
+    for key in ("ArrowUp", "ArrowUp", "ArrowDown"):
+        seat.press(key)
+        assert seat.is_hit(seat.page.locator(".label-list button:focus"))
+    assert seat.is_hit(problem)
     seat.leave()
 
 

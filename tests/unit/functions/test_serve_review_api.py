@@ -418,6 +418,19 @@ def test_a_released_task_is_the_next_persons(queue: Account) -> None:
     assert _next(BOB)["task_id"] == task
 
 
+def test_a_task_that_was_taken_anew_is_not_given_back_for_an_older_lease(queue: Account) -> None:
+    """A page that is reloaded gives back what it had, and claims it again: in either order."""
+    first = _next(ANN)
+    queue.clock.advance(1)
+    again = _next(ANN)
+    assert again["task_id"] == first["task_id"]
+    for shown, other in ((first, "2"), (again, "1")):
+        body = json.dumps({"lease_until": shown["lease_until"]})
+        assert _ask("release", ANN, first["task_id"], body=body)[0] == 200
+        assert _next(BOB)["task_id"].endswith(other)
+        _ask("release", BOB, first["task_id"][:-1] + other)
+
+
 def test_several_labels_are_an_answer_where_the_model_gives_several(several: Account) -> None:
     task = _next()["task_id"]
     assert _ask("labels", task=task)[0] == 200
