@@ -51,7 +51,7 @@ def split_path(path: str, host: str) -> tuple[str, str]:
     """Bucket and key of a decoded path; the bucket may stand in the host (`bucket.localhost`)."""
     name = host.split(":", maxsplit=1)[0]
     if name.endswith(".localhost"):
-        return name.removesuffix(".localhost"), path.lstrip("/")
+        return name.removesuffix(".localhost").removesuffix(".s3"), path.lstrip("/")
     bucket, _, key = path.lstrip("/").partition("/")
     return bucket, key
 

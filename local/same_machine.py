@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 # Clients put a bucket before the name: bucket.localhost. Browsers let no name server answer for it.
 _OWN_HOST = re.compile(
-    r"(127\.0\.0\.1|\[::1\]|([a-z0-9._-]+\.)?localhost)(:\d{1,5})?", re.IGNORECASE
+    r"(127\.0\.0\.1|\[::1\]|([a-z0-9._-]+\.)?localhost)(?P<port>:\d{1,5})?", re.IGNORECASE
 )
 _FROM_ELSEWHERE = ("cross-site", "same-site")  # another port of this machine is the same site
 
@@ -33,8 +33,7 @@ def refusal(
         )
     origin = headers.get("origin")
     if origin is not None:
-        own = origin.partition("://")[2].lower() == host.lower()
-        if own or origin_admitted:
+        if _is_own(origin.partition("://")[2], host) or origin_admitted:
             return None
         return f"the embedded runtime answers no page of {origin!r}: it is for this machine alone"
     if headers.get("sec-fetch-site") not in _FROM_ELSEWHERE:
@@ -42,3 +41,9 @@ def refusal(
     if is_page and headers.get("sec-fetch-mode") == "navigate":
         return None
     return "the embedded runtime answers no page of elsewhere: it is for this machine alone"
+
+
+def _is_own(origin: str, host: str) -> bool:
+    """Whether a page of this origin is of the port that is asked, by whichever of its names."""
+    there, here = _OWN_HOST.fullmatch(origin), _OWN_HOST.fullmatch(host)
+    return there is not None and here is not None and there["port"] == here["port"]

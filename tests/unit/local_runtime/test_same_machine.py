@@ -85,6 +85,7 @@ def test_every_name_of_this_machine_is_answered(small_stack: SmallStack, name: s
     there = host(small_stack, name)
     for headers in (
         {"Host": there},
+        {"Host": host(small_stack, "127.0.0.1"), "Origin": f"http://{there}"},
         {"Host": there, "Origin": f"http://{there}", "Sec-Fetch-Site": "same-origin"},
         {"Host": there, "Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"},
     ):
@@ -96,8 +97,9 @@ def test_a_link_from_elsewhere_leads_to_a_page(small_stack: SmallStack) -> None:
     assert small_stack.http("GET", small_stack.outputs["ApiUrl"] + "/", None, led)[0] == 200
 
 
+@pytest.mark.parametrize("behind", ["localhost", "s3.localhost"])
 def test_aws_clients_work_by_either_name_and_with_the_bucket_in_the_host(
-    small_stack: SmallStack,
+    small_stack: SmallStack, behind: str
 ) -> None:
     bucket = small_stack.outputs["BucketName"]
     there = small_stack.endpoint.replace("127.0.0.1", "localhost")
@@ -112,13 +114,15 @@ def test_aws_clients_work_by_either_name_and_with_the_bucket_in_the_host(
     )
     client.put_object(Bucket=bucket, Key="by-name", Body=b"content")
 
-    in_host = {"Host": host(small_stack, f"{bucket}.localhost")}
+    in_host = {"Host": host(small_stack, f"{bucket}.{behind}")}
     address = client.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "by-name"})
     query = address.partition("?")[2]
     status, answered, body = small_stack.http("GET", f"/by-name?{query}", None, in_host)
 
     assert (status, body) == (200, b"content")
     assert not [name for name in answered if name.startswith("access-control-")]
+    asked = [call for call in small_stack.control("GET", "calls") if call["service"] == "s3"]
+    assert asked[-1]["resource"] == f"arn:aws:s3:::{bucket}/by-name"
 
 
 def test_a_page_that_an_api_names_reaches_that_api_alone() -> None:
