@@ -78,5 +78,9 @@ def test_a_project_without_a_labelled_image_gets_its_first_model(bare: Stack) ->
     said = bare.labelloop("label")
     assert (said.exit_code, "nobody has been asked" in said.stdout) == (0, True), said.output
     assert len(bare.tasks()) == len(uploads) + 2
+    bare.upload("images_to_label/page.jpg", b"<!doctype html>")
+    assert bare.run("image_labeling").status == "SUCCEEDED"
+    status = bare.labelloop("status")
+    assert "  images_to_label/page.jpg: The file is neither" in status.stdout, status.output
     execution = bare.run("model_training", {"force": True})
     assert bare.deployed(), (execution, bare.operator_mails())
