@@ -66,6 +66,12 @@ class Route:
 PASSING = (ThrottledError, ServiceFailedError)
 """What any route may answer, since each asks AWS."""
 
+OVER_ITS_LIMIT = (
+    'Over the limit of the route it is API Gateway\'s own, {"message": "Too Many Requests"}, '
+    "without Retry-After: ask again after a second."
+)
+"""What the description of each route's 429 ends with."""
+
 ROUTES = {
     "list_tasks": Route(
         (InvalidRequestError, NotAllowedError),
@@ -319,4 +325,5 @@ def _responses(route: Route, handler: Any, refs: dict[Any, Json]) -> Json:
             }
         refusal["content"] = {JSON_TYPE: {"schema": refs[http_api.Refused]}}
         responses[told] = refusal
+    responses["429"]["description"] += f" {OVER_ITS_LIMIT}"
     return dict(sorted(responses.items()))
