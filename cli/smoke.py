@@ -57,7 +57,7 @@ def smoke(stack: Stack, *, yes: bool, keep: bool, clean_up: bool, as_json: bool)
         terminal.say(f"Going on with the test that was begun at {run.begun}.", err=True)
     run.note(unattended=yes)
     left = []
-    with _broken_off(run):
+    with _broken_off(run, as_json=as_json):
         for step in STEPS:
             _try(run, step)
         if keep:
@@ -137,8 +137,8 @@ def _has_passed(run: Run, name: str) -> bool:
 
 
 @contextlib.contextmanager
-def _broken_off(run: Run) -> Iterator[None]:
-    """Stop what costs money, and tell what is left, where the block does not come to its end.
+def _broken_off(run: Run, *, as_json: bool) -> Iterator[None]:
+    """Stop what costs money, and tell what was found and is left, where the block is broken off.
 
     SIGTERM, and a terminal that is closed, are as Ctrl-C.
     """
@@ -148,8 +148,7 @@ def _broken_off(run: Run) -> Iterator[None]:
         except BaseException as error:
             terminal.say("Broken off. What costs money is being stopped.", err=True)
             try:
-                told = smoke_clean_up.stop_what_costs(run)
-                told += [f"Left: {one}" for one in smoke_clean_up.left(run)]
+                told, left = smoke_clean_up.stop_what_costs(run), smoke_clean_up.left(run)
             except BaseException:
                 terminal.say(
                     "THE MODEL MAY STILL RUN, and is billed then. To stop it: labelloop smoke "
@@ -160,6 +159,8 @@ def _broken_off(run: Run) -> Iterator[None]:
             told.append("To go on: labelloop smoke. To remove it: labelloop smoke --clean-up")
             terminal.say("\n".join(told), err=True)
             if isinstance(error, KeyboardInterrupt):
+                report = smoke_report.as_json(run, left)
+                show(as_json, report, smoke_report.text(report))
                 raise click.exceptions.Exit(INTERRUPTED) from error
             raise
 

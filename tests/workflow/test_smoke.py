@@ -104,13 +104,15 @@ def test_one_that_is_broken_off_stops_the_model_and_says_what_is_left(new: Stack
     process = begun(new, "--yes")
     read_until(process, "dispatcher:")
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=60)
+    report, said = process.communicate(timeout=60)
 
     assert process.returncode == 130
     (version,) = new.versions()
     assert f"{version['name']} is stopped" in said
     assert new.model_statuses() == {version["name"]: "STOPPED"}
-    assert "Left: the version" in said and "To go on: labelloop smoke" in said
+    assert "To go on: labelloop smoke" in said
+    assert "passed     results" in report and "not tried  datasets" in report
+    assert f"Left: the version {version['name']}" in report
 
 
 def test_one_that_is_gone_on_with_trains_nothing_again_and_names_what_failed(new: Stack) -> None:
