@@ -148,19 +148,25 @@ def files_of_labels(
 def _check_layout(folder: Path, names: list[Path], command: str) -> None:
     """Raise CommandError where the folders with images are those of a data set, not of labels."""
     parts = layouts.parts(name.parts for name in names if _begins_as_image(folder / name))
-    within = parts
-    for outer in parts:
-        if not layouts.is_part(outer) and parts[outer]:
-            # A folder around all of it, as archives have.
-            folder, within = folder / outer, dict.fromkeys(parts[outer], frozenset())
-    if not within:
+    for part in parts.values():
+        if part.way:
+            folder, parts = folder.joinpath(*part.way), dict.fromkeys(part.within, part)
+            if not any(map(layouts.is_part, part.within)):
+                raise CommandError(
+                    f"All images are in {folder}, which has further folders "
+                    f"({', '.join(sorted(part.within))}). If those are the labels: labelloop "
+                    f"{command} {folder}. If all of them show the same, say what: labelloop "
+                    f"{command} {folder} --label NAME"
+                )
+            break
+    if not parts:
         return
-    named = f"{folder} ({', '.join(sorted(within))})"
-    have_labels = [not all(map(layouts.is_part, inner)) for inner in within.values()]
-    if all(map(layouts.is_split, within)) or all(have_labels):
+    named = f"{folder} ({', '.join(sorted(parts))})"
+    have_labels = [not all(map(layouts.is_part, part.within)) for part in parts.values()]
+    if all(map(layouts.is_split, parts)) or all(have_labels):
         raise CommandError(
             f"The folders in {named} are named as the parts of a data set, not as labels. Take "
-            f"them one by one: labelloop {command} {folder / min(within)}"
+            f"them one by one: labelloop {command} {folder / min(parts)}"
         )
     raise CommandError(
         f"{named} looks like a data set with boxes, as COCO's or YOLO's, not like folders of "

@@ -43,7 +43,7 @@ from labelloop.domain.images import (
     media_type,
     refusal,
 )
-from labelloop.domain.manifests import MAX_KEY_BYTES
+from labelloop.domain.manifests import DETECTION_FOLDER, MAX_KEY_BYTES
 from labelloop.entrypoint import Strict, logger
 from labelloop.errors import (
     ApiImagesSpentError,
@@ -60,7 +60,7 @@ from labelloop.errors import (
 )
 from labelloop.settings import Variable
 
-FOLDER = "images_for_detection/"
+FOLDER = DETECTION_FOLDER
 """Whose objects may be named. What comes into it is detected and logged by itself."""
 NEW = timedelta(minutes=1)
 """An object that is younger may be on its way through the detection queue."""

@@ -382,6 +382,20 @@ class TestFolder:
 
         assert "(test, train) are named as the parts of a data set" in message
 
+    def test_folders_of_labels_within_one_of_an_archive_are_pointed_at(self, world: World) -> None:
+        for label in ("cool", "warm"):
+            world.file(f"archive/{label}/1.png", picture(1))
+
+        message = error_of(world.run(str(world.folder)))
+
+        assert f"If those are the labels: labelloop import {world.folder}/archive." in message
+
+    def test_a_data_set_within_several_folders_is_looked_into(self, world: World) -> None:
+        for part in ("train", "test"):
+            world.file(f"archive/set/{part}/cool/1.png", picture(1))
+
+        assert error_of(world.run(str(world.folder))).endswith(f"{world.folder}/archive/set/test")
+
     def test_folders_of_labels_within_one_for_images_are_pointed_at(self, world: World) -> None:
         for label in ("cool", "warm"):
             world.file(f"images/{label}/1.png", picture(1))

@@ -1,8 +1,11 @@
 """Layouts of data sets: which folders are parts of one, and which are labels."""
 
+import re
+
 import pytest
 
 from labelloop.domain import layouts
+from labelloop.domain.layouts import Part
 
 
 @pytest.mark.parametrize(
@@ -22,12 +25,16 @@ from labelloop.domain import layouts
         ("archive/train/cool/1 archive/test/cool/1", "archive"),
         ("archive/train/cool/1 cool/1 warm/1", "archive"),
         ("set/images/1", "set"),
+        ("archive/set/train/cool/1 archive/set/test/cool/1", "archive"),
+        ("archive/cool/1 archive/warm/1", "archive"),
+        ("cats-and-dogs-main/cool/1 cats-and-dogs-main/warm/1 cats/1", "cats-and-dogs-main"),
+        ("Dataset (1)/cool/1 Dataset (1)/warm/1", "Dataset,(1)"),
         ("train/images/1 valid/images/1 test/images/1", "test train valid"),
     ],
 )
 def test_the_parts_of_a_data_set_are_told(paths: str, parts: str) -> None:
-    found = layouts.parts(path.split("/") for path in paths.split())
-    assert " ".join(sorted(found)) == parts
+    found = layouts.parts(path.split("/") for path in re.split(r" (?!\()", paths))
+    assert " ".join(sorted(found)) == parts.replace(",", " ")
 
 
 @pytest.mark.parametrize(
@@ -42,13 +49,17 @@ def test_the_parts_of_a_data_set_are_told(paths: str, parts: str) -> None:
         "cool/train/1 cool/test/1 warm/train/1 warm/test/1",
         "masks/1 no_masks/1",
         "tester/1 strain/1",
+        "cool/new/1 cool/old/1",
+        "data/1 data/more/2",
+        "archive/cool/1",
+        "master/a/1 master/b/1",
     ],
 )
 def test_labels_are_no_parts_of_a_data_set(paths: str) -> None:
     assert layouts.parts(path.split("/") for path in paths.split()) == {}
 
 
-def test_what_lies_in_an_outer_folder_is_told_with_it() -> None:
-    paths = ["archive/train/cool/1", "archive/images/1"]
+def test_what_lies_in_an_outer_folder_is_told_with_the_way_to_it() -> None:
+    paths = ["archive/set/train/cool/1", "archive/set/images/1"]
     found = layouts.parts(path.split("/") for path in paths)
-    assert found == {"archive": frozenset({"train", "images"})}
+    assert found == {"archive": Part(("archive", "set"), frozenset({"train", "images"}))}

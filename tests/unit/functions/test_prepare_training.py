@@ -210,6 +210,22 @@ def test_17_uploads_that_nobody_mentions(images: Account) -> None:
     assert _check()["new_images"] == 20
 
 
+@pytest.mark.parametrize(
+    ("folder", "meant"),
+    [
+        ("images_labelled_by_folder/", FOLDER),
+        ("Images_For_Detection/", "images_for_detection/"),
+        ("image_to_label/", "images_to_label/"),
+    ],
+)
+def test_a_folder_whose_name_is_misspelt_is_named(images: Account, folder: str, meant: str) -> None:
+    for key in (f"{folder}cat/1.png", "incoming/1.png", "my images/1.png", "images_to_label/1.png"):
+        images.put(key, png(key))
+    (left_out,) = _data_report(images, prepare())["left_out"]["examples"]
+    reason = f"Nothing looks into it. Was it meant to be {meant}?"
+    assert left_out == {"key": folder, "reason": reason}
+
+
 def test_twice_comes_to_the_same_as_once(images: Account) -> None:
     first = prepare()
     before = images.items("ModelVersionsTable")

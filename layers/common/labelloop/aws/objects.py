@@ -68,11 +68,12 @@ def listing_by_folder(prefix: str) -> list[Listed]:
         return [entry for entries in found for entry in entries]
 
 
-def directly_in(prefix: str) -> list[Listed]:
-    """The first objects that are under the prefix and in no folder there, in key order."""
+def directly_in(prefix: str) -> tuple[list[Listed], list[str]]:
+    """The first objects under the prefix that are in no folder there, and the first folders."""
     with translated():
         page = client("s3").list_objects_v2(Bucket=bucket(), Prefix=prefix, Delimiter="/")
-    return [_listed(entry) for entry in page.get("Contents", [])]
+    folders = [entry["Prefix"] for entry in page.get("CommonPrefixes", [])]
+    return [_listed(entry) for entry in page.get("Contents", [])], folders
 
 
 def folders(prefix: str) -> list[str]:

@@ -62,14 +62,17 @@ def passed_over(found: Iterable[Listed]) -> list[LeftOut]:
 
     Of what lies beside, the first thousand.
     """
-    beside = [entry for place in ("", LABELLED_FOLDER) for entry in objects.directly_in(place)]
-    everything = chain(beside, found, objects.listing(IMPORTED_MANIFESTS))
+    at_the_root, folders = objects.directly_in("")
+    beside, _ = objects.directly_in(LABELLED_FOLDER)
+    everything = chain(at_the_root, beside, found, objects.listing(IMPORTED_MANIFESTS))
     reasons = ((entry, inventory.passed_over(entry.key)) for entry in everything)
-    return [
+    passed = [
         LeftOut(entry.key, entry.etag, "", reason)
         for entry, reason in reasons
         if reason and not entry.key.endswith("/")
     ]
+    misspelt = ((folder, inventory.misspelt(folder)) for folder in folders)
+    return passed + [LeftOut(folder, "", "", reason) for folder, reason in misspelt if reason]
 
 
 def imported_manifests() -> list[Listed]:

@@ -61,7 +61,8 @@ def is_by_the_way(path: str) -> bool:
 
 _BY_THE_WAY = {
     *("thumbs.db", "desktop.ini", "__macosx", "@eadir"),
-    *("system volume information", "$recycle.bin"),
+    *("system volume information", "$recycle.bin", "#recycle", "@recycle", "lost+found"),
+    *("__pycache__", "node_modules", "ehthumbs.db"),
 }
 """What Windows, Macs and storage boxes leave in folders, beside hidden files."""
 

@@ -4,6 +4,7 @@ Three things meet here: the listed objects, what imported lines say of them, and
 told. Reading is what takes long, so it is done once for each object and remembered.
 """
 
+import difflib
 import hashlib
 import json
 import statistics
@@ -27,8 +28,10 @@ from labelloop.domain.imports import (
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.listed import Listed
 from labelloop.domain.manifests import (
+    DETECTION_FOLDER,
     LABELLED_FOLDER,
     NONE_IMAGES,
+    UNLABELLED_FOLDER,
     Seen,
     SplitImage,
     fingerprint,
@@ -226,6 +229,19 @@ def passed_over(key: str) -> str:
         odd = "has backslashes where S3 has slashes, so it" if "\\" in key else "has no folder: it"
         return f"Its name {odd} is at the bucket's root, where nothing looks for images."
     return ""
+
+
+def misspelt(folder: str) -> str:
+    """Which folder that people fill one at the bucket's root may be meant for, in a sentence."""
+    if folder in _FILLED_BY_PEOPLE:
+        return ""
+    close = difflib.get_close_matches(folder.lower(), _FILLED_BY_PEOPLE, 1, _CLOSE)
+    return f"Nothing looks into it. Was it meant to be {close[0]}?" if close else ""
+
+
+_FILLED_BY_PEOPLE = (LABELLED_FOLDER, DETECTION_FOLDER, UNLABELLED_FOLDER)
+_CLOSE = 0.85
+"""Of 1; folders that are somebody's own are called otherwise."""
 
 
 def annotation_of(

@@ -5,7 +5,8 @@ Asked by `labelloop import` before it takes a folder, and by a training of the b
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from labelloop.domain.labels import is_container
 
@@ -14,7 +15,13 @@ _SPLIT = re.compile(
     r"[-_ ]?(set|split|data|images)?[-_ ]?(\d{4})?"
 )
 """COCO's are called train2017 and val2017; others have a training_set and a test_set."""
+_OUTER = re.compile(
+    r"(archive|data[-_ ]?sets?|data|download|export)s?[-_ ]?(\(?\d+\)?)?|.+-(main|master)"
+)
 _BESIDE_CONTAINERS = {"labels", "annotations", "masks", "segmentationclass", "segmentationobject"}
+
+Folders = tuple[str, ...]
+"""One within the other, without the file."""
 
 
 def is_split(folder: str) -> bool:
@@ -27,33 +34,61 @@ def is_part(folder: str) -> bool:
     return is_split(folder) or is_container(folder)
 
 
-def parts(images: Iterable[Sequence[str]]) -> dict[str, frozenset[str]]:
-    """The folders that are parts of data sets, or have such parts, with the folders in them.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A folder that is part of a data set, or has its parts somewhere below."""
+
+    way: Folders
+    """From there on down to where the parts, or the labels, are: empty where it is one itself."""
+    within: frozenset[str]
+    """The folders that are there."""
+
+
+def parts(images: Iterable[Sequence[str]]) -> dict[str, Part]:
+    """The folders that are no labels, by what is in them.
 
     ``images`` has each image's path, in its pieces. A folder called "train" may show trains: beside
     labels it is a part where another part is, as "test", or where the labels are within it again.
     """
-    found: defaultdict[str, set[str]] = defaultdict(set)
-    flat = set()
+    found: defaultdict[str, set[Folders]] = defaultdict(set)
     for path in images:
-        if len(path) > 2:
-            found[path[0]].add(path[1])
-        elif len(path) > 1:
-            flat.add(path[0])
-            found[path[0]] |= set()
+        if len(path) > 1:
+            found[path[0]].add(tuple(path[1:-1]))
     everything = found.keys()
     names = set(filter(is_container, everything))
     if names:
         names |= {name for name in everything if name.lower() in _BESIDE_CONTAINERS}
     splits = set(filter(is_split, everything))
-    repeated = {name for name in splits - flat if not found[name].isdisjoint(everything)}
+    repeated = {
+        name
+        for name in splits
+        if () not in found[name] and not _folders(found[name]).isdisjoint(everything)
+    }
     names |= splits if len(splits) > 1 or names | splits == everything else repeated
-    outer = [name for name in everything - names - flat if _are_parts(found[name])]
+    told = {name: Part((), _folders(found[name])) for name in names}
+    outer = {name: way for name in everything - names if (way := _way_down(name, found[name]))}
     # Where it is so in several, each label has its images in such folders.
-    if len(outer) == 1:
-        names |= {*outer}
-    return {name: frozenset(found[name]) for name in names}
+    return told | outer if len(outer) == 1 else told
 
 
-def _are_parts(folders: Collection[str]) -> bool:
-    return all(map(is_part, folders))
+def _folders(paths: Iterable[Folders]) -> frozenset[str]:
+    return frozenset(path[0] for path in paths if path)
+
+
+def _way_down(name: str, paths: set[Folders]) -> Part | None:
+    """Where below a folder the parts of a data set are, or the labels; None where it is a label."""
+    way: Folders = (name,)
+    while () not in paths:
+        within = _folders(paths)
+        if all(map(is_part, within)) or (len(within) > 1 and _is_outer(way[-1])):
+            return Part(way, within)
+        if len(within) > 1:
+            return None
+        way += tuple(within)
+        paths = {path[1:] for path in paths}
+    return None
+
+
+def _is_outer(folder: str) -> bool:
+    """Whether it is called as if it were no label."""
+    return _OUTER.fullmatch(folder.lower()) is not None

@@ -28,6 +28,7 @@ SHOWN_IMAGES = "images_in_review/"
 """Copies of images for workers of A2I; the bucket forgets them after a month."""
 REVIEWED_MANIFESTS = "manifests/imported/reviewed/"
 UNLABELLED_FOLDER = "images_to_label/"
+DETECTION_FOLDER = "images_for_detection/"
 TRAINING_FOLDER = "manifests/training/"
 MAX_KEY_BYTES = 1024
 _SAMPLED = "sampled-"
