@@ -460,11 +460,15 @@ function Question(props: QuestionProps) {
     const up = (event: KeyboardEvent) => {
       if (event.key === " ") setSpaceHeld(false);
     };
+    // Who leaves the window with a key held lifts it elsewhere.
+    const gone = () => setSpaceHeld(false);
     window.addEventListener("keydown", down);
     window.addEventListener("keyup", up);
+    window.addEventListener("blur", gone);
     return () => {
       window.removeEventListener("keydown", down);
       window.removeEventListener("keyup", up);
+      window.removeEventListener("blur", gone);
     };
   }, []);
 

@@ -1,5 +1,8 @@
 """The page with any number of labels an image: many to choose from, new ones, the model's shown."""
 
+import itertools
+import time
+
 import pytest
 from playwright.sync_api import expect
 
@@ -17,6 +20,27 @@ def test_several_labels_are_chosen_and_sent(multi_label_desk: Desk) -> None:
     seat.wait_for_image("0001.jpg")
     assert multi_label_desk.answers(task) == [{"labels": ["bolt", "part 01"]}]
     expect(seat.page.locator(".label-list [aria-pressed=true]")).to_have_count(0)
+    seat.leave()
+
+
+def test_what_quick_hands_press_is_what_is_stored(multi_label_desk: Desk) -> None:
+    """With 0 to 8 ms between one key and the next, as macros have them, on a slow processor."""
+    images = 20
+    tasks = multi_label_desk.ask_about(images)
+    seat = multi_label_desk.sit_down()
+    devtools = seat.context.new_cdp_session(seat.page)
+    devtools.send("Emulation.setCPUThrottlingRate", {"rate": 6})
+    pauses = itertools.cycle(range(9))
+    for number in range(images):
+        seat.wait_for_image(f"{number:04d}.jpg")
+        for key in ("1", "5", "2", "1", str(6 + number % 4), "Enter"):
+            seat.page.keyboard.press(key)
+            time.sleep(next(pauses) / 1000)
+
+    answers = [multi_label_desk.answers(task)[0]["labels"] for task in tasks]
+    assert answers == [
+        ["gear", "part 01", f"part {2 + number % 4:02d}"] for number in range(images)
+    ]
     seat.leave()
 
 
