@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from cli import executions
+from cli.failures import CommandError
 from cli.manifest_import import SHOWN
 from cli.stack import Stack, on_stack, show
 from labelloop.domain.manifests import UNLABELLED_FOLDER
@@ -36,6 +37,8 @@ def label(stack: Stack, no_wait: bool, as_json: bool) -> None:
         lambda: bool(_labels(stack, execution)),
     )
     labels = _labels(stack, execution)
+    if labels.get("problem"):
+        raise CommandError(f"Nobody was asked. {labels['problem']}")
     show(as_json, {"execution": execution, **labels}, _text(labels))
 
 
@@ -80,9 +83,7 @@ def _labels(stack: Stack, execution: str) -> dict[str, Any]:
 
 def _text(labels: dict[str, Any]) -> str:
     asked = images_in_words(labels["asked"])
-    if labels["problem"]:
-        lines = [labels["problem"]]
-    elif labels["job"]:
+    if labels["job"]:
         lines = [f"Ground Truth's labelling job {labels['job']} asks about {asked} more."]
     elif labels["asked"]:
         lines = [f"People are asked about {asked} more."]

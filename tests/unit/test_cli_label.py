@@ -76,9 +76,10 @@ def test_why_ground_truth_does_not_ask_is_told(world: World) -> None:
     ]
 
 
-def test_what_keeps_people_from_being_asked_is_told(world: World) -> None:
-    _found(world, problem="There are no labels that people could choose.")
-    assert world.run("label").stdout == "There are no labels that people could choose.\n"
+def test_what_keeps_people_from_being_asked_is_told_as_a_failure(world: World) -> None:
+    problem = "There are no labels that people could choose."
+    _found(world, problem=problem)
+    assert error_of(world.run("label")) == f"Error: Nobody was asked. {problem}"
 
 
 def test_without_waiting_only_the_start_is_told(world: World) -> None:

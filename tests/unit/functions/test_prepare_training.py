@@ -167,6 +167,30 @@ def test_08_one_label_in_two_unicode_forms(images: Account) -> None:
     assert sum(labels["K\u00e4fer"].values()) == 10
 
 
+def test_01_cut_off_image_blocks_every_deployment(account: Account) -> None:
+    folder = cases.folder("01") / "images_labeled_by_folder"
+    for file in folder.glob("*/*.jpg"):
+        account.put(f"{FOLDER}{file.relative_to(folder).as_posix()}", file.read_bytes())
+    output = prepare()
+    (left_out,) = _data_report(account, output)["left_out"]["examples"]
+    assert left_out == {
+        "key": f"{FOLDER}warm/cut_off.jpg",
+        "reason": "The file is cut off: its end is missing.",
+    }
+    assert "cut off" in " ".join(output["left_out"])
+    tests = _sources(account, output["test_manifest"])
+    assert tests and not any("cut_off" in source for source in tests)
+
+
+def test_10_force_tells_the_wrong_reason(images: Account) -> None:
+    for file in cases.folder("10").glob("images/*"):
+        images.put(f"incoming/{file.name}", file.read_bytes())
+    text = cases.read("10", "bad.manifest").replace(b"BUCKET", images.bucket.encode())
+    images.put(f"{IMPORTED_MANIFESTS}bad.manifest", text)
+    with pytest.raises(UntrainableError, match=r"4 of the 10 lines .* are bad \(40 %\)"):
+        prepare(force=True)
+
+
 def test_13_names_decide_at_one_door_only(images: Account) -> None:
     for file in cases.folder("13").glob("images/*"):
         images.put(f"{FOLDER}warm/{file.name}", file.read_bytes())

@@ -97,8 +97,11 @@ def fits_a_folder(name: str) -> bool:
 
 
 def says_none(name: str) -> bool:
-    """Whether somebody who gives an image this name says that it is none of the labels."""
-    return len(name) <= MOST_GIVEN and name.strip().casefold() in _SAY_NONE
+    """Whether somebody who gives an image this name says that it is none of the labels.
+
+    Whatever spaces are between the words: some programs write ones that do not break a line.
+    """
+    return len(name) <= MOST_GIVEN and " ".join(name.split()).casefold() in _SAY_NONE
 
 
 def shown(name: str) -> str:
