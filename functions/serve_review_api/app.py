@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Annotated, Any, NotRequired, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from pydantic import BaseModel, Field, StrictBool, ValidationError
+from pydantic import BaseModel, Field, StrictBool, StrictInt, ValidationError
 from typing_extensions import TypedDict
 
 from labelloop import clock, http_api
@@ -36,7 +36,7 @@ from labelloop.errors import (
     NotFoundError,
     TooLargeError,
 )
-from labelloop.http_api import WholeNumber
+from labelloop.http_api import AS_IN_JSON
 from labelloop.settings import Variable
 
 LINK_S = 600
@@ -54,6 +54,8 @@ BETWEEN_TRIES_S = 0.05
 
 MOST_PX = 100_000
 LabelName = Annotated[str, Field(min_length=1, max_length=MOST_GIVEN)]
+Place = Annotated[StrictInt, Field(ge=0, le=MOST_PX), AS_IN_JSON]
+Side = Annotated[StrictInt, Field(ge=1, le=MOST_PX), AS_IN_JSON]
 TaskId = Annotated[str, Field(pattern=TASK_ID)]
 
 api = APIGatewayHttpResolver()
@@ -63,7 +65,7 @@ http_api.answer_refusals(api)
 class NextBody(Strict):
     """How many tasks, and which ones this person has in hand already."""
 
-    count: Annotated[WholeNumber, Field(ge=1, le=MOST_AT_ONCE)] = 1
+    count: Annotated[StrictInt, Field(ge=1, le=MOST_AT_ONCE), AS_IN_JSON] = 1
     but_not: Annotated[tuple[TaskId, ...], Field(alias="except", max_length=100)] = ()
 
 
@@ -79,17 +81,17 @@ class BoxBody(Strict):
     """A labelled box in pixels of the image as it is shown."""
 
     label: LabelName
-    left: Annotated[WholeNumber, Field(ge=0, le=MOST_PX)]
-    top: Annotated[WholeNumber, Field(ge=0, le=MOST_PX)]
-    width: Annotated[WholeNumber, Field(ge=1, le=MOST_PX)]
-    height: Annotated[WholeNumber, Field(ge=1, le=MOST_PX)]
+    left: Place
+    top: Place
+    width: Side
+    height: Side
 
 
 class SizeBody(Strict):
     """The image as it is shown, in pixels."""
 
-    width: Annotated[WholeNumber, Field(ge=1, le=MOST_PX)]
-    height: Annotated[WholeNumber, Field(ge=1, le=MOST_PX)]
+    width: Side
+    height: Side
 
 
 class AnswerBody(Strict):

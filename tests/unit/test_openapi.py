@@ -1,6 +1,8 @@
 """The OpenAPI document: valid, up to date, and of all routes."""
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from jsonschema import ValidationError
@@ -41,6 +43,27 @@ def test_every_field_of_a_detection_is_described() -> None:
         "description" in field or "$ref" in field.get("items", {})
         for field in schema["properties"].values()
     )
+
+
+_SAID_OF_NUMBERS = {"type", "title", "description", "default", "minimum", "maximum"}
+
+
+def _numbers(schema: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(schema, dict):
+        if schema.get("type") in {"integer", "number"}:
+            yield schema
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for part in schema:
+            yield from _numbers(part)
+
+
+def test_the_bounds_of_numbers_are_said_in_the_words_of_json_schema() -> None:
+    schemas = api.document()["components"]["schemas"]
+    assert all(number.keys() <= _SAID_OF_NUMBERS for number in _numbers(schemas))
+    sent = [*_numbers(schemas["BoxBody"]), *_numbers(schemas["NextBody"])]
+    bounds = [(number["minimum"], number["maximum"]) for number in sent]
+    assert bounds == [(0, 100_000), (0, 100_000), (1, 100_000), (1, 100_000), (1, 10)]
 
 
 def test_machines_get_tokens_for_the_scope_that_the_template_makes() -> None:

@@ -2,10 +2,10 @@
 
 import base64
 from math import ceil
-from typing import Annotated, Any
+from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
-from pydantic import BeforeValidator, StrictInt
+from pydantic import BeforeValidator
 from typing_extensions import TypedDict
 
 from labelloop import clock
@@ -69,8 +69,9 @@ def _whole(number: Any) -> Any:
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
-WholeNumber = Annotated[StrictInt, BeforeValidator(_whole)]
-"""JSON Schema's integer: 1.0 is one, true and "1" are none."""
+AS_IN_JSON = BeforeValidator(_whole)
+"""Makes a StrictInt JSON Schema's integer: 1.0 is one, true and "1" are none. Bounds stand before
+it, or the schema would not have them as its own."""
 
 
 class Refusal(TypedDict):
