@@ -147,7 +147,8 @@ def files_of_labels(
 
 def _check_layout(folder: Path, names: list[Path], command: str) -> None:
     """Raise CommandError where the folders with images are those of a data set, not of labels."""
-    parts = layouts.parts(name.parts for name in names if _begins_as_image(folder / name))
+    images = (name.parts for name in names if _begins_as_image(folder / name))
+    parts = layouts.parts(images, whole=True)
     for part in parts.values():
         if part.way:
             folder, parts = folder.joinpath(*part.way), dict.fromkeys(part.within, part)

@@ -363,6 +363,15 @@ class TestFolder:
         assert "parts of a data set" in message
         assert message.endswith(("train", "test"))
 
+    def test_one_folder_around_the_labels_is_none_whatever_it_is_called(self, world: World) -> None:
+        for label in ("cool", "warm"):
+            world.file(f"pets/{label}/1.png", picture(1))
+        world.file("readme.txt", b"x")
+
+        message = error_of(world.run(str(world.folder)))
+
+        assert f"If those are the labels: labelloop import {world.folder}/pets." in message
+
     @pytest.mark.parametrize(
         "folders", [("images", "labels"), ("images/train", "labels/train"), ("set/images", "set/x")]
     )

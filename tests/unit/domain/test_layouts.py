@@ -30,6 +30,7 @@ from labelloop.domain.layouts import Part
         ("cats-and-dogs-main/cool/1 cats-and-dogs-main/warm/1 cats/1", "cats-and-dogs-main"),
         ("Dataset (1)/cool/1 Dataset (1)/warm/1", "Dataset,(1)"),
         ("train/images/1 valid/images/1 test/images/1", "test train valid"),
+        ("seg_train/seg_train/cool/1 seg_test/seg_test/cool/1 cool/1", "seg_test seg_train"),
     ],
 )
 def test_the_parts_of_a_data_set_are_told(paths: str, parts: str) -> None:
@@ -49,6 +50,8 @@ def test_the_parts_of_a_data_set_are_told(paths: str, parts: str) -> None:
         "cool/train/1 cool/test/1 warm/train/1 warm/test/1",
         "masks/1 no_masks/1",
         "tester/1 strain/1",
+        "steam-train/1 freight-train/1 Train-set-a/1 train-set-a/1",
+        "pets/cool/1 pets/warm/1",
         "cool/new/1 cool/old/1",
         "data/1 data/more/2",
         "archive/cool/1",
@@ -63,3 +66,19 @@ def test_what_lies_in_an_outer_folder_is_told_with_the_way_to_it() -> None:
     paths = ["archive/set/train/cool/1", "archive/set/images/1"]
     found = layouts.parts(path.split("/") for path in paths)
     assert found == {"archive": Part(("archive", "set"), frozenset({"train", "images"}))}
+
+
+@pytest.mark.parametrize(
+    ("paths", "way"),
+    [
+        ("pets/cool/1 pets/warm/1", "pets"),
+        ("flowers/flowers/cool/1 flowers/flowers/warm/1", "flowers flowers"),
+        ("cool/1", ""),
+        ("cool/new/1", ""),
+        ("cool/new/1 cool/2 cool/old/1", ""),
+        ("cool/new/1 cool/old/1 warm/1", ""),
+    ],
+)
+def test_one_folder_around_all_that_somebody_brings_is_no_label(paths: str, way: str) -> None:
+    found = layouts.parts((path.split("/") for path in paths.split()), whole=True)
+    assert [" ".join(part.way) for part in found.values()] == [way] * bool(way)

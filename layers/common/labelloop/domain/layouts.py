@@ -15,6 +15,8 @@ _SPLIT = re.compile(
     r"[-_ ]?(set|split|data|images)?[-_ ]?(\d{4})?"
 )
 """COCO's are called train2017 and val2017; others have a training_set and a test_set."""
+_SPLIT_OF = re.compile(r"(?<![a-z])(train(ing)?|test(ing)?|val(id|idation)?)(?![a-z])")
+"""Within a longer name, as in seg_train beside seg_test."""
 _OUTER = re.compile(
     r"(archive|data[-_ ]?sets?|data|download|export)s?[-_ ]?(\(?\d+\)?)?|.+-(main|master)"
 )
@@ -44,11 +46,13 @@ class Part:
     """The folders that are there."""
 
 
-def parts(images: Iterable[Sequence[str]]) -> dict[str, Part]:
+def parts(images: Iterable[Sequence[str]], *, whole: bool = False) -> dict[str, Part]:
     """The folders that are no labels, by what is in them.
 
     ``images`` has each image's path, in its pieces. A folder called "train" may show trains: beside
     labels it is a part where another part is, as "test", or where the labels are within it again.
+    Where they are the ``whole`` of what somebody brings, one folder around several others is taken
+    for an outer one, whatever it is called.
     """
     found: defaultdict[str, set[Folders]] = defaultdict(set)
     for path in images:
@@ -58,7 +62,7 @@ def parts(images: Iterable[Sequence[str]]) -> dict[str, Part]:
     names = set(filter(is_container, everything))
     if names:
         names |= {name for name in everything if name.lower() in _BESIDE_CONTAINERS}
-    splits = set(filter(is_split, everything))
+    splits = set(filter(is_split, everything)) | _alike(everything)
     repeated = {
         name
         for name in splits
@@ -66,21 +70,35 @@ def parts(images: Iterable[Sequence[str]]) -> dict[str, Part]:
     }
     names |= splits if len(splits) > 1 or names | splits == everything else repeated
     told = {name: Part((), _folders(found[name])) for name in names}
-    outer = {name: way for name in everything - names if (way := _way_down(name, found[name]))}
+    alone = whole and len(everything) == 1
+    outer = {
+        name: way for name in everything - names if (way := _way_down(name, found[name], alone))
+    }
     # Where it is so in several, each label has its images in such folders.
     return told | outer if len(outer) == 1 else told
+
+
+def _alike(folders: Iterable[str]) -> set[str]:
+    """Those that are called alike, but for the split that each is called after."""
+    by_name: defaultdict[str, set[str]] = defaultdict(set)
+    for folder in folders:
+        name, count = _SPLIT_OF.subn("*", folder.lower())
+        if count:
+            by_name[name].add(folder)
+    several = [alike for alike in by_name.values() if len({*map(str.lower, alike)}) > 1]
+    return {folder for alike in several for folder in alike}
 
 
 def _folders(paths: Iterable[Folders]) -> frozenset[str]:
     return frozenset(path[0] for path in paths if path)
 
 
-def _way_down(name: str, paths: set[Folders]) -> Part | None:
+def _way_down(name: str, paths: set[Folders], alone: bool) -> Part | None:
     """Where below a folder the parts of a data set are, or the labels; None where it is a label."""
     way: Folders = (name,)
     while () not in paths:
         within = _folders(paths)
-        if all(map(is_part, within)) or (len(within) > 1 and _is_outer(way[-1])):
+        if all(map(is_part, within)) or (len(within) > 1 and (alone or _is_outer(way[-1]))):
             return Part(way, within)
         if len(within) > 1:
             return None
