@@ -31,6 +31,7 @@ from labelloop.domain.imports import (
     without_service_fields,
 )
 from labelloop.domain.manifests import LABELLED_FOLDER
+from labelloop.domain.messages import one_line
 
 SHOWN = 20
 """How many files, lines or images of each kind are named to people; programs get all of them."""
@@ -147,7 +148,7 @@ def _checked(manifest: Manifest, model_type: ModelType) -> Collection:
     bad, count = collection.bad.first, collection.line_count
     if any(line.reason != bad[0].reason for line in bad):
         for line in bad[:SHOWN]:
-            terminal.say(f"{line.file}:{line.line}: {line.reason}", err=True)
+            terminal.say(one_line(f"{line.file}:{line.line}: {line.reason}"), err=True)
     share = f"{collection.bad.count} of the {count} lines"
     if collection.bad.count == count:
         share = f"All {count} lines" if count > 1 else "The only line"

@@ -129,7 +129,7 @@ def _data(data: Data) -> list[str]:
     if data.left_out.images:
         reasons = [f"  {count}: {why}" for why, count in data.left_out.by_reason.items()]
         lines += ["", f"left out, {data.left_out.images} images in all", *reasons]
-        examples = [f"  {one_line(image.key)}: {image.reason}" for image in data.left_out.examples]
+        examples = [f"  {image.key}: {image.reason}" for image in data.left_out.examples]
         lines += ["", *some("of these", examples)]
     if data.labels_left_out:
         labels = [
@@ -137,12 +137,12 @@ def _data(data: Data) -> list[str]:
         ]
         lines += ["", *some("labels left out", labels)]
     for title, noted in data.noted_lines():
-        bad = [f"  {one_line(one.file)}, line {one.line}: {one.reason}" for one in noted.examples]
+        bad = [f"  {one.file}, line {one.line}: {one.reason}" for one in noted.examples]
         lines += ["", *some(title, bad)]
-    files = [f"  {one_line(name)}: not a manifest" for name in data.no_manifests.examples]
+    files = [f"  {name}: not a manifest" for name in data.no_manifests.examples]
     if files:
         lines += ["", *some(f"files that are no manifests, {data.no_manifests.count}", files)]
-    return lines
+    return list(map(one_line, lines))
 
 
 def _dropped(found: Report) -> list[str]:

@@ -11,6 +11,7 @@ from labelloop.aws import model_registry, objects, training_data
 from labelloop.domain import fitness
 from labelloop.domain.imports import BadLine, Collection
 from labelloop.domain.inventory import ToInspect
+from labelloop.domain.messages import one_line
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import UntrainableError
 
@@ -70,4 +71,4 @@ def _too_many_bad(collection: Collection) -> str:
 
 
 def _in_words(line: BadLine) -> str:
-    return f"{line.file}, line {line.line}: {line.reason}"
+    return one_line(f"{line.file}, line {line.line}: {line.reason}")

@@ -109,6 +109,19 @@ def test_the_most_frequent_reasons_come_first_each_with_an_example() -> None:
     ]
 
 
+def test_no_name_that_others_gave_begins_a_line_of_a_message() -> None:
+    collection = Collection(ModelType.CLASSIFICATION)
+    kind = {"type": "groundtruth/image-classification", "creation-date": "2026-11-21T08:00:00"}
+    line = {"source-ref": "s3://bucket/a.jpg", "x\ny": 1, "x\ny-metadata": kind}
+    collection.add("a\nb.manifest", "2026", [json.dumps(line).encode()])
+    left_out = [LeftOut("a\n1.jpg", "e", "", "It is none.")]
+    labels = [LabelLeftOut("a\n\nSend money\x1b[31m", 3, "It is none.")]
+    said = data_reports.in_words(left_out, labels, collection)
+    assert len(said) == 3
+    assert all(text.isprintable() for text in said)
+    assert r"The label a\n\nSend money\x1b[31m (3 images)" in said[1]
+
+
 def test_what_is_too_much_to_say_is_counted() -> None:
     left_out = [one for n in range(7) for one in _left_out(9 - n, f"Reason {n}.")]
     labels = [LabelLeftOut(f"label {n}", n, "Too few.") for n in range(1, 8)]

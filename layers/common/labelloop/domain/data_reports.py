@@ -62,11 +62,11 @@ def _noted(noted: Noted) -> dict[str, Any]:
 def in_words(
     left_out: Sequence[LeftOut], labels: Sequence[LabelLeftOut], collection: Collection
 ) -> list[str]:
-    """What was left out and why, the most frequent reasons first: a few sentences."""
+    """What was left out and why, the most frequent reasons first: a few sentences, a line each."""
     examples = {one.reason: one.key for one in left_out}
     frequent = _reasons(left_out).most_common(_REASONS_IN_WORDS)
     sentences = [
-        f"{images_in_words(count)} left out, such as {one_line(examples[reason])}: {reason}"
+        f"{images_in_words(count)} left out, such as {examples[reason]}: {reason}"
         for reason, count in frequent
     ]
     others = len(left_out) - sum(count for _, count in frequent)
@@ -79,7 +79,7 @@ def in_words(
     if len(labels) > _REASONS_IN_WORDS:
         sentences.append(f"{len(labels) - _REASONS_IN_WORDS} more labels were left out.")
     sentences += _lines_in_words(collection)
-    return sentences
+    return list(map(one_line, sentences))
 
 
 def contradictions_in_words(selection: Selection) -> list[str]:
@@ -97,8 +97,7 @@ def _lines_in_words(collection: Collection) -> list[str]:
     """What was left out of the imported manifests, and of the files beside them."""
     of = f"of {collection.line_count} lines of imported manifests"
     sentences = [
-        f"{noted.count} {of} {what}, such as line {first.line} of {one_line(first.file)}: "
-        f"{first.reason}"
+        f"{noted.count} {of} {what}, such as line {first.line} of {first.file}: {first.reason}"
         for noted, what in (
             (collection.bad, "are bad"),
             (collection.ignored, "have nothing to learn"),
@@ -111,7 +110,7 @@ def _lines_in_words(collection: Collection) -> list[str]:
         files = "One file" if count == 1 else f"{count} files"
         sentences.append(
             f"{files} under manifests/imported/ left out, such as "
-            f"{one_line(collection.no_manifests[0])}: not a manifest, since no line of it has a "
+            f"{collection.no_manifests[0]}: not a manifest, since no line of it has a "
             "source-ref."
         )
     return sentences

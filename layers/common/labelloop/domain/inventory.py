@@ -37,6 +37,7 @@ from labelloop.domain.manifests import (
     fingerprint,
     folder_label,
 )
+from labelloop.domain.messages import one_line
 from labelloop.domain.origins import GIVEN, Origin, Provenance
 from labelloop.domain.splits import Ledger, Split
 from labelloop.errors import UNREADABLE, InconsistentError, InvalidRequestError, UntrainableError
@@ -555,7 +556,7 @@ def _check_labels(
 ) -> None:
     fewest = FEWEST_LABELS[model_type]
     if len(usable) < fewest:
-        have = [f"{label}: {count}" for label, count in sorted(images_by_label.items())]
+        have = [one_line(f"{label}: {count}") for label, count in sorted(images_by_label.items())]
         more = f" and {len(have) - 20} more" if len(have) > 20 else ""
         raise UntrainableError(
             f"A model needs at least {'two labels' if fewest > 1 else 'one label'} with three "
