@@ -23,6 +23,7 @@ from labelloop.domain.images import has_image_signature, media_type
 from labelloop.domain.manifests import LABELLED_FOLDER, MAX_KEY_BYTES
 from labelloop.errors import InvalidImageError, InvalidRequestError
 
+_SURELY_MANIFESTS = (".manifest", ".jsonl")
 BATCH_FILES = 500
 """So many are looked at, then uploaded: names are given one after the other."""
 
@@ -134,6 +135,12 @@ def files_of_labels(
     found = [_labelled(folder, path, label) for path in paths]
     if not found and not failed:
         raise CommandError(f"There are no files in {folder}.")
+    manifests = [path for path in paths if path.suffix.lower() in _SURELY_MANIFESTS]
+    if manifests and not any(map(_begins_as_image, paths)):
+        raise CommandError(
+            f"There are no images in {folder}, but there is a manifest, which names some. Take "
+            f"that: labelloop {command} {manifests[0]}"
+        )
     inner = {file.label for file in found if file.label is not None}
     if found and not inner:
         raise CommandError(

@@ -411,6 +411,13 @@ class TestFolder:
 
         assert error_of(world.run(str(world.folder))).endswith(f"{world.folder}/images")
 
+    def test_18_whole_output_folder_of_a_labelling_job(self, world: World) -> None:
+        job = cases.folder("18") / "job"
+
+        message = error_of(world.run(str(job)))
+
+        assert message.endswith(f"labelloop import {job}/manifests/output/output.manifest")
+
     def test_22_key_with_a_line_break(self, world: World) -> None:
         image = cases.read("22", "images/a.jpg")
         world.file("warm/a\nb.jpg", image)
