@@ -51,7 +51,8 @@ from labelloop.domain.comparison import Comparison
 from labelloop.domain.estimates import Estimate
 
 SETS = ("parts", "photographs", "logos", "several", "boxes")
-LOOPS = 20
+LOOPS: Mapping[str, int] = dict.fromkeys(SETS, 20) | {"boxes": 25}
+"""So many that there are 60 worse candidates of each set, and as many loops of each variant."""
 WORKERS = 2
 TAKES_S: Mapping[str, float] = dict.fromkeys(SETS, 15.0) | {"boxes": 50.0}
 """About how long a loop takes one core."""
@@ -277,7 +278,7 @@ def _better_of(one: _Measured, other: _Measured, share: float, half: int) -> _Me
 
 def run(
     names: Sequence[str] = SETS,
-    loops: int = LOOPS,
+    loops: int | None = None,
     *,
     is_fresh: bool = False,
     folder: Path = RESULTS,
@@ -290,7 +291,9 @@ def run(
     if is_fresh:
         shutil.rmtree(kept, ignore_errors=True)
     kept.mkdir(parents=True, exist_ok=True)
-    wanted = [(name, seed) for seed in range(loops) for name in names]
+    counts = {name: LOOPS[name] if loops is None else loops for name in names}
+    most = max(counts.values())
+    wanted = [(name, seed) for seed in range(most) for name in names if seed < counts[name]]
     missing = [at for at in wanted if not kept_file(kept, *at).exists()]
     takes_s = sum(TAKES_S[name] for name, _ in missing) / WORKERS
     print(
@@ -455,7 +458,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
-    parser.add_argument("--loops", type=int, default=LOOPS, help="of each set")
+    parser.add_argument("--loops", type=int, help="of each set; else 20, and 25 of boxes")
     parser.add_argument("--fresh", action="store_true", help="forget the loops that are kept")
     options = parser.parse_args()
     for row in run(options.sets, options.loops, is_fresh=options.fresh):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import promotion
+from benchmarks import promotion, replay
 
 
 def judged(true: float, promoted: bool, n: int = 100, d: float = 0.1) -> dict[str, Any]:
@@ -66,3 +66,9 @@ def test_finished_loops_are_kept_and_not_replayed(tmp_path: Path) -> None:
     assert (together["loops"], together["better"], together["refused_pct"]) == (2, 2, 0.0)
     lines = (tmp_path / "promotion.jsonl").read_text().splitlines()
     assert [json.loads(line)["seed"] for line in lines] == [0, 1]
+
+
+@pytest.mark.parametrize("name", promotion.SETS)
+def test_each_variant_of_loops_is_replayed_as_often(name: str) -> None:
+    assert promotion.LOOPS[name] >= 20
+    assert promotion.LOOPS[name] % len(replay.VARIANTS) == 0
