@@ -54,7 +54,7 @@ SETS = ("parts", "photographs", "logos", "several", "boxes")
 LOOPS: Mapping[str, int] = dict.fromkeys(SETS, 20) | {"boxes": 25}
 """So many that there are 60 worse candidates of each set, and as many loops of each variant."""
 WORKERS = 2
-TAKES_S: Mapping[str, float] = dict.fromkeys(SETS, 15.0) | {"boxes": 50.0}
+TAKES_S: Mapping[str, float] = dict.fromkeys(SETS, 15.0) | {"boxes": 35.0}
 """About how long a loop takes one core."""
 LEAST_DIFFERENCE = 0.02
 NORMAL_ONE_SIDED_95 = 1.645
