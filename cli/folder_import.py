@@ -55,6 +55,11 @@ class FolderImport:
     left_out: list[dict[str, str]] = field(default_factory=list)
     failed: list[dict[str, str]] = field(default_factory=list)
 
+    @property
+    def is_in_vain(self) -> bool:
+        """Whether nothing of the folder is among the images, neither now nor from before."""
+        return not self.taken.total() and not self.already_there.total()
+
     def note_failure(self, name: str, reason: str) -> None:
         """Name a file, or a folder, with which another attempt may succeed."""
         self.failed.append({"file": name, "reason": reason})

@@ -66,7 +66,7 @@ def _import_folder(
         )
     outcome = folder_import.run(stack, folder, label, dry_run=dry_run)
     show(as_json, outcome.as_json(), _folder_text(outcome))
-    return not outcome.failed
+    return not outcome.failed and not outcome.is_in_vain
 
 
 def _import_manifests(

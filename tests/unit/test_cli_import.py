@@ -551,6 +551,16 @@ class TestFolder:
             {"file": "cat/?.png", "reason": "The file's name is not UTF-8."}
         ]
 
+    def test_a_folder_of_which_nothing_is_taken_ends_with_a_failure(self, world: World) -> None:
+        world.file("cat/1.png", b"no picture at all")
+
+        result = world.run(str(world.folder))
+
+        assert result.exit_code == 1
+        assert "Left out: 1" in result.stdout
+        world.file("cat/2.png", picture(2))
+        assert [world.run(str(world.folder)).exit_code for _ in range(2)] == [0, 0]
+
     def test_the_parts_of_a_published_data_set_are_not_labels(self, world: World) -> None:
         world.file("Test/cat/1.png", picture(1))
         world.file("train/cat/2.png", picture(2))

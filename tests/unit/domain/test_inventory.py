@@ -417,7 +417,7 @@ def test_copies_of_one_picture_do_not_make_a_label() -> None:
     ("name", "reason"),
     [
         ("x" * 256, "A label's name has up to 255 characters."),
-        ("a\u200bb", "A label's name cannot have control characters."),
+        ("a\u200bb", "A label's name cannot have control characters, or others that show nothing."),
         ("", "A label needs a name."),
     ],
 )

@@ -31,6 +31,9 @@ from labelloop.domain.layouts import Part
         ("Dataset (1)/cool/1 Dataset (1)/warm/1", "Dataset,(1)"),
         ("train/images/1 valid/images/1 test/images/1", "test train valid"),
         ("seg_train/seg_train/cool/1 seg_test/seg_test/cool/1 cool/1", "seg_test seg_train"),
+        ("seg_train/cool/1 seg_pred/1 cool/1", "seg_pred seg_train"),
+        ("train/cool/1 holdout/cool/1 cool/1", "holdout train"),
+        ("fold1/cool/1 fold_2/cool/1", "fold1 fold_2"),
     ],
 )
 def test_the_parts_of_a_data_set_are_told(paths: str, parts: str) -> None:

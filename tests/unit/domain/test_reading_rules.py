@@ -342,9 +342,9 @@ def _() -> None:
 
 @_row("label-characters")
 def _() -> None:
-    for name in ("N/A", "cat/dog", "傷", "👩\u200d🔧", "a.b", "<b>"):
+    for name in ("N/A", "cat/dog", "傷", "👩\u200d🔧", "❤\ufe0f", "a.b", "<b>"):
         assert labels.check(name) == name
-    for name in ("a\nb", "a\x00", "a\u200bb", "\u202ea"):
+    for name in ("a\nb", "a\x00", "a\u200bb", "\u202ea", "a\u3164", "\u2800", "\ufe0f", "\u200c"):
         with pytest.raises(InvalidRequestError):
             labels.check(name)
 
@@ -352,6 +352,7 @@ def _() -> None:
 @_row("label-composed")
 def _() -> None:
     assert labels.check(" Ka\u0308fer ") == labels.check("K\u00e4fer") == "K\u00e4fer"
+    assert labels.check("K\u00e4fer\u200c \u200d") == "K\u00e4fer"
 
 
 @_row("label-none")

@@ -250,6 +250,13 @@ def test_a_folder_whose_name_is_misspelt_is_named(images: Account, folder: str, 
     assert left_out == {"key": folder, "reason": reason}
 
 
+def test_a_folder_without_a_name_is_named(images: Account) -> None:
+    images.put(f"/{FOLDER}cat/1.png", png("1"))
+    (left_out,) = _data_report(images, prepare())["left_out"]["examples"]
+    reason = "Nothing looks into it: the keys of its objects begin with a slash."
+    assert left_out == {"key": "/", "reason": reason}
+
+
 def test_twice_comes_to_the_same_as_once(images: Account) -> None:
     first = prepare()
     before = images.items("ModelVersionsTable")

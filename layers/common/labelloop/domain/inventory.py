@@ -233,9 +233,13 @@ def passed_over(key: str) -> str:
 
 
 def misspelt(folder: str) -> str:
-    """Which folder that people fill one at the bucket's root may be meant for, in a sentence."""
+    """Why nothing looks into a folder at the bucket's root that may be meant for one that people
+    fill, in a sentence; empty for any other.
+    """
     if folder in _FILLED_BY_PEOPLE:
         return ""
+    if folder == "/":
+        return "Nothing looks into it: the keys of its objects begin with a slash."
     close = difflib.get_close_matches(folder.lower(), _FILLED_BY_PEOPLE, 1, _CLOSE)
     return f"Nothing looks into it. Was it meant to be {close[0]}?" if close else ""
 

@@ -1,5 +1,6 @@
 """Names of labels: they come from people, and become folder names and lines in manifests."""
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -17,12 +18,17 @@ label has this name: ``check`` refuses it."""
 SHOWN_AS_NONE = "none of them"
 """What people and programs read in its place."""
 _JOINERS = "\u200c\u200d"
-"""Several languages cannot be written without them, nor many emoji."""
+"""Several languages cannot be written without them, nor many emoji; at an end they do nothing."""
+_AROUND = re.compile(rf"^[\s{_JOINERS}]+|[\s{_JOINERS}]+$")
+_FILLERS = "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0"
+"""Letters and signs that show nothing."""
+_VARIANTS = "".join(map(chr, range(0xFE00, 0xFE10)))
+"""They choose how the sign before them looks, and show nothing by themselves."""
 _SAY_NONE = {SHOWN_AS_NONE, "none of the above", NONE_OF_THEM}
 
 
 def composed(name: str) -> str:
-    """The name as every door takes it: ä is one character, and no space is around it.
+    """The name as every door takes it: ä is one character, and nothing unseen is around it.
 
     Macs have ä as two characters in the names of their files; people see one label. What is too
     long for any name stays as it is: composing takes the square of its length.
@@ -32,7 +38,7 @@ def composed(name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _composed(name: str) -> str:
-    return unicodedata.normalize("NFC", name).strip()
+    return _AROUND.sub("", unicodedata.normalize("NFC", name))
 
 
 def check(name: str) -> str:
@@ -50,11 +56,17 @@ def check(name: str) -> str:
             f"{name} says of an image that it is none of the labels, so no label can have that "
             "name."
         )
-    for character in name:
-        unseen = unicodedata.category(character) in {"Cc", "Cf", "Cs"}
-        if unseen and character not in _JOINERS:
-            raise InvalidRequestError("A label's name cannot have control characters.")
+    if any(map(_shows_nothing, name)) or not name.strip(_VARIANTS):
+        raise InvalidRequestError(
+            "A label's name cannot have control characters, or others that show nothing."
+        )
     return name
+
+
+def _shows_nothing(character: str) -> bool:
+    if character in _JOINERS:
+        return False
+    return character in _FILLERS or unicodedata.category(character) in {"Cc", "Cf", "Cs"}
 
 
 def check_folder(name: str) -> str:

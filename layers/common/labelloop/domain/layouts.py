@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from labelloop.domain.labels import is_container
 
 _SPLIT = re.compile(
-    r"(train(ing|val)?|test(ing)?|val(id|idation)?|dev|eval(uation)?|unlabell?ed)"
-    r"[-_ ]?(set|split|data|images)?[-_ ]?(\d{4})?"
+    r"(train(ing|val)?|test(ing)?|val(id|idation)?|dev|eval(uation)?|pred(iction)?|hold[-_ ]?out"
+    r"|unlabell?ed)[-_ ]?(set|split|data|images)?[-_ ]?(\d{4})?|fold[-_ ]?\d{1,2}"
 )
 """COCO's are called train2017 and val2017; others have a training_set and a test_set."""
-_SPLIT_OF = re.compile(r"(?<![a-z])(train(ing)?|test(ing)?|val(id|idation)?)(?![a-z])")
+_SPLIT_OF = re.compile(r"(?<![a-z])(train(ing)?|test(ing)?|val(id|idation)?|pred)(?![a-z])")
 """Within a longer name, as in seg_train beside seg_test."""
 _OUTER = re.compile(
     r"(archive|data[-_ ]?sets?|data|download|export)s?[-_ ]?(\(?\d+\)?)?|.+-(main|master)"
