@@ -152,17 +152,24 @@ def all_at_once(stack: Stack, orders: list[Order]) -> Iterator[None]:
 
 def waves(found: Iterable[Kind]) -> Iterator[list[Order]]:
     """An order for each failure that passes, no more at once than a step is tried again after."""
-    by_function: dict[str, list[Order]] = {}
+    by_function: dict[str, list[tuple[Kind, str]]] = {}
     for kind in found:
-        for number, error in enumerate(_passing(kind)):
-            order = kind.order(error=error, status=400, after=number)
-            by_function.setdefault(kind.function, []).append(order)
+        failures = ((kind, error) for error in _passing(kind))
+        by_function.setdefault(kind.function, []).extend(failures)
     for start in range(0, max(map(len, by_function.values())), MOST_FAILURES):
         yield [
             order
-            for orders in by_function.values()
-            for order in orders[start : start + MOST_FAILURES]
+            for failures in by_function.values()
+            for order in _one_after_the_other(failures[start : start + MOST_FAILURES])
         ]
+
+
+def _one_after_the_other(failures: Iterable[tuple[Kind, str]]) -> Iterator[Order]:
+    """An order for each, those of a kind for its first calls."""
+    before: Counter[Kind] = Counter()
+    for kind, error in failures:
+        yield kind.order(error=error, status=400, after=before[kind])
+        before[kind] += 1
 
 
 def _passing(kind: Kind) -> tuple[str, ...]:

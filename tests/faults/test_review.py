@@ -165,7 +165,7 @@ def test_answers_that_are_reported_again_and_late_change_nothing(
     assert _copies(serving_stack, uploads) == copies
     for upload, before in zip(uploads, records, strict=True):
         after = serving_stack.record(upload)
-        moments = {name: before[name] for name in ("completed", "answers_read")}
+        moments = {name: before[name] for name in ("completed", "answers_read", "expires")}
         assert {**after, **moments} == before
 
 

@@ -178,7 +178,8 @@ class Executions:
 
     def _start(self, asked: dict[str, Any]) -> Mapping[str, Any]:
         request = json.loads(asked["input"])
-        self.asked_by.append(request.pop("asked_by"))
+        if "asked_by" in request:
+            self.asked_by.append(request.pop("asked_by"))
         self.inputs.append(request)
         return {"executionArn": f"{asked['stateMachineArn']}:1"}
 
