@@ -851,6 +851,19 @@ def _encode(entry: dict[str, Any], *names: str) -> None:
     entry.update({name: quote(entry[name]) for name in names if entry.get(name)})
 
 
+def let_links_choose_how_they_are_answered(_: Runtime) -> None:
+    """moto takes ``response-content-type`` in a link for a header that was signed, where the newest
+    version of the object is deleted.
+    """
+    has_other_headers = S3Response._invalid_headers
+
+    def _invalid_headers(self: Any, url: str, headers: dict[str, str]) -> Any:
+        signed = re.sub(r"(?<=[?&])response-[a-z-]+=[^&]*", "", url)
+        return has_other_headers(self, signed, headers)
+
+    S3Response._invalid_headers = _invalid_headers
+
+
 class _Sequence:
     """Sequencers that grow: hexadecimal, of one length, comparable as text."""
 
@@ -1139,6 +1152,7 @@ PATCHES: tuple[Callable[[Runtime], None], ...] = (
     emit_object_events,
     route_any_key,
     list_versions_of_any_key,
+    let_links_choose_how_they_are_answered,
     enforce_allowed_patterns,  # before the events: a refused value changes nothing
     emit_parameter_events,
     run_queues_on_the_virtual_clock,

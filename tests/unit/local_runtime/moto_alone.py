@@ -24,6 +24,7 @@ from moto import (  # noqa: E402
 )
 from moto.core.config import default_user_config  # noqa: E402
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
+from moto.s3.responses import S3Response  # noqa: E402
 from moto.sqs.models import Message, Queue  # noqa: E402
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl  # noqa: E402
 from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import EvalTimeoutError  # noqa: E402
@@ -367,6 +368,12 @@ def encodes_the_keys_of_versions() -> bool:
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket="versions")
     return "EncodingType" in s3.list_object_versions(Bucket="versions")
+
+
+@fact
+def takes_the_type_of_an_answer_for_a_signed_header() -> Any:
+    url = "http://bucket.s3.amazonaws.com/key?response-content-type=image%2Fpng&X-Amz-Signature=a"
+    return S3Response()._invalid_headers(url, {})
 
 
 @fact

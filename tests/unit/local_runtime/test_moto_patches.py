@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import time
+import urllib.request
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -73,6 +74,11 @@ NEEDED: list[tuple[str, str, Any]] = [
     ("emit_parameter_events", "parameter_events", 0),
     ("route_any_key", "routes_a_key_with_a_line_break", False),
     ("list_versions_of_any_key", "encodes_the_keys_of_versions", False),
+    (
+        "let_links_choose_how_they_are_answered",
+        "takes_the_type_of_an_answer_for_a_signed_header",
+        True,
+    ),
     ("enforce_allowed_patterns", "enforces_an_allowed_pattern", False),
     ("refuse_flows_that_are_off", "signs_in_by_a_flow_that_is_off", True),
     ("end_tokens_in_time", "lifetime_of_a_token_of_five_minutes_s", 3600),
@@ -579,6 +585,18 @@ def test_a_copy_and_a_multipart_upload_make_one_event_each(
     reasons = {e["detail"]["object"]["key"]: e["detail"]["reason"] for e in fetch(2)}
     assert reasons == {"copy": "CopyObject", "parts": "CompleteMultipartUpload"}
     assert len(fetch(0)) == 2
+
+
+def test_a_link_to_a_version_chooses_how_it_is_answered_though_the_object_is_deleted(
+    runtime: Any, bucket: str
+) -> None:
+    s3 = runtime.client("s3")
+    version = s3.put_object(Bucket=bucket, Key="k", Body=b"x")["VersionId"]
+    s3.delete_object(Bucket=bucket, Key="k")
+    wanted = {"VersionId": version, "ResponseContentType": "image/png"}
+    link = s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "k", **wanted})
+    with urllib.request.urlopen(link) as answer:  # noqa: S310
+        assert (answer.read(), answer.headers["Content-Type"]) == (b"x", "image/png")
 
 
 def test_deletions_make_events(runtime: Any, bucket: str, seen: Any) -> None:
