@@ -25,6 +25,7 @@ for _name in ("NO_PROXY", "no_proxy"):
 os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
 skip_ec2()
 
+from local.people import add_person  # noqa: E402
 from local.runtime import Runtime  # noqa: E402
 from local.server import PortTakenError, Settings, start, stop  # noqa: E402
 from local.template import TemplateError  # noqa: E402
@@ -92,18 +93,7 @@ def _first_reviewer(runtime: Runtime) -> tuple[str, str] | None:
     if pool is None:
         return None
     name, password = "reviewer@example.com", "Reviewer-" + secrets.token_hex(4)
-    cognito = runtime.client("cognito-idp")
-    user = {"UserPoolId": pool, "Username": name}
-    cognito.admin_create_user(
-        **user,
-        MessageAction="SUPPRESS",
-        UserAttributes=[
-            {"Name": "email", "Value": name},
-            {"Name": "email_verified", "Value": "true"},
-        ],
-    )
-    cognito.admin_set_user_password(**user, Password=password, Permanent=True)
-    cognito.admin_add_user_to_group(**user, GroupName="reviewers")
+    add_person(runtime.client("cognito-idp"), pool, name, password, "reviewers")
     return name, password
 
 

@@ -35,6 +35,7 @@ from labelloop.domain.detections import detection_id, human_loop_name
 from labelloop.domain.images import ImageObject
 from local.clock import Clock
 from local.launch import ROOT, LocalStack, launch, wait_for
+from local.people import add_person
 from tests import images
 
 OPERATOR_EMAIL = "operator@example.com"
@@ -564,20 +565,7 @@ class Stack:
         pool, cognito = self.outputs["UserPoolId"], self.client("cognito-idp")
         name = f"{secrets.token_hex(4)}@example.com"
         password = f"Aa1-{secrets.token_urlsafe(16)}"
-        cognito.admin_create_user(
-            UserPoolId=pool,
-            Username=name,
-            MessageAction="SUPPRESS",
-            UserAttributes=[
-                {"Name": "email", "Value": name},
-                {"Name": "email_verified", "Value": "true"},
-            ],
-        )
-        cognito.admin_set_user_password(
-            UserPoolId=pool, Username=name, Password=password, Permanent=True
-        )
-        if group:
-            cognito.admin_add_user_to_group(UserPoolId=pool, Username=name, GroupName=group)
+        add_person(cognito, pool, name, password, *filter(None, [group]))
         return name, password
 
     def add_reviewer(self, group: str = "reviewers") -> Reviewer:

@@ -25,6 +25,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from labelloop.domain.manifests import VersionFiles
 from local.demo.failure import DemoError
 from local.launch import ROOT, LocalStack
+from local.people import add_person
 
 UPLOADS_AT_ONCE = 4
 REVIEWER_EMAIL = "demo@example.com"
@@ -134,21 +135,7 @@ class Visitor:
         """Create a user who may review, and sign in as that user."""
         pool = self._outputs["UserPoolId"]
         password = f"Aa1-{secrets.token_urlsafe(16)}"
-        self._cognito.admin_create_user(
-            UserPoolId=pool,
-            Username=email,
-            MessageAction="SUPPRESS",
-            UserAttributes=[
-                {"Name": "email", "Value": email},
-                {"Name": "email_verified", "Value": "true"},
-            ],
-        )
-        self._cognito.admin_set_user_password(
-            UserPoolId=pool, Username=email, Password=password, Permanent=True
-        )
-        self._cognito.admin_add_user_to_group(
-            UserPoolId=pool, Username=email, GroupName="reviewers"
-        )
+        add_person(self._cognito, pool, email, password, "reviewers")
 
         def sign_in() -> str:
             answer = self._cognito.admin_initiate_auth(

@@ -14,6 +14,7 @@ from cli.__main__ import main
 from cli.smoke_run import Run
 from cli.smoke_sign_in import NotKnownError
 from cli.stack import _on_this_machine, look_up
+from local.people import add_person
 from tests.detect_api import machine_token, post
 from tests.stack import Reviewer, Stack, launched
 
@@ -62,18 +63,8 @@ def organisation() -> Iterator[Organisation]:
         pool_id = pool["UserPool"]["Id"]
         cognito.create_user_pool_domain(UserPoolId=pool_id, Domain="staff")
         cognito.create_group(UserPoolId=pool_id, GroupName="operators")
-        for name in (ANN, OTTO):
-            user = {"UserPoolId": pool_id, "Username": name}
-            cognito.admin_create_user(
-                **user,
-                MessageAction="SUPPRESS",
-                UserAttributes=[
-                    {"Name": "email", "Value": name},
-                    {"Name": "email_verified", "Value": "true"},
-                ],
-            )
-            cognito.admin_set_user_password(**user, Password=PASSWORD, Permanent=True)
-        cognito.admin_add_user_to_group(UserPoolId=pool_id, Username=OTTO, GroupName="operators")
+        add_person(cognito, pool_id, ANN, PASSWORD)
+        add_person(cognito, pool_id, OTTO, PASSWORD, "operators")
         given = {
             "ExistingUserPoolId": pool_id,
             "ExistingUserPoolDomain": "staff.auth.us-east-1.amazoncognito.com",
