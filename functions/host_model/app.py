@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 from labelloop import clock
 from labelloop.aws import (
@@ -182,7 +183,8 @@ def _look_after_running(
     elif step is Step.STOP:
         _stop(version, now, settings)
     if step is Step.MENTION_IDLENESS:
-        _tell("model_idle", f"idle-{version.name}-{clock.now():%Y-%m-%d}", now, settings)
+        once = f"idle-{version.name}-{clock.now():%Y-%m-%d}"
+        _mention("model_idle", once, _run(now, settings))
     return Output(step=step, resent=resent)
 
 
@@ -203,7 +205,8 @@ def _idle_for(now: Hosting, settings: OperatorSettings) -> timedelta:
 
 def _stop(version: Version, now: Hosting, settings: OperatorSettings) -> None:
     # Told first: a message that is sent twice says less than one that is never sent.
-    _tell("model_stopped", f"stopped-{version.name}-{now.running_since}", now, settings)
+    once = f"stopped-{version.name}-{now.running_since}"
+    operator_news.tell("model_stopped", once, "HostModel", _run(now, settings))
     rekognition.stop_version(version.arn)
 
 
@@ -227,10 +230,9 @@ def _start(version: Version, now: Hosting, settings: OperatorSettings, images_wa
     except (QuotaExceededError, BusyError) as error:
         model_registry.note_hosting(now)
         cause = f"{error} {version.status_message}".strip()
-        operator_news.tell(
+        _mention(
             "model_not_started",
             f"not-started-{version.name}-{clock.now():%Y-%m-%d}",
-            "HostModel",
             {"version": version.name, "status": version.status, "cause": cause},
         )
         return
@@ -256,11 +258,11 @@ def _tell_ceilings(version: Version | None) -> None:
             "version": version.name if version else None,
             "ceiling": settings.maximum_daily_model_hours,
         }
-        operator_news.tell("model_hours_spent", f"model-hours-{day}", "HostModel", facts)
+        _mention("model_hours_spent", f"model-hours-{day}", facts)
     ceiling = settings.maximum_daily_api_images
     if ceiling and model_registry.api_images(day) >= ceiling:
         facts = {"ceiling": ceiling}
-        operator_news.tell("api_images_spent", f"api-images-{day}", "HostModel", facts)
+        _mention("api_images_spent", f"api-images-{day}", facts)
 
 
 # --- Figures --------------------------------------------------------------------------------------
@@ -293,18 +295,22 @@ def _usd_per_unit_hour() -> float:
 
 def _tell_images_wait(version: Version | None) -> None:
     facts = {"version": version.name if version else None}
-    operator_news.tell("images_waiting", IMAGES_WAITING_ONCE, "HostModel", facts)
+    _mention("images_waiting", IMAGES_WAITING_ONCE, facts)
 
 
-def _tell(kind: str, once: str, now: Hosting, settings: OperatorSettings) -> None:
-    """Tell of a model that runs, how long it has and what that has cost at least."""
+def _mention(kind: str, once: str, facts: Mapping[str, Any]) -> None:
+    """Tell what every look would tell: of those at the same time one does."""
+    operator_news.tell(kind, once, uuid4().hex, facts)
+
+
+def _run(now: Hosting, settings: OperatorSettings) -> dict[str, Any]:
+    """The figures of a model that runs: how long it has, and what that has cost at least."""
     ran_for = _since(now.running_since)
-    facts = {
+    return {
         "version": now.version,
         **rules.run_in_figures(ran_for, now.inference_units, _usd_per_unit_hour()),
         "idle_minutes": settings.idle_minutes,
     }
-    operator_news.tell(kind, once, "HostModel", facts)
 
 
 def _last_run(now: Hosting) -> dict[str, Any]:

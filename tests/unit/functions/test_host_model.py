@@ -498,6 +498,50 @@ def test_the_operator_is_told_once_a_day_that_the_api_takes_no_more_images(
     assert _mails(deployed) == []
 
 
+def _tell_of_everything(running: Account) -> None:
+    """Let the next look have something of each kind to tell once a day."""
+    running.set_parameter("Model-Hosting", "always-on")
+    running.set_parameter(API_IMAGES, "1")
+    model_registry.count_api_images("2026-11-21", 1, 1)
+    running.clock.advance(61 * MINUTE)
+
+
+def test_of_looks_at_the_same_time_one_tells(running: Account) -> None:
+    _tell_of_everything(running)
+    inner = iter([True] * 3)
+
+    def another(**_: object) -> None:
+        for _unused in inner:
+            _look()
+
+    running.hook("sns", "before-call.sns.Publish", another)
+    for ceiling in ("0", "1"):
+        running.set_parameter(MODEL_HOURS, ceiling)
+        _look()
+    assert sorted(_mails(running)) == [
+        "api_images_spent",
+        "model_hours_spent",
+        "model_idle",
+    ]
+
+
+def test_what_a_look_that_died_did_not_tell_a_later_one_tells(running: Account) -> None:
+    _tell_of_everything(running)
+    deaths = iter([True])
+
+    def die(**_: object) -> None:
+        for _unused in deaths:
+            raise SystemExit
+
+    running.hook("sns", "before-call.sns.Publish", die)
+    with pytest.raises(SystemExit):
+        _look()
+    _look_for(running, 4)
+    assert "model_idle" not in _mails(running)
+    _look_for(running, 4)
+    assert "model_idle" in _mails(running)
+
+
 # --- What is measured -----------------------------------------------------------------------------
 
 
