@@ -53,17 +53,18 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in its stubs
 
     name = "time"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
-        """The point in time, in UTC."""
-        if isinstance(value, datetime):
-            return value
-        if ago := re.fullmatch(r"(\d+)([mhd])", value):
-            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    def convert(self, value: Any, param: Any, ctx: Any) -> datetime | timedelta:
+        """The point in time, in UTC, or how long ago: the stack's clock says what time it is."""
+        if not isinstance(value, str):
+            moment: datetime | timedelta = value
+            return moment
+        if ago := re.fullmatch(r"(\d{1,5})([mhd])", value):
+            return timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         try:
-            moment = datetime.fromisoformat(value)
+            date = datetime.fromisoformat(value)
         except ValueError:
             self.fail(f"{value} is neither like 24h nor like 2026-11-21.", param, ctx)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 @click.command()
@@ -83,8 +84,8 @@ def log(
     stack: Stack,
     *,
     image: str | None,
-    since: datetime,
-    until: datetime | None,
+    since: datetime | timedelta,
+    until: datetime | timedelta | None,
     label: str | None,
     outcome: str | None,
     limit: int,
@@ -107,7 +108,7 @@ def log(
         show(as_json, found, "\n\n".join(_whole(record) for record in found))
         return
     label = label and known_as(label)
-    span = (since, until or datetime.now(UTC))
+    span = (_moment(stack, since), _moment(stack, until or timedelta()))
     if outcome is None or outcome == Outcome.CONFIDENT:
         records = by_time(stack, label, span)
     else:
@@ -120,6 +121,11 @@ def log(
     rows = _whole_records(stack, list(islice(fitting, limit or None)))
     text = _as_csv(rows) if as_csv else _as_table(rows)
     show(as_json, rows, text)
+
+
+def _moment(stack: Stack, asked: datetime | timedelta) -> datetime:
+    """The point in time that is meant, so long before the stack's now where it is how long ago."""
+    return asked if isinstance(asked, datetime) else stack.now() - asked
 
 
 # --- Reading --------------------------------------------------------------------------------------

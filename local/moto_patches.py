@@ -26,6 +26,7 @@ from urllib.parse import quote
 import flask
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
+from jsonpath_ng.jsonpath import Child, Fields, Index, Root
 from moto import backends
 from moto.core.config import default_user_config
 from moto.core.exceptions import AWSError, JsonRESTError
@@ -34,6 +35,7 @@ from moto.events.exceptions import ValidationException
 from moto.events.models import EventsBackend, Rule
 from moto.moto_server import werkzeug_app
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+from moto.s3 import models as s3_models
 from moto.s3 import notifications
 from moto.s3.models import S3Backend
 from moto.s3.responses import S3Response
@@ -322,6 +324,60 @@ def share_parsed_paths(_: Runtime) -> None:
     """moto parses every JSONPath again each time it is evaluated (about 1 ms)."""
     json_path.parse = _parse_once(json_path.parse)
     result_path.parse = _parse_once(result_path.parse)
+
+
+def read_paths_as_aws_does(_: Runtime) -> None:
+    """moto gives a list for a path through one element (``$.Found[0].Status``), and a value, or an
+    error, where ``..``, ``*`` or a filter has found one thing, or none.
+
+    On AWS the path alone decides which of them it is: a path with ``*``, a slice, ``..``, a filter
+    or several names gives a list, however much it finds; every other path leads to one value.
+    """
+    original = json_path.extract_json
+
+    def extract_json(path: str, data: Any) -> Any:
+        parsed = json_path.parse(path)
+        found = [match.value for match in parsed.find(data)]
+        if not _leads_to_one_value(parsed):
+            return found
+        if not found:
+            raise json_path.NoSuchJsonPathError(json_path=path, data=data)
+        return found[0]
+
+    _replace_everywhere("extract_json", original, extract_json)
+
+
+def _leads_to_one_value(parsed: Any) -> bool:
+    match parsed:
+        case Root():
+            return True
+        case Child(left=left, right=right):
+            return _leads_to_one_value(left) and _leads_to_one_value(right)
+        case Fields(fields=named) | Index(indices=named):
+            return len(named) == 1
+    return False
+
+
+def put_lists_at_elements(_: Runtime) -> None:
+    """moto puts the first item of a list where a ResultPath ends in an element (``$.kept[0]``)."""
+    parse = result_path.parse
+
+    def parse_reference(text: str) -> Any:
+        parsed = parse(text)
+        return _ElementPath(parsed) if isinstance(getattr(parsed, "right", None), Index) else parsed
+
+    result_path.parse = parse_reference
+
+
+class _ElementPath:
+    """A reference path that ends in an element of a list."""
+
+    def __init__(self, parsed: Any) -> None:
+        self._parsed = parsed
+
+    def update_or_create(self, data: Any, value: Any) -> Any:
+        """The data with the value there; jsonpath_ng deals the items of a list out to elements."""
+        return self._parsed.update_or_create(data, [value])
 
 
 def _parse_once(parse: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -817,6 +873,11 @@ def emit_object_events(runtime: Runtime) -> None:
     S3Backend.delete_object = delete_object
 
 
+def date_objects_by_the_virtual_clock(runtime: Runtime) -> None:
+    """moto dates objects by the machine's clock; the functions compare that with the stack's."""
+    s3_models.utcnow = lambda: runtime.clock.datetime().replace(tzinfo=None)
+
+
 def route_any_key(_: Runtime) -> None:
     """moto finds no route for a key with a line break, which S3 takes."""
     paths = S3Backend.url_paths.fget
@@ -1136,6 +1197,8 @@ PATCHES: tuple[Callable[[Runtime], None], ...] = (
     check_definitions,
     share_parsed_definitions,
     share_parsed_paths,
+    read_paths_as_aws_does,
+    put_lists_at_elements,
     run_untimed_programs_in_place,
     log_failures_quietly,
     iterate_without_recursion,
@@ -1150,6 +1213,7 @@ PATCHES: tuple[Callable[[Runtime], None], ...] = (
     deliver_events,
     watch_schedules,
     emit_object_events,
+    date_objects_by_the_virtual_clock,
     route_any_key,
     list_versions_of_any_key,
     let_links_choose_how_they_are_answered,

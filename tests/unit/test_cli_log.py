@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -88,6 +89,14 @@ def test_they_can_be_asked_for_by_time_label_and_outcome(
     log: Log, words: list[str], shown: list[str]
 ) -> None:
     assert log.rows(*words) == shown
+
+
+def test_case_20_log_of_a_fast_stack(log: Log) -> None:
+    log.stack = replace(log.stack, now=lambda: NOW + timedelta(days=30))
+    log.add("ahead", Outcome.CONFIDENT, "gear", timedelta(days=-30, minutes=1))
+    assert log.rows() == ["ahead"]
+    assert log.rows("--since", "30m") == ["ahead"]
+    assert log.rows("--since", "40d", "--until", "20d") == ["a", "b", "c", "d", "old"]
 
 
 def test_what_is_none_of_the_labels_is_shown_so_and_asked_for_so(log: Log) -> None:

@@ -178,6 +178,19 @@ def caches_paths() -> bool:
 
 
 @fact
+def value_behind_an_element() -> Any:
+    return json_path.extract_json("$.Found[0].Status", {"Found": [{"Status": "RUNNING"}]})
+
+
+@fact
+def list_that_was_put_at_an_element() -> Any:
+    first = {"Type": "Pass", "Result": {"kept": [0]}, "Next": "B"}
+    second = {"Type": "Pass", "Result": [1, 2], "ResultPath": "$.kept[0]", "End": True}
+    machine = {"StartAt": "A", "States": {"A": first, "B": second}}
+    return json.loads(run(machine)["output"])["kept"]
+
+
+@fact
 def threads_for_one_pass_state() -> int:
     started: list[int] = []
     with mock.patch.object(threading.Thread, "start", counting(started, threading.Thread.start)):

@@ -53,6 +53,8 @@ NEEDED: list[tuple[str, str, Any]] = [
     ("check_definitions", "accepts_a_missing_target", True),
     ("share_parsed_definitions", "parses_for_two_executions", 2),
     ("share_parsed_paths", "caches_paths", False),
+    ("read_paths_as_aws_does", "value_behind_an_element", ["RUNNING"]),
+    ("put_lists_at_elements", "list_that_was_put_at_an_element", [1]),
     ("run_untimed_programs_in_place", "threads_for_one_pass_state", 2),
     ("iterate_without_recursion", "map_gets_deeper", True),
     ("scale_waits", "retries_with_the_real_clock", True),
@@ -95,7 +97,12 @@ WASTEFUL = [
     ("count_messages_once", "counts_for_two_attributes", 2),
 ]
 # moto cannot learn these: they are the runtime's own choices
-OWN = {"run_queues_on_the_virtual_clock", "refuse_fifo_queues", "time_out_hanging_calls"}
+OWN = {
+    "run_queues_on_the_virtual_clock",
+    "date_objects_by_the_virtual_clock",
+    "refuse_fifo_queues",
+    "time_out_hanging_calls",
+}
 
 
 @pytest.mark.parametrize(("patch", "fact", "value"), NEEDED)
@@ -190,6 +197,63 @@ def test_the_context_object_holds_the_execution(machines: Machines) -> None:
     assert datetime.fromisoformat(output["start"]) <= datetime.fromisoformat(output["entered"])
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("$.Found[0].Status", "RUNNING"),
+        ("$.Found[0]", {"Status": "RUNNING"}),
+        ("$.Found[-1]['Status']", "RUNNING"),
+        ("$.deep[0][0].Status", "STOPPED"),
+        ("$.Found[*].Status", ["RUNNING"]),
+        ("$.Found[0:1].Status", ["RUNNING"]),
+        ("$.Found[-1:]", [{"Status": "RUNNING"}]),
+        ("$.Found[0,0].Status", ["RUNNING", "RUNNING"]),
+        ("$.Found[?(@.Status=='RUNNING')]", [{"Status": "RUNNING"}]),
+        ("$.Found[?(@.Status=='FAILED')].Status", []),
+        ("$.one.*", [1]),
+        ("$.one..only", [1]),
+        ("$..missing", []),
+        ("$.none[*].Status", []),
+    ],
+)
+def test_the_path_alone_decides_whether_it_yields_a_value_or_a_list(
+    machines: Machines, path: str, value: Any
+) -> None:
+    given = {
+        "Found": [{"Status": "RUNNING"}],
+        "deep": [[{"Status": "STOPPED"}]],
+        "one": {"only": 1},
+        "none": [],
+    }
+    state = {"Type": "Pass", "Parameters": {"value.$": path}}
+    assert machines.output(one_state(state), given)["value"] == value
+
+
+def test_a_choice_compares_what_stands_behind_an_element(machines: Machines) -> None:
+    rule = {"Variable": "$.Found[0].Status", "StringEquals": "RUNNING", "Next": "B"}
+    output = machines.output(
+        {
+            "StartAt": "A",
+            "States": {
+                "A": {"Type": "Choice", "Choices": [rule], "Default": "C"},
+                "B": {"Type": "Pass", "Result": "it runs", "End": True},
+                "C": {"Type": "Fail"},
+            },
+        },
+        {"Found": [{"Status": "RUNNING"}]},
+    )
+    assert output == "it runs"
+
+
+@pytest.mark.parametrize("value", [[1, 2], [], None, {"a": 1}])
+def test_a_result_of_any_kind_can_take_the_place_of_an_element(
+    machines: Machines, value: Any
+) -> None:
+    state = {"Type": "Pass", "InputPath": "$.value", "ResultPath": "$.kept[1]"}
+    given = {"value": value, "kept": ["a", "b"]}
+    assert machines.output(one_state(state), given)["kept"] == ["a", value]
+
+
 def test_intrinsic_functions_are_evaluated(machines: Machines) -> None:
     parameters = {
         "format.$": "States.Format('{}-{}', $.a, $.b)",
@@ -197,15 +261,18 @@ def test_intrinsic_functions_are_evaluated(machines: Machines) -> None:
         "item.$": "States.ArrayGetItem($.list, 1)",
         "json.$": "States.JsonToString($.list)",
         "parsed.$": "States.StringToJson($.text)",
+        "element.$": "States.Format('{}', $.rows[0].name)",
         "sum.$": "States.MathAdd($.b, 1)",
         "hash.$": "States.Hash($.a, 'SHA-256')",
         "merged.$": "States.JsonMerge($.x, $.y, false)",
     }
     value = {"a": "n", "b": 2, "list": [1, 2], "text": '{"k":1}', "x": {"p": 1}, "y": {"q": 2}}
+    value["rows"] = [{"name": "first"}]
     output = machines.output(one_state({"Type": "Pass", "Parameters": parameters}), value)
     assert output["format"] == "n-2"
     assert (output["length"], output["item"], output["sum"]) == (2, 2, 3)
     assert output["parsed"] == {"k": 1}
+    assert output["element"] == "first"
     assert output["merged"] == {"p": 1, "q": 2}
     assert len(output["hash"]) == 64
 
@@ -554,6 +621,14 @@ def test_an_upload_makes_one_event_as_s3_writes_it(runtime: Any, bucket: str, se
         "version-id": put["VersionId"],
         "sequencer": detail["object"]["sequencer"],
     }
+
+
+def test_objects_bear_the_virtual_time(runtime: Any, bucket: str) -> None:
+    s3 = runtime.client("s3")
+    before = runtime.clock.datetime().replace(microsecond=0)
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    written = s3.head_object(Bucket=bucket, Key="k")["LastModified"]
+    assert before <= written <= runtime.clock.datetime()
 
 
 def test_sequencers_of_one_key_grow(runtime: Any, bucket: str, seen: Any) -> None:
