@@ -23,13 +23,12 @@ from cli.failures import CommandError, code_of
 from cli.hosting import stop_version
 from cli.kept_answers import Kept
 from cli.models import RUNNING, STARTING, STOPPING, Version
-from cli.params import stored_values
+from cli.params import effective_value
 from cli.progress import Progress
 from cli.stack import Stack
 from cli.stack_checks import running_elsewhere
 from cli.status import waiting_images
 from labelloop.domain.hosting import cost_usd
-from labelloop.domain.parameters import BY_NAME
 
 LONGEST_START_S = 3600.0
 START = timedelta(minutes=20)
@@ -229,7 +228,7 @@ def _need(stack: Stack, borrowed: Borrowed) -> str:
         return "it is being deployed." if deploys else ""
     if models.hosting_is_paused(stack):
         return ""
-    hosting = stored_values(stack).get("Model-Hosting", BY_NAME["Model-Hosting"].default)
+    hosting = effective_value(stack, "Model-Hosting")
     if hosting == "always-on":
         return "it is the deployed model, and Model-Hosting is always-on."
     then = "it is stopped when it has been idle for Idle-Minutes-Before-Stop."

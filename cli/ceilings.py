@@ -24,8 +24,7 @@ def today(stack: Stack) -> dict[str, Any]:
 
 
 def _ceiling(values: dict[str, str], name: str) -> int:
-    value = values.get(name, BY_NAME[name].default)
-    return int(value if BY_NAME[name].accepts(value) else BY_NAME[name].default)
+    return int(BY_NAME[name].effective(values.get(name)))
 
 
 def no_model_runs(found: dict[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from cli.hosting import confirm
 from cli.kept_answers import Kept
 from cli.labelled_pictures import Picture
 from cli.models import Version
-from cli.params import stored_values
+from cli.params import effective_value
 from cli.stack import Stack, model_type, on_stack, show
 from cli.trials import Evaluation, Pair, Trial
 from labelloop.domain import labels
@@ -25,7 +25,6 @@ from labelloop.domain.annotations import ModelType
 from labelloop.domain.answers import Answer
 from labelloop.domain.evaluation import read_summary
 from labelloop.domain.manifests import VersionFiles, read_index
-from labelloop.domain.parameters import BY_NAME
 from labelloop.domain.scoring import METRICS, Metric
 from labelloop.domain.splits import Split
 from labelloop.errors import InconsistentError
@@ -147,7 +146,7 @@ class _Request:
             for subject in subjects:
                 locks.enter_context(subject.kept.alone(subject.version.name))
             self._ask(subjects, counted)
-        metric: Any = stored_values(self.stack).get(METRIC, BY_NAME[METRIC].default)
+        metric: Any = effective_value(self.stack, METRIC)
         return Evaluation(
             str(self.source),
             self.model_type,

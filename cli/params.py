@@ -55,8 +55,9 @@ def set_param(stack: Stack, name: str, value: str, as_json: bool) -> None:
         raise CommandError(
             f"{parameter.name} must be {parameter.values}, and {value!r} is not. Nothing changed."
         ) from error
-    before = stored_values(stack).get(parameter.name, parameter.default)
-    if before != value:
+    stored = stored_values(stack).get(parameter.name)
+    before = parameter.fallback if stored is None else stored
+    if stored != value:
         stack.client("ssm").put_parameter(
             Name=stack.output("ParameterPrefix") + parameter.name,
             Description=parameter.description,
@@ -67,7 +68,7 @@ def set_param(stack: Stack, name: str, value: str, as_json: bool) -> None:
         )
     data: dict[str, Any] = {"name": parameter.name, "value": value, "before": before}
     text = f"{parameter.name} is {value} now; it was {before}."
-    if before == value:
+    if stored == value:
         text = f"{parameter.name} was {value} already."
     if parameter.name == minimums.MINIMUM:
         serving = _serving(stack)
@@ -111,11 +112,16 @@ def stored_values(stack: Stack) -> dict[str, str]:
     }
 
 
+def effective_value(stack: Stack, name: str) -> str:
+    """The value that counts, whatever is stored."""
+    return BY_NAME[name].effective(stored_values(stack).get(name))
+
+
 def _described(parameter: Parameter, values: dict[str, str]) -> dict[str, Any]:
     value = values.get(parameter.name)
     return {
         "name": parameter.name,
-        "value": parameter.default if value is None else value,
+        "value": parameter.fallback if value is None else value,
         "default": parameter.default,
         "values": parameter.values,
         "meaning": parameter.meaning,

@@ -12,7 +12,6 @@ from cli import params
 from cli.stack import Stack
 from labelloop.domain import rejection
 from labelloop.domain.accuracy import LEAST_ANSWERS, Accuracy
-from labelloop.domain.parameters import BY_NAME
 from labelloop.domain.rejection import LEAST_ANSWERS_OF_VERSION, NoneAnswer
 
 _MINIMUM = "Minimum-Label-Detection-Confidence"
@@ -58,7 +57,7 @@ def of_version(stack: Stack, found: Sequence[NoneAnswer], version: str) -> Nones
     """What they say of a version, by the minimum confidence as it is now; None for nothing."""
     if not any(answer.version == version for answer in found):
         return None
-    text = params.stored_values(stack).get(_MINIMUM, BY_NAME[_MINIMUM].default)
+    text = params.effective_value(stack, _MINIMUM)
     minimum_pct = Decimal(text)
     return Nones(
         rejection.figures(found, minimum_pct, version),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cli import ceilings, minimums, models
 from cli.checks import Check, Found, note, ok, problem, warning
-from cli.params import stored_values
+from cli.params import effective_value, stored_values
 from cli.reviewers import group_name
 from cli.stack import Stack, deployment_parameter, model_type
 from cli.status import DEAD_LETTERS, messages_in
@@ -53,7 +53,7 @@ def parameters(stack: Stack) -> Iterator[Found]:
     for name in sorted(BY_NAME.keys() - values.keys()):
         found = True
         yield problem(
-            f"{name} is missing: its default counts, {BY_NAME[name].default}.",
+            f"{name} is missing: {BY_NAME[name].fallback} counts.",
             f"labelloop params set {name} {BY_NAME[name].default}",
         )
     for name in sorted(values.keys() - BY_NAME.keys() - {SYSTEM_RECORD}):
@@ -63,7 +63,8 @@ def parameters(stack: Stack) -> Iterator[Found]:
         if name in values and not parameter.accepts(values[name]):
             found = True
             yield problem(
-                f"{name} is {values[name]!r}, but must be {parameter.values}.",
+                f"{name} is {values[name]!r}, but must be {parameter.values}: "
+                f"{parameter.fallback} counts.",
                 f"labelloop params set {name} {parameter.default}",
             )
     least, most = (values.get(f"{end}-Inference-Units", "") for end in ("Minimum", "Maximum"))
@@ -177,7 +178,7 @@ def _about_stopped(stack: Stack, serving: str) -> Found:
     if tomorrow:
         return note(f"{serving} is deployed and stopped. {tomorrow}")
     name = "Model-Hosting"
-    hosting = stored_values(stack).get(name, BY_NAME[name].default)
+    hosting = effective_value(stack, name)
     when = "when images come in" if hosting == "on-demand" else "within some minutes"
     return ok(f"{serving} is deployed and stopped. It is started {when} ({name} is {hosting}).")
 
@@ -242,7 +243,7 @@ def schedules(stack: Stack) -> Iterator[Found]:
     """Whether the schedules run where the parameters say so."""
     values = stored_values(stack)
     for kind, name in SCHEDULES.items():
-        wanted = values.get(name, BY_NAME[name].default) == "true"
+        wanted = BY_NAME[name].effective(values.get(name)) == "true"
         state = stack.client("scheduler").get_schedule(Name=f"{stack.name}-{kind}")["State"]
         words = "runs by itself" if state == "ENABLED" else "does not run by itself"
         if wanted == (state == "ENABLED"):
@@ -318,9 +319,7 @@ def doubt(stack: Stack) -> Iterator[Found]:
         yield _unknown_doubt(stack, serving)
         return
     parameter = BY_NAME[minimums.MINIMUM]
-    value = stored_values(stack).get(parameter.name, parameter.default)
-    if not parameter.accepts(value):
-        value = parameter.default  # as the parameters' own check has said
+    value = effective_value(stack, parameter.name)
     price = found.at(Decimal(value))
     text = f"{minimums.MINIMUM} is {value}: of the test images of {serving}, "
     text += minimums.in_words(price)
@@ -351,7 +350,7 @@ def reviewers(stack: Stack) -> Iterator[Found]:
         yield note("Not looked at: people do not answer in Label Loop's own queue.")
         return
     name = "Enable-A2I-Workflow"
-    if stored_values(stack).get(name, BY_NAME[name].default) != "true":
+    if effective_value(stack, name) != "true":
         yield ok(f"Nobody is asked about doubtful detections ({name}).")
         return
     pool = stack.output("UserPoolId")

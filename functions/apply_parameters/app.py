@@ -2,8 +2,7 @@
 
 Invoked by  statemachine/parameter_change.asl.yaml, when a parameter changed, after each
             deployment, and hourly, since those events may be lost
-Raises      ConfigurationError   caught: the operator is told which value is wrong
-            ChangedMeanwhileError, ThrottledError, ServiceFailedError   retried
+Raises      ChangedMeanwhileError, ThrottledError, ServiceFailedError   retried
 Idempotent  yes; a schedule that is right is left alone
 """
 
@@ -11,7 +10,9 @@ from labelloop import clock
 from labelloop.aws import model_registry, parameters, schedules
 from labelloop.aws.wiring import wiring
 from labelloop.clock import iso
+from labelloop.domain import infrastructure
 from labelloop.entrypoint import Strict, task
+from labelloop.errors import NotFoundError
 from labelloop.settings import Variable
 
 
@@ -20,9 +21,10 @@ class Input(Strict):
 
 
 class Output(Strict):
-    """The schedules that were changed."""
+    """The schedules that were changed, and what the operator has to mend, each in a sentence."""
 
     changed: list[str]
+    to_mend: list[str]
 
 
 @task
@@ -33,28 +35,38 @@ def lambda_handler(_: Input) -> Output:
     and set after it sees so when it looks again.
     """
     changed: set[str] = set()
-    while found := _bring_into_line():
+    while True:
+        found, gone = _bring_into_line()
         changed.update(found)
-    return Output(changed=sorted(changed))
+        if not found:
+            break
+    return Output(changed=sorted(changed), to_mend=[*map(str, parameters.unusable()), *gone])
 
 
-def _bring_into_line() -> list[str]:
-    """Set both schedules' rates, and whether they run at all; the schedules that were not right."""
+def _bring_into_line() -> tuple[list[str], list[str]]:
+    """Set both schedules' rates, and whether they run at all.
+
+    The schedules that were not right, and what is to be said of those that are gone.
+    """
     settings = parameters.settings(at_once=True)
-    if settings.sampling_enabled and schedules.is_off(wiring[Variable.SAMPLING_SCHEDULE]):
-        _leave_out_what_came_meanwhile()
     wanted = {
-        wiring[Variable.TRAINING_SCHEDULE]: (
-            settings.training_poll_minutes,
-            settings.automatic_training,
-        ),
-        wiring[Variable.SAMPLING_SCHEDULE]: (settings.sampling_minutes, settings.sampling_enabled),
+        Variable.TRAINING_SCHEDULE: (settings.training_poll_minutes, settings.automatic_training),
+        Variable.SAMPLING_SCHEDULE: (settings.sampling_minutes, settings.sampling_enabled),
     }
-    return [
-        name
-        for name, (minutes, enabled) in wanted.items()
-        if schedules.set_rate(name, minutes, enabled)
-    ]
+    changed, gone = [], []
+    for schedule, (minutes, enabled) in wanted.items():
+        name = wiring[schedule]
+        try:
+            if schedule is Variable.SAMPLING_SCHEDULE and enabled and schedules.is_off(name):
+                _leave_out_what_came_meanwhile()
+            if schedules.set_rate(name, minutes, enabled):
+                changed.append(name)
+        except NotFoundError:
+            what = "labelled images are not looked for by themselves"
+            if schedule is Variable.SAMPLING_SCHEDULE:
+                what = "no detections are sampled for people"
+            gone.append(infrastructure.about_deleted(f"The schedule {name}", what))
+    return changed, gone
 
 
 def _leave_out_what_came_meanwhile() -> None:

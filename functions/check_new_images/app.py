@@ -2,7 +2,6 @@
 
 Invoked by  statemachine/model_training.asl.yaml, state ``CheckNewImages``
 Raises      ThrottledError, ServiceFailedError   retried by the state machine
-            ConfigurationError                   caught: the operator is told
 Idempotent  yes; it notes what it saw, and the same again changes nothing
 """
 

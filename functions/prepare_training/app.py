@@ -4,7 +4,6 @@ Invoked by  statemachine/model_training.asl.yaml, state ``PrepareTraining``, und
 Raises      UntrainableError          caught: the operator is told what is missing
             TrainingInProgressError   caught: another version trains, begun by hand perhaps
             ThrottledError, ServiceFailedError   retried by the state machine
-            ConfigurationError        caught: the operator is told
             InconsistentError         caught: the ledger cannot be read, the operator is told
 Idempotent  yes; the version's name comes from its images, and its files are written anew
 """

@@ -3,8 +3,7 @@
 More of those that the model took for none of its labels go, unless people are asked about them all.
 
 Invoked by  statemachine/human_sampling.asl.yaml, state ``SampleDetections``
-Raises      ConfigurationError       caught: the operator is told
-            ChangedMeanwhileError    retried: another run has counted on
+Raises      ChangedMeanwhileError    retried: another run has counted on
             ThrottledError, ServiceFailedError   retried by the state machine
 Idempotent  yes; the position moves after the tasks exist, and tasks have their loop's name
 """

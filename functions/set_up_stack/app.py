@@ -83,12 +83,15 @@ def _settled(wanted: ModelType, project_arn: str) -> ModelType:
 
 
 def _define_parameters() -> None:
-    """Create the parameters that are missing; give the others our wording and keep their values."""
+    """Create the parameters that are missing; give the others our wording and keep their values.
+
+    What is missing among others was deleted, or is new in this release.
+    """
     described = parameters.described()
     values = parameters.stored()
     for parameter in CATALOGUE:
         if parameter.name not in described:
-            parameters.create(parameter)
+            parameters.create(parameter, parameter.fallback if described else parameter.default)
         elif described[parameter.name] != (parameter.description, parameter.pattern):
             value, version = values[parameter.name]
             _redefine(parameter, value, version)

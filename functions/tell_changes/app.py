@@ -1,10 +1,13 @@
-"""TellChanges: tell the operator of an updated stack, once, what means something else by now.
+"""TellChanges: tell the operator, once, what is to be mended, and what an update has changed.
 
 Invoked by  statemachine/parameter_change.asl.yaml, state ``TellChanges``, after each deployment
             and hourly
 Raises      ThrottledError, ServiceFailedError   retried by the state machine
 Idempotent  yes; what was told is not told again, however long ago that was
 """
+
+import hashlib
+import json
 
 from labelloop.aws import model_registry, operator_news
 from labelloop.entrypoint import Strict, task
@@ -13,9 +16,10 @@ JUDGEMENT = "judgement_changed"
 
 
 class Input(Strict):
-    """Which execution tells."""
+    """Which execution tells, and what is to be mended, each in a sentence."""
 
     teller: str
+    to_mend: list[str]
 
 
 class Output(Strict):
@@ -26,15 +30,25 @@ class Output(Strict):
 
 @task
 def lambda_handler(request: Input) -> Output:
+    """Tell what there is to tell. What is still to be mended after a month is told again."""
+    mend = bool(request.to_mend) and operator_news.tell(
+        "to_mend", _name(request.to_mend), request.teller, {"to_mend": request.to_mend}
+    )
+    return Output(sent=_tell_of_judgement(request.teller) or mend)
+
+
+def _name(to_mend: list[str]) -> str:
+    return f"to-mend-{hashlib.sha256(json.dumps(to_mend).encode()).hexdigest()[:16]}"
+
+
+def _tell_of_judgement(teller: str) -> bool:
     """Look for a version that was made before its attempts were counted: only an old stack has it.
 
     A new stack is noted as told, since its versions will all be new ones.
     """
     if model_registry.was_told(JUDGEMENT):
-        return Output(sent=False)
+        return False
     if all("attempt" in version for version in model_registry.versions()):
         model_registry.told(JUDGEMENT)
-        return Output(sent=False)
-    return Output(
-        sent=operator_news.tell("judgement_changed", JUDGEMENT, request.teller, {}, for_good=True)
-    )
+        return False
+    return operator_news.tell("judgement_changed", JUDGEMENT, teller, {}, for_good=True)

@@ -46,6 +46,7 @@ FACTS: dict[str, dict[str, Any]] = {
         "asked": {"version": "v1", "images": 1, "answered": 0, "run": None},
     },
     "judgement_changed": {},
+    "to_mend": {"to_mend": ["Model-Hosting is missing."]},
     "untrainable": {"cause": CAUSE},
     "training_failed": {"version": "v2", "error": "BusyError", "cause": CAUSE},
     "deployment_failed": {"version": "v2", "error": "BusyError", "cause": CAUSE},

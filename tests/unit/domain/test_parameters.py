@@ -94,7 +94,8 @@ def test_a_fraction_is_accepted_when_it_is_in_the_range(
 ) -> None:
     low, high = FRACTIONS[name]
     value = Decimal(hundredths) / 10**digits
-    assert BY_NAME[name].accepts(f"{value:f}") == (low <= value <= high)
+    is_share = BY_NAME[name].values.startswith("a percentage") and 0 < value < 1
+    assert BY_NAME[name].accepts(f"{value:f}") == (low <= value <= high and not is_share)
 
 
 @pytest.mark.parametrize("name", CHOICES)
@@ -103,9 +104,10 @@ def test_a_choice_accepts_its_words_and_no_others(name: str) -> None:
         assert BY_NAME[name].accepts(word) == (word in CHOICES[name])
 
 
-def test_without_values_the_settings_are_the_defaults() -> None:
+def test_without_values_the_settings_fall_back_to_the_defaults() -> None:
     settings = parameters.parse({})
-    assert settings.automatic_training is True
+    # All but what is billed: one that was deleted starts nothing.
+    assert settings.automatic_training is False
     assert settings.training_poll_minutes == 600
     assert settings.minimum_metric == Decimal("0.80")
     assert settings.minimum_decides == "first"
@@ -121,7 +123,27 @@ def test_values_of_parameters_that_nobody_knows_are_passed_over() -> None:
 
 def test_a_bad_value_is_refused_with_words_that_help() -> None:
     with pytest.raises(ConfigurationError, match="Minimum-F1-Score is '0,8'; it must be a number"):
-        parameters.parse({"Minimum-F1-Score": "0,8"})
+        BY_NAME["Minimum-F1-Score"].check("0,8")
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_each_setting_falls_back_by_itself(name: str) -> None:
+    good = {parameter.name: parameter.default for parameter in CATALOGUE}
+    fallback = parameters.parse({**good, name: BY_NAME[name].fallback})
+    missing = {other: value for other, value in good.items() if other != name}
+    for values in ({**good, name: "?"}, missing):
+        assert parameters.parse(values) == fallback
+        (one,) = parameters.unusable(values)
+        assert str(one).startswith(f"{name} is ")
+        assert f"labelloop params set {name} VALUE" in str(one)
+    assert BY_NAME[name].accepts(BY_NAME[name].fallback)
+    assert not parameters.unusable(good)
+
+
+@pytest.mark.parametrize("value", ["0.7", "0.99", "0.001"])
+def test_a_share_is_no_percentage(value: str) -> None:
+    """0.7 for 70 percent would let nothing be doubtful, without a word."""
+    assert not BY_NAME["Minimum-Label-Detection-Confidence"].accepts(value)
 
 
 def test_a_maximum_under_the_minimum_counts_as_the_minimum() -> None:

@@ -8,8 +8,8 @@ import pytest
 from functions.apply_parameters.app import lambda_handler
 from labelloop.aws import model_registry
 from labelloop.domain.origins import Stratum
+from labelloop.domain.parameters import CATALOGUE
 from labelloop.domain.sampling import START, LogCounts, Position
-from labelloop.errors import ConfigurationError
 from tests.unit.account import Account, Context, Json
 
 TARGET = {
@@ -23,7 +23,9 @@ TARGET = {
 
 @pytest.fixture
 def scheduled(account: Account) -> Account:
-    """Both schedules as the template makes them."""
+    """Both schedules as the template makes them, and the parameters as the setup does."""
+    for parameter in CATALOGUE:
+        account.set_parameter(parameter.name, parameter.default)
     for name in ("label-loop-training", "label-loop-sampling"):
         account.boto3("scheduler").create_schedule(
             Name=name,
@@ -43,8 +45,12 @@ def _apply() -> Json:
     return lambda_handler({}, Context())
 
 
+def _changed() -> Any:
+    return _apply()["changed"]
+
+
 def test_a_schedule_that_is_right_is_left_alone(scheduled: Account) -> None:
-    assert _apply() == {"changed": []}
+    assert _changed() == []
 
 
 @pytest.mark.parametrize(
@@ -54,24 +60,24 @@ def test_a_new_rate_is_applied_once_and_everything_else_stays(
     scheduled: Account, minutes: str, expression: str
 ) -> None:
     scheduled.set_parameter("Automatic-Training-Poll-Frequency", minutes)
-    assert _apply() == {"changed": ["label-loop-training"]}
+    assert _changed() == ["label-loop-training"]
     schedule = _schedule(scheduled)
     assert schedule["ScheduleExpression"] == expression
     assert schedule["Target"] == TARGET
     assert schedule["Description"] == "As the template has it."
     assert _schedule(scheduled, "label-loop-sampling")["ScheduleExpression"] == "rate(600 minutes)"
-    assert _apply() == {"changed": []}
+    assert _changed() == []
 
 
 def test_switched_off_and_on_again(scheduled: Account) -> None:
     scheduled.set_parameter("Enable-Automatic-Human-Sampling", "false")
-    assert _apply() == {"changed": ["label-loop-sampling"]}
+    assert _changed() == ["label-loop-sampling"]
     assert _schedule(scheduled, "label-loop-sampling")["State"] == "DISABLED"
     # At once, though a warm function has read the parameters a moment ago.
     scheduled.boto3("ssm").put_parameter(
         Name="/label-loop/Enable-Automatic-Human-Sampling", Value="true", Overwrite=True
     )
-    assert _apply() == {"changed": ["label-loop-sampling"]}
+    assert _changed() == ["label-loop-sampling"]
     assert _schedule(scheduled, "label-loop-sampling")["State"] == "ENABLED"
 
 
@@ -79,7 +85,7 @@ def test_what_came_while_sampling_was_switched_off_is_left_out(scheduled: Accoun
     log = LogCounts({Stratum("v1", accepted=True): 9})
     before = Position("2026-11-20T09:15:27.000Z#1", 7, log=log)
     model_registry.move_sampling_position(START, before)
-    assert _apply() == {"changed": []}
+    assert _changed() == []
     scheduled.set_parameter("Enable-Automatic-Human-Sampling", "false")
     _apply()
     assert model_registry.sampling_position() == before
@@ -92,9 +98,36 @@ def test_what_came_while_sampling_was_switched_off_is_left_out(scheduled: Accoun
         scheduled.clock.advance(3600)
 
 
-def test_a_value_that_cannot_be_used_changes_nothing(scheduled: Account) -> None:
+def test_a_value_that_cannot_be_used_keeps_no_other_from_being_applied(scheduled: Account) -> None:
     scheduled.set_parameter("Automatic-Training-Poll-Frequency", "5")
     scheduled.set_parameter("Automatic-Human-Sampling-Frequency", "often")
-    with pytest.raises(ConfigurationError, match="Automatic-Human-Sampling-Frequency"):
-        _apply()
-    assert _schedule(scheduled)["ScheduleExpression"] == "rate(600 minutes)"
+    done = _apply()
+    assert done["changed"] == ["label-loop-training"]
+    (told,) = done["to_mend"]
+    assert told.startswith("Automatic-Human-Sampling-Frequency is 'often', but must be a whole")
+    assert _schedule(scheduled, "label-loop-sampling")["ScheduleExpression"] == "rate(600 minutes)"
+
+
+def test_training_that_was_switched_off_stays_so_when_its_parameter_is_deleted(
+    scheduled: Account,
+) -> None:
+    name = "Enable-Automatic-Training"
+    scheduled.set_parameter(name, "false")
+    _apply()
+    scheduled.boto3("ssm").delete_parameter(Name=f"/label-loop/{name}")
+    done = _apply()
+    assert done["changed"] == []
+    assert done["to_mend"] == [
+        "Enable-Automatic-Training is missing. Until that is mended, false counts: "
+        "labelloop params set Enable-Automatic-Training VALUE"
+    ]
+    assert _schedule(scheduled)["State"] == "DISABLED"
+
+
+def test_a_schedule_that_was_deleted_keeps_the_other_from_nothing(scheduled: Account) -> None:
+    scheduled.boto3("scheduler").delete_schedule(Name="label-loop-training")
+    scheduled.set_parameter("Automatic-Human-Sampling-Frequency", "7")
+    done = _apply()
+    assert done["changed"] == ["label-loop-sampling"]
+    (told,) = done["to_mend"]
+    assert told.startswith("The schedule label-loop-training was deleted: labelled images are not")

@@ -18,6 +18,7 @@ def trained(account: Account) -> Account:
     """Twenty images, all of which the last version was trained on."""
     for label in ("cat", "dog"):
         upload(account, label, range(10))
+    account.set_parameter("Enable-Automatic-Training", "true")
     account.set_parameter("Minimum-Untrained-Images", "3")
     version = prepare(force=True)["version"]
     model_registry.note_version(version, {"trained": "2026-11-21T09:15:27.000Z"})

@@ -33,6 +33,7 @@ def images(account: Account) -> Account:
     """Ten images each of two labels."""
     for label in ("cat", "dog"):
         upload(account, label, range(10))
+    account.set_parameter("Enable-Automatic-Training", "true")
     return account
 
 

@@ -12,7 +12,7 @@ from labelloop.domain.detections import Outcome, human_loop_name
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.origins import Stratum
 from labelloop.domain.selection import Day
-from labelloop.errors import ChangedMeanwhileError, ConfigurationError
+from labelloop.errors import ChangedMeanwhileError
 from tests.unit.account import Account, Context, Json
 
 ACCEPTED, DOUBTED = Stratum("v1", accepted=True), Stratum("v1", accepted=False)
@@ -251,12 +251,6 @@ def test_switched_off_it_does_nothing(sampled: Account) -> None:
     _record(sampled, 4)
     assert _sample() == {"counted": 0, "sampled": 0}
     assert _tasks(sampled) == set()
-
-
-def test_a_value_that_cannot_be_used_is_said(sampled: Account) -> None:
-    sampled.set_parameter("Human-Sampling-Interval", "every third")
-    with pytest.raises(ConfigurationError, match="Human-Sampling-Interval"):
-        _sample()
 
 
 def test_of_two_runs_at_once_one_keeps_its_position(sampled: Account) -> None:

@@ -33,6 +33,18 @@ def test_a_new_stack_gets_its_project_folders_and_parameters(
     assert values == {parameter.name: parameter.default for parameter in CATALOGUE}
 
 
+def test_a_deployment_does_not_switch_training_on_where_its_parameter_was_deleted(
+    account: Account, cloudformation: CloudFormation
+) -> None:
+    cloudformation.ask("create")
+    for name in ("Enable-Automatic-Training", "Model-Hosting"):
+        account.boto3("ssm").delete_parameter(Name=PREFIX + name)
+    cloudformation.ask("update")
+    values = parameters.stored()
+    assert values["Enable-Automatic-Training"][0] == "false"
+    assert values["Model-Hosting"][0] == BY_NAME["Model-Hosting"].default
+
+
 @pytest.mark.parametrize("name", ["a" * 55, "aws-labels", "SSM-labels"])
 def test_a_stack_whose_name_could_not_be_borne_is_refused_before_anything_is_made(
     account: Account, cloudformation: CloudFormation, name: str

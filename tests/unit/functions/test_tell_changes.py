@@ -20,8 +20,9 @@ def old(account: Account) -> Account:
     return account
 
 
-def _tell(teller: str = DEPLOYED["teller"]) -> bool:
-    sent: bool = lambda_handler({"teller": teller}, Context())["sent"]
+def _tell(teller: str = DEPLOYED["teller"], *to_mend: str) -> bool:
+    event = {**DEPLOYED, "teller": teller, "to_mend": list(to_mend)}
+    sent: bool = lambda_handler(event, Context())["sent"]
     return sent
 
 
@@ -72,3 +73,16 @@ def test_what_could_not_be_sent_is_sent_by_the_next(
         _tell()
     monkeypatch.setenv("OPERATOR_TOPIC_ARN", topic)
     assert _tell("the next")
+
+
+def test_what_is_to_be_mended_is_told_once_and_again_when_it_is_something_else(
+    account: Account,
+) -> None:
+    assert _tell("one", "Model-Hosting is missing.")
+    (mail,) = account.operator_mail()
+    assert mail["MessageAttributes"]["kind"]["Value"] == "to_mend"
+    assert "- Model-Hosting is missing." in mail["Message"]
+    assert not _tell("two", "Model-Hosting is missing.")
+    assert not _tell("three")
+    assert _tell("four", "Model-Hosting is missing.", "The schedule x was deleted.")
+    assert len(account.operator_mail()) == 1

@@ -8,7 +8,14 @@ from labelloop.aws.clients import client
 from labelloop.aws.failures import translated
 from labelloop.aws.remembered import remembered
 from labelloop.aws.wiring import wiring
-from labelloop.domain.parameters import SYSTEM_RECORD, OperatorSettings, Parameter, parse
+from labelloop.domain import parameters as rules
+from labelloop.domain.parameters import (
+    SYSTEM_RECORD,
+    OperatorSettings,
+    Parameter,
+    Unusable,
+    parse,
+)
 from labelloop.settings import Variable
 
 
@@ -19,11 +26,17 @@ def prefix() -> str:
 
 @remembered(seconds=60)
 def settings() -> OperatorSettings:
-    """The operator's settings, at most a minute old, or as they are when asked at once.
+    """The operator's settings, at most a minute old, or as they are when asked at once."""
+    return parse(_values())
 
-    Raises ConfigurationError when one of them has a value that it must not have.
-    """
-    return parse({name: value for name, (value, _) in stored().items()})
+
+def unusable() -> list[Unusable]:
+    """Which of them are missing or have a value that they must not have, as they are now."""
+    return rules.unusable(_values())
+
+
+def _values() -> dict[str, str]:
+    return {name: value for name, (value, _) in stored().items()}
 
 
 def stored() -> dict[str, tuple[str, int]]:
@@ -59,12 +72,12 @@ def described() -> dict[str, tuple[str, str]]:
         }
 
 
-def create(parameter: Parameter) -> bool:
-    """Make the parameter with its default value; False where it exists already."""
+def create(parameter: Parameter, value: str) -> bool:
+    """Make the parameter with this value; False where it exists already."""
     ssm = client("ssm")
     with translated():
         try:
-            ssm.put_parameter(**_request(parameter, parameter.default), Overwrite=False)
+            ssm.put_parameter(**_request(parameter, value), Overwrite=False)
         except ssm.exceptions.ParameterAlreadyExists:
             return False
     return True

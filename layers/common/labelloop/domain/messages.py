@@ -499,6 +499,19 @@ def _judgement_changed(facts: Facts) -> Message:
     )
 
 
+def _to_mend(facts: Facts) -> Message:
+    return _message(
+        "Please mend settings or parts of Label Loop",
+        [
+            "Something was changed by hand that Label Loop needs. All the rest goes on.",
+            _bullets(facts["to_mend"]),
+            "All that can be looked at from outside: labelloop doctor",
+            "This is said once, and again after a month.",
+        ],
+        facts,
+    )
+
+
 def _answer_problem(facts: Facts) -> Message:
     return _message(
         "An answer from human review cannot be used",
@@ -646,6 +659,7 @@ OPERATOR_MESSAGES: Mapping[str, Callable[[Facts], Message]] = {
     "model_hours_spent": _model_hours_spent,
     "api_images_spent": _api_images_spent,
     "judgement_changed": _judgement_changed,
+    "to_mend": _to_mend,
     "answer_problem": _answer_problem,
     "drift": _drift,
     "labeling_problem": _labeling_problem,

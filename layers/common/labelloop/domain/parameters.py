@@ -32,6 +32,8 @@ class Parameter:
     values: str
     """The accepted values, for people."""
     meaning: str
+    fallback: str
+    """What counts where it is missing, or has a value that it must not have."""
 
     @property
     def description(self) -> str:
@@ -41,6 +43,10 @@ class Parameter:
     def accepts(self, value: str) -> bool:
         """Whether the value is one that Parameter Store would accept."""
         return re.fullmatch(self.pattern, value) is not None
+
+    def effective(self, value: str | None) -> str:
+        """What counts where this value is stored; None where none is."""
+        return self.fallback if value is None or not self.accepts(value) else value
 
     def check(self, value: str) -> None:
         """Raise ConfigurationError unless the value is one that Parameter Store would accept."""
@@ -87,12 +93,15 @@ def _shape(start: int, end: int) -> str:
     return re.sub(r"(\[0-9\])\1+", lambda m: f"[0-9]{{{len(m[0]) // 5}}}", text)
 
 
-def _of(name: str, default: str, pattern: str, values: str, meaning: str) -> Parameter:
-    return Parameter(name, default, f"^({pattern})$", values, meaning)
+def _of(
+    name: str, default: str, pattern: str, values: str, meaning: str, *, fallback: str = ""
+) -> Parameter:
+    return Parameter(name, default, f"^({pattern})$", values, meaning, fallback or default)
 
 
 _FRACTION = r"0(\.[0-9]{1,4})?|1(\.0{1,4})?"
-_PERCENT = r"[0-9]{1,2}(\.[0-9]{1,3})?|100(\.0{1,3})?"
+_PERCENT = r"00?(\.0{1,3})?|(0?[1-9]|[1-9][0-9])(\.[0-9]{1,3})?|100(\.0{1,3})?"
+"""None between 0 and 1: whoever writes 0.7 means 70 percent."""
 
 CATALOGUE: tuple[Parameter, ...] = (
     _of(
@@ -101,6 +110,8 @@ CATALOGUE: tuple[Parameter, ...] = (
         _TRUTH,
         "true or false",
         "Whether new labelled images are looked for by schedule, and trained on.",
+        # Trainings are billed: one that was switched off must not begin because it was deleted.
+        fallback="false",
     ),
     _of(
         "Automatic-Training-Poll-Frequency",
@@ -143,7 +154,7 @@ CATALOGUE: tuple[Parameter, ...] = (
         "Minimum-Label-Detection-Confidence",
         "70.0",
         _PERCENT,
-        "a percentage from 0.00 to 100.00",
+        "a percentage from 1.00 to 100.00, as 70 for 70 percent, or 0",
         "A detection with less confidence is doubtful; of a multi-label or detection model, one "
         "with a decision that is less sure, on either side of a threshold. labelloop report says "
         "how many images each value sends to people, and how many mistakes that catches.",
@@ -319,17 +330,42 @@ class OperatorSettings:
         return self.review_enabled and not self.daily_review_budget
 
 
+@dataclass(frozen=True)
+class Unusable:
+    """A parameter whose fallback counts."""
+
+    parameter: Parameter
+    value: str | None
+    """None where it is missing."""
+
+    def __str__(self) -> str:
+        parameter = self.parameter
+        state = "is missing"
+        if self.value is not None:
+            state = f"is {self.value!r}, but must be {parameter.values}"
+        return (
+            f"{parameter.name} {state}. Until that is mended, {parameter.fallback} counts: "
+            f"labelloop params set {parameter.name} VALUE"
+        )
+
+
+def unusable(values: Mapping[str, str]) -> list[Unusable]:
+    """The parameters that are missing among these values, or must not have theirs."""
+    return [
+        Unusable(parameter, value)
+        for parameter in CATALOGUE
+        if (value := values.get(parameter.name)) is None or not parameter.accepts(value)
+    ]
+
+
 def parse(values: Mapping[str, str]) -> OperatorSettings:
     """The settings that these parameter values (by name, without prefix) mean.
 
-    A parameter that is missing has its default. Raises ConfigurationError for a bad value.
+    Each that is missing, or must not have its value, has its fallback, whatever the others are.
     """
 
     def value(name: str) -> str:
-        parameter = BY_NAME[name]
-        text = values.get(name, parameter.default)
-        parameter.check(text)
-        return text
+        return BY_NAME[name].effective(values.get(name))
 
     minimum_units = int(value("Minimum-Inference-Units"))
     return OperatorSettings(
