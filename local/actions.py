@@ -346,6 +346,11 @@ RULES: dict[str, Rule] = {
         _param("DatasetArn"),
         "UpdateDatasetEntries ListDatasetEntries ListDatasetLabels DescribeDataset DeleteDataset",
     ),
+    **_table_rows(
+        "rekognition",
+        _param("ResourceArn"),
+        "TagResource UntagResource ListTagsForResource",
+    ),
     "rekognition.CreateDataset": _create_dataset,
     "rekognition.DistributeDatasetEntries": _datasets,
     "rekognition.CopyProjectVersion": _copy_version,

@@ -108,17 +108,35 @@ def _objects(call: Call, runtime: Runtime) -> list[tuple[str, str]]:
     if call.operation == "UpdateDatasetEntries":
         return _training_on(_addresses(base64.b64decode(params["Changes"]["GroundTruth"])))
     if call.operation == "CreateProjectVersion":
-        output = params.get("OutputConfig", {})
-        bucket = f"s3://{output.get('S3Bucket')}"
-        prefix = str(output.get("S3KeyPrefix", "")).rstrip("/")
-        return [
-            *_training_on(runtime.rekognition.source_refs(str(params.get("ProjectArn")))),
-            *_on_bucket(bucket),
-            ("s3:PutObject", _arn(f"{bucket}/{prefix}/evaluation")),
-            # Whether it reads what it has written, the guide does not say: let nobody count on it.
-            *((action, _arn(f"{bucket}/{prefix}/evaluation")) for action in _OBJECT_ACTIONS),
-        ]
-    return []
+        return _for_training(params, runtime)
+    return _writing_results(params) if call.operation == "CopyProjectVersion" else []
+
+
+def _for_training(params: dict[str, Any], runtime: Runtime) -> list[tuple[str, str]]:
+    manifests = [
+        asset.get("GroundTruthManifest", {}).get("S3Object", {})
+        for data in ("TrainingData", "TestingData")
+        for asset in params.get(data, {}).get("Assets", ())
+    ]
+    addresses = [f"s3://{manifest.get('Bucket')}/{manifest.get('Name')}" for manifest in manifests]
+    return [
+        *_training_on(addresses),
+        *_training_on(image for manifest in manifests for image in _images(manifest, runtime)),
+        *_training_on(runtime.rekognition.source_refs(str(params.get("ProjectArn")))),
+        *_writing_results(params),
+    ]
+
+
+def _writing_results(params: dict[str, Any]) -> list[tuple[str, str]]:
+    output = params.get("OutputConfig", {})
+    bucket = f"s3://{output.get('S3Bucket')}"
+    prefix = str(output.get("S3KeyPrefix", "")).rstrip("/")
+    return [
+        *_on_bucket(bucket),
+        ("s3:PutObject", _arn(f"{bucket}/{prefix}/evaluation")),
+        # Whether it reads what it has written, the guide does not say: let nobody count on it.
+        *((action, _arn(f"{bucket}/{prefix}/evaluation")) for action in _OBJECT_ACTIONS),
+    ]
 
 
 def _training_on(addresses: Iterable[str]) -> list[tuple[str, str]]:

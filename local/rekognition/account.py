@@ -52,7 +52,9 @@ class Account:
         self.projects: dict[str, Project] = {}
         self.datasets: dict[str, Dataset] = {}
         self.versions: dict[str, ProjectVersion] = {}
-        # Guards the three above. Nothing slow is done under it: no S3, no network, no training.
+        self.tags: dict[str, dict[str, str]] = {}
+        """By the ARN of what they are on."""
+        # Guards the four above. Nothing slow is done under it: no S3, no network, no training.
         self.lock = threading.RLock()
         self._cache_dir = cache_dir
         self._time_scale = time_scale
@@ -103,6 +105,7 @@ class Account:
             ]
             for arn in gone:
                 del resources[arn]
+                self.tags.pop(arn, None)
 
     def project(self, arn: str) -> Project:
         """The project. Raises ResourceNotFoundException, also while it is being deleted."""
@@ -125,6 +128,11 @@ class Account:
         if arn not in self.versions:
             raise not_found("project version", arn)
         return self.versions[arn]
+
+    def note_tags(self, arn: str, request: Json) -> None:
+        """Puts the tags of a request that makes a resource on it."""
+        if request.get("Tags"):
+            self.tags[arn] = dict(request["Tags"])
 
     def datasets_of(self, project: Project) -> list[Dataset]:
         """The project's datasets."""

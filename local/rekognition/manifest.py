@@ -86,6 +86,11 @@ class Entry:
         return json.dumps(listed, separators=(",", ":"), ensure_ascii=False)
 
 
+def has_extension(key: str) -> bool:
+    """Whether the manifest's name is one that Custom Labels takes."""
+    return "." in key.rsplit("/", 1)[-1]
+
+
 def read_manifest(content: bytes) -> dict[str, Entry]:
     """The entries by source-ref, in the order of the lines.
 
@@ -185,12 +190,22 @@ def _read_line(line: str) -> Entry | None:
 
 
 def _without_service_fields(content: dict[str, Any]) -> dict[str, Any]:
-    """The line without what ListDatasetEntries adds to it, so that a listed line can be sent."""
+    """The line without what the service adds to it, so that such a line can be given back.
+
+    ListDatasetEntries adds to it, and so does a training, to its validation manifests.
+    """
     return {
-        key: _without_service_fields(value) if isinstance(value, dict) else value
+        key: _cleaned(value)
         for key, value in content.items()
         if key not in {"cl-errors", "cl-metadata"}
+        and not (key in {"errors", "warnings"} and isinstance(value, list))
     }
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _without_service_fields(value)
+    return [_cleaned(item) for item in value] if isinstance(value, list) else value
 
 
 def _combine(content: dict[str, Any], source_ref: str, attributes: list[Attribute]) -> Entry:

@@ -4,12 +4,14 @@ import base64
 from collections.abc import Callable, Mapping
 
 from local.rekognition.account import Account, invalid, newest_first
+from local.rekognition.distribution import TooFewImagesError, distribute
 from local.rekognition.errors import ServiceError
 from local.rekognition.manifest import (
     Entry,
     UnreadableManifestError,
     box_counts,
     check_size,
+    has_extension,
     label_counts,
     read_manifest,
 )
@@ -29,6 +31,7 @@ class ProjectOperations:
             "CreateDataset": self._create_dataset,
             "DescribeDataset": self._describe_dataset,
             "UpdateDatasetEntries": self._update_dataset_entries,
+            "DistributeDatasetEntries": self._distribute_dataset_entries,
             "ListDatasetEntries": self._list_dataset_entries,
             "ListDatasetLabels": self._list_dataset_labels,
             "DeleteDataset": self._delete_dataset,
@@ -48,6 +51,7 @@ class ProjectOperations:
                 raise ServiceError("LimitExceededException", "There are too many projects.")
             arn = self._account.new_arn(name)
             self._account.projects[arn] = Project(arn, name, self._account.clock())
+            self._account.note_tags(arn, request)
         return {"ProjectArn": arn}
 
     def _describe_projects(self, request: Json) -> Json:
@@ -98,6 +102,7 @@ class ProjectOperations:
             self._account.datasets[arn] = Dataset(
                 arn, project.arn, kind, self._account.clock(), ready_at, entries, failure
             )
+            self._account.note_tags(arn, request)
         return {"DatasetArn": arn}
 
     def _check_dataset_is_new(self, request: Json) -> Project:
@@ -119,7 +124,7 @@ class ProjectOperations:
         s3_object = source.get("GroundTruthManifest", {}).get("S3Object", {})
         if set(source) != {"GroundTruthManifest"} or not {"Bucket", "Name"} <= set(s3_object):
             raise invalid("DatasetSource must have either a GroundTruthManifest or a DatasetArn.")
-        if "." not in s3_object["Name"].rsplit("/", 1)[-1]:
+        if not has_extension(s3_object["Name"]):
             return {}, (
                 "ERROR_MANIFEST_INACCESSIBLE_OR_UNSUPPORTED_FORMAT: The manifest file's name has "
                 "no extension."
@@ -141,9 +146,41 @@ class ProjectOperations:
             entries, failure = _read_entries(changes, dataset.entries)
             if not failure:
                 dataset.entries = entries
-            dataset.failure = failure
-            dataset.verb = "UPDATE"
-            dataset.ready_at = self._account.after(self._account.durations.dataset_update_s)
+            self._begin_update(dataset, failure)
+        return {}
+
+    def _begin_update(self, dataset: Dataset, failure: str | None) -> None:
+        dataset.failure = failure
+        dataset.verb = "UPDATE"
+        dataset.ready_at = self._account.after(self._account.durations.dataset_update_s)
+
+    def _distribute_dataset_entries(self, request: Json) -> Json:
+        with self._account.lock:
+            datasets = [self._account.dataset(item["Arn"]) for item in request["Datasets"]]
+            by_kind = {dataset.kind: dataset for dataset in datasets}
+            if set(by_kind) != {"TRAIN", "TEST"} or len({d.project_arn for d in datasets}) > 1:
+                raise invalid("Datasets must be the training and test dataset of one project.")
+            now = self._account.clock()
+            for dataset in datasets:
+                if not dataset.can_be_read(now):
+                    message = f"The dataset is not ready: its status is {dataset.status(now)}."
+                    raise ServiceError("ResourceNotReadyException", message)
+            train, test = by_kind["TRAIN"], by_kind["TEST"]
+            if test.entries:
+                raise invalid("The test dataset must be empty.")
+            failure = None
+            try:
+                staying, testing = distribute(train.entries.values())
+            except TooFewImagesError:
+                failure = (
+                    "ERROR_INSUFFICIENT_IMAGES_PER_LABEL_FOR_DISTRIBUTE: The manifest file doesn't "
+                    "have enough labeled images to distribute the dataset."
+                )
+            else:
+                train.entries = {entry.source_ref: entry for entry in staying}
+                test.entries = {entry.source_ref: entry for entry in testing}
+            for dataset in datasets:
+                self._begin_update(dataset, failure)
         return {}
 
     def _list_dataset_entries(self, request: Json) -> Json:

@@ -26,6 +26,7 @@ class Durations:
     dataset_update_s: float = 30.0
     dataset_deletion_s: float = 10.0
     training_s: float = 1800.0
+    copy_s: float = 300.0
     start_s: float = 600.0
     stop_s: float = 120.0
     version_deletion_s: float = 10.0
@@ -51,6 +52,8 @@ class Project:
     name: str
     created_at: float
     gone_at: float | None = None
+    policies: dict[str, Json] = field(default_factory=dict)
+    """By name, as ListProjectPolicies gives them."""
 
     @property
     def status(self) -> str:
@@ -83,15 +86,18 @@ class Dataset:
         return self.status(now) in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_FAILED"}
 
     def status_members(self, now: float) -> Json:
-        """Status, StatusMessage and StatusMessageCode."""
+        """Status, StatusMessage and StatusMessageCode.
+
+        The guide's programs read all three whatever the status is; what they say while work is
+        going on is not documented.
+        """
         status = self.status(now)
-        done = {"CREATE": "created", "UPDATE": "updated"}[self.verb]
+        done = {"CREATE": "created", "UPDATE": "updated", "DELETE": "deleted"}
+        message, code = f"The dataset is being {done[status.split('_')[0]]}.", "SUCCESS"
         if status.endswith("_COMPLETE"):
-            message, code = f"The dataset was successfully {done}.", "SUCCESS"
+            message = f"The dataset was successfully {done[self.verb]}."
         elif status.endswith("_FAILED"):
             message, code = str(self.failure), "CLIENT_ERROR"
-        else:
-            return {"Status": status}
         return {"Status": status, "StatusMessage": message, "StatusMessageCode": code}
 
     def summarise(self, now: float) -> Json:
@@ -141,7 +147,10 @@ class Hosting:
 
 @dataclass
 class ProjectVersion:
-    """A model; its training ends when it is both really done and ``trained_at`` has come."""
+    """A model; its training ends when it is both really done and ``trained_at`` has come.
+
+    Of one that was copied from another, the copying does.
+    """
 
     arn: str
     project_arn: str
@@ -152,6 +161,10 @@ class ProjectVersion:
     files: ResultFiles
     output_config: Json
     optional_members: Json = field(default_factory=dict)
+    training_input: Json = field(default_factory=dict)
+    testing_input: Json = field(default_factory=lambda: {"AutoCreate": False})
+    copied_from: str | None = None
+    """The ARN of the version that it is a copy of."""
     outcome: TrainingOutcome | None = None
     hosting: Hosting | None = None
     gone_at: float | None = None
@@ -164,11 +177,12 @@ class ProjectVersion:
             return "DELETING"
         if self.ordered_status is not None:
             return self.ordered_status
+        work = "COPYING" if self.copied_from else "TRAINING"
         if self.outcome is None or now < self.trained_at:
-            return "TRAINING_IN_PROGRESS"
+            return f"{work}_IN_PROGRESS"
         if self.outcome.model is None:
-            return "TRAINING_FAILED"
-        return self.hosting.status(now) if self.hosting else "TRAINING_COMPLETED"
+            return f"{work}_FAILED"
+        return self.hosting.status(now) if self.hosting else f"{work}_COMPLETED"
 
     def occupies_a_hosting_slot(self, now: float) -> bool:
         return self.status(now) in {"STARTING", "RUNNING", "STOPPING"}
@@ -189,6 +203,8 @@ class ProjectVersion:
             "Feature": "CUSTOM_LABELS",
             **self.optional_members,
         }
+        if self.copied_from:
+            description["SourceProjectVersionArn"] = self.copied_from
         if self.hosting:
             description["MinInferenceUnits"] = self.hosting.minimum_units
             if self.hosting.maximum_units is not None:
@@ -198,12 +214,13 @@ class ProjectVersion:
         return description
 
     def _status_message(self, status: str) -> str:
-        if self.outcome and status in {"TRAINING_COMPLETED", "TRAINING_FAILED"}:
+        if self.outcome and status.endswith(("ING_COMPLETED", "ING_FAILED")):
             return self.outcome.message
         if self.hosting and self.hosting.failure and status == "FAILED":
             return self.hosting.failure
         return {
             "TRAINING_IN_PROGRESS": "The model is being trained.",
+            "COPYING_IN_PROGRESS": "The model is being copied.",
             "STARTING": "The model is being prepared for hosting.",
             "RUNNING": "The model is running.",
             "STOPPING": "The model is stopping.",
@@ -212,29 +229,32 @@ class ProjectVersion:
         }.get(status, f"The model is {status}.")
 
     def _describe_training(self, outcome: TrainingOutcome) -> Json:
-        described: Json = {"TrainingEndTimestamp": self.trained_at}
+        described: Json = {} if self.copied_from else {"TrainingEndTimestamp": self.trained_at}
         if outcome.has_validation_files:
             described["ManifestSummary"] = self._s3_object(self.files.manifest_summary)
-            described["TrainingDataResult"] = self._data_result("Training", outcome, {})
+            described["TrainingDataResult"] = self._data_result(
+                "Training", outcome, self.training_input
+            )
             described["TestingDataResult"] = self._data_result(
-                "Testing", outcome, {"AutoCreate": False}
+                "Testing", outcome, self.testing_input
             )
         if outcome.model:
-            described["BillableTrainingTimeInSeconds"] = self.billable_s
+            if not self.copied_from:
+                described["BillableTrainingTimeInSeconds"] = self.billable_s
             described["EvaluationResult"] = {
                 **({"F1Score": outcome.model.evaluation.f1} if self.has_f1 else {}),
                 "Summary": self._s3_object(self.files.evaluation_summary),
             }
         return described
 
-    def _data_result(self, dataset: str, outcome: TrainingOutcome, common: Json) -> Json:
+    def _data_result(self, dataset: str, outcome: TrainingOutcome, given: Json) -> Json:
         """A data result; a model trained on project datasets has no assets in its Input."""
         result: Json = {
-            "Input": dict(common),
+            "Input": dict(given),
             "Validation": {"Assets": [self._asset(self.files.validation(dataset))]},
         }
         if outcome.model:
-            result["Output"] = {"Assets": [self._asset(self.files.snapshot(dataset))], **common}
+            result["Output"] = {**given, "Assets": [self._asset(self.files.snapshot(dataset))]}
         return result
 
     def _asset(self, key: str) -> Json:

@@ -2,11 +2,12 @@
 
 The embedded runtime hands it every Rekognition call, and the tests call it directly. Requests and
 answers are those of the service's JSON protocol: timestamps are epoch seconds, binary members are
-base64. The operations are in ``projects``, ``versions`` and ``detection``.
+base64. The operations are in ``projects``, ``versions``, ``detection``, ``tags`` and
+``project_policies``. It has what the stack calls, and what AWS's published programs for Custom
+Labels do.
 
-What it does not emulate: training on external manifests, detection models trained on image-level
-labels, autoscaling beyond the minimum of inference units, copying of models, and the account's
-limits on calls a second.
+What it does not emulate: detection models trained on image-level labels, autoscaling beyond the
+minimum of inference units, copying between accounts, and the account's limits on calls a second.
 
 What Amazon does not say, and how it is here: a dataset may be changed and deleted while a training
 uses it, for the training has copied its lines (of DeleteDataset's refusals only those of a dataset
@@ -26,8 +27,10 @@ from local.rekognition.detection import DetectionOperations
 from local.rekognition.errors import ServiceError
 from local.rekognition.objects import ObjectStore
 from local.rekognition.orders import OrderError
+from local.rekognition.project_policies import PolicyOperations
 from local.rekognition.projects import ProjectOperations
 from local.rekognition.resources import Durations, Quotas
+from local.rekognition.tags import TagOperations
 from local.rekognition.versions import VersionOperations
 
 
@@ -69,6 +72,8 @@ class RekognitionService:
             **ProjectOperations(account).operations,
             **self._versions.operations,
             **DetectionOperations(account).operations,
+            **TagOperations(account).operations,
+            **PolicyOperations(account).operations,
         }
 
     def handle(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:

@@ -112,6 +112,8 @@ def judged_boxes_line(
     found = [(verdict.label, verdict.box) for verdict in ranked if verdict.box]
     line[EVALUATION_ATTRIBUTE] = _annotations(found, size_px, labels)
     line[f"{EVALUATION_ATTRIBUTE}-metadata"] = {
+        # In the guide's example it is that of the surest box.
+        "confidence": ranked[0].confidence if ranked else 0.0,
         "job-name": EVALUATION_JOB,
         "class-map": _class_map(labels),
         "human-annotated": "no",

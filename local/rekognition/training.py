@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic
 
 from local.rekognition import evaluation, images
@@ -53,6 +53,17 @@ class ResultFiles:
         return f"{self.prefix.rstrip('/')}/{name}" if self.prefix else name
 
     @property
+    def of_a_model(self) -> tuple[str, ...]:
+        """All that a training which ended well leaves."""
+        parts = ("Training", "Testing")
+        return (
+            self.evaluation_summary,
+            self.manifest_summary,
+            *map(self.snapshot, parts),
+            *map(self.validation, parts),
+        )
+
+    @property
     def evaluation_summary(self) -> str:
         return self.key("EvaluationResultSummary")
 
@@ -77,6 +88,8 @@ class TrainingJob:
     files: ResultFiles
     training: Sequence[Entry]
     testing: Sequence[Entry]
+    problems: Sequence[LineProblem] = ()
+    """Why it cannot end well, as far as that is known before an image is read."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +103,19 @@ class TrainingOutcome:
 
 class _AccessRefusedError(Exception):
     """The images may not be read."""
+
+
+@dataclass(frozen=True)
+class _Problems:
+    """The terminal errors: of one dataset, or of both taken together."""
+
+    training: list[LineProblem] = field(default_factory=list)
+    testing: list[LineProblem] = field(default_factory=list)
+    both: list[LineProblem] = field(default_factory=list)
+
+    @property
+    def all(self) -> list[LineProblem]:
+        return [*self.training, *self.testing, *self.both]
 
 
 @dataclass(frozen=True)
@@ -127,9 +153,11 @@ def _run(
         training = _check_images(job.training, objects, trainer)
         testing = _check_images(job.testing, objects, trainer)
         problems = _content_problems(training, testing, trainer)
+        problems.training.extend(job.problems)
     except _AccessRefusedError as error:
         training = testing = _CheckedDataset((), (), ())
-        problems = [LineProblem("ERROR_INVALID_PERMISSIONS_IMAGES_S3_BUCKET", str(error))]
+        refused = LineProblem("ERROR_INVALID_PERMISSIONS_IMAGES_S3_BUCKET", str(error))
+        problems = _Problems(both=[refused])
     try:
         _write_validation(
             job.files,
@@ -141,8 +169,8 @@ def _run(
         )
     except (KeyError, PermissionError):
         return TrainingOutcome(f"Cannot write to the output bucket {job.files.bucket}.")
-    if problems:
-        reasons = "; ".join(f"{problem.code}: {problem.message}" for problem in problems)
+    if problems.all:
+        reasons = "; ".join(f"{problem.code}: {problem.message}" for problem in problems.all)
         return TrainingOutcome(f"The manifest file has errors. {reasons}", None, True)
     trained = trainer.train(training.usable, testing.usable)
     _write_results(
@@ -199,33 +227,39 @@ def _content_problems(
     training: _CheckedDataset[Prepared],
     testing: _CheckedDataset[Prepared],
     trainer: Trainer[Prepared],
-) -> list[LineProblem]:
-    """The terminal errors of both datasets taken together, in Custom Labels' codes."""
-    problems: list[LineProblem] = []
-    for name, dataset in (("training", training), ("testing", testing)):
+) -> _Problems:
+    """The terminal errors in Custom Labels' codes. Which of them are told of one dataset, and which
+    of both, the guide shows for too many invalid rows and for labels that do not overlap alone.
+    """
+    problems = _Problems()
+    for dataset, found in ((training, problems.training), (testing, problems.testing)):
         if len(dataset.invalid_indices) > MAXIMUM_INVALID_SHARE * len(dataset.entries):
-            message = f"The {name} manifest has too many invalid rows."
-            problems.append(LineProblem("ERROR_TOO_MANY_INVALID_ROWS_IN_MANIFEST", message))
+            message = "The manifest file contains too many invalid rows."
+            found.append(LineProblem("ERROR_TOO_MANY_INVALID_ROWS_IN_MANIFEST", message))
     if len(_buckets([*training.entries, *testing.entries])) > 1:
-        message = "The images are in more than one S3 bucket."
-        problems.append(LineProblem("ERROR_IMAGES_IN_MULTIPLE_S3_BUCKETS", message))
+        message = "The manifest file contains images from multiple S3 buckets."
+        problems.both.append(LineProblem("ERROR_IMAGES_IN_MULTIPLE_S3_BUCKETS", message))
     given = (
         list(label_counts(training.entries, trainer.use_case)),
         list(label_counts(testing.entries, trainer.use_case)),
     )
-    problems += _label_problems(
-        *given,
-        trainer.minimum_labels,
-        "ERROR_MANIFEST_TOO_FEW_LABELS",
-        "ERROR_INSUFFICIENT_LABEL_OVERLAP",
-    )
-    if not problems:
-        problems += _label_problems(
-            training.usable_labels,
-            testing.usable_labels,
+    problems.both.extend(
+        _label_problems(
+            *given,
             trainer.minimum_labels,
-            "ERROR_MANIFEST_TOO_FEW_USABLE_LABELS",
-            "ERROR_INSUFFICIENT_USABLE_LABEL_OVERLAP",
+            "ERROR_MANIFEST_TOO_FEW_LABELS",
+            "ERROR_INSUFFICIENT_LABEL_OVERLAP",
+        )
+    )
+    if not problems.all:
+        problems.both.extend(
+            _label_problems(
+                training.usable_labels,
+                testing.usable_labels,
+                trainer.minimum_labels,
+                "ERROR_MANIFEST_TOO_FEW_USABLE_LABELS",
+                "ERROR_INSUFFICIENT_USABLE_LABEL_OVERLAP",
+            )
         )
     return problems
 
@@ -262,7 +296,7 @@ def _write_validation(
     *,
     training: _CheckedDataset[Prepared],
     testing: _CheckedDataset[Prepared],
-    problems: Sequence[LineProblem],
+    problems: _Problems,
 ) -> None:
     for name, dataset in (("Training", training), ("Testing", testing)):
         lines = (
@@ -272,10 +306,10 @@ def _write_validation(
         _put_lines(objects, files.bucket, files.validation(name), lines)
     manifest_summary = {
         "statistics": {
-            "training": _statistics(training, use_case),
-            "testing": _statistics(testing, use_case),
+            "training": _statistics(training, use_case, problems, problems.training),
+            "testing": _statistics(testing, use_case, problems, problems.testing),
         },
-        "errors": [problem.as_json() for problem in problems],
+        "errors": [problem.as_json() for problem in problems.both],
     }
     objects.put(files.bucket, files.manifest_summary, json.dumps(manifest_summary).encode())
 
@@ -284,20 +318,26 @@ def _validated_line(entry: Entry, errors: Sequence[LineProblem]) -> dict[str, An
     return with_problems(with_problems(entry.content, errors, "errors"), entry.warnings, "warnings")
 
 
-def _statistics(dataset: _CheckedDataset[Prepared], use_case: UseCase) -> dict[str, Any]:
-    """A dataset's part of the manifest summary; line indices count from 0."""
+def _statistics(
+    dataset: _CheckedDataset[Prepared],
+    use_case: UseCase,
+    problems: _Problems,
+    own: Sequence[LineProblem],
+) -> dict[str, Any]:
+    """A dataset's part of the manifest summary; the guide's example counts lines from 1."""
     invalid = dataset.invalid_indices
     ignored = sum(
         1 for entry in dataset.entries if not entry.labels_for(use_case) and not entry.errors
     )
+    is_determined = dataset.usable and not problems.all
     return {
-        "use_case": use_case.value if dataset.usable else "NOT_DETERMINED",
+        "use_case": use_case.value if is_determined else "NOT_DETERMINED",
         "total_json_lines": len(dataset.entries),
-        "valid_json_lines": len(dataset.entries) - len(invalid),
+        "valid_json_lines": len(dataset.entries) - len(invalid) - ignored,
         "invalid_json_lines": len(invalid),
         "ignored_json_lines": ignored,
-        "error_json_line_indices": invalid,
-        "errors": [],
+        "error_json_line_indices": [index + 1 for index in invalid],
+        "errors": [problem.as_json() for problem in own],
     }
 
 

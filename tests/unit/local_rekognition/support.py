@@ -106,18 +106,23 @@ class Client:
         self.create_dataset(project, "TEST", test)
         return project
 
-    def start_training(self, project: str, name: str = "v1", bucket: str = BUCKET) -> str:
+    def start_training(
+        self, project: str, name: str = "v1", bucket: str = BUCKET, **given: Any
+    ) -> str:
         answer = self.call(
             "CreateProjectVersion",
             ProjectArn=project,
             VersionName=name,
             OutputConfig={"S3Bucket": bucket, "S3KeyPrefix": f"evaluation/{name}"},
+            **given,
         )
         return str(answer["ProjectVersionArn"])
 
-    def train(self, project: str, name: str = "v1", bucket: str = BUCKET) -> dict[str, Any]:
+    def train(
+        self, project: str, name: str = "v1", bucket: str = BUCKET, **given: Any
+    ) -> dict[str, Any]:
         """The description of a version whose training has ended, well or badly."""
-        self.start_training(project, name, bucket)
+        self.start_training(project, name, bucket, **given)
         self.clock.advance(1800)
         deadline = time.monotonic() + 60
         while (version := self.describe_version(project, name))["Status"] == "TRAINING_IN_PROGRESS":

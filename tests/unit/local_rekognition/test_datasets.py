@@ -112,7 +112,7 @@ def test_a_request_that_does_not_fit_the_model_is_refused(
         client.call(operation, **request_)
 
 
-@pytest.mark.parametrize("operation", ["CopyProjectVersion", "DetectFaces", "Nonsense"])
+@pytest.mark.parametrize("operation", ["DetectFaces", "Nonsense"])
 def test_an_operation_that_is_not_emulated_fails_loudly(client: Client, operation: str) -> None:
     with pytest.raises(ServiceError, match="UnknownOperationException"):
         client.service.handle(operation, {})
@@ -388,3 +388,93 @@ def test_both_datasets_can_be_created_at_once(client: Client) -> None:
     client.clock.advance(30)
     for dataset in created:
         assert describe(client, dataset)["DatasetStats"]["TotalEntries"] == 50
+
+
+def test_a_dataset_always_says_how_it_is(client: Client) -> None:
+    project = client.create_project()
+    created = client.call("CreateDataset", ProjectArn=project, DatasetType="TRAIN")
+    dataset = created["DatasetArn"]
+    told = [describe(client, dataset)]
+    client.clock.advance(30)
+    update(client, dataset, lines(1))
+    told.append(describe(client, dataset))
+    client.clock.advance(30)
+    client.call("DeleteDataset", DatasetArn=dataset)
+    told.append(describe(client, dataset))
+    (listed,) = client.call("DescribeProjects")["ProjectDescriptions"]
+    assert [(item["Status"], item["StatusMessage"]) for item in [*told, *listed["Datasets"]]] == [
+        ("CREATE_IN_PROGRESS", "The dataset is being created."),
+        ("UPDATE_IN_PROGRESS", "The dataset is being updated."),
+        ("DELETE_IN_PROGRESS", "The dataset is being deleted."),
+        ("DELETE_IN_PROGRESS", "The dataset is being deleted."),
+    ]
+    assert all(item["StatusMessageCode"] for item in [*told, *listed["Datasets"]])
+
+
+# --- Distributing ---------------------------------------------------------------------------------
+
+
+def distribute(client: Client, *datasets: str) -> None:
+    client.call("DistributeDatasetEntries", Datasets=[{"Arn": arn} for arn in datasets])
+
+
+def test_a_fifth_of_each_label_moves_to_an_empty_test_dataset(client: Client) -> None:
+    project = client.create_project()
+    given = [line(image(number), ("bolt", "gear")[number % 2]) for number in range(20)]
+    train = client.create_dataset(project, "TRAIN", given)
+    test = client.call("CreateDataset", ProjectArn=project, DatasetType="TEST")["DatasetArn"]
+    client.clock.advance(30)
+    distribute(client, train, test)
+    for dataset in (train, test):
+        assert describe(client, dataset)["Status"] == "UPDATE_IN_PROGRESS"
+    client.clock.advance(30)
+    for dataset, entries_of_label in ((train, 8), (test, 2)):
+        described = describe(client, dataset)
+        assert described["Status"] == "UPDATE_COMPLETE"
+        labels = client.call("ListDatasetLabels", DatasetArn=dataset)["DatasetLabelDescriptions"]
+        assert [item["LabelName"] for item in labels] == ["bolt", "gear"]
+        assert {item["LabelStats"]["EntryCount"] for item in labels} == {entries_of_label}
+    found = [entry["source-ref"] for arn in (train, test) for entry in entries(client, arn)]
+    assert sorted(found) == sorted(image(number) for number in range(20))
+
+
+def test_every_label_tests_and_trains_whatever_images_share(client: Client) -> None:
+    project = client.create_project()
+    given = [several_labels_line(image(number), ["bolt"]) for number in range(8)]
+    given += [several_labels_line(image(number), ["bolt", "gear"]) for number in (8, 9)]
+    train = client.create_dataset(project, "TRAIN", given)
+    test = client.create_dataset(project, "TEST", [])
+    distribute(client, train, test)
+    client.clock.advance(30)
+    for dataset in (train, test):
+        labels = client.call("ListDatasetLabels", DatasetArn=dataset)["DatasetLabelDescriptions"]
+        assert {item["LabelName"] for item in labels} == {"bolt", "gear"}
+    assert len(entries(client, test)) == 2
+
+
+def test_a_label_of_one_image_cannot_be_distributed(client: Client) -> None:
+    project = client.create_project()
+    train = client.create_dataset(project, "TRAIN", [*lines(5), line(image(9), "gear")])
+    test = client.create_dataset(project, "TEST", [])
+    distribute(client, train, test)
+    client.clock.advance(30)
+    for dataset in (train, test):
+        described = describe(client, dataset)
+        assert described["Status"] == "UPDATE_FAILED"
+        assert "ERROR_INSUFFICIENT_IMAGES_PER_LABEL_FOR_DISTRIBUTE" in described["StatusMessage"]
+    assert len(entries(client, train)) == 6
+
+
+def test_only_the_two_datasets_of_a_project_are_distributed(client: Client) -> None:
+    project, other = client.create_project("parts"), client.create_project("others")
+    train = client.create_dataset(project, "TRAIN", lines(5))
+    test = client.create_dataset(other, "TEST", [])
+    for datasets in ((train, train), (train, test)):
+        with pytest.raises(ServiceError, match="InvalidParameterException"):
+            distribute(client, *datasets)
+    full = client.create_dataset(project, "TEST", lines(1))
+    with pytest.raises(ServiceError, match="must be empty"):
+        distribute(client, train, full)
+    update(client, train, lines(1))
+    with pytest.raises(ServiceError, match="ResourceNotReadyException"):
+        distribute(client, train, full)

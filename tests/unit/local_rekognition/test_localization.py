@@ -149,6 +149,7 @@ def test_the_evaluation_snapshot_gives_the_summarys_figures_again(running: Runni
         truth = found["rekognition-custom-labels-training-0"]["annotations"]
         annotations, metadata = found[EVALUATION]["annotations"], found[f"{EVALUATION}-metadata"]
         assert metadata["type"] == "groundtruth/object-detection"
+        assert metadata["confidence"] == max(judged["confidence"] for judged in metadata["objects"])
         present = 0
         for annotation, judged in zip(annotations, metadata["objects"], strict=True):
             details = judged[f"{EVALUATION}-details"]

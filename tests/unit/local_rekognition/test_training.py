@@ -11,7 +11,14 @@ import pytest
 from local import drawing
 from local.rekognition import ServiceError
 from tests.unit.local_rekognition.conftest import MakeClient, Running
-from tests.unit.local_rekognition.support import BUCKET, Client, draw_lines, encode, line
+from tests.unit.local_rekognition.support import (
+    BUCKET,
+    Client,
+    draw_lines,
+    encode,
+    line,
+    manifest,
+)
 
 TWO_LABELS = ("bolt", "gear")
 
@@ -183,15 +190,131 @@ def test_a_training_needs_both_datasets_and_neither_in_use(client: Client) -> No
         client.start_training(project)
 
 
-def test_external_manifests_are_refused_clearly(client: Client) -> None:
-    with pytest.raises(ServiceError, match=r"InvalidParameterException.*project's datasets"):
-        client.call(
-            "CreateProjectVersion",
-            ProjectArn=client.create_project(),
-            VersionName="v1",
-            OutputConfig={"S3Bucket": BUCKET, "S3KeyPrefix": "out"},
-            TrainingData={"Assets": []},
-            TestingData={"AutoCreate": True},
+def data(*names: str) -> dict[str, Any]:
+    """TrainingData or TestingData of these manifests."""
+    return {
+        "Assets": [
+            {"GroundTruthManifest": {"S3Object": {"Bucket": BUCKET, "Name": name}}}
+            for name in names
+        ]
+    }
+
+
+def train_on(client: Client, project: str, **given: Any) -> dict[str, Any]:
+    """The version that a training on given manifests has come to."""
+    return client.train(project, "v1", BUCKET, **given)
+
+
+def test_a_project_without_datasets_trains_on_the_manifests_that_it_is_given(
+    client: Client, lines: Any
+) -> None:
+    for name, given in zip(("train.manifest", "test.manifest"), lines, strict=True):
+        client.store.put(BUCKET, name, manifest(given))
+    training, testing = data("train.manifest"), data("test.manifest")
+    project = client.create_project()
+    version = train_on(client, project, TrainingData=training, TestingData=testing)
+    assert version["Status"] == "TRAINING_COMPLETED"
+    assert version["TrainingDataResult"]["Input"] == training
+    assert version["TestingDataResult"]["Input"] == testing
+    assert manifest_summary(client, version)["statistics"]["testing"]["total_json_lines"] == 2
+
+
+def test_a_training_makes_its_own_test_images_where_it_is_asked_to(client: Client) -> None:
+    given = draw_lines(client.store, "train", 5, 1, TWO_LABELS)
+    client.store.put(BUCKET, "train.manifest", manifest(given))
+    version = train_on(
+        client,
+        client.create_project(),
+        TrainingData=data("train.manifest"),
+        TestingData={"AutoCreate": True},
+    )
+    assert version["Status"] == "TRAINING_COMPLETED"
+    assert version["TestingDataResult"]["Input"] == {"AutoCreate": True}
+    statistics = manifest_summary(client, version)["statistics"]
+    assert statistics["training"]["total_json_lines"] == 8
+    assert statistics["testing"]["total_json_lines"] == 2
+
+
+def test_the_validation_manifests_of_a_training_can_be_trained_on(client: Client) -> None:
+    train = draw_lines(client.store, "train", 3, 1, TWO_LABELS)
+    train.append({"source-ref": f"s3://{BUCKET}/train/none.jpg"})
+    test = [*draw_lines(client.store, "test", 3, 2, TWO_LABELS), line(f"s3://{BUCKET}/no", "bolt")]
+    first = client.train(client.create_project_with_datasets("parts", train, test))
+    assert manifest_summary(client, first)["statistics"]["testing"]["invalid_json_lines"] == 1
+    again = train_on(
+        client,
+        client.create_project("again"),
+        TrainingData=first["TrainingDataResult"]["Validation"],
+        TestingData=first["TestingDataResult"]["Validation"],
+    )
+    assert manifest_summary(client, again) == manifest_summary(client, first)
+
+
+def test_too_few_images_to_split_fail_the_training(client: Client, lines: Any) -> None:
+    train, _ = lines
+    client.store.put(BUCKET, "train.manifest", manifest(train[2:]))
+    version = train_on(
+        client,
+        client.create_project(),
+        TrainingData=data("train.manifest"),
+        TestingData={"AutoCreate": True},
+    )
+    assert version["Status"] == "TRAINING_FAILED"
+    statistics = manifest_summary(client, version)["statistics"]["training"]
+    assert statistics["use_case"] == "NOT_DETERMINED"
+    codes = [error["code"] for error in statistics["errors"]]
+    assert codes == ["ERROR_INSUFFICIENT_IMAGES_PER_LABEL_FOR_AUTOSPLIT"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("no-extension", b"{}", "The manifest file extension or contents are invalid."),
+        ("missing.manifest", None, "The manifest file extension or contents are invalid."),
+        ("empty.manifest", b"", "The manifest file is empty."),
+        ("forbidden.manifest", b"{}", "The S3 bucket permissions are incorrect."),
+    ],
+)
+def test_a_manifest_that_cannot_be_used_fails_the_training(
+    client: Client, name: str, content: bytes | None, message: str
+) -> None:
+    if content is not None:
+        client.store.put(BUCKET, name, content)
+    client.store.forbidden.add("forbidden.manifest")
+    version = train_on(
+        client,
+        client.create_project(),
+        TrainingData=data(name),
+        TestingData={"AutoCreate": True},
+    )
+    assert (version["Status"], version["StatusMessage"]) == ("TRAINING_FAILED", message)
+    assert "ManifestSummary" not in version
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"TrainingData": data("train.manifest")},
+        {"TrainingData": {"Assets": []}, "TestingData": {"AutoCreate": True}},
+        {"TrainingData": data("train.manifest"), "TestingData": {}},
+        {
+            "TrainingData": data("train.manifest"),
+            "TestingData": {**data("test.manifest"), "AutoCreate": True},
+        },
+        {"TrainingData": {"Assets": [{}]}, "TestingData": {"AutoCreate": True}},
+    ],
+)
+def test_manifests_that_cannot_be_meant_are_refused(client: Client, given: dict[str, Any]) -> None:
+    with pytest.raises(ServiceError, match="InvalidParameterException"):
+        client.start_training(client.create_project(), **given)
+
+
+def test_manifests_are_refused_where_a_project_has_datasets(client: Client, lines: Any) -> None:
+    project = client.create_project_with_datasets("parts", *lines)
+    client.store.put(BUCKET, "train.manifest", manifest(lines[0]))
+    with pytest.raises(ServiceError, match="has datasets"):
+        client.start_training(
+            project, TrainingData=data("train.manifest"), TestingData={"AutoCreate": True}
         )
 
 
@@ -242,7 +365,7 @@ def test_a_few_bad_images_are_left_out_and_reported(client: Client, lines: Any) 
     assert version["Status"] == "TRAINING_COMPLETED"
     statistics = manifest_summary(client, version)["statistics"]["training"]
     assert statistics["invalid_json_lines"] == 2
-    assert statistics["error_json_line_indices"] == [10, 11]
+    assert statistics["error_json_line_indices"] == [11, 12]
     (asset,) = version["TrainingDataResult"]["Validation"]["Assets"]
     validated = client.store.read_lines(asset)
     assert [found["errors"][0]["code"] for found in validated[10:]] == ["ERROR_INVALID_IMAGE"] * 2
@@ -257,6 +380,12 @@ def test_many_bad_images_fail_the_training(client: Client, lines: Any) -> None:
     client.store.put(BUCKET, "train/bolt/1.jpg", tiny)
     version = client.train(client.create_project_with_datasets("parts", train, test))
     assert "ERROR_TOO_MANY_INVALID_ROWS_IN_MANIFEST" in version["StatusMessage"]
+    summary = manifest_summary(client, version)
+    of_training = summary["statistics"]["training"]
+    (error,) = of_training["errors"]
+    assert error["code"] == "ERROR_TOO_MANY_INVALID_ROWS_IN_MANIFEST"
+    assert of_training["use_case"] == "NOT_DETERMINED"
+    assert summary["errors"] == summary["statistics"]["testing"]["errors"] == []
     (asset,) = version["TrainingDataResult"]["Validation"]["Assets"]
     errors = [found["errors"][0] for found in client.store.read_lines(asset) if "errors" in found]
     assert [error["code"] for error in errors] == ["ERROR_INVALID_IMAGE_DIMENSION"] * 2
@@ -269,6 +398,7 @@ def test_unlabelled_lines_are_ignored(client: Client, lines: Any) -> None:
     assert version["Status"] == "TRAINING_COMPLETED"
     statistics = manifest_summary(client, version)["statistics"]["training"]
     assert (statistics["ignored_json_lines"], statistics["invalid_json_lines"]) == (1, 0)
+    assert (statistics["total_json_lines"], statistics["valid_json_lines"]) == (7, 6)
 
 
 def test_images_that_may_not_be_read_fail_the_training(client: Client, lines: Any) -> None:
