@@ -188,6 +188,14 @@ class LeftOut(BaseModel):
     examples: list[LeftOutImage] = Field(default_factory=list)
 
 
+class PassedOver(BaseModel):
+    """Files at which nothing looks; early reports have them among the images."""
+
+    files: int = 0
+    by_reason: dict[str, int] = Field(default_factory=dict)
+    examples: list[LeftOutImage] = Field(default_factory=list)
+
+
 class LabelLeftOut(BaseModel):
     """A label that could not be trained."""
 
@@ -227,6 +235,7 @@ class Data(BaseModel):
     test_images: int
     changes: Change = Field(default_factory=Change)
     left_out: LeftOut = Field(default_factory=LeftOut)
+    passed_over: PassedOver = Field(default_factory=PassedOver)
     labels_left_out: list[LabelLeftOut] = Field(default_factory=list)
     bad_lines: BadLines = Field(default_factory=BadLines)
     ignored_lines: BadLines = Field(default_factory=BadLines)

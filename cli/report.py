@@ -8,6 +8,7 @@ import click
 from cli import evaluations, minimums, models, report_page, report_words
 from cli.evaluations import Data, Report
 from cli.failures import CommandError
+from cli.figures import counted
 from cli.stack import Stack, on_stack, show
 from labelloop.domain.calibration import Outlook
 from labelloop.domain.messages import one_line
@@ -126,11 +127,15 @@ def _data(data: Data) -> list[str]:
         f"  since the version before: {change.added} added, {change.replaced} replaced, "
         f"{change.removed} removed, {change.moved} moved or renamed",
     ]
-    if data.left_out.images:
-        reasons = [f"  {count}: {why}" for why, count in data.left_out.by_reason.items()]
-        lines += ["", f"left out, {data.left_out.images} images in all", *reasons]
-        examples = [f"  {image.key}: {image.reason}" for image in data.left_out.examples]
-        lines += ["", *some("of these", examples)]
+    for what, found, told in (
+        ("left out", counted(data.left_out.images, "image"), data.left_out),
+        ("not looked at", counted(data.passed_over.files, "file"), data.passed_over),
+    ):
+        if told.examples:
+            reasons = [f"  {count}: {why}" for why, count in told.by_reason.items()]
+            lines += ["", f"{what}, {found} in all", *reasons]
+            examples = [f"  {image.key}: {image.reason}" for image in told.examples]
+            lines += ["", *some("of these", examples)]
     if data.labels_left_out:
         labels = [
             f"  {one.label} ({one.images} images): {one.reason}" for one in data.labels_left_out

@@ -16,6 +16,7 @@ from cli.evaluations import (
     Report,
     mistakes,
 )
+from cli.figures import counted
 from cli.page import page, table
 from labelloop.domain.calibration import Outlook
 from labelloop.domain.scoring import METRICS
@@ -252,14 +253,18 @@ def _data(data: Data) -> str:
         f"version before: {change.added} added, {change.replaced} replaced, {change.removed} "
         f"removed, {change.moved} moved or renamed.</p>"
     ]
-    if data.left_out.images:
-        reasons = [(why, str(count)) for why, count in data.left_out.by_reason.items()]
-        examples = [(image.key, image.reason) for image in data.left_out.examples]
-        parts += [
-            f"<h3>Left out: {data.left_out.images} images</h3>",
-            table(("Reason", "Images"), reasons),
-            folded(f"{len(examples)} of them by name", ("Image", "Reason"), examples),
-        ]
+    for title, what, told in (
+        (f"Left out: {counted(data.left_out.images, 'image')}", "Image", data.left_out),
+        (f"Not looked at: {counted(data.passed_over.files, 'file')}", "File", data.passed_over),
+    ):
+        if told.examples:
+            reasons = [(why, str(count)) for why, count in told.by_reason.items()]
+            examples = [(image.key, image.reason) for image in told.examples]
+            parts += [
+                f"<h3>{title}</h3>",
+                table(("Reason", f"{what}s"), reasons),
+                folded(f"{len(examples)} of them by name", (what, "Reason"), examples),
+            ]
     if data.labels_left_out:
         labels = [(one.label, str(one.images), one.reason) for one in data.labels_left_out]
         parts += ["<h3>Labels left out</h3>", table(("Label", "Images", "Reason"), labels)]

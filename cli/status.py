@@ -31,6 +31,10 @@ def _look(stack: Stack) -> dict[str, Any]:
     serving = models.deployed(stack)
     versions = models.versions(stack)
     statuses = {version.name: version.status for version in versions}
+    free, held = (
+        _count(stack, "ReviewTasksTable", QUEUE_INDEX, "queue", queue)
+        for queue in (OPEN_QUEUE, HELD_QUEUE)
+    )
     return {
         "stack": stack.name,
         "deployed": serving and serving["version"],
@@ -40,10 +44,8 @@ def _look(stack: Stack) -> dict[str, Any]:
         "billed": [name for name, status in statuses.items() if status in models.BILLED],
         "in_progress": models.running_deployment(stack),
         "waiting_images": waiting_images(stack),
-        "open_reviews": sum(
-            _count(stack, "ReviewTasksTable", QUEUE_INDEX, "queue", queue)
-            for queue in (OPEN_QUEUE, HELD_QUEUE)
-        ),
+        "open_reviews": free + held,
+        "held_reviews": held,
         "not_labelled": label.left_out_lately(stack),
         "today": ceilings.today(stack),
         "counted": _counted(stack),
@@ -130,7 +132,7 @@ def _text(found: dict[str, Any]) -> str:
         f"billed now       {', '.join(found['billed']) or 'no model'}",
         f"in progress      {found['in_progress'] or 'no training or deployment'}",
         f"waiting images   {found['waiting_images']}",
-        f"open reviews     {found['open_reviews']}",
+        f"open reviews     {_open_reviews(found)}",
         *ceilings.in_words(found["today"]),
         *_counted_in_words(found["counted"]),
         *_nones_in_words(found["none_of_them"]),
@@ -147,6 +149,12 @@ def _text(found: dict[str, Any]) -> str:
     if dead:
         lines += ["", "To see why there are dead letters, and what to do: labelloop doctor"]
     return "\n".join(lines)
+
+
+def _open_reviews(found: dict[str, Any]) -> str:
+    """How many wait; the page offers nobody what somebody else has taken."""
+    held = found["held_reviews"]
+    return f"{found['open_reviews']}{f', of which people have taken {held}' if held else ''}"
 
 
 def _counted_in_words(counted: dict[str, Any] | None) -> list[str]:

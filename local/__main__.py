@@ -10,7 +10,9 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from local.constants import DEFAULT_PORT, HOST, STACK_NAME
 from local.moto_imports import skip_ec2
@@ -25,6 +27,7 @@ for _name in ("NO_PROXY", "no_proxy"):
 os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
 skip_ec2()
 
+from local.control import PAGES  # noqa: E402
 from local.people import add_person  # noqa: E402
 from local.runtime import Runtime  # noqa: E402
 from local.server import PortTakenError, Settings, start, stop  # noqa: E402
@@ -115,11 +118,26 @@ def _welcome(runtime: Runtime, seconds: float, reviewer: tuple[str, str] | None)
         lines.append(f"  sign in as {reviewer[0]} with the password {reviewer[1]}")
     lines += [
         "",
+        'Deployed with (to change one: make local PARAMETERS="NAME=VALUE …"):',
+        *_in_columns(runtime.deployed.describe()["parameters"]),
+        "",
+        f"The runtime's own pages, under {runtime.endpoint}:",
+        *_in_columns(PAGES),
+        "",
         f"Description: {runtime.data_dir / 'stack.json'}   Logs: {runtime.data_dir / 'logs'}",
-        f"What happened: {runtime.endpoint}/_local/summary and /_local/calls",
         "Ctrl-C stops it; nothing is kept.",
     ]
     return "\n".join(lines)
+
+
+def _in_columns(rows: Mapping[str, Any]) -> list[str]:
+    width = max((len(name) for name in rows), default=0)
+    return [f"  {name:<{width}}  {_shown(value)}" for name, value in rows.items()]
+
+
+def _shown(value: Any) -> str:
+    text = ",".join(value) if isinstance(value, list) else str(value)
+    return text or "(empty)"
 
 
 if __name__ == "__main__":

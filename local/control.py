@@ -28,6 +28,22 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+PAGES = {
+    "GET /_local/mail": "the messages that would have been e-mailed",
+    "GET /_local/summary": "what was called, how often, and how executions ended",
+    "GET /_local/calls": "each call, by whom, and what it came to",
+    "GET /_local/metrics": "what the functions measured",
+    "GET /_local/stack": "deployment parameters, outputs and resources",
+    "GET /_local/permissions": "which permissions were used, and which never",
+    "GET /_local/functions": "the functions' processes",
+    "POST /_local/schedules/TrainingSchedule": "fires a schedule of the template now",
+    "PUT, DELETE /_local/faults": "makes AWS calls fail",
+    "PUT, DELETE /_local/rekognition": "how trainings and starts of models end, and quotas",
+    "GET, POST /_local/human-loops/NAME": "loops of Amazon A2I, and their workers' answers",
+    "GET, POST /_local/labeling-jobs/NAME": "jobs of Ground Truth, and how they end",
+}
+"""For people: what the runtime's start lists, and GET /_local/."""
+
 
 class Control:
     """Answers the requests under /_local/."""
@@ -35,6 +51,7 @@ class Control:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._routes: dict[tuple[str, str], Callable[[str, bytes], Any]] = {
+            ("GET", ""): lambda *_: PAGES,
             ("GET", "calls"): lambda *_: runtime.calls.as_json(),
             ("GET", "summary"): lambda *_: self._summary(),
             ("GET", "metrics"): lambda *_: Metrics(runtime).as_json(),

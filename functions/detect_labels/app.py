@@ -14,7 +14,7 @@ from typing import Any
 
 from labelloop import clock
 from labelloop.aws import detections, metrics, objects, parameters, serving_model
-from labelloop.aws.wiring import wiring
+from labelloop.aws.wiring import place, wiring
 from labelloop.domain import messages
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import (
@@ -129,7 +129,7 @@ def lambda_handler(event: Input, invocation: Invocation) -> Output:
         senders = {*(before or {}).get("senders", ()), event.detail.sender} - {None}
         record, asked_model = _record(image, model_type, settings, invocation, senders)
     result = _result(image, model_type, record)
-    message = messages.detection_result(result)
+    message = messages.detection_result(result, place(Variable.PROJECT_ARN))
     return Output(
         detection_id=detection,
         outcome=result.outcome,

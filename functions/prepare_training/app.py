@@ -102,7 +102,7 @@ def lambda_handler(request: Input) -> Output:
         test_images=tests,
         left_out=[
             *data_reports.in_words(
-                left_out + examined.passed_over, selection.labels_left_out, collection
+                left_out, examined.passed_over, selection.labels_left_out, collection
             ),
             *data_reports.contradictions_in_words(selection),
         ],
@@ -163,7 +163,7 @@ def _select(examined: Examined, collection: Collection, digest: str) -> Selectio
         return inventory.select(examined.candidates, ledger, training_data.model_type())
     except UntrainableError as error:
         _settle(examined, digest)
-        why = data_reports.in_words(examined.left_out + examined.passed_over, (), collection)
+        why = data_reports.in_words(examined.left_out, examined.passed_over, (), collection)
         raise UntrainableError("\n- ".join([str(error), *why])) from error
 
 
@@ -187,8 +187,7 @@ def _write(
     training_data.write_version(name, selection.images, left_out, created)
     seen = inventory.seen_in(selection.images, left_out)
     changes = manifests.changes(seen, training_data.seen_by(since))
-    told = [*left_out, *passed_over]
-    report = data_reports.report(selection, told, collection, changes)
+    report = data_reports.report(selection, left_out, passed_over, collection, changes)
     objects.write_json(VersionFiles(name).data_report, report)
 
 

@@ -27,6 +27,8 @@ class Output(Strict):
     """The version that served before, if there was another one, and what is known of its run."""
 
     version: str
+    again: bool
+    """Whether it was in service before, and has only been started again."""
     previous: str | None
     previous_run: dict[str, Any] | None
     """Its hours and costs up to now; None where it did not run, or nobody has seen since when."""
@@ -39,7 +41,9 @@ def lambda_handler(request: Input) -> Output:
     Nothing after the switch may fail it: the workflow would take the candidate for unproven.
     """
     version = model_registry.version(request.version) or {}
-    now = model_registry.switch(request.version, request.version_arn, model_registry.deployed())
+    lock = model_registry.lock()
+    by = lock.owner if lock else ""
+    now = model_registry.switch(request.version, request.version_arn, model_registry.deployed(), by)
     try:
         parameters.show_system_record(
             {
@@ -50,7 +54,9 @@ def lambda_handler(request: Input) -> Output:
         )
     except Exception:
         logger.exception("what is deployed is not shown", extra={"deployed": now.version})
-    return Output(version=now.version, previous=now.previous, previous_run=_run_of(now.previous))
+    again = now.switched_by != by
+    run = None if again else _run_of(now.previous)
+    return Output(version=now.version, again=again, previous=now.previous, previous_run=run)
 
 
 def _run_of(version: str | None) -> dict[str, Any] | None:

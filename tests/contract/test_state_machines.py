@@ -10,6 +10,8 @@ from labelloop import errors
 from labelloop.aws.rekognition import VersionStatus
 from labelloop.domain import messages
 from labelloop.domain.detections import Outcome
+from labelloop.domain.news import to_operator
+from labelloop.domain.places import Place
 from tests.contract import files, shapes
 from tests.contract.files import WORKFLOWS, State
 
@@ -209,7 +211,7 @@ def test_a_message_is_given_every_fact_that_it_is_worded_with(state: State) -> N
         name.removesuffix(".$"): samples.get(name.removesuffix(".$"), "a fact")
         for name in payload["facts"]
     }
-    message = messages.to_operator(payload["kind"], {"serving": None, **facts})
+    message = to_operator(payload["kind"], {"serving": None, **facts}, Place("s", "r", "b", ""))
     assert message.subject
 
 

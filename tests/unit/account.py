@@ -382,6 +382,7 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
         Variable.REVIEWERS_GROUP: "reviewers",
         Variable.REVIEWERS_PER_IMAGE: "1",
         Variable.REVIEW_LABELS: "",
+        Variable.REVIEW_PAGE: "https://api1.execute-api.eu-west-1.amazonaws.com/",
         Variable.REVIEW_TASKS_TABLE: names["ReviewTasksTable"],
         Variable.SAMPLING_SCHEDULE: "label-loop-sampling",
         Variable.SIGN_IN_URL: "https://label-loop-1.auth.eu-west-1.amazoncognito.com",

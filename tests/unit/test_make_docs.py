@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from labelloop.domain.messages import OPERATOR_MESSAGES, to_operator
+from labelloop.domain.messages import OPERATOR_MESSAGES
 from scripts.make_docs import README, DocsError, operators_parameters, parts, with_parts
 
 TEMPLATE = {
@@ -73,8 +73,8 @@ def test_the_readme_tells_of_every_message_to_the_operator(kind: str) -> None:
     facts |= dict.fromkeys(("hours", "usd", "usd_per_hour", "at_most", "f1"), 1.0)
     facts |= {"right": 1, "answers": 1, "ceiling": 3}
     facts |= {"loop": "XXX", "job": "XXX", "labelled": 3, "on_console": 2}
-    facts |= {"refused": 1, "left_out": [{"key": "XXX", "reason": "x"}]}
-    subject = to_operator(kind, facts).subject.replace("XXX", "…")
+    facts |= {"refused": 1, "left_out": [{"key": "XXX", "reason": "x"}], "to_mend": ["x"]}
+    subject = OPERATOR_MESSAGES[kind](facts).subject.replace("XXX", "…")
 
     rows = [line.split("|") for line in README.read_text().splitlines() if line.startswith("|")]
     told = [cells[2].strip() for cells in rows]

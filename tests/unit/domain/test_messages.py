@@ -15,7 +15,9 @@ from labelloop.domain.detections import Label, LabelBox, Outcome
 from labelloop.domain.images import ImageObject
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.messages import DetectionResult, Message
+from labelloop.domain.news import to_operator
 from labelloop.domain.parameters import API_IMAGES, BY_NAME, MODEL_HOURS
+from labelloop.domain.places import Place
 
 CAUSE = json.dumps(
     {"errorMessage": "The service was busy.", "errorType": "BusyError", "stackTrace": ["..."]}
@@ -28,6 +30,7 @@ HOSTED = {
     "idle_minutes": 30,
 }
 RUN = {"hours": 30.26, "usd": 121.04, "usd_per_hour": 4.0}
+PLACE = Place("sorting", "eu-west-1", "sorting-bucket", "https://review.example/")
 FACTS: dict[str, dict[str, Any]] = {
     "training_started": {"version": "v2", "new_images": 12, "train_images": 90, "test_images": 1},
     "model_deployed": {
@@ -120,7 +123,7 @@ def test_every_kind_of_message_is_read_here() -> None:
 def test_a_message_to_the_operator_reads_as_if_somebody_had_written_it(
     kind: str, serving: str | None
 ) -> None:
-    message = messages.to_operator(kind, {"serving": serving, **FACTS[kind]})
+    message = to_operator(kind, {"serving": serving, **FACTS[kind]}, PLACE)
     _check(message)
     if "cause" in FACTS[kind] and kind != "answer_problem":
         assert "The service was busy." in message.text
@@ -132,8 +135,13 @@ def test_a_message_to_the_operator_reads_as_if_somebody_had_written_it(
         ("training_started", {"new_images": 1}, "1 new labelled image has come in"),
         ("training_started", {"new_images": 0}, "As you asked, a new version"),
         ("training_started", {}, "tested on one image."),
-        ("model_deployed", {"previous": None, "previous_run": None}, "is the first model"),
-        ("model_deployed", {"previous": "v2"}, "runs again"),
+        (
+            "model_deployed",
+            {"previous": None, "previous_run": None},
+            "v2 detects images from now on. No model was in service before it.",
+        ),
+        ("model_deployed", {"again": True, "previous_run": None}, "v2 runs again and detects"),
+        ("model_deployed", {"again": True, "previous": None}, "v2 runs again and detects"),
         ("model_deployed", {}, "That one ran for 30.3 hours, which cost about US$121.04"),
         ("model_deployed", {"previous_run": None}, "was stopped.\n\nWhy:"),
         ("model_deployed", {}, "One image had waited"),
@@ -160,7 +168,7 @@ def test_a_message_to_the_operator_reads_as_if_somebody_had_written_it(
         ("judgement_changed", {}, "labelloop params set Minimum-Decides always"),
         ("judgement_changed", {}, f"{MODEL_HOURS} at the most ({BY_NAME[MODEL_HOURS].default})"),
         ("judgement_changed", {}, f"{API_IMAGES} ({BY_NAME[API_IMAGES].default})"),
-        ("training_failed", {"version": ""}, "No model is in service yet."),
+        ("training_failed", {"version": ""}, "No model is in service."),
         ("after_switch_failed", {"previous": "v1"}, "labelloop stop v1"),
         (
             "run_unfinished",
@@ -168,8 +176,8 @@ def test_a_message_to_the_operator_reads_as_if_somebody_had_written_it(
             "v1 serves. Stopped now, since it served nobody: v2, v3",
         ),
         ("run_unfinished", {"serving": "v1", "stopped": [], "serves": False}, "labelloop start\n"),
-        ("run_unfinished", {"stopped": []}, "No model is in service yet.\n"),
-        ("run_unfinished", {"proven": None}, "by a later run.\n\nIts steps"),
+        ("run_unfinished", {"stopped": []}, "No model is in service.\n"),
+        ("run_unfinished", {"proven": None}, "by a later run.\n\nStack"),
         ("run_unfinished", {}, "labelloop deploy v3"),
         ("model_starting", {}, "Images have come in, and by Model-Hosting"),
         ("model_starting", {"images_wait": False}, "It was STOPPED, and by Model-Hosting"),
@@ -204,7 +212,7 @@ def test_a_message_to_the_operator_reads_as_if_somebody_had_written_it(
     ],
 )
 def test_a_message_says_what_is_so(kind: str, changes: dict[str, Any], text: str) -> None:
-    message = messages.to_operator(kind, {**FACTS[kind], **changes})
+    message = to_operator(kind, {**FACTS[kind], **changes}, PLACE)
     _check(message)
     assert text in message.text
 
@@ -213,7 +221,7 @@ def test_why_a_model_was_promoted_is_a_list() -> None:
     facts = {**FACTS["model_deployed"], "reasons": ["It is better.", "It is right more often."]}
     assert (
         "Why:\n- It is better.\n- It is right more often."
-        in messages.to_operator("model_deployed", facts).text
+        in to_operator("model_deployed", facts, PLACE).text
     )
 
 
@@ -253,6 +261,10 @@ def _result(**changes: Any) -> DetectionResult:
     return DetectionResult(**{**given, **changes})
 
 
+def _told(result: DetectionResult) -> Message:
+    return messages.detection_result(result, PLACE)
+
+
 @pytest.mark.parametrize(
     ("outcome", "label", "subject", "sentence"),
     [
@@ -267,9 +279,7 @@ def test_a_message_to_the_consumer_says_what_became_of_the_image(
     outcome: Outcome, label: Label | None, subject: str, sentence: str
 ) -> None:
     labels = [label, Label("dog", 1.0)] if label else []
-    message = messages.detection_result(
-        _result(outcome=outcome, label=label, labels=labels, reason="Too big.")
-    )
+    message = _told(_result(outcome=outcome, label=label, labels=labels, reason="Too big."))
     _check(message)
     assert message.subject == subject
     assert sentence in message.text
@@ -289,7 +299,7 @@ def test_an_image_that_is_none_of_the_labels_is_told_as_such(
 ) -> None:
     label = Label(NONE_OF_THEM, pct)
     result = _result(outcome=outcome, label=label, labels=[label, Label("cat", 1.0)])
-    message = messages.detection_result(result)
+    message = _told(result)
     _check(message)
     assert message.subject == "?nder.jpg: none of them"
     assert f"takes {IMAGE.key} for none of its labels ({pct} %)." in message.text
@@ -300,7 +310,7 @@ def test_an_image_that_is_none_of_the_labels_is_told_as_such(
 
 def test_the_consumer_hears_that_a_doubtful_image_waits_where_a_day_has_a_budget() -> None:
     result = _result(outcome=Outcome.DEFERRED, label=Label("cat", 2.0), review_enabled=True)
-    message = messages.detection_result(result)
+    message = _told(result)
     assert "It waits: a person is asked if it is among the most useful" in message.text
     assert "switched off" not in message.text
 
@@ -311,7 +321,7 @@ def test_several_labels_or_boxes_are_said_in_words_and_programs_get_all(
 ) -> None:
     box = LabelBox(-0.01, 0.2, 0.3, 0.4) if model_type is ModelType.DETECTION else None
     labels = [Label("gear", 95.0, box), Label("bolt", 92.0, box), Label("gear", 61.04, box)]
-    message = messages.detection_result(
+    message = _told(
         _result(
             outcome=Outcome.REVIEW, model_type=model_type, labels=labels[::-1], label=labels[-1]
         )
@@ -339,7 +349,7 @@ def test_up_to_ten_are_said_and_how_many_more_there_are(
     count: int, left_out: int, end: str
 ) -> None:
     labels = [Label(f"label {number}", 90.0) for number in range(count)]
-    message = messages.detection_result(
+    message = _told(
         _result(
             model_type=ModelType.MULTI_LABEL,
             labels=labels,
@@ -354,14 +364,14 @@ def test_up_to_ten_are_said_and_how_many_more_there_are(
 def test_of_as_many_boxes_as_can_be_trained_it_is_said_that_some_may_be_missing() -> None:
     labels = [Label("gear", 99.0, LabelBox(0.1, 0.2, 0.3, 0.4))] * 50
     facts = {"model_type": ModelType.DETECTION, "labels": labels, "label": labels[0]}
-    message = messages.detection_result(_result(outcome=Outcome.REVIEW, **facts))
+    message = _told(_result(outcome=Outcome.REVIEW, **facts))
     _check(message)
     assert "50 boxes or more, some may be missing, so a person is being asked." in message.text
 
 
 def test_a_detections_message_is_json_whose_first_field_people_read() -> None:
     label = Label("cat", 91.5)
-    message = messages.detection_result(_result(label=label, labels=[label]))
+    message = _told(_result(label=label, labels=[label]))
     assert message.as_json().splitlines()[1].startswith('  "summary": "In images_for_detection/')
     assert json.loads(message.as_json()) == {
         "summary": message.text.strip(),
@@ -377,7 +387,18 @@ def test_a_detections_message_is_json_whose_first_field_people_read() -> None:
         "labels_left_out": 0,
         "reason": None,
         "human_loop": None,
+        "stack": "sorting",
+        "region": "eu-west-1",
+        "image_url": "https://console.aws.amazon.com/s3/object/sorting-bucket?region=eu-west-1"
+        "&prefix=images_for_detection%2F%C3%BCnder.jpg&versionId=v1",
     }
+
+
+def test_a_detections_message_leads_to_the_review_page_where_a_person_is_asked_there() -> None:
+    asked = _result(outcome=Outcome.REVIEW)
+    assert _told(asked).data["review_url"] == PLACE.review_page
+    elsewhere = replace(PLACE, review_page="")
+    assert "review_url" not in messages.detection_result(asked, elsewhere).data
 
 
 @pytest.mark.parametrize(
@@ -432,7 +453,7 @@ def test_however_much_is_found_sns_and_the_state_machine_take_it(
         unsure=[replace(label, chance_pct=49.123456) for label in labels[:50]],
         reason="r" * 1024,
     )
-    message = messages.detection_result(result)
+    message = _told(result)
     sent = [message.subject, message.as_json(), messages.filter_label(result)]
     assert sum(len(text.encode()) for text in sent) < 256 * 1024
     assert len(json.dumps(sent, ensure_ascii=False).encode()) < 256 * 1024
@@ -444,7 +465,7 @@ def test_however_much_is_found_sns_and_the_state_machine_take_it(
 
 
 def test_it_is_said_what_chances_make_an_image_doubtful() -> None:
-    message = messages.detection_result(
+    message = _told(
         _result(
             outcome=Outcome.REVIEW,
             model_type=ModelType.MULTI_LABEL,
@@ -465,7 +486,7 @@ def test_it_is_said_what_chances_make_an_image_doubtful() -> None:
 
 
 def test_nothing_is_said_of_chances_where_none_makes_it_doubtful() -> None:
-    message = messages.detection_result(
+    message = _told(
         _result(
             model_type=ModelType.MULTI_LABEL,
             label=Label("dog", 50.0),

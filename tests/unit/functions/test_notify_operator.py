@@ -21,7 +21,15 @@ def test_a_message_is_sent_once_however_often_it_is_asked_for(account: Account) 
 def test_programs_get_the_facts_and_which_model_serves(account: Account) -> None:
     model_registry.switch("v11", "arn:v11", None)
     lambda_handler(STARTED, Context())
-    assert account.operator_facts() == [{"serving": "v11", **STARTED["facts"]}]
+    assert account.operator_facts() == [
+        {
+            "serving": "v11",
+            "execution": STARTED["teller"],
+            **STARTED["facts"],
+            "stack": "label-loop",
+            "region": "eu-west-1",
+        }
+    ]
 
 
 @pytest.mark.parametrize("case", ["images_waiting", "workflow_failed"])

@@ -121,7 +121,8 @@ def test_09_junk_folders_become_labels_and_choices(images: Account) -> None:
     assert (before, output["train_images"], output["test_images"]) == (20, 16, 4)
     report = _data_report(images, output)
     assert report["labels"].keys() == {"cat", "dog"}
-    named = {one["key"].split("/")[1] for one in report["left_out"]["examples"]}
+    assert report["left_out"]["images"] == 0
+    named = {one["key"].split("/")[1] for one in report["passed_over"]["examples"]}
     assert named == {".ipynb_checkpoints", "__MACOSX", "cat"}
     assert any("another program has left it" in sentence for sentence in output["left_out"])
 
@@ -227,9 +228,8 @@ def test_17_uploads_that_nobody_mentions(images: Account) -> None:
         odd[f"{IMPORTED_MANIFESTS}{name}"] = "It is no manifest by its name"
         images.put(f"{IMPORTED_MANIFESTS}{name}", cases.read("17", name))
     output = prepare()
-    told = {
-        one["key"]: one["reason"] for one in _data_report(images, output)["left_out"]["examples"]
-    }
+    passed_over = _data_report(images, output)["passed_over"]
+    told = {one["key"]: one["reason"] for one in passed_over["examples"]}
     assert told.keys() == odd.keys()
     assert all(reason in told[key] for key, reason in odd.items())
     assert _check()["new_images"] == 20
@@ -246,16 +246,16 @@ def test_17_uploads_that_nobody_mentions(images: Account) -> None:
 def test_a_folder_whose_name_is_misspelt_is_named(images: Account, folder: str, meant: str) -> None:
     for key in (f"{folder}cat/1.png", "incoming/1.png", "my images/1.png", "images_to_label/1.png"):
         images.put(key, png(key))
-    (left_out,) = _data_report(images, prepare())["left_out"]["examples"]
+    (passed_over,) = _data_report(images, prepare())["passed_over"]["examples"]
     reason = f"Nothing looks into it. Was it meant to be {meant}?"
-    assert left_out == {"key": folder, "reason": reason}
+    assert passed_over == {"key": folder, "reason": reason}
 
 
 def test_a_folder_without_a_name_is_named(images: Account) -> None:
     images.put(f"/{FOLDER}cat/1.png", png("1"))
-    (left_out,) = _data_report(images, prepare())["left_out"]["examples"]
+    (passed_over,) = _data_report(images, prepare())["passed_over"]["examples"]
     reason = "Nothing looks into it: the keys of its objects begin with a slash."
-    assert left_out == {"key": "/", "reason": reason}
+    assert passed_over == {"key": "/", "reason": reason}
 
 
 def test_twice_comes_to_the_same_as_once(images: Account) -> None:
@@ -413,7 +413,7 @@ def test_fewer_than_two_labels_are_not_trainable_and_the_message_counts(account:
     account.put(f"{FOLDER}dog/small.png", png("small", 63, 64))
     with pytest.raises(UntrainableError, match="cat: 30, dog: 1") as raised:
         prepare()
-    assert "one image left out, such as images_labeled_by_folder/dog/small.png" in str(raised.value)
+    assert "One image left out, such as images_labeled_by_folder/dog/small.png" in str(raised.value)
     assert _check()["train"] is False, "polls pass by until something changes"
 
 

@@ -75,3 +75,25 @@ def test_costs_that_cannot_be_told_do_not_undo_the_switch(account: Account) -> N
     model_registry.switch("v11", version_arn("v11"), None)
     assert lambda_handler(PROVEN, Context())["previous_run"] is None
     assert (serving := model_registry.deployed()) and serving.version == PROVEN["version"]
+
+
+def test_the_first_version_started_again_is_told_apart_from_one_that_takes_over(
+    account: Account,
+) -> None:
+    model_registry.take_lock(Lock("first", None, in_place=False))
+    assert not lambda_handler(PROVEN, Context())["again"]
+    assert not lambda_handler(PROVEN, Context())["again"], "a second try of the same execution"
+    model_registry.take_lock(Lock("second", None, in_place=False), "first")
+    told = lambda_handler(PROVEN, Context())
+    assert told["again"]
+    assert told["previous"] is None
+
+
+def test_what_served_before_has_no_run_to_tell_of_when_a_later_version_is_started_again(
+    account: Account,
+) -> None:
+    assert _ran(account, 2.5)
+    model_registry.take_lock(Lock("second", None, in_place=False))
+    told = lambda_handler(PROVEN, Context())
+    assert told["again"]
+    assert told["previous_run"] is None

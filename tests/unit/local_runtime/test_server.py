@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from local.control import PAGES
 from tests.unit.local_runtime.small_stack import (
     ROOT,
     SmallStack,
@@ -49,6 +51,20 @@ def test_it_says_where_it_is_and_describes_the_stack_in_a_file(small_stack: Smal
     }
 
 
+def test_its_own_pages_are_listed_and_documented(small_stack: SmallStack) -> None:
+    pages = small_stack.control("GET", "")
+    assert pages == PAGES
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for page in pages:
+        methods, _, path = page.rpartition(" ")
+        assert any(
+            line.startswith("|")
+            and path in line
+            and all(one in line for one in methods.split(", "))
+            for line in readme.splitlines()
+        ), page
+
+
 def test_ctrl_c_ends_it_cleanly_with_its_workers(tmp_path: Path) -> None:
     folder = tmp_path / "code"
     folder.mkdir()
@@ -57,8 +73,13 @@ def test_ctrl_c_ends_it_cleanly_with_its_workers(tmp_path: Path) -> None:
         "Type": "AWS::Serverless::Function",
         "Properties": {"CodeUri": "code", "Handler": "app.handler", "Runtime": "python3.13"},
     }
-    template = write_template(tmp_path, {"F": function}, Outputs={"F": {"Value": {"Ref": "F"}}})
-    process = launch(tmp_path, "--template", str(template))
+    template = write_template(
+        tmp_path,
+        {"F": function},
+        Outputs={"F": {"Value": {"Ref": "F"}}},
+        Parameters={"Colour": {"Type": "String"}, "Shape": {"Type": "String", "Default": ""}},
+    )
+    process = launch(tmp_path, "--template", str(template), "--parameter", "Colour=red")
     eventually((tmp_path / "stack.json").exists, timeout_s=60)
     stack = SmallStack(process, tmp_path)
     stack.client("lambda").invoke(FunctionName=stack.outputs["F"])
@@ -66,6 +87,9 @@ def test_ctrl_c_ends_it_cleanly_with_its_workers(tmp_path: Path) -> None:
     output, error = process.communicate(timeout=20)
     assert process.returncode == 0
     assert stack.outputs["F"] and "AWS_ENDPOINT_URL" in output
+    assert re.search(r"^  Colour +red$", output, re.MULTILINE)
+    assert re.search(r"^  Shape +\(empty\)$", output, re.MULTILINE)
+    assert re.search(r"^  GET /_local/mail +the messages", output, re.MULTILINE)
     assert "Traceback" not in error
     workers = subprocess.run(["pgrep", "-f", str(folder)], capture_output=True, check=False)
     assert not workers.stdout

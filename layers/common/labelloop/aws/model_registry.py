@@ -58,6 +58,8 @@ class Deployed:
     version: str
     version_arn: str
     previous: str | None
+    switched_by: str = ""
+    """The execution that has let it serve, where that is known."""
 
 
 _noted: dict[tuple[str, str], datetime] = {}
@@ -120,7 +122,12 @@ def deployed() -> Deployed | None:
     values = _get("state", "deployed")
     if values is None:
         return None
-    return Deployed(values["version"], values["version_arn"], values.get("previous"))
+    return Deployed(
+        values["version"],
+        values["version_arn"],
+        values.get("previous"),
+        values.get("switched_by", ""),
+    )
 
 
 @remembered(seconds=60)
@@ -129,7 +136,7 @@ def deployed_lately() -> Deployed | None:
     return deployed()
 
 
-def switch(version: str, version_arn: str, before: Deployed | None) -> Deployed:
+def switch(version: str, version_arn: str, before: Deployed | None, by: str = "") -> Deployed:
     """Let a version serve in the place of the one that was read before; what is deployed now.
 
     Raises ChangedMeanwhileError when another switch came between. A second call with the same
@@ -137,7 +144,7 @@ def switch(version: str, version_arn: str, before: Deployed | None) -> Deployed:
     """
     if before is not None and before.version_arn == version_arn:
         return before
-    new = Deployed(version, version_arn, before.version if before else None)
+    new = Deployed(version, version_arn, before.version if before else None, by)
     values = {**new.__dict__, "switched": iso(clock.now())}
     if before is None:
         _put("state", "deployed", values, "attribute_not_exists(version_arn)")

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from labelloop.aws import model_registry, topics
-from labelloop.domain import messages
+from labelloop.aws.wiring import place
+from labelloop.domain import news
 from labelloop.errors import LabelLoopError
+from labelloop.settings import Variable
 
 log = logging.getLogger(__name__)
 
@@ -22,9 +24,11 @@ def tell(
     if not model_registry.begin_to_tell(once, teller, for_good):
         return False
     serving = model_registry.deployed()
-    known = {"serving": serving.version if serving else None, **facts}
+    known = {"serving": serving.version if serving else None, **_execution(teller), **facts}
     try:
-        topics.tell_operator(messages.to_operator(kind, known), kind)
+        topics.tell_operator(
+            news.to_operator(kind, known, place(Variable.OPERATOR_TOPIC_ARN)), kind
+        )
     except Exception:
         model_registry.forget_telling(once)
         raise
@@ -34,3 +38,8 @@ def tell(
         # It has been sent: trying all of this again would send it again.
         log.exception("%s was sent, but that is not noted", once)
     return True
+
+
+def _execution(teller: str) -> dict[str, str]:
+    """The execution of a Standard workflow that tells: the steps of others are not kept."""
+    return {"execution": teller} if ":states:" in teller and ":execution:" in teller else {}

@@ -7,7 +7,8 @@ https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,12 +24,16 @@ from labelloop.domain.detections import (
 from labelloop.domain.images import ImageObject
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.parameters import API_IMAGES, MODEL_HOURS
+from labelloop.domain.places import Place
 
 SUBJECT_CHARACTERS = 99
 """SNS takes fewer than 100, in ASCII, without line breaks."""
 
 IMAGES_WAITING_ONCE = "images-waiting"
 """The name under which the operator is told, once, that images wait for a model."""
+
+TRAINING_HOUR_USD = 1.00
+"""What a training costs an hour where it succeeds; second-hand, as the README says."""
 
 Facts = Mapping[str, Any]
 
@@ -108,6 +113,21 @@ def _bullets(reasons: list[str]) -> str:
     return "\n".join(f"- {reason}" for reason in reasons)
 
 
+_NAMES = re.compile(r"\S*/\S*|\d[\d.,]*")
+"""What differs between reasons of one kind: keys and folders, and numbers."""
+
+
+def alike(things: Iterable[tuple[str, str]]) -> list[tuple[int, str, str]]:
+    """Of things and why they are so, one for each kind of reason, with how many there are: the most
+    frequent first. Reasons are of one kind where only names and numbers in them differ.
+    """
+    kinds: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for name, reason in things:
+        kinds[_NAMES.sub("", reason)].append((name, reason))
+    found = [(len(same), *same[0]) for same in kinds.values()]
+    return sorted(found, key=lambda kind: -kind[0])
+
+
 def _training_started(facts: Facts) -> Message:
     new = facts["new_images"]
     came = "new labelled image has" if new == 1 else "new labelled images have"
@@ -122,6 +142,8 @@ def _training_started(facts: Facts) -> Message:
             f"It learns from {images_in_words(facts['train_images'])} and is tested on "
             f"{images_in_words(facts['test_images'])}. Training usually takes between half an hour "
             "and a few hours. Until it is done and proven, nothing changes in detection.",
+            f"It is billed where it succeeds, about US${TRAINING_HOUR_USD:.2f} an hour. Nobody can "
+            "stop it: it goes on, and is billed, even where the stack is deleted meanwhile.",
             *_what_was_left_out(facts),
         ],
         facts,
@@ -136,14 +158,17 @@ def _what_was_left_out(facts: Facts) -> list[str]:
 
 def _model_deployed(facts: Facts) -> Message:
     before = facts.get("previous")
-    if before == facts["version"]:
+    if facts.get("again"):
         news = f"Version {facts['version']} runs again and detects images from now on."
     elif before:
         news = f"Version {facts['version']} has taken the place of {before}, which was stopped."
         if facts.get("previous_run"):
             news += f" That one {_ran(facts['previous_run'], 'ran')}"
     else:
-        news = f"Version {facts['version']} is the first model, and detects images from now on."
+        news = (
+            f"Version {facts['version']} detects images from now on. No model was in service "
+            "before it."
+        )
     paragraphs = [news]
     if facts.get("reasons"):
         paragraphs.append("Why:\n" + _bullets(facts["reasons"]))
@@ -221,7 +246,7 @@ def _untrainable(facts: Facts) -> Message:
 
 def _training_failed(facts: Facts) -> Message:
     serving = facts.get("serving")
-    stays = f"{serving} stays in service." if serving else "No model is in service yet."
+    stays = f"{serving} stays in service." if serving else "No model is in service."
     return _message(
         f"Training of {facts.get('version') or 'a model'} has failed",
         [
@@ -295,7 +320,7 @@ def _after_switch_failed(facts: Facts) -> Message:
 
 def _run_unfinished(facts: Facts) -> Message:
     serving, stopped = facts.get("serving"), facts["stopped"]
-    state = "No model is in service yet."
+    state = "No model is in service."
     if serving and facts["serves"]:
         state = f"{serving} serves."
     elif serving:
@@ -311,7 +336,6 @@ def _run_unfinished(facts: Facts) -> Message:
             f"Version {facts['proven']} was trained and found good, but does not serve. To put it "
             f"into service: labelloop deploy {facts['proven']}"
         )
-    paragraphs.append(f"Its steps can be seen in the Step Functions console: {facts['execution']}")
     return _message("A training or deployment ended before it was finished", paragraphs, facts)
 
 
@@ -564,9 +588,14 @@ def _labeling_problem(facts: Facts) -> Message:
 
 def _images_not_labelled(facts: Facts) -> Message:
     left_out, count = facts["left_out"], facts["refused"]
-    named = [f"{one_line(one['key'])}: {one['reason']}" for one in left_out[:_MOST_NAMED]]
-    if count > len(named):
-        named.append(f"and {count - len(named)} more")
+    kinds = alike((one["key"], one["reason"]) for one in left_out)
+    named = [
+        f"{one_line(key)}{f' and {same - 1} more' if same > 1 else ''}: {reason}"
+        for same, key, reason in kinds[:_MOST_NAMED]
+    ]
+    others = count - sum(same for same, _, _ in kinds[:_MOST_NAMED])
+    if others:
+        named.append(f"and {images_in_words(others)} more")
     return _message(
         "Nobody is asked about some images to label",
         [
@@ -671,11 +700,6 @@ OPERATOR_MESSAGES: Mapping[str, Callable[[Facts], Message]] = {
 }
 
 
-def to_operator(kind: str, facts: Facts) -> Message:
-    """The message of this kind about these facts. Raises KeyError for an unknown kind."""
-    return OPERATOR_MESSAGES[kind](facts)
-
-
 def cause_in_words(facts: Facts) -> str:
     """The sentence in a Step Functions cause, which is JSON where a function raised it."""
     cause = str(facts.get("cause") or facts.get("error") or "no cause was given")
@@ -724,8 +748,8 @@ class DetectionResult:
     """With less than this, it is doubtful."""
 
 
-def detection_result(result: DetectionResult) -> Message:
-    """The message about what became of an image."""
+def detection_result(result: DetectionResult, place: Place) -> Message:
+    """The message about what became of an image, with addresses to see it and to answer."""
     image, label = result.image, result.label.shown() if result.label else None
     labels = surest_that_fit([each.shown() for each in result.labels], MOST_BYTES_OF_LABELS)
     unsure = first_that_fit(result.unsure[:MOST_SAID], MOST_BYTES_OF_UNSURE)
@@ -745,6 +769,10 @@ def detection_result(result: DetectionResult) -> Message:
     }
     if unsure:
         data["unsure"] = [each.as_json() for each in unsure]
+    data |= {"stack": place.stack, "region": place.region}
+    data["image_url"] = place.file(image.key, image.version_id)
+    if result.outcome is Outcome.REVIEW and place.review_page:
+        data["review_url"] = place.review_page
     key = one_line(image.key)
     file_name = key.rsplit("/", 1)[-1]
     if result.outcome is Outcome.REJECTED:
@@ -755,7 +783,7 @@ def detection_result(result: DetectionResult) -> Message:
         )
     names = list(dict.fromkeys(each.shown().name for each in _found(result)))
     return _message(
-        f"{file_name}: {_listed(names) or 'nothing found'}",
+        f"{file_name}: {listed(names) or 'nothing found'}",
         [" ".join([*_what_was_found(result), *_what_is_done(result)])],
         data,
     )
@@ -794,13 +822,13 @@ def _what_was_found(result: DetectionResult) -> list[str]:
     said = [_with_confidence(label) for label in _found(result)]
     # What a classification model gave beside its one label, it did not find.
     more = 0 if result.model_type is ModelType.CLASSIFICATION else result.labels_left_out
-    found_here = _listed(said, more) or "nothing that it knows"
+    found_here = listed(said, more) or "nothing that it knows"
     sentences = [f"In {one_line(result.image.key)} the model found {found_here}."]
     if result.label and len(said) > 1:
         sentences.append(f"The least sure is {_with_confidence(result.label)}.")
     chances = _chances(result)
     if chances:
-        sentences.append(f"By its test results, the chance is {_listed(chances)}.")
+        sentences.append(f"By its test results, the chance is {listed(chances)}.")
     return sentences
 
 
@@ -848,7 +876,7 @@ def _with_confidence(label: Label) -> str:
     return f"{label.name} ({label.confidence_pct:.1f} %)"
 
 
-def _listed(words: Sequence[str], more: int = 0) -> str:
+def listed(words: Sequence[str], more: int = 0) -> str:
     """The words as part of a sentence, up to ten of them, and how many more there are."""
     said = list(words[:MOST_SAID])
     more += len(words) - len(said)
