@@ -10,6 +10,7 @@ from cli.accuracy import accuracy
 from cli.detect import detect
 from cli.doctor import doctor
 from cli.evaluate import evaluate
+from cli.helping import Commands
 from cli.hosting import deploy, start, stop
 from cli.imports import import_
 from cli.label import label
@@ -23,7 +24,7 @@ from cli.status import status
 from cli.versions import rollback, train, versions
 
 
-class OneLineErrors(click.Group):
+class OneLineErrors(Commands):
     """A group whose errors are one line each, usage errors too."""
 
     def main(self, *args: Any, **options: Any) -> NoReturn:

@@ -10,13 +10,14 @@ from botocore.exceptions import ClientError
 
 from cli import minimums, models
 from cli.failures import CommandError
+from cli.helping import Commands
 from cli.stack import Stack, on_stack, show
 from labelloop.domain.calibration import Outlook
 from labelloop.domain.parameters import BY_NAME, CATALOGUE, Parameter
 from labelloop.errors import ConfigurationError
 
 
-@click.group()
+@click.group(cls=Commands)
 def params() -> None:
     """See and change the operator's parameters."""
 
@@ -27,9 +28,14 @@ def list_params(stack: Stack, as_json: bool) -> None:
     """Show every parameter, its value and its default."""
     values = stored_values(stack)
     rows = [_described(parameter, values) for parameter in CATALOGUE]
-    width = max(len(parameter.name) for parameter in CATALOGUE)
-    lines = [f"{row['name']:<{width}}  {_value(row)}" for row in rows]
-    show(as_json, rows, "\n".join(lines))
+    cells = [("parameter", "value", "default", "")]
+    cells += [(row["name"], row["value"], row["default"], _remark(row)) for row in rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(3)]
+    lines = [
+        "  ".join([*(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)), row[3]])
+        for row in cells
+    ]
+    show(as_json, rows, "\n".join(line.rstrip() for line in lines))
 
 
 @params.command(name="get")
@@ -130,8 +136,9 @@ def _described(parameter: Parameter, values: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _value(row: dict[str, Any]) -> str:
-    text = str(row["value"])
+def _remark(row: dict[str, Any]) -> str:
     if not row["valid"]:
-        return f"{text}  (not valid: it must be {row['values']})"
-    return text if text == row["default"] else f"{text}  (default {row['default']})"
+        return f"not valid: it must be {row['values']}"
+    if not row["stored"]:
+        return "not in Parameter Store"
+    return "" if row["value"] == row["default"] else "changed"

@@ -9,6 +9,7 @@ import click
 from botocore.exceptions import ClientError
 
 from cli.failures import CommandError, code_of
+from cli.helping import Commands
 from cli.stack import Stack, deployment_parameter, on_stack, show
 from labelloop.domain.review_tasks import (
     GROUPS,
@@ -34,7 +35,7 @@ def is_others_pool(stack: Stack) -> bool:
     return deployment_parameter(stack, "ExistingUserPoolId") != ""
 
 
-@click.group()
+@click.group(cls=Commands)
 def reviewers() -> None:
     """See and change who may review images."""
 

@@ -1,10 +1,11 @@
 """`labelloop status`: what serves, what waits, and what needs a person."""
 
+from datetime import datetime
 from typing import Any
 
 import click
 
-from cli import ceilings, label, models, rejection
+from cli import ceilings, label, models, rejection, schedules
 from cli.figures import f1_of
 from cli.stack import Stack, on_stack, show
 from labelloop.domain.detections import Outcome, outcome_shards
@@ -22,9 +23,9 @@ VERSIONS_SHOWN = 5
 @click.command()
 @on_stack
 def status(stack: Stack, as_json: bool) -> None:
-    """Show the deployed model, what waits, and what became of the last versions."""
+    """Show the deployed model, what waits, when Label Loop looks next, and the last versions."""
     found = _look(stack)
-    show(as_json, found, _text(found))
+    show(as_json, found, _text(found, stack.now()))
 
 
 def _look(stack: Stack) -> dict[str, Any]:
@@ -51,6 +52,7 @@ def _look(stack: Stack) -> dict[str, Any]:
         "counted": _counted(stack),
         "none_of_them": _nones(stack, serving["version"]) if serving else None,
         "dead_letters": {kind: messages_in(stack, url) for kind, url in DEAD_LETTERS.items()},
+        "schedules": schedules.found(stack),
         "versions": [
             {**record, "status": statuses.get(record["name"], "not in the service")}
             for record in models.records(stack)[:VERSIONS_SHOWN]
@@ -124,7 +126,7 @@ def messages_in(stack: Stack, url_output: str) -> int:
     return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
 
-def _text(found: dict[str, Any]) -> str:
+def _text(found: dict[str, Any], now: datetime) -> str:
     dead = {kind: count for kind, count in found["dead_letters"].items() if count}
     lines = [
         f"stack            {found['stack']}",
@@ -138,6 +140,7 @@ def _text(found: dict[str, Any]) -> str:
         *_nones_in_words(found["none_of_them"]),
         f"dead letters     {', '.join(f'{n} {kind}' for kind, n in dead.items()) or 'none'}",
     ]
+    lines += ["", "schedules", *schedules.in_words(found["schedules"], now)]
     if found["versions"]:
         lines += ["", "last versions"]
         lines += [f"  {_version(version)}" for version in found["versions"]]

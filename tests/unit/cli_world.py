@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -165,6 +166,7 @@ class Executions:
         self.history: list[dict[str, Any]] = []
         self.begun: list[str] = []
         """The executions that are listed, the latest first."""
+        self.began = datetime.now(UTC)
         self.without_history: set[str] = set()
         self.client = answering(
             "stepfunctions",
@@ -188,7 +190,8 @@ class Executions:
         return {"events": self.history if known else []}
 
     def _list(self, _: dict[str, Any]) -> Mapping[str, Any]:
-        return {"executions": [{"executionArn": arn} for arn in self.begun]}
+        began = {"startDate": self.began}
+        return {"executions": [{"executionArn": arn, **began} for arn in self.begun]}
 
     def _describe(self, asked: dict[str, Any]) -> Mapping[str, Any]:
         found = self.coming.pop(0) if len(self.coming) > 1 else self.coming[0]
@@ -226,6 +229,7 @@ class World:
             "ReviewTasksTable": "tasks",
             "ModelTrainingStateMachineArn": "arn:machine",
             "ImageLabelingStateMachineArn": "arn:labeling",
+            "HumanSamplingStateMachineArn": "arn:sampling",
             "DetectionDeadLetterQueueUrl": urls["d"],
             "AnswersDeadLetterQueueUrl": urls["a"],
             "UndeliveredEventsQueueUrl": urls["e"],

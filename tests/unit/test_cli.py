@@ -1,9 +1,10 @@
 """The command line against moto's tables, queues and parameters; the model is a stand-in."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -15,6 +16,7 @@ from cli import executions, models
 from cli.__main__ import main
 from cli.stack import Stack
 from labelloop.clock import iso
+from labelloop.domain.parameters import CATALOGUE
 from tests.unit import calibrated
 from tests.unit.cli_world import (
     BUCKET,
@@ -233,6 +235,20 @@ class TestDeploy:
         assert "no version v9" in line and world.executions.inputs == []
 
 
+def _schedule(name: str, rate: str, state: Any) -> None:
+    boto3.client("scheduler").create_schedule(
+        Name=f"label-loop-{name}",
+        ScheduleExpression=rate,
+        FlexibleTimeWindow={"Mode": "OFF"},
+        State=state,
+        Target={"Arn": "arn:aws:states:::x", "RoleArn": "arn:aws:iam::123456789012:role/x"},
+    )
+
+
+def _told(world: World) -> Any:
+    return json.loads(world.run("status", "--json").stdout)
+
+
 class TestStatus:
     def test_a_new_stack_has_nothing_yet(self, world: World) -> None:
         found = json.loads(world.run("status", "--json").stdout)
@@ -260,6 +276,39 @@ class TestStatus:
         assert (found["waiting_images"], found["open_reviews"]) == (3, 2)
         assert found["dead_letters"] == {"detection": 0, "answers": 1, "events": 0}
         assert "1 answers" in text
+
+    def test_people_are_told_apart_who_have_taken_a_review(self, world: World) -> None:
+        world.put("tasks", task_id="1", queue="open")
+        assert "open reviews     1\n" in world.run("status").stdout
+        world.put("tasks", task_id="3", queue="held")
+        assert "open reviews     2, of which people have taken 1\n" in world.run("status").stdout
+
+    def test_it_tells_the_schedules_and_by_when_each_looks_next(self, world: World) -> None:
+        _schedule("training", "rate(600 minutes)", "ENABLED")
+        _schedule("sampling", "rate(1 hour)", "DISABLED")
+        _schedule("hosting", "rate(2 minutes)", "ENABLED")
+        _schedule("labeling", "rate(1 hour)", "ENABLED")
+        world.executions.begun = ["arn:run"]
+        began = world.executions.began = datetime.now(UTC) + timedelta(hours=1)
+
+        text = world.run("status").stdout
+        told = {one["name"]: one for one in _told(world)["schedules"]}
+
+        by = began + timedelta(minutes=600)
+        assert told["training"]["next_by"] == by.isoformat()
+        assert (
+            "looks for new labelled images: every 600 minutes, last at "
+            f"{began:%Y-%m-%d %H:%M} UTC, again by {by:%Y-%m-%d %H:%M} UTC\n"
+        ) in text
+        assert "samples detections: never, since its schedule is off\n" in text
+        assert "looks for images to label: every hour, last at" in text
+        assert "looks whether the model should run: every 2 minutes\n" in text
+        assert "(Daily-Review-Budget): never, since its schedule is gone. See: labell" in text
+
+    def test_a_schedule_that_is_late_is_due(self, world: World) -> None:
+        _schedule("training", "rate(1 minute)", "ENABLED")
+        world.stack = replace(world.stack, now=lambda: datetime.now(UTC) + timedelta(hours=1))
+        assert "labelled images: every minute, due now\n" in world.run("status").stdout
 
     def test_it_tells_what_today_has_come_to_of_what_it_may(self, world: World) -> None:
         assert "today (UTC)" not in world.run("status").stdout
@@ -456,14 +505,25 @@ class TestParams:
     def test_an_unset_parameter_has_its_default(self, world: World) -> None:
         assert world.run("params", "get", "Model-Hosting").stdout == "on-demand\n"
 
-    def test_the_list_marks_what_is_not_the_default_or_not_valid(self, world: World) -> None:
+    def test_the_list_has_all_defaults_and_marks_what_is_not_one_or_not_valid(
+        self, world: World
+    ) -> None:
         for name, value in (("Human-Sampling-Interval", "5"), ("Evaluation-Metric", "luck")):
             world.parameters.put_parameter(Name=PREFIX + name, Value=value, Type="String")
 
         text = world.run("params", "list").stdout
 
-        assert "5  (default 1000)" in text
-        assert "luck  (not valid: it must be f1, precision or recall)" in text
+        rows = [re.split("  +", line) for line in text.splitlines()]
+        assert rows[0] == ["parameter", "value", "default"]
+        assert {row[0]: row[2] for row in rows[1:]} == {one.name: one.default for one in CATALOGUE}
+        assert ["Human-Sampling-Interval", "5", "1000", "changed"] in rows
+        assert [
+            "Evaluation-Metric",
+            "luck",
+            "f1",
+            "not valid: it must be f1, precision or recall",
+        ] in rows
+        assert ["Model-Hosting", "on-demand", "on-demand", "not in Parameter Store"] in rows
 
 
 class TestErrors:
