@@ -13,6 +13,7 @@ READERS := images manifest_lines peoples_answers kept_files names
 BIN := $(VENV)/bin
 # Mails go nowhere here: GET /_local/mail shows them.
 LOCAL_MAIL := NotificationEmail=operator@example.com ConsumerEmail=consumer@example.com
+PERMISSIONS := $(CURDIR)/.local/permissions.jsonl
 CODE := functions layers/common/labelloop cli local tests benchmarks scripts
 export AWS_EC2_METADATA_DISABLED := true
 export SAM_CLI_TELEMETRY := 0
@@ -59,8 +60,10 @@ test: $(VENV)/ready ## Run all tests: three parts at once, their output one afte
 test-fast: $(VENV)/ready ## Run the tests that need no running application
 	@$(BIN)/python -m pytest tests/unit tests/contract tests/fuzz
 
-test-stack: $(VENV)/ready ## Run the tests on the running application
-	@$(BIN)/python -m pytest tests/workflow tests/e2e tests/test_permissions.py
+test-stack: $(VENV)/ready ## Run the tests on the running application, two files at a time
+	@mkdir -p .local && rm -f $(PERMISSIONS)
+	@PERMISSIONS_LOG=$(PERMISSIONS) $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile tests/workflow tests/e2e
+	@PERMISSIONS_LOG=$(PERMISSIONS) $(BIN)/python -m pytest tests/test_permissions.py
 
 test-faults: $(VENV)/ready ## Run the tests that let AWS calls fail
 	@$(BIN)/python -m pytest tests/faults

@@ -266,8 +266,9 @@ class Authorizer:
         """
         entries = [*self.permissions(), *self.refused()]
         lines = "".join(json.dumps(entry) + "\n" for entry in entries)
-        with path.open("a", encoding="utf-8") as file:
-            file.write(lines)
+        # In one write: other runtimes may do the same now.
+        with path.open("ab", buffering=0) as file:
+            file.write(lines.encode())
 
     def _report(self, role: Role) -> list[dict[str, Any]]:
         return [

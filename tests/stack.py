@@ -13,7 +13,6 @@ import contextlib
 import json
 import os
 import secrets
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -44,7 +43,7 @@ TIME_SCALE = 100
 """Leaves 5 s of SQS's patience: no message comes again while a slow machine works on it."""
 REKOGNITION_SPEED = 15
 """Makes a training of half an hour 1.2 s, together with the time scale."""
-PERMISSIONS_LOG = Path(tempfile.gettempdir()) / f"label-loop-permissions-{os.getpid()}.jsonl"
+PERMISSIONS_LOG = os.environ.get("PERMISSIONS_LOG", os.devnull)
 """Where every launched stack notes in the end which permissions were used, and what was refused."""
 SETTINGS = {
     # Schedules run fast too: they do nothing that a test has not asked for.
@@ -695,7 +694,7 @@ def launched(
         parameters={**deployment, **(parameters or {})},
         environment={
             "LABELLOOP_REKOGNITION_SPEED": str(REKOGNITION_SPEED),
-            "LABELLOOP_PERMISSIONS_LOG": str(PERMISSIONS_LOG),
+            "LABELLOOP_PERMISSIONS_LOG": PERMISSIONS_LOG,
             **(environment or {}),
         },
         **options,
@@ -726,17 +725,6 @@ def with_little_time(folder: Path, stem: str) -> Path:
 def running() -> list[Stack]:
     """The stacks that are running now."""
     return list(_launched)
-
-
-def permissions() -> list[Record]:
-    """What every stack of this run has noted of its roles' permissions, ended or not."""
-    noted = (
-        [json.loads(line) for line in PERMISSIONS_LOG.open()] if PERMISSIONS_LOG.exists() else []
-    )
-    for stack in running():
-        for entries in stack.local.control("GET", "permissions").values():
-            noted += entries
-    return noted
 
 
 def refused(ask: Callable[[], Any]) -> str:

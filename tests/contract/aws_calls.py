@@ -2,10 +2,11 @@
 
 import ast
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from botocore import xform_name
-from botocore.model import OperationModel
+from botocore.model import OperationModel, ServiceModel
 from botocore.session import Session
 
 from tests.contract.files import LAYER
@@ -30,12 +31,17 @@ class Call:
     @property
     def operation(self) -> OperationModel:
         """What botocore knows of it. Raises KeyError where it knows no such operation."""
-        model = Session().get_service_model(self.service)
+        model = _model(self.service)
         by_method = {xform_name(name): name for name in model.operation_names}
         return model.operation_model(by_method[self.method])
 
     def __str__(self) -> str:
         return f"{self.module}:{self.service}.{self.method}"
+
+
+@cache
+def _model(service: str) -> ServiceModel:
+    return Session().get_service_model(service)
 
 
 def all_calls() -> list[Call]:
