@@ -27,10 +27,12 @@ from botocore.config import Config
 from local.constants import CONTROL_PREFIX
 
 ROOT = Path(__file__).parent.parent
-START_TAKES_AT_MOST_S = 90.0
+START_TAKES_AT_MOST_S = 240.0
 STOP_TAKES_AT_MOST_S = 20.0
 LOG_TAIL_LINES = 30
 LOOK_EVERY_S = 0.03
+PATIENCE_S = 240.0
+"""Longer than anything takes on a very slow machine that comes to an end there."""
 
 Found = TypeVar("Found")
 
@@ -79,6 +81,7 @@ class LocalStack:
                     config=Config(
                         retries={"mode": "standard", "total_max_attempts": 3},
                         inject_host_prefix=False,
+                        read_timeout=PATIENCE_S,
                         proxies={},
                         max_pool_connections=64,
                         s3={"addressing_style": "path"},
@@ -93,7 +96,7 @@ class LocalStack:
         """
         address = f"{self.endpoint}{CONTROL_PREFIX}{name}"
         try:
-            answer = urllib3.request(method, address, json=body, timeout=120.0, retries=False)
+            answer = urllib3.request(method, address, json=body, timeout=PATIENCE_S, retries=False)
         except urllib3.exceptions.HTTPError as error:
             raise LaunchError(f"{address} does not answer: {error}\n{self.log_tail()}") from error
         if answer.status != 200:
@@ -156,7 +159,7 @@ def launch(
 
 
 def wait_for(
-    ask: Callable[[], Found], what: str, timeout_s: float = 60.0, every_s: float = 0.1
+    ask: Callable[[], Found], what: str, timeout_s: float = PATIENCE_S, every_s: float = 0.1
 ) -> Found:
     """The first answer that is true. Raises TimeoutError, with the last answer, when none comes."""
     end = time.monotonic() + timeout_s

@@ -7,6 +7,7 @@ from typing import Any
 
 import urllib3
 
+from local.launch import PATIENCE_S
 from tests.stack import Stack
 
 
@@ -33,7 +34,7 @@ def post(
         f"{stack.outputs['ApiUrl']}/detect{query}",
         body=body,
         headers={"Authorization": f"Bearer {token}", "Content-Type": kind},
-        timeout=60.0,
+        timeout=PATIENCE_S,
         retries=False,
     )
     return Answer(answer.status, json.loads(answer.data), answer.headers.get("Retry-After"))
@@ -53,6 +54,6 @@ def machine_token(stack: Stack, scope: str = "labelloop/detect") -> Any:
             "Authorization": f"Basic {base64.b64encode(known).decode()}",
             "Content-Type": "application/x-www-form-urlencoded",
         },
-        timeout=60.0,
+        timeout=PATIENCE_S,
     )
     return answer.json()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import json
 import os
 import secrets
@@ -29,11 +30,10 @@ from click.testing import CliRunner, Result
 
 from cli.__main__ import main
 from labelloop.clock import iso
-from labelloop.domain.ceilings import until_next_day
 from labelloop.domain.detections import detection_id, human_loop_name
 from labelloop.domain.images import ImageObject
 from local.clock import Clock
-from local.launch import ROOT, LocalStack, launch, wait_for
+from local.launch import PATIENCE_S, ROOT, LocalStack, launch, wait_for
 from local.people import add_person
 from tests import images
 
@@ -54,6 +54,7 @@ SETTINGS = {
 }
 
 Record = Mapping[str, Any]
+DAYS_TRIED = 5
 _launched: list[Stack] = []
 
 
@@ -309,7 +310,7 @@ class Stack:
         """Every so many detections sampled for the length of a block, none from before it."""
         values = {"Enable-Automatic-Human-Sampling": "true"}
         with self.parameters({**values, "Human-Sampling-Interval": str(interval)}):
-            wait_for(lambda: self.schedule("sampling")[1] == "ENABLED", "the schedule", 60)
+            wait_for(lambda: self.schedule("sampling")[1] == "ENABLED", "the schedule")
             yield
 
     def leave_model_alone(self) -> None:
@@ -381,7 +382,7 @@ class Stack:
         arn: str = answer["executionArn"]
         return arn
 
-    def end_of(self, execution_arn: str, timeout_s: float = 90.0) -> Execution:
+    def end_of(self, execution_arn: str) -> Execution:
         """Wait for an execution's end."""
         steps = self.client("stepfunctions")
 
@@ -389,7 +390,7 @@ class Stack:
             answer = steps.describe_execution(executionArn=execution_arn)
             return None if answer["status"] == "RUNNING" else answer
 
-        answer = wait_for(ended, f"the end of {execution_arn}", timeout_s)
+        answer = wait_for(ended, f"the end of {execution_arn}")
         return Execution(
             execution_arn,
             answer["status"],
@@ -412,11 +413,9 @@ class Stack:
             if "stateEnteredEventDetails" in event
         ]
 
-    def run(
-        self, workflow: str, request: Mapping[str, Any] | None = None, timeout_s: float = 90.0
-    ) -> Execution:
+    def run(self, workflow: str, request: Mapping[str, Any] | None = None) -> Execution:
         """Start a Standard workflow and wait for its end."""
-        return self.end_of(self.start(workflow, request), timeout_s)
+        return self.end_of(self.start(workflow, request))
 
     def run_express(self, workflow: str, event: Mapping[str, Any]) -> Record:
         """What StartSyncExecution answers about an Express workflow (``detection``)."""
@@ -438,12 +437,6 @@ class Stack:
         path = self.local.data_dir / "stack.json"
         return Clock.from_env(json.loads(path.read_text(encoding="utf-8"))["clock"]).datetime()
 
-    def stay_within_a_day(self, for_s: float) -> None:
-        """Wait for midnight where less than so many real seconds are left of the stack's day."""
-        left_s = until_next_day(self.now()).total_seconds() / self.time_scale
-        if left_s < for_s:
-            time.sleep(left_s + 0.1)
-
     def spend_model_hours(self, ago: timedelta = timedelta()) -> None:
         """Let models have run for two hours today, or so long ago: more than a ceiling of one."""
         now = self.now() - ago
@@ -463,7 +456,6 @@ class Stack:
         upload: Uploaded,
         outcome: str | None = None,
         has: str | None = None,
-        timeout_s: float = 30.0,
     ) -> Record:
         """The record of an image, once it has that outcome and that attribute."""
 
@@ -474,31 +466,30 @@ class Stack:
 
         what = f"the record of {upload.key} with outcome {outcome or 'any'} and {has or 'no more'}"
         try:
-            return wait_for(found, what, timeout_s)
+            return wait_for(found, what)
         except TimeoutError as error:
             raise AssertionError(f"{error}; the record is {self.record(upload)}") from error
 
-    def wait_for_task(self, upload: Uploaded, timeout_s: float = 30.0) -> Record:
+    def wait_for_task(self, upload: Uploaded) -> Record:
         """The review task of an image, once there is one."""
-        return wait_for(lambda: self.task(upload), f"the task of {upload.key}", timeout_s)
+        return wait_for(lambda: self.task(upload), f"the task of {upload.key}")
 
-    def wait_for_mail(self, kind: str, about: str = "", timeout_s: float = 30.0) -> list[Record]:
+    def wait_for_mail(self, kind: str, about: str = "") -> list[Record]:
         """The operator's e-mails of a kind that name something, once there is one."""
 
         def found() -> list[Record]:
             return [mail for mail in self.operator_mails(kind) if about in mail["message"]]
 
-        return wait_for(found, f"an e-mail of the kind {kind} about {about!r}", timeout_s)
+        return wait_for(found, f"an e-mail of the kind {kind} about {about!r}")
 
-    def wait_until_rests(self, function: str, timeout_s: float = 30.0) -> None:
+    def wait_until_rests(self, function: str) -> None:
         """Wait until no invocation of a function is under way."""
         wait_for(
             lambda: function not in self.local.control("GET", "summary")["busy"],
             f"the end of {function}",
-            timeout_s,
         )
 
-    def wait_until_idle(self, timeout_s: float = 30.0) -> None:
+    def wait_until_idle(self) -> None:
         """Wait until no message is in a queue and none is being worked on."""
         urls = [self.physical_id(name) for name in ("DetectionQueue", "AnswersQueue")]
         sqs = self.client("sqs")
@@ -522,7 +513,7 @@ class Stack:
             time.sleep(0.1)
             return idle()
 
-        wait_for(stays_idle, "empty queues", timeout_s)
+        wait_for(stays_idle, "empty queues")
 
     # --- Failures ---------------------------------------------------------------------------------
 
@@ -612,7 +603,7 @@ class Reviewer:
             self._api_url + path,
             json=body,
             headers={"Authorization": f"Bearer {self._token}"},
-            timeout=60.0,
+            timeout=PATIENCE_S,
             retries=False,
         )
         return answer.status, json.loads(answer.data) if answer.data else None
@@ -634,7 +625,7 @@ class Reviewer:
         assert status in {200, 204}, answer
         return dict(answer["tasks"][0]) if answer else None
 
-    def take_task(self, upload: Uploaded, timeout_s: float = 30.0) -> Record:
+    def take_task(self, upload: Uploaded) -> Record:
         """Claim tasks until it is the one about this image; the others are given back."""
         others: list[str] = []
 
@@ -647,7 +638,7 @@ class Reviewer:
             return task or {}
 
         try:
-            return wait_for(taken, f"the task about {upload.key}", timeout_s)
+            return wait_for(taken, f"the task about {upload.key}")
         finally:
             for task_id in others:
                 self.ask("POST", f"/review/tasks/{task_id}/release")
@@ -670,6 +661,27 @@ class Reviewer:
         """Take an answer back, which claims the task again."""
         status, answer = self.ask("POST", f"/review/tasks/{upload.task_id}/undo")
         assert status == 200, answer
+
+
+def on_one_day(test: Callable[..., None]) -> Callable[..., None]:
+    """A test of what holds on one of the stack's days (UTC), which are minutes here.
+
+    Where midnight came in between, it is begun anew.
+    """
+
+    @functools.wraps(test)
+    def on_any_day(**fixtures: Any) -> None:
+        (stack,) = (one for one in fixtures.values() if isinstance(one, Stack))
+        for _ in range(DAYS_TRIED - 1):
+            day = stack.now().date()
+            try:
+                return test(**fixtures)
+            except Exception:
+                if stack.now().date() == day:
+                    raise
+        return test(**fixtures)
+
+    return on_any_day
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from local.launch import wait_for
+from local.launch import PATIENCE_S, wait_for
 from tests.console.desk import CHROMIUM, Desk
 from tests.stack import Stack, launched
 
@@ -19,7 +19,7 @@ MANY = tuple(f"part {number:02d}" for number in range(1, 15))
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, without a window."""
-    expect.set_options(timeout=30_000)
+    expect.set_options(timeout=1000 * PATIENCE_S)
     with sync_playwright() as playwright:
         # Root, as which continuous integration runs, may use it without a sandbox only.
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -65,7 +65,7 @@ def _desk(stack: Stack, browser: Browser, kind: str) -> Iterator[Desk]:
     for context in browser.contexts:
         context.close()
     # What a page that is closed has asked for may claim a task still.
-    wait_for(lambda: _rests(stack), "the last answers", 20.0)
+    wait_for(lambda: _rests(stack), "the last answers")
     stack.forget_tasks()
 
 

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request,
 
 from labelloop.aws.items import to_item
 from labelloop.domain.detections import human_loop_name
-from local.launch import wait_for
+from local.launch import PATIENCE_S, wait_for
 from tests.images import jpeg
 from tests.stack import Record, Stack
 
@@ -97,17 +97,17 @@ class Desk:
             ]
             return found if len(found) >= count else []
 
-        return wait_for(given, f"{count} answers to {task_id}", 20.0)
+        return wait_for(given, f"{count} answers to {task_id}")
 
     def unanswered(self, task_id: str) -> None:
         """Wait until nobody's answer to the task is stored."""
-        wait_for(lambda: not self.task(task_id)["answers"], f"no answer to {task_id}", 20.0)
+        wait_for(lambda: not self.task(task_id)["answers"], f"no answer to {task_id}")
 
     def open(self, **options: Any) -> Seat:
         """A browser of its own with the page in it, nobody signed in."""
         given = {"viewport": WIDE, **options}
         context = self._browser.new_context(**given)
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(1000 * PATIENCE_S)
         page = context.new_page()
         seat = Seat(self, context, page)
         page.goto(self.stack.outputs["ConsoleUrl"])
@@ -195,13 +195,13 @@ class Seat:
             mine = [task for task in self.desk.stack.tasks() if task.get("claims")]
             return len(mine) >= count
 
-        wait_for(held, f"{count} claimed tasks", 20.0)
+        wait_for(held, f"{count} claimed tasks")
 
         def loaded() -> bool:
             self.page.wait_for_timeout(20)  # Playwright hears of requests only meanwhile.
             return self._images_loaded >= count
 
-        wait_for(loaded, f"{count} images", 20.0)
+        wait_for(loaded, f"{count} images")
         self.page.wait_for_load_state("networkidle")
 
     def wait_until_zoomed(self, width_px: float) -> None:
@@ -213,7 +213,7 @@ class Seat:
             widths.append(self.image.bounding_box()["width"])
             return widths[-1] > width_px and widths[-1:] == widths[-2:-1]
 
-        wait_for(still, f"an image {width_px:.0f} pixels wide", 20.0)
+        wait_for(still, f"an image {width_px:.0f} pixels wide")
 
     def say(self, text: str) -> None:
         """Expect the page to say something."""

@@ -77,7 +77,7 @@ def test_leases_are_extended_while_somebody_works(desk: Desk) -> None:
         (claim,) = desk.task(task)["claims"].values()
         return bool(claim["until"] > before["until"])
 
-    wait_for(later, "a longer lease", 20.0)
+    wait_for(later, "a longer lease")
     seat.leave()
 
 
@@ -232,7 +232,7 @@ def test_a_tab_that_is_closed_gives_its_images_back(desk: Desk) -> None:
 
     seat.page.close()
 
-    wait_for(lambda: not any(desk.task(task)["claims"] for task in tasks), "no claim", 20.0)
+    wait_for(lambda: not any(desk.task(task)["claims"] for task in tasks), "no claim")
     seat.context.close()
 
 

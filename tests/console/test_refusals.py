@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 import urllib3
 
+from local.launch import PATIENCE_S
 from tests.console.desk import Desk
 from tests.stack import Reviewer
 
@@ -16,7 +17,9 @@ FIFTY_MB = 50 * 1024 * 1024
 def _ask(desk: Desk, method: str, path: str, token: str | None = None, **more: Any) -> int:
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     address = desk.stack.outputs["ConsoleUrl"].rstrip("/") + path
-    answer = urllib3.request(method, address, headers=headers, retries=False, timeout=60, **more)
+    answer = urllib3.request(
+        method, address, headers=headers, retries=False, timeout=PATIENCE_S, **more
+    )
     return answer.status
 
 
@@ -66,7 +69,7 @@ def test_another_person_s_task_is_refused(desk: Desk) -> None:
 )
 def test_only_the_page_s_own_files_are_served(desk: Desk, name: str) -> None:
     where = urlsplit(desk.stack.outputs["ConsoleUrl"])
-    connection = http.client.HTTPConnection(where.netloc, timeout=30)
+    connection = http.client.HTTPConnection(where.netloc, timeout=PATIENCE_S)
     connection.request("GET", f"{where.path}assets/{name}")  # as it is: nothing tidies it up
 
     answer = connection.getresponse()

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import urllib3
 
-from local.launch import ROOT, wait_for
+from local.launch import PATIENCE_S, ROOT, wait_for
 from tests import images
 from tests.stack import Reviewer, Stack, launched, refused
 
@@ -51,7 +51,7 @@ class Terminal:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE_S,
             check=False,
         )
 

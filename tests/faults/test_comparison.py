@@ -42,7 +42,7 @@ def _stop(stack: Stack) -> str:
     stack.local.control("DELETE", "faults")
     if stack.model_statuses()[name] == "RUNNING":
         stack.client("rekognition").stop_project_version(ProjectVersionArn=deployed["version_arn"])
-    wait_for(lambda: not _billed(stack), "all models' end", 20)
+    wait_for(lambda: not _billed(stack), "all models' end")
     return name
 
 
@@ -90,7 +90,7 @@ def test_a_comparison_whose_every_call_fails_at_first_is_finished_and_told_once(
         with all_at_once(stack, orders):
             execution, told = _train(stack)
         _assert_compared(stack, execution, told)
-        wait_for(lambda: _billed(stack) <= {stack.deployed()}, "the end of others", 20)
+        wait_for(lambda: _billed(stack) <= {stack.deployed()}, "the end of others")
 
 
 @pytest.mark.parametrize(
@@ -131,4 +131,4 @@ def test_whichever_call_stays_refused_the_champion_serves_or_was_compared_and_on
         assert execution.status == "SUCCEEDED", (kind, execution)
         assert _kinds(told) == ["training_started", "model_not_compared"], kind
         assert stack.deployed() == champion
-        wait_for(lambda: not _billed(stack), f"the end of what was started, {kind}", 20)
+        wait_for(lambda: not _billed(stack), f"the end of what was started, {kind}")

@@ -9,8 +9,6 @@ from tests.faults.conftest import Intake
 from tests.faults.places import FAILURES, Kind, all_at_once, places
 from tests.stack import Stack, Uploaded
 
-ENOUGH_S = 100.0
-
 
 def test_wherever_detection_fails_there_is_one_record_one_task_and_the_message(
     serving_stack: Stack, intake: Intake
@@ -62,7 +60,7 @@ def test_events_that_come_again_and_in_any_order_make_one_record_for_each_versio
     events = [*uploads, *uploads, *uploads]
     random.Random(7).shuffle(events)
     intake.report(events)
-    wait_for(lambda: not _problems(serving_stack, uploads, per_key=2), "every version", ENOUGH_S)
+    wait_for(lambda: not _problems(serving_stack, uploads, per_key=2), "every version")
     serving_stack.wait_until_idle()
     assert not _problems(serving_stack, uploads, per_key=2)
 
@@ -71,10 +69,10 @@ def _detect(stack: Stack, intake: Intake, uploads: Sequence[Uploaded]) -> None:
     """Report the images and wait until nothing is left to do about them."""
     intake.report(uploads)
     try:
-        wait_for(lambda: not _problems(stack, uploads), "every image", ENOUGH_S, every_s=0.6)
+        wait_for(lambda: not _problems(stack, uploads), "every image", every_s=0.6)
     except TimeoutError as error:
         raise AssertionError(_problems(stack, uploads)) from error
-    stack.wait_until_idle(ENOUGH_S)
+    stack.wait_until_idle()
 
 
 def _problems(

@@ -94,7 +94,7 @@ def test_an_empty_file_is_rejected_and_the_consumer_is_told(serving_stack: Stack
     upload = serving_stack.upload("images_for_detection/empty.jpg", b"")
     record = serving_stack.wait_for_record(upload, "rejected")
     assert record["reason"]
-    wait_for(lambda: serving_stack.consumer_mails(upload), "the message", 20)
+    wait_for(lambda: serving_stack.consumer_mails(upload), "the message")
 
 
 def test_an_image_that_was_deleted_before_detection_is_rejected(
@@ -107,7 +107,7 @@ def test_an_image_that_was_deleted_before_detection_is_rejected(
     intake.report([upload])
     record = serving_stack.wait_for_record(upload, "rejected")
     assert "deleted" in record["reason"]
-    wait_for(lambda: serving_stack.consumer_mails(upload), "the message", 20)
+    wait_for(lambda: serving_stack.consumer_mails(upload), "the message")
     assert not serving_stack.task(upload)
 
 

@@ -23,7 +23,6 @@ WAYS = ("refused", "answer lost", "caller killed after")
 what a crash after the call before it leaves; detection is given the other failures, too."""
 IN_A_ROW = 30
 """So many tasks a person takes before looking up whether there are still any to do."""
-ENOUGH_S = 100.0
 TASKS = 100
 DYING = (
     ("ServeReviewApi", "dynamodb", "PutItem", (20, 70)),
@@ -85,7 +84,6 @@ class Doubtful:
         wait_for(
             lambda: wanted <= {task["task_id"] for task in self._stack.tasks()},
             f"{count} tasks",
-            ENOUGH_S,
         )
         self._stack.wait_until_idle()
         return uploads + new
@@ -143,7 +141,7 @@ def test_an_answer_that_was_not_handed_on_is_handed_on_by_the_next_visitor(
         visitor.take()
         return not _problems(serving_stack, [upload])
 
-    wait_for(handed_on, "the consensus", ENOUGH_S)
+    wait_for(handed_on, "the consensus")
 
 
 def test_answers_that_are_reported_again_and_late_change_nothing(
@@ -203,7 +201,7 @@ def test_whatever_fails_boxes_that_people_agree_on_train_once(
                 key = f"a2i-human-loop-data/x/{upload.task_id}/output.json"
                 serving_stack.upload(key, BOXES)
             _wait_for_boxes(serving_stack, uploads)
-            serving_stack.wait_until_idle(ENOUGH_S)
+            serving_stack.wait_until_idle()
         _wait_for_boxes(serving_stack, uploads)
     assert intake.dead("AnswersDeadLetterQueue") == 0
 
@@ -237,7 +235,7 @@ def test_whatever_fails_an_answer_about_what_is_none_of_the_labels_counts_once(
         for upload in uploads:
             serving_stack.upload(f"a2i-human-loop-data/x/{upload.task_id}/output.json", SAID)
         _wait_for_none_answers(serving_stack, uploads)
-        serving_stack.wait_until_idle(ENOUGH_S)
+        serving_stack.wait_until_idle()
     _wait_for_none_answers(serving_stack, uploads)
     assert intake.dead("AnswersDeadLetterQueue") == 0
     serving_stack.forget_tasks()
@@ -267,7 +265,7 @@ def _wait_for_none_answers(stack: Stack, uploads: Sequence[Uploaded]) -> None:
         return [upload.key for upload in uploads if said[upload.detection_id, False] != 1]
 
     try:
-        wait_for(lambda: not missing(), "every answer", ENOUGH_S, every_s=1.0)
+        wait_for(lambda: not missing(), "every answer", every_s=1.0)
     except TimeoutError as error:
         raise AssertionError(missing()) from error
 
@@ -308,7 +306,7 @@ def _wait_for_boxes(stack: Stack, uploads: Sequence[Uploaded]) -> None:
         ]
 
     try:
-        wait_for(lambda: not wrong(), "every image's boxes", ENOUGH_S, every_s=1.0)
+        wait_for(lambda: not wrong(), "every image's boxes", every_s=1.0)
     except TimeoutError as error:
         raise AssertionError(wrong()) from error
 
@@ -322,9 +320,7 @@ def test_two_hundred_answers_of_eight_people_at_once_are_two_hundred_whatever_di
         uploads = intake.upload(TASKS, "fault-many")
         intake.report(uploads)
         wanted = {upload.task_id for upload in uploads}
-        wait_for(
-            lambda: wanted <= {task["task_id"] for task in stack.tasks()}, "the tasks", ENOUGH_S
-        )
+        wait_for(lambda: wanted <= {task["task_id"] for task in stack.tasks()}, "the tasks")
     finally:
         stack.local.control("PUT", "stack", {"parameters": {"ReviewersPerImage": "1"}})
     reviewers = [stack.add_reviewer() for _ in range(8)]
@@ -341,8 +337,8 @@ def test_two_hundred_answers_of_eight_people_at_once_are_two_hundred_whatever_di
             # Its event comes again, while others are worked on.
             (key,) = _answers(stack, upload)
             stack.upload(key, stack.read(key))
-        wait_for(lambda: not _problems(stack, uploads), "every image", ENOUGH_S, every_s=1.0)
-        stack.wait_until_idle(ENOUGH_S)
+        wait_for(lambda: not _problems(stack, uploads), "every image", every_s=1.0)
+        stack.wait_until_idle()
     assert not _problems(stack, uploads)
     answers = [task["answers"] for task in stack.tasks() if task["task_id"] in wanted]
     assert [len(given) for given in answers] == [2] * TASKS
@@ -365,7 +361,7 @@ def _work_twice(stack: Stack, reviewer: Reviewer, wanted: set[str]) -> None:
                 _say(reviewer, task["task_id"])
         return all(task["finished"] for task in stack.tasks() if task["task_id"] in wanted)
 
-    wait_for(done, "every answer", 3 * ENOUGH_S, every_s=0.5)
+    wait_for(done, "every answer", every_s=0.5)
 
 
 def _review(stack: Stack, reviewers: Sequence[Reviewer], uploads: Sequence[Uploaded]) -> None:
@@ -374,10 +370,10 @@ def _review(stack: Stack, reviewers: Sequence[Reviewer], uploads: Sequence[Uploa
     with ThreadPoolExecutor(len(reviewers)) as threads:
         list(threads.map(lambda reviewer: _work(stack, reviewer, wanted), reviewers))
     try:
-        wait_for(lambda: not _problems(stack, uploads), "every image", ENOUGH_S, every_s=1.0)
+        wait_for(lambda: not _problems(stack, uploads), "every image", every_s=1.0)
     except TimeoutError as error:
         raise AssertionError(_problems(stack, uploads)) from error
-    stack.wait_until_idle(ENOUGH_S)
+    stack.wait_until_idle()
 
 
 def _work(stack: Stack, reviewer: Reviewer, wanted: set[str]) -> None:
@@ -398,7 +394,7 @@ def _work(stack: Stack, reviewer: Reviewer, wanted: set[str]) -> None:
                     passed_by.append(task["task_id"])
         return all(task["answers"] for task in stack.tasks() if task["task_id"] in wanted)
 
-    wait_for(all_answered, "every answer", ENOUGH_S, every_s=0.7)
+    wait_for(all_answered, "every answer", every_s=0.7)
 
 
 def _say(reviewer: Reviewer, task_id: str) -> None:

@@ -40,7 +40,7 @@ def test_a_days_budget_is_kept_wherever_the_choice_dies(
             return asked() == BUDGET
 
         with all_at_once(serving_stack, orders):
-            wait_for(spent, "the day's budget to be spent", 60)
+            wait_for(spent, "the day's budget to be spent")
 
         def chosen_again() -> bool:
             try:
@@ -50,7 +50,7 @@ def test_a_days_budget_is_kept_wherever_the_choice_dies(
             return True
 
         for _ in range(3):
-            wait_for(chosen_again, "a choice by itself", 20)
+            wait_for(chosen_again, "a choice by itself")
         reviewed = [each for each in uploads if serving_stack.record(each)["outcome"] == "review"]
         assert len(reviewed) == asked() == BUDGET
         day = serving_stack.item("ModelVersionsTable", kind="state", name="review_day")
@@ -63,4 +63,4 @@ def test_a_days_budget_is_kept_wherever_the_choice_dies(
                 serving_stack.fire("SelectionSchedule")
                 return asked() == count
 
-            wait_for(reached, "the budgets of the next days to be spent", 60)
+            wait_for(reached, "the budgets of the next days to be spent")

@@ -66,7 +66,7 @@ def in_order(stack: Stack) -> Iterator[None]:
                 rekognition.stop_project_version(ProjectVersionArn=arn)
         return _active(stack) <= {stack.deployed()}
 
-    wait_for(only_one_runs, "one model at most", 20)
+    wait_for(only_one_runs, "one model at most")
 
 
 # --- Failures that pass ---------------------------------------------------------------------------
@@ -243,7 +243,7 @@ def test_a_deployment_that_fails_leaves_the_champion_serving_alone_and_is_told_o
         execution, mails = _deploy(stack, candidate)
     assert execution.status == "FAILED"
     assert stack.deployed() == champion
-    wait_for(lambda: _active(stack) == {champion}, "the candidate's end", 10)
+    wait_for(lambda: _active(stack) == {champion}, "the candidate's end")
     assert [mail["attributes"]["kind"] for mail in mails] == ["deployment_failed"]
     assert _is_unlocked(stack)
 
@@ -262,7 +262,7 @@ def test_what_fails_after_the_switch_is_told_once_and_the_new_champion_serves(
     assert execution.status == "FAILED"
     assert stack.deployed() == candidate and candidate in _active(stack)
     if kind != STOP:
-        wait_for(lambda: _active(stack) == {candidate}, "the former champion's end", 10)
+        wait_for(lambda: _active(stack) == {candidate}, "the former champion's end")
     assert [mail["attributes"]["kind"] for mail in mails] == ["after_switch_failed"]
     assert _is_unlocked(stack)
 
@@ -314,14 +314,14 @@ def test_without_an_f1_score_in_the_files_nothing_is_promoted(stack: Stack) -> N
         {"outcome": "status", "version": candidates, "text": "TRAINING_IN_PROGRESS"}
     ):
         arn = stack.start("model_training", {"force": True})
-        wait_for(lambda: "WaitForTraining" in stack.states(arn), "the training", 30)
+        wait_for(lambda: "WaitForTraining" in stack.states(arn), "the training")
         candidate = stack.versions()[-1]["name"]
         summary = f"evaluation/{candidate}/"
 
         def summaries() -> list[str]:
             return [key for key in stack.keys(summary) if "EvaluationResultSummary" in key]
 
-        (key,) = wait_for(summaries, "the summary", 30)
+        (key,) = wait_for(summaries, "the summary")
         content = stack.read_json(key)
         del content["AggregatedEvaluationResults"]["F1Score"]
         stack.upload(key, json.dumps(content).encode())
@@ -396,7 +396,7 @@ class CloudFormation:
         self._server.shutdown()
         self._server.server_close()
 
-    def ask(self, stack: Stack, request_type: str, timeout_s: float = 30.0) -> Mapping[str, Any]:
+    def ask(self, stack: Stack, request_type: str) -> Mapping[str, Any]:
         """The answer to a request."""
         self.answers.clear()
         event = {
@@ -411,7 +411,7 @@ class CloudFormation:
         stack.client("lambda").invoke(
             FunctionName=stack.physical_id("SetUpStackFunction"), Payload=json.dumps(event).encode()
         )
-        wait_for(lambda: self.answers, f"the answer to {request_type}", timeout_s)
+        wait_for(lambda: self.answers, f"the answer to {request_type}")
         (answer,) = self.answers
         assert answer["RequestId"] == event["RequestId"]
         return answer

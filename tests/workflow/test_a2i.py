@@ -44,7 +44,7 @@ def loop_of(stack: Stack, upload: Uploaded) -> Record:
 
 
 def wait_for_loop(stack: Stack, upload: Uploaded) -> Record:
-    return wait_for(lambda: loop_of(stack, upload), f"the human loop about {upload.key}", 30)
+    return wait_for(lambda: loop_of(stack, upload), f"the human loop about {upload.key}")
 
 
 def answer(stack: Stack, upload: Uploaded, worker: str, widget: Record) -> Record:
@@ -183,7 +183,7 @@ def test_a_loop_that_ends_without_answers_goes_to_the_console(stack: Stack, stat
             mails = stack.operator_mails("loops_unanswered")
             return [mail for mail in mails if doubtful.task_id in mail["message"]]
 
-        (mail,) = wait_for(told, "the message", 30)
+        (mail,) = wait_for(told, "the message")
     assert "No worker came." in mail["message"]
 
 
@@ -206,7 +206,7 @@ def test_an_end_that_cannot_be_worked_up_lies_where_the_operator_looks(stack: St
         )
         return [message for message in found if upload.task_id in message["Body"]]
 
-    assert wait_for(lies_there, "the event in the queue", 60)
+    assert wait_for(lies_there, "the event in the queue")
 
 
 def test_sampled_detections_are_asked_about_too_and_refused_ones_on_the_console(
@@ -249,7 +249,7 @@ def test_chosen_doubtful_images_are_asked_about_too_and_refused_ones_on_the_cons
         for upload in doubtful:
             stack.wait_for_record(upload)
         with stack.faults(refused, mute):
-            wait_for(asked, "questions about both", 60)
+            wait_for(asked, "questions about both")
     assert any(loop_of(stack, upload) for upload in doubtful)
 
 
@@ -272,7 +272,7 @@ def _job_of(stack: Stack, uploads: list[Uploaded]) -> Record:
         jobs = stack.local.control("GET", "labeling-jobs")
         return [job for job in jobs if job["status"] == "InProgress"]
 
-    (job,) = wait_for(begun, "the labelling job", 60)
+    (job,) = wait_for(begun, "the labelling job")
     for upload in uploads:
         assert stack.wait_for_record(upload, has="human_loop")["human_loop"] == job["name"]
     return job
@@ -291,7 +291,7 @@ def test_a_labelling_job_labels_from_nothing_and_the_console_what_it_leaves(
     # Another run finds nothing new while it is followed.
     assert stack.run("image_labeling").states[-2:] == ("WhoAsks", "Done")
     stack.local.control("POST", f"labeling-jobs/{job['name']}", order)
-    ended = stack.end_of(execution, 120)
+    ended = stack.end_of(execution)
     assert (ended.status, ended.states[-2]) == ("SUCCEEDED", "TellNotLabelled")
     manifest = stack.read(f"manifests/imported/labeling/{job['name']}.manifest").splitlines()
     assert [json.loads(line)["source-ref"] for line in manifest] == [first]
@@ -316,7 +316,7 @@ def test_a_look_that_fails_is_told_and_the_job_is_followed_all_the_same(
         (mail,) = stack.wait_for_mail("workflow_failed")
     assert "PermissionMissingError" in mail["message"] or "AccessDenied" in mail["message"]
     stack.local.control("POST", f"labeling-jobs/{job['name']}", {"end": "Failed", "labels": {}})
-    ended = stack.end_of(execution, 180)
+    ended = stack.end_of(execution)
     assert (ended.status, ended.states[-2]) == ("SUCCEEDED", "TellNotLabelled")
     assert all(stack.task(upload) for upload in to_label)
 

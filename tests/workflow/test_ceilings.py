@@ -14,7 +14,7 @@ from labelloop.domain.ceilings import until_next_day
 from labelloop.domain.parameters import API_IMAGES, MODEL_HOURS
 from local.launch import wait_for
 from tests.detect_api import Answer, machine_token, post
-from tests.stack import Record, Stack, Uploaded, launched, train_first_model
+from tests.stack import Record, Stack, Uploaded, launched, on_one_day, train_first_model
 
 TIME_SCALE = 200
 
@@ -44,7 +44,13 @@ def _today(stack: Stack) -> Record:
 
 def _wait_for_status(stack: Stack, status: str) -> None:
     version = str(stack.deployed())
-    wait_for(lambda: stack.model_statuses()[version] == status, f"the model to be {status}", 60)
+    wait_for(lambda: stack.model_statuses()[version] == status, f"the model to be {status}")
+
+
+def _wait_until_told(stack: Stack, kind: str, before: list[Record]) -> str:
+    """What the operator is told of a ceiling: once, unless who tells it seems to have died."""
+    wait_for(lambda: len(stack.operator_mails(kind)) > len(before), f"an e-mail of the kind {kind}")
+    return str(stack.operator_mails(kind)[-1]["message"])
 
 
 def _is_spent(answer: Answer) -> bool:
@@ -60,11 +66,12 @@ def _is_until_midnight(answer: Answer, stack: Stack) -> bool:
 # --- Images by the API ----------------------------------------------------------------------------
 
 
+@on_one_day
 def test_over_the_days_images_several_containers_take_no_more_and_say_when_to_come_again(
     stack: Stack, token: str
 ) -> None:
     """Nothing is kept of what is refused, and what is in the log is answered all the same."""
-    stack.stay_within_a_day(40)
+    told = stack.operator_mails("api_images_spent")
     ceiling = 12 + _today(stack)["api_images"]
     kept = len(stack.keys("images_from_api/"))
     images = [stack.new_image("circle") for _ in range(30)]
@@ -83,13 +90,14 @@ def test_over_the_days_images_several_containers_take_no_more_and_say_when_to_co
         assert len(stack.keys("images_from_api/")) == kept + len(taken)
         logged = next(n for n, answer in enumerate(answers) if answer.status in {200, 202})
         assert post(stack, token, images[logged], query="?log=true").status in {200, 202}
-        (mail,) = stack.wait_for_mail("api_images_spent")
-        assert f"labelloop params set {API_IMAGES} IMAGES" in mail["message"]
+        mail = _wait_until_told(stack, "api_images_spent", told)
+        assert f"labelloop params set {API_IMAGES} IMAGES" in mail
         assert f"no more: {API_IMAGES}" in stack.labelloop("status").stdout
         stack.wait_for_record(stack.detect("circle"), "confident")
     assert not _is_spent(post(stack, token, images[-1], query="?log=true"))
 
 
+@on_one_day
 @pytest.mark.parametrize(
     ("when", "times", "statuses"),
     [
@@ -102,7 +110,6 @@ def test_over_the_days_images_several_containers_take_no_more_and_say_when_to_co
 def test_a_count_that_fails_or_is_made_twice_lets_no_image_be_too_many(
     stack: Stack, token: str, when: str, times: int, statuses: set[int]
 ) -> None:
-    stack.stay_within_a_day(40)
     failure = {
         "service": "dynamodb",
         "operation": "UpdateItem",
@@ -128,62 +135,65 @@ def test_a_count_that_fails_or_is_made_twice_lets_no_image_be_too_many(
 
 def _meet_model_hours(stack: Stack) -> int:
     """Set a ceiling that the day meets soon, and keep the model busy until it is stopped by it."""
+    before = stack.operator_mails("model_hours_spent")
     ceiling = int(_today(stack)["model_hours"]) + 1
     stack.set_parameters({MODEL_HOURS: str(ceiling)}, wait=False)
 
-    def told() -> list[Record]:
+    def told() -> bool:
         stack.detect("circle")
-        return stack.operator_mails("model_hours_spent")
+        return len(stack.operator_mails("model_hours_spent")) > len(before)
 
-    wait_for(told, "the day's hours to be spent", 60, every_s=0.5)
+    wait_for(told, "the day's hours to be spent", every_s=0.5)
     _wait_for_status(stack, "STOPPED")
     return ceiling
 
 
+@on_one_day
 def test_when_the_days_hours_are_spent_no_model_runs_whatever_waits(
     stack: Stack, token: str
 ) -> None:
-    stack.stay_within_a_day(75)
     ceiling = _meet_model_hours(stack)
-    upload = stack.detect("stripes")
-    stack.wait_for_record(upload, "waiting")
+    assert stack.wait_for_record(stack.detect("stripes"))["outcome"] == "waiting"
     answer = post(stack, token, stack.new_image("circle"))
     assert (answer.status, answer.code) == (503, "ModelHoursSpent")
     assert _is_until_midnight(answer, stack)
     assert post(stack, token, stack.new_image("circle"), query="?log=true").status == 202
     stack.sleep(1800)
     assert stack.model_statuses()[str(stack.deployed())] == "STOPPED"
-    (mail,) = stack.operator_mails("model_hours_spent")
-    assert f"labelloop params set {MODEL_HOURS} HOURS" in mail["message"]
+    mail = stack.operator_mails("model_hours_spent")[-1]["message"]
+    assert f"labelloop params set {MODEL_HOURS} HOURS" in mail
     text = stack.labelloop("status").stdout
     assert f"of {ceiling} today (UTC); no more: {MODEL_HOURS}" in text
     assert "Images wait for the next day (UTC)" in text
 
 
+@on_one_day
 def test_who_allows_more_need_not_wait_and_nor_does_a_deployment_that_waits(stack: Stack) -> None:
-    stack.stay_within_a_day(60)
     stack.spend_model_hours()
     with stack.parameters({MODEL_HOURS: "1"}):
         _wait_for_status(stack, "STOPPED")
         arn = stack.start("model_training", {"deploy": stack.deployed()})
-        wait_for(lambda: "StartModel" in stack.states(arn), "the deployment", 30)
-        stack.sleep(1800)
-        assert "WaitForModel" not in stack.states(arn)
-        stack.set_parameters({MODEL_HOURS: "0"})
-        assert stack.end_of(arn).status == "SUCCEEDED"
+        try:
+            wait_for(lambda: "StartModel" in stack.states(arn), "the deployment")
+            stack.sleep(1800)
+            assert "WaitForModel" not in stack.states(arn)
+        finally:
+            stack.set_parameters({MODEL_HOURS: "0"})
+            deployment = stack.end_of(arn)
+        assert deployment.status == "SUCCEEDED"
     # What waited is detected: nothing was lost.
     for record in stack.records("images_for_detection/"):
         upload = Uploaded(record["key"], record["version_id"], record["detection_id"])
-        stack.wait_for_record(upload, "confident", timeout_s=60)
+        stack.wait_for_record(upload, "confident")
 
 
+@on_one_day
 def test_on_the_next_day_it_goes_on_by_itself(stack: Stack) -> None:
     with stack.parameters({MODEL_HOURS: "1"}):
-        stack.stay_within_a_day(60)
         stack.spend_model_hours()
         _wait_for_status(stack, "STOPPED")
         upload = stack.detect("circle")
-        stack.wait_for_record(upload, "waiting")
+        assert stack.wait_for_record(upload)["outcome"] == "waiting"
         # The day that was spent was yesterday.
         stack.spend_model_hours(timedelta(days=1))
-        assert stack.wait_for_record(upload, "confident", timeout_s=60)["label"] == "circle"
+        assert stack.wait_for_record(upload, "confident")["label"] == "circle"

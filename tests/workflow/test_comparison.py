@@ -6,13 +6,14 @@ it. The tests share a stack whose every training brings new test images.
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from labelloop.domain.parameters import MODEL_HOURS
 from local.launch import wait_for
 from tests import images
-from tests.stack import Execution, Record, Stack, launched
+from tests.stack import Execution, Record, Stack, launched, on_one_day
 
 TIME_SCALE = 300
 MORE = {"circle": 5, "stripes": 5}
@@ -54,7 +55,7 @@ def _report(stack: Stack) -> Record:
 
 
 def _is(stack: Stack, version: str, status: str) -> None:
-    wait_for(lambda: stack.model_statuses()[version] == status, f"{version} to be {status}", 20)
+    wait_for(lambda: stack.model_statuses()[version] == status, f"{version} to be {status}")
 
 
 def _assert_left_alone(stack: Stack, champion: str) -> None:
@@ -65,13 +66,12 @@ def _assert_left_alone(stack: Stack, champion: str) -> None:
         billed = {"STARTING", "RUNNING", "STOPPING"}
         return {name for name, status in stack.model_statuses().items() if status in billed}
 
-    wait_for(lambda: others() <= {champion}, "the end of others", 20)
+    wait_for(lambda: others() <= {champion}, "the end of others")
     assert not stack.item("ModelVersionsTable", kind="state", name="training")
 
 
-@pytest.fixture
-def champion(stack: Stack) -> str:
-    """The version that serves, and runs."""
+def _running(stack: Stack) -> str:
+    """The version that serves, and runs now."""
     deployed = stack.item("ModelVersionsTable", kind="state", name="deployed")
     name = str(deployed["version"])
     if stack.model_statuses()[name] != "RUNNING":
@@ -82,13 +82,27 @@ def champion(stack: Stack) -> str:
     return name
 
 
-@pytest.fixture
-def stopped(stack: Stack, champion: str) -> Iterator[str]:
-    """The version that serves, and does not run; it may be started."""
+@contextmanager
+def _stopped(stack: Stack) -> Iterator[str]:
+    """The version that serves, stopped now; it may be started for the length of a block."""
+    champion = _running(stack)
     arn = stack.item("ModelVersionsTable", kind="state", name="deployed")["version_arn"]
     stack.client("rekognition").stop_project_version(ProjectVersionArn=arn)
     _is(stack, champion, "STOPPED")
     with stack.model_started_when_needed():
+        yield champion
+
+
+@pytest.fixture
+def champion(stack: Stack) -> str:
+    """The version that serves, and runs."""
+    return _running(stack)
+
+
+@pytest.fixture
+def stopped(stack: Stack) -> Iterator[str]:
+    """The version that serves, and does not run; it may be started."""
+    with _stopped(stack) as champion:
         yield champion
 
 
@@ -158,7 +172,7 @@ def test_one_that_has_got_work_meanwhile_runs_on(stack: Stack, stopped: str) -> 
     stack.label(MORE)
     with stack.parameters({"Minimum-Improvement": "1.00"}):
         arn = stack.start("model_training", {"force": True})
-        wait_for(lambda: "WaitForChampion" in stack.states(arn), "the start", 60, every_s=0.02)
+        wait_for(lambda: "WaitForChampion" in stack.states(arn), "the start", every_s=0.02)
         upload = stack.detect("circle")
         execution = stack.end_of(arn)
     assert execution.status == "SUCCEEDED"
@@ -218,21 +232,23 @@ def test_what_the_operator_has_stopped_is_compared_when_it_runs_again_without_an
     assert _report(stack)["uncompared"] is None
 
 
+@on_one_day
 def test_when_the_days_model_hours_are_spent_the_comparison_waits_and_goes_on_by_itself(
-    stack: Stack, stopped: str
+    stack: Stack,
 ) -> None:
-    stack.stay_within_a_day(60)
-    with stack.parameters({MODEL_HOURS: "1"}):
-        stack.spend_model_hours()
+    with _stopped(stack) as champion, stack.parameters({MODEL_HOURS: "1"}):
         stack.label(MORE)
         told = len(stack.operator_mails())
+        stack.spend_model_hours()
         arn = stack.start("model_training", {"force": True})
-        wait_for(lambda: "StartChampion" in stack.states(arn), "the comparison", 60)
-        stack.sleep(1800)
-        assert "ChampionStarts" not in stack.states(arn)
-        assert stack.model_statuses()[stopped] == "STOPPED"
-        stack.set_parameters({MODEL_HOURS: "0"})
-        execution = stack.end_of(arn)
+        try:
+            wait_for(lambda: "StartChampion" in stack.states(arn), "the comparison")
+            stack.sleep(1800)
+            assert "ChampionStarts" not in stack.states(arn)
+            assert stack.model_statuses()[champion] == "STOPPED"
+        finally:
+            stack.set_parameters({MODEL_HOURS: "0"})
+            execution = stack.end_of(arn)
     assert execution.status == "SUCCEEDED"
     assert {"AskChampion", "ReleaseChampion"} < set(execution.states)
     assert "CannotAsk" not in execution.states
@@ -287,8 +303,8 @@ def test_a_run_that_was_ended_while_the_champion_was_asked_is_gone_on_with(
     }
     with stack.faults(not_ready):
         arn = stack.start("model_training", {"force": True})
-        wait_for(lambda: "AskChampion" in stack.states(arn), "the first question", 60, every_s=0.02)
-        wait_for(lambda: _answered(stack, stopped) == 2, "two answers", 20, every_s=0.02)
+        wait_for(lambda: "AskChampion" in stack.states(arn), "the first question", every_s=0.02)
+        wait_for(lambda: _answered(stack, stopped) == 2, "two answers", every_s=0.02)
         stack.client("stepfunctions").stop_execution(executionArn=arn)
         assert stack.end_of(arn).status == "ABORTED"
     candidate = _newest(stack)

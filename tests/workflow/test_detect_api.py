@@ -7,9 +7,9 @@ import urllib3
 
 from labelloop.domain.detections import detection_id
 from labelloop.domain.images import ImageObject
-from local.launch import wait_for
+from local.launch import PATIENCE_S, wait_for
 from tests.detect_api import machine_token, post
-from tests.stack import Record, Stack, Uploaded
+from tests.stack import Record, Stack, Uploaded, on_one_day
 
 JSON = "application/json"
 
@@ -19,12 +19,6 @@ def machine(serving_stack: Stack) -> str:
     """A machine's token."""
     token: str = machine_token(serving_stack)["access_token"]
     return token
-
-
-@pytest.fixture(autouse=True)
-def _no_midnight_in_between(serving_stack: Stack) -> None:
-    """An image is known again on the same day only, and a day is less than 15 minutes here."""
-    serving_stack.stay_within_a_day(20)
 
 
 def by_key(upload: Uploaded) -> bytes:
@@ -125,14 +119,15 @@ def test_a_machine_gets_no_other_token_and_may_not_review(
         "GET",
         f"{serving_stack.outputs['ApiUrl']}/review/summary",
         headers={"Authorization": f"Bearer {machine}"},
-        timeout=60.0,
+        timeout=PATIENCE_S,
     )
     assert answer.status == 403
 
 
-# --- With the log ---------------------------------------------------------------------------------
+# --- With the log: an image is known again on the same day only -----------------------------------
 
 
+@on_one_day
 def test_an_image_that_is_logged_is_detected_once_however_often_it_is_sent(
     serving_stack: Stack, machine: str
 ) -> None:
@@ -149,6 +144,7 @@ def test_an_image_that_is_logged_is_detected_once_however_often_it_is_sent(
     assert (record["outcome"], record["label"]) == ("confident", "circle")
 
 
+@on_one_day
 def test_a_doubtful_image_goes_to_a_person_and_what_they_say_trains(
     serving_stack: Stack, machine: str
 ) -> None:
@@ -182,6 +178,7 @@ def test_who_has_sent_an_image_does_not_judge_it_while_others_may(serving_stack:
     assert (record["agreement"], record["answered_by_sender"]) == ("decided", False)
 
 
+@on_one_day
 def test_an_answer_of_who_has_sent_the_image_meanwhile_is_no_sample(
     serving_stack: Stack, machine: str
 ) -> None:
@@ -222,10 +219,11 @@ def test_what_fails_on_the_way_is_done_to_its_end_all_the_same(
         answer = post(serving_stack, machine, serving_stack.new_image(), query="?log=true")
         assert (answer.status, answer.content["outcome"]) == (200, "review")
         upload = kept(serving_stack, answer.content)
-        wait_for(lambda: serving_stack.consumer_mails(upload), "the consumer's message", 30)
+        wait_for(lambda: serving_stack.consumer_mails(upload), "the consumer's message")
     assert serving_stack.task(upload)
 
 
+@on_one_day
 def test_a_throttled_image_is_logged_by_way_of_the_queue(
     serving_stack: Stack, machine: str
 ) -> None:

@@ -254,7 +254,7 @@ def test_an_image_that_is_throttled_longer_than_the_queue_counts_is_detected_in_
     receives = json.loads(queue["Attributes"]["RedrivePolicy"])["maxReceiveCount"]
     with serving_stack.faults({**throttled, "times": receives + 2}):
         upload = serving_stack.detect("circle")
-        serving_stack.wait_for_record(upload, "confident", timeout_s=60.0)
+        serving_stack.wait_for_record(upload, "confident")
     dead = serving_stack.client("sqs").get_queue_attributes(
         QueueUrl=serving_stack.outputs["DetectionDeadLetterQueueUrl"],
         AttributeNames=["ApproximateNumberOfMessages"],
@@ -307,7 +307,6 @@ def test_detections_are_counted_by_their_outcome_with_their_confidence(
     wait_for(
         lambda: counted() == {name: before[name] + wanted[name] for name in wanted},
         "the detections to be counted",
-        10,
     )
     assert serving_stack.measured("Confidence", "SampleCount") == sampled + 4
     assert 0 < serving_stack.measured("Confidence", "Maximum") <= 100

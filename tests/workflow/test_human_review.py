@@ -56,7 +56,7 @@ def wait_for_answer(stack: Stack, upload: Uploaded, label: str) -> Record:
         record = stack.record(upload)
         return record if record.get("human_label") == label else {}
 
-    return wait_for(found, f"the label {label!r} in the record of {upload.key}", 30)
+    return wait_for(found, f"the label {label!r} in the record of {upload.key}")
 
 
 def test_an_agreed_label_is_recorded_and_its_image_trains(
@@ -82,7 +82,7 @@ def test_none_of_the_above_is_recorded_and_lies_among_its_like_until_it_is_chang
     key = str(record["copied_key"])
     assert key.startswith("images_imported/none_of_them/") and serving_stack.keys(key)
     reviewer.undo(doubtful)
-    wait_for(lambda: not serving_stack.keys(key), "the copy to be taken out again", 30)
+    wait_for(lambda: not serving_stack.keys(key), "the copy to be taken out again")
     reviewer.answer(doubtful, "circle")
 
 
@@ -150,7 +150,7 @@ def test_answers_about_nothing_that_is_known_are_told_and_make_no_record(
         mails = serving_stack.operator_mails("answer_problem")
         return [mail for mail in mails if key in mail["message"]]
 
-    assert len(wait_for(told, "the message", 30)) == 1
+    assert len(wait_for(told, "the message")) == 1
     assert not serving_stack.item("DetectionsTable", detection_id="0" * 32)
 
 
@@ -160,7 +160,7 @@ def test_an_answer_that_is_undone_trains_no_more_and_another_one_does(
     reviewer.review(doubtful, "circle")
     before = wait_for_answer(serving_stack, doubtful, "circle")["copied_key"]
     reviewer.undo(doubtful)
-    wait_for(lambda: not serving_stack.keys(before), "the copy to be taken out", 30)
+    wait_for(lambda: not serving_stack.keys(before), "the copy to be taken out")
     assert wait_for_answer(serving_stack, doubtful, "")["agreement"] == "undecided"
     reviewer.answer(doubtful, "stripes")
     after = wait_for_answer(serving_stack, doubtful, "stripes")["copied_key"]
@@ -225,7 +225,7 @@ def test_a_task_is_with_one_person_until_the_lease_runs_out(
             other.ask("POST", f"/review/tasks/{task['task_id']}/release")
         return in_time
 
-    wait_for(kept, "a look within the lease", 30)
+    wait_for(kept, "a look within the lease")
     serving_stack.sleep(301)
     other.review(doubtful, "stripes")
     status, refusal = reviewer.ask(

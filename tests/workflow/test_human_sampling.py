@@ -75,7 +75,7 @@ def test_switched_off_it_counts_nothing_and_later_goes_on_from_then(
 ) -> None:
     before = position(sampling)
     with sampling.parameters({"Enable-Automatic-Human-Sampling": "false"}):
-        wait_for(lambda: sampling.schedule("sampling")[1] == "DISABLED", "the schedule", 60)
+        wait_for(lambda: sampling.schedule("sampling")[1] == "DISABLED", "the schedule")
         meanwhile = detect(sampling, EVERY)
         assert sampling.run("human_sampling").status == "SUCCEEDED"
         assert position(sampling) == before
@@ -97,7 +97,7 @@ def test_a_sampled_answer_is_counted_and_tests_the_next_version(
     assert record["human_label"] == "circle"
     assert record["chance"] == pytest.approx(1 / EVERY)
     judged = {"kind": f"sample#{sampling.deployed()}", "name": audited.detection_id}
-    wait_for(lambda: sampling.item("ModelVersionsTable", **judged), "the answer to be counted", 30)
+    wait_for(lambda: sampling.item("ModelVersionsTable", **judged), "the answer to be counted")
     assert sampling.item("ModelVersionsTable", **judged)["right"] is True
 
 
@@ -125,9 +125,7 @@ def test_the_operator_hears_once_that_sampled_answers_show_the_model_to_be_worse
     (mail,) = sampling.wait_for_mail("drift")
     assert f"labelloop accuracy {version}" in mail["message"]
     known = {"kind": "version", "name": version}
-    wait_for(
-        lambda: "drift_told" in sampling.item("ModelVersionsTable", **known), "the note of it", 30
-    )
+    wait_for(lambda: "drift_told" in sampling.item("ModelVersionsTable", **known), "the note of it")
     sampling.wait_until_idle()
     assert len(sampling.operator_mails("drift")) == 1
 

@@ -216,5 +216,5 @@ def dataset_of_somebody_else(stack: Stack, lines: Iterable[str]) -> str:
         described = rekognition.describe_dataset(DatasetArn=arn)["DatasetDescription"]
         return bool(described["Status"] == "CREATE_COMPLETE")
 
-    wait_for(is_ready, "the dataset of somebody else", 20)
+    wait_for(is_ready, "the dataset of somebody else")
     return arn

@@ -86,7 +86,7 @@ def assert_serves_alone(stack: Stack, version: str) -> None:
         statuses = stack.model_statuses().items()
         return {name for name, status in statuses if status in {"STARTING", "RUNNING", "STOPPING"}}
 
-    wait_for(lambda: billed() == {version}, f"{version} to run alone", 20)
+    wait_for(lambda: billed() == {version}, f"{version} to run alone")
 
 
 def fault(service: str, operation: str, function: str, error: str, times: int = -1) -> Any:
@@ -143,8 +143,8 @@ def test_the_first_model_is_trained_proven_and_put_into_service(trainable: Stack
     trainable.label(dict.fromkeys(images.LABELS, IMAGES_AT_FIRST))
     told_before = len(kinds(trainable))
     trainable.fire("TrainingSchedule")
-    wait_for(trainable.deployed, "the first model", 60)
-    wait_for(lambda: len(kinds(trainable)) >= told_before + 2, "both messages", 20)
+    wait_for(trainable.deployed, "the first model")
+    wait_for(lambda: len(kinds(trainable)) >= told_before + 2, "both messages")
     (version,) = trainable.versions()
     name = version["name"]
     assert kinds(trainable)[told_before:] == ["training_started", "model_deployed"]
@@ -404,7 +404,7 @@ def test_in_place_the_operator_is_told_when_nothing_serves(trainable: Stack, cha
     trainable.client("rekognition").start_project_version(
         ProjectVersionArn=arn, MinInferenceUnits=1
     )
-    wait_for(lambda: trainable.model_statuses()[champion] == "RUNNING", "the champion", 20)
+    wait_for(lambda: trainable.model_statuses()[champion] == "RUNNING", "the champion")
 
 
 def test_deploying_a_version_that_does_not_exist_changes_nothing(
@@ -443,16 +443,16 @@ def a_model_of_somebody_else(stack: Stack) -> Iterator[None]:
         ]
         return str(found["Status"])
 
-    wait_for(lambda: status() != "TRAINING_IN_PROGRESS", "the model of somebody else", 30)
+    wait_for(lambda: status() != "TRAINING_IN_PROGRESS", "the model of somebody else")
     (version,) = rekognition.describe_project_versions(ProjectArn=project)[
         "ProjectVersionDescriptions"
     ]
     arn = version["ProjectVersionArn"]
     rekognition.start_project_version(ProjectVersionArn=arn, MinInferenceUnits=1)
-    wait_for(lambda: status() == "RUNNING", "the model of somebody else to run", 20)
+    wait_for(lambda: status() == "RUNNING", "the model of somebody else to run")
     yield
     rekognition.stop_project_version(ProjectVersionArn=arn)
-    wait_for(lambda: status() == "STOPPED", "the model of somebody else to stop", 20)
+    wait_for(lambda: status() == "STOPPED", "the model of somebody else to stop")
 
 
 def somebodys_project(stack: Stack) -> str:
@@ -477,7 +477,7 @@ def somebodys_project(stack: Stack) -> str:
         ]
         return {dataset["Status"] for dataset in found["Datasets"]} == {"CREATE_COMPLETE"}
 
-    wait_for(datasets_are_ready, "the datasets of somebody else", 20)
+    wait_for(datasets_are_ready, "the datasets of somebody else")
     rekognition.create_project_version(
         ProjectArn=made,
         VersionName="v1",
@@ -633,7 +633,7 @@ def test_the_next_run_goes_on_with_a_training_whose_run_was_ended_from_outside(
 def end_from_outside(stack: Stack, state: str, request: Any = None) -> None:
     """Let a run come as far as a state, then end it as its operator may."""
     arn = stack.start("model_training", request)
-    wait_for(lambda: state in stack.states(arn), state, 60, every_s=0.02)
+    wait_for(lambda: state in stack.states(arn), state, every_s=0.02)
     stack.client("stepfunctions").stop_execution(executionArn=arn)
     assert stack.end_of(arn).status == "ABORTED"
 
@@ -732,7 +732,7 @@ def test_what_a_dataset_does_not_take_is_noted(trainable: Stack, champion: str) 
         )
         return bool(answer["done"])
 
-    wait_for(is_made, "the dataset", 20)
+    wait_for(is_made, "the dataset")
     noted = trainable.item("ModelVersionsTable", kind="version", name=champion)["entries_test"]
     assert (noted["sent"], noted["stored"]) == (len(lines), len(lines) - 1)
     assert len(noted["errors"]) == 2, noted
@@ -748,7 +748,7 @@ def test_versions_that_are_too_many_are_deleted(trainable: Stack, champion: str)
         statuses = trainable.model_statuses().items()
         return {name for name, status in statuses if status != "DELETING"}
 
-    wait_for(lambda: len(left()) == 3, "the end of old versions", 20)
+    wait_for(lambda: len(left()) == 3, "the end of old versions")
     assert left() >= {champion, before["previous"]}
     deleted = [version["name"] for version in trainable.versions() if "deleted" in version]
     assert deleted and not left() & set(deleted)

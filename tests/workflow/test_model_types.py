@@ -221,7 +221,7 @@ def test_what_was_not_found_counts_at_once_and_in_the_choice_under_a_budget(
             multi_label.call("SelectReviewsFunction", {})
             return multi_label.task(upload) is not None
 
-        wait_for(is_asked_about, "the choice", 30)
+        wait_for(is_asked_about, "the choice")
 
 
 def test_a_model_that_gives_boxes_is_trained_judged_and_deployed(detection: Stack) -> None:

@@ -19,7 +19,7 @@ def put(stack: Stack, name: str, value: str) -> None:
 
 def wait_for_schedule(stack: Stack, name: str, expression: str, state: str) -> None:
     try:
-        wait_for(lambda: stack.schedule(name) == (expression, state), "the schedule", 20)
+        wait_for(lambda: stack.schedule(name) == (expression, state), "the schedule")
     except TimeoutError as error:
         raise AssertionError(f"{name} is {stack.schedule(name)}, not {expression}") from error
 
@@ -44,7 +44,7 @@ def wait_until_followed(stack: Stack) -> None:
         looks.append((ended, bool(summary["busy"])))
         return looks[-10:] == [(ended, False)] * 10
 
-    wait_for(quiet, "the schedules", 20)
+    wait_for(quiet, "the schedules")
 
 
 def put_back_by_a_deployment(stack: Stack) -> None:
@@ -264,7 +264,7 @@ def test_what_a_schedule_cannot_start_is_kept_for_a_person_to_look_at(empty_stac
     ):
         for name in names:
             set_schedule(empty_stack, before[name], "rate(1 minute)", "ENABLED")
-        wait_for(all_found, "the undelivered", 20)
+        wait_for(all_found, "the undelivered")
         for name in names:
             schedule = before[name]
             set_schedule(empty_stack, schedule, schedule["ScheduleExpression"], schedule["State"])

@@ -48,7 +48,7 @@ def test_what_is_none_of_the_labels_goes_to_people_until_they_have_said_enough(
         assert record["label"] == NONE_OF_THEM
         assert record["confidence_pct"] >= record["minimum_confidence_pct"]
         _say_none(rejecting, upload)
-    wait_for(lambda: len(_answers(rejecting)) >= LEAST_ANSWERS, "the answers", 60)
+    wait_for(lambda: len(_answers(rejecting)) >= LEAST_ANSWERS, "the answers")
     assert all(answer["right"] for answer in _answers(rejecting))
     assert "accepted; some are sampled" in rejecting.labelloop("status").output
     rejecting.sleep(61)  # so long what was read before may be remembered

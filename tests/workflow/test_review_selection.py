@@ -44,7 +44,7 @@ def _fire_until(stack: Stack, uploads: list[Uploaded], count: int) -> None:
         stack.fire("SelectionSchedule")
         return len(_reviewed(stack, uploads)) >= count
 
-    wait_for(enough, f"{count} tasks", 30)
+    wait_for(enough, f"{count} tasks")
     stack.wait_until_rests("SelectReviews")
     for _ in range(3):
         stack.call("SelectReviewsFunction", {})

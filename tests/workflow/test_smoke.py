@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from local.launch import ROOT, wait_for
+from local.launch import PATIENCE_S, ROOT, wait_for
 from tests.stack import OPERATOR_EMAIL, Stack, launched
 
 ACCOUNT = "123456789012"
@@ -104,7 +104,7 @@ def test_one_that_is_broken_off_stops_the_model_and_says_what_is_left(new: Stack
     process = begun(new, "--yes")
     read_until(process, "dispatcher:")
     process.send_signal(signal.SIGTERM)
-    report, said = process.communicate(timeout=60)
+    report, said = process.communicate(timeout=PATIENCE_S)
 
     assert process.returncode == 130
     (version,) = new.versions()
