@@ -5,7 +5,8 @@ and by a text that the request contains when only calls about one thing should. 
 matching calls through, then fires `times` times (-1: every time).
 
 A call can be answered with an error, its caller's process can be killed, or the call can hang: then
-the time of the function or of the state that makes it has run out, and nobody waits for that.
+the time of the function or of the state that makes it has run out, and nobody waits for that. A
+failure that is held comes when the order is withdrawn: until then its caller gets no further.
 """
 
 from __future__ import annotations
@@ -46,7 +47,22 @@ class Fault:
     when: str
     kill: bool
     hang: bool
+    hold: bool
     fired: int = field(default=0)
+    _withdrawn: threading.Event = field(default_factory=threading.Event, init=False)
+
+    def wait(self) -> None:
+        """Wait for as long as the failure is held."""
+        if self.hold:
+            self._withdrawn.wait()
+
+    def withdraw(self) -> None:
+        """Let what is held come."""
+        self._withdrawn.set()
+
+    def as_json(self) -> dict[str, Any]:
+        """The order, with what is left of it."""
+        return {name: value for name, value in vars(self).items() if name != "_withdrawn"}
 
     def matches(self, service: str, operation: str, function: str | None, content: str) -> bool:
         """Whether the call is one of those that this fault is about."""
@@ -70,13 +86,17 @@ class Faults:
         if not isinstance(orders, list):
             raise FaultError("faults: expected a JSON list of objects")
         faults = [_parse(order) for order in orders]
-        with self._lock:
-            self._faults = faults
+        self._put(faults)
 
     def clear(self) -> None:
         """Let every call through again."""
+        self._put([])
+
+    def _put(self, faults: list[Fault]) -> None:
         with self._lock:
-            self._faults = []
+            earlier, self._faults = self._faults, faults
+        for fault in earlier:
+            fault.withdraw()
 
     def take(
         self, service: str, operation: str, function: str | None, content: Callable[[], str]
@@ -105,7 +125,7 @@ class Faults:
     def as_json(self) -> list[dict[str, Any]]:
         """The faults in force, with what is left of each."""
         with self._lock:
-            return [dict(vars(fault)) for fault in self._faults]
+            return [fault.as_json() for fault in self._faults]
 
 
 _KEYS = frozenset(
@@ -122,6 +142,7 @@ _KEYS = frozenset(
         "when",
         "kill",
         "hang",
+        "hold",
     )
 )
 
@@ -155,4 +176,5 @@ def _parse(order: Any) -> Fault:
         when=when,
         kill=kill,
         hang=hang,
+        hold=bool(order.get("hold", False)),
     )

@@ -243,6 +243,7 @@ class Gateway:
         return response
 
     def _fail(self, fault: Fault, call: Call, method: str) -> Response:
+        fault.wait()
         if call.session_token and (fault.kill or fault.hang):
             self._runtime.functions.kill_worker(call.session_token, out_of_time=fault.hang)
         code = fault.error or (STATES_TIMEOUT if fault.hang else "ServiceUnavailable")

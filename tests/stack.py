@@ -307,10 +307,18 @@ class Stack:
 
     @contextlib.contextmanager
     def sampling(self, interval: int) -> Iterator[None]:
-        """Every so many detections sampled for the length of a block, none from before it."""
-        values = {"Enable-Automatic-Human-Sampling": "true"}
-        with self.parameters({**values, "Human-Sampling-Interval": str(interval)}):
-            wait_for(lambda: self.schedule("sampling")[1] == "ENABLED", "the schedule")
+        """Every so many detections sampled for the length of a block, none from before it.
+
+        The schedule itself comes round once a month.
+        """
+        values = {
+            "Enable-Automatic-Human-Sampling": "true",
+            "Automatic-Human-Sampling-Frequency": "44640",
+            "Human-Sampling-Interval": str(interval),
+        }
+        enabled = ("rate(44640 minutes)", "ENABLED")
+        with self.parameters(values):
+            wait_for(lambda: self.schedule("sampling") == enabled, "the schedule")
             yield
 
     def leave_model_alone(self) -> None:

@@ -119,10 +119,11 @@ def test_an_answer_file_that_cannot_be_read_is_noted_and_told_once(
     serving_stack.wait_for_record(upload, "confident")
     key = f"a2i-human-loop-data/flow/2026/{upload.task_id}/output.json"
     for _ in range(2):
+        # One after the other: who is slow to tell it is taken for dead after 3 s here.
         serving_stack.upload(key, content)
-    record = serving_stack.wait_for_record(upload, has="review_problem")
+        record = serving_stack.wait_for_record(upload, has="review_problem")
+        serving_stack.wait_until_idle()
     assert "copied_key" not in record
-    serving_stack.wait_until_idle()
     assert len(_told_about(serving_stack, upload)) == 1
     assert intake.dead("AnswersDeadLetterQueue") == 0
 

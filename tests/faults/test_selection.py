@@ -24,6 +24,7 @@ def test_a_days_budget_is_kept_wherever_the_choice_dies(
         write.order(tasks, **FAILURES["caller killed before"]),
         write.order(tasks, after=1, **FAILURES["caller killed after"]),
     ]
+    serving_stack.disable("selection")  # Else it has chosen before its calls fail.
     with serving_stack.review_budget(BUDGET):
         uploads = intake.upload(IMAGES, "selected")
         intake.report(uploads)

@@ -17,6 +17,13 @@ from tests.stack import Execution, Record, Stack, launched, on_one_day
 
 TIME_SCALE = 300
 MORE = {"circle": 5, "stripes": 5}
+NOT_READY = {
+    "service": "rekognition",
+    "operation": "DetectCustomLabels",
+    "function": "AskVersion",
+    "error": "ResourceNotReadyException",
+}
+"""Nothing tries this again but the state machine, for less than a second here."""
 ASKING = ("BeginToAsk", "AskChampion", "AreAllAsked", "WasChampionStarted")
 
 
@@ -171,9 +178,11 @@ def test_one_that_does_not_run_is_started_asked_and_stopped_again(
 def test_one_that_has_got_work_meanwhile_runs_on(stack: Stack, stopped: str) -> None:
     stack.label(MORE)
     with stack.parameters({"Minimum-Improvement": "1.00"}):
-        arn = stack.start("model_training", {"force": True})
-        wait_for(lambda: "WaitForChampion" in stack.states(arn), "the start", every_s=0.02)
-        upload = stack.detect("circle")
+        with stack.faults({**NOT_READY, "hold": True}):
+            arn = stack.start("model_training", {"force": True})
+            wait_for(lambda: "AskChampion" in stack.states(arn), "the first question")
+            upload = stack.detect("circle")
+            stack.wait_for_record(upload)
         execution = stack.end_of(arn)
     assert execution.status == "SUCCEEDED"
     assert "ReleaseChampion" in execution.states
@@ -292,19 +301,10 @@ def test_a_run_that_was_ended_while_the_champion_was_asked_is_gone_on_with(
     stack: Stack, stopped: str
 ) -> None:
     stack.label(MORE)
-    # It comes no further than to ask.
-    not_ready = {
-        "service": "rekognition",
-        "operation": "DetectCustomLabels",
-        "function": "AskVersion",
-        "error": "ResourceNotReadyException",
-        "after": 2,
-        "times": -1,
-    }
-    with stack.faults(not_ready):
+    # Two answers, after which it comes no further than to ask again.
+    with stack.faults({**NOT_READY, "after": 2}, {**NOT_READY, "after": 3, "hold": True}):
         arn = stack.start("model_training", {"force": True})
-        wait_for(lambda: "AskChampion" in stack.states(arn), "the first question", every_s=0.02)
-        wait_for(lambda: _answered(stack, stopped) == 2, "two answers", every_s=0.02)
+        wait_for(lambda: _answered(stack, stopped) == 2, "two answers")
         stack.client("stepfunctions").stop_execution(executionArn=arn)
         assert stack.end_of(arn).status == "ABORTED"
     candidate = _newest(stack)

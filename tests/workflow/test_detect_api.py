@@ -92,6 +92,7 @@ def test_over_the_models_capacity_the_caller_is_to_slow_down(
     throttled = {
         "service": "rekognition",
         "operation": "DetectCustomLabels",
+        "function": "ServeDetectApi",
         "error": "ProvisionedThroughputExceededException",
         "times": 1,
     }
@@ -234,6 +235,7 @@ def test_a_throttled_image_is_logged_by_way_of_the_queue(
         "times": 1,
     }
     image = serving_stack.new_image("stripes")
+    serving_stack.wait_until_idle()  # No other image is to be throttled instead.
     before = set(serving_stack.keys("images_from_api/"))
     with serving_stack.faults(throttled):
         assert post(serving_stack, machine, image, query="?log=true").status == 429

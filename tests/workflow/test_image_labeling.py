@@ -17,6 +17,7 @@ def bare() -> Iterator[Stack]:
     """A stack without any label."""
     with launched() as stack:
         stack.disable("labeling")
+        stack.wait_until_rests("RequestLabels")
         yield stack
 
 

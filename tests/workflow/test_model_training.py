@@ -633,7 +633,7 @@ def test_the_next_run_goes_on_with_a_training_whose_run_was_ended_from_outside(
 def end_from_outside(stack: Stack, state: str, request: Any = None) -> None:
     """Let a run come as far as a state, then end it as its operator may."""
     arn = stack.start("model_training", request)
-    wait_for(lambda: state in stack.states(arn), state, every_s=0.02)
+    wait_for(lambda: state in stack.states(arn), state)
     stack.client("stepfunctions").stop_execution(executionArn=arn)
     assert stack.end_of(arn).status == "ABORTED"
 
@@ -642,10 +642,9 @@ def test_a_run_that_was_ended_before_the_switch_leaves_the_champion_serving_alon
     trainable: Stack, champion: str
 ) -> None:
     trainable.label(ENOUGH)
-    # It comes no further than to ask for the candidate's stop.
-    forbidden = fault("rekognition", "DetectCustomLabels", "VerifyModel", "AccessDeniedException")
-    busy = fault("rekognition", "StopProjectVersion", "StopModel", "ResourceInUseException")
-    with trainable.faults(forbidden, busy):
+    # It comes no further than to prove the candidate.
+    failed = fault("rekognition", "DetectCustomLabels", "VerifyModel", "AccessDeniedException")
+    with trainable.faults({**failed, "hold": True}):
         end_from_outside(trainable, "WaitForModel")
     candidate = newest(trainable)
     told_before = len(kinds(trainable))
@@ -666,11 +665,12 @@ def test_a_run_that_was_ended_before_the_former_model_stopped_leaves_the_new_one
     candidate = proven_beside(trainable, champion)
     # It comes no further than to ask for the former model's stop.
     busy = fault("rekognition", "StopProjectVersion", "StopModel", "ResourceInUseException")
-    with trainable.faults(busy):
+    with trainable.faults({**busy, "hold": True}):
         end_from_outside(trainable, "Drain", {"deploy": candidate})
-        assert trainable.deployed() == candidate
-        assert trainable.model_statuses()[champion] == "RUNNING"
-        told_before = len(kinds(trainable))
+    assert trainable.deployed() == candidate
+    assert trainable.model_statuses()[champion] == "RUNNING"
+    told_before = len(kinds(trainable))
+    with trainable.faults(busy):
         assert trainable.run("model_training").status == "SUCCEEDED"
     assert kinds(trainable)[told_before:] == ["run_unfinished"]
     assert champion in trainable.operator_mails()[-1]["message"]

@@ -197,7 +197,9 @@ def test_after_an_update_the_operator_hears_once_what_has_changed(
         for _ in range(2):
             # As it comes round by itself, once an hour.
             assert old_stack.run("parameter_change").status == "SUCCEEDED"
-    assert told_of_changes(old_stack) == before + 1
+    times = told_of_changes(old_stack) - before
+    # What could not be noted as told is told again where five minutes have passed.
+    assert times == 1 or (times == 2 and failure.get("operation") == "UpdateItem")
 
 
 def test_new_words_about_a_parameter_leave_the_operators_value_alone(empty_stack: Stack) -> None:

@@ -101,10 +101,12 @@ def test_one_that_was_killed_while_it_trained_is_cleaned_up_once_that_has_ended(
 
 
 def test_one_that_is_broken_off_stops_the_model_and_says_what_is_left(new: Stack) -> None:
-    process = begun(new, "--yes")
-    read_until(process, "dispatcher:")
-    process.send_signal(signal.SIGTERM)
-    report, said = process.communicate(timeout=PATIENCE_S)
+    last = {"service": "lambda", "operation": "GetFunctionRecursionConfig"}
+    with new.faults({**last, "error": "ServiceException", "hold": True}):
+        process = begun(new, "--yes")
+        read_until(process, "dispatcher:")
+        process.send_signal(signal.SIGTERM)
+        report, said = process.communicate(timeout=PATIENCE_S)
 
     assert process.returncode == 130
     (version,) = new.versions()

@@ -10,6 +10,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -271,6 +272,27 @@ def test_a_killed_caller_is_gone_and_the_next_one_works(small_stack: SmallStack)
     table = small_stack.outputs["Table"]
     assert small_stack.client("dynamodb").get_item(TableName=table, Key=item)["Item"]
     assert small_stack.work("dynamodb", "put_item", TableName="$TABLE", Item=item) == {}
+
+
+def test_a_failure_that_is_held_comes_when_the_order_is_withdrawn(small_stack: SmallStack) -> None:
+    name = f"hold-{uuid.uuid4()}"
+    order(
+        small_stack,
+        containing=name,
+        service="dynamodb",
+        operation="PutItem",
+        error="ConditionalCheckFailedException",
+        hold=True,
+    )
+    item = {"pk": {"S": name}}
+    with ThreadPoolExecutor(1) as thread:
+        put_item = small_stack.client("dynamodb").put_item
+        answer = thread.submit(put_item, TableName=small_stack.outputs["Table"], Item=item)
+        eventually(lambda: small_stack.control("GET", "faults")[0]["fired"])
+        assert not answer.done()
+        small_stack.control("DELETE", "faults")
+        with pytest.raises(ClientError, match="ConditionalCheckFailed"):
+            answer.result()
 
 
 def test_a_caller_whose_call_hangs_has_run_out_of_time_at_once(small_stack: SmallStack) -> None:
