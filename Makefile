@@ -18,7 +18,7 @@ CODE := functions layers/common/labelloop cli local tests benchmarks scripts
 export AWS_EC2_METADATA_DISABLED := true
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo local test test-fast test-stack test-faults test-console lint format fuzz test-api validate bench docs console lock clean
+.PHONY: help demo local test test-fast test-stack test-faults test-console test-programs lint format fuzz test-api validate bench docs console lock clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -72,6 +72,9 @@ test-console: $(VENV)/console-ready ## Test the review page: its sources, if Nod
 	@if command -v npm >/dev/null; then cd console && npm ci --no-audit --no-fund --silent && npm run --silent lint && npm run --silent test; else echo "No npm here: the page's sources are not checked, only what was built of them."; fi
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || { echo "Chromium is missing: apt-get install chromium"; exit 1; }
 	@$(BIN)/python -m pytest tests/console
+
+test-programs: $(VENV)/ready ## Test what AWS's own programs find on the embedded runtime
+	@$(BIN)/python -m pytest tests/programs
 
 lint: $(VENV)/ready ## Check style, types and the direction of imports
 	@$(BIN)/ruff check .

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -76,8 +76,12 @@ class Role:
 class Authorizer:
     """The stack's roles and resource policies."""
 
-    def __init__(self, account_id: str) -> None:
+    def __init__(
+        self, account_id: str, find_other: Callable[[str], Role | None] = lambda _: None
+    ) -> None:
+        """``find_other`` looks up roles that are not the stack's; it may raise PolicyError."""
         self._account_id = account_id
+        self._find_other = find_other
         self._roles: dict[str, Role] = {}
         self._resource_policies: dict[str, dict[str, list[Statement]]] = {}
         self._cache: dict[tuple[str, str, str], Decision] = {}
@@ -130,14 +134,20 @@ class Authorizer:
 
     def trusts(self, role_arn: str, service: str, context: Context | None = None) -> bool:
         """Whether the service may assume the role."""
-        role = self._roles.get(role_arn)
-        if role is None:
-            return False
-        return any(
+        return self._may_assume((service,), role_arn, context or {})
+
+    def trusts_account(self, role_arn: str) -> bool:
+        """Whether the account's administrators may assume the role."""
+        root = f"arn:aws:iam::{self._account_id}:root"
+        return self._may_assume((root, self._account_id), role_arn, {})
+
+    def _may_assume(self, names: Iterable[str], role_arn: str, context: Context) -> bool:
+        role = self._roles.get(role_arn) or self._find_other(role_arn)
+        return role is not None and any(
             statement.effect == "Allow"
-            and statement.names_service(service)
+            and any(map(statement.names, names))
             and statement.action_pattern("sts:AssumeRole") is not None
-            and statement.conditions_hold(context or {})
+            and statement.conditions_hold(context)
             for statement in role.trust
         )
 
@@ -154,7 +164,7 @@ class Authorizer:
                 return cached
         role = self._roles.get(role_arn)
         if role is None:
-            return Decision(False, f"because the role {role_arn} does not exist")
+            return self._check_other(role_arn, action, resource_arn, context or {})
         decision = self._decide(role, action, resource_arn, context or {})
         if not decision:
             with self._lock:
@@ -164,6 +174,17 @@ class Authorizer:
                 self._cache.clear()
             self._cache[key] = decision
         return decision
+
+    def _check_other(
+        self, role_arn: str, action: str, resource_arn: str, context: Context
+    ) -> Decision:
+        try:
+            role = self._find_other(role_arn)
+        except PolicyError as error:
+            return Decision(False, f"because the embedded runtime cannot check a policy: {error}")
+        if role is None:
+            return Decision(False, f"because the role {role_arn} does not exist")
+        return self._decide(role, action, resource_arn, context)
 
     def _decide(self, role: Role, action: str, resource_arn: str, context: Context) -> Decision:
         allowed = False
@@ -220,7 +241,7 @@ class Authorizer:
         for statements in self._resource_policies.get(resource_arn, {}).values():
             for statement in statements:
                 if (
-                    not statement.names_service(service)
+                    not statement.names(service)
                     or statement.action_pattern(action) is None
                     or statement.resource_pattern(resource_arn) is None
                     or not statement.conditions_hold(context)

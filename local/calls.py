@@ -13,11 +13,12 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 from local import actions, protocols, s3_requests
 from local.actions import Requirement
+from local.constants import REGION
 
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _UNSIGNED_TARGETS = {"AWSCognitoIdentityProviderService": "cognito-idp"}
@@ -43,6 +44,8 @@ class Call:
     operation: str
     params: dict[str, Any]
     access_key_id: str | None
+    region: str = REGION
+    """Which the caller has signed the request for."""
     session_token: str | None = None
     expires_at: float | None = None
     requirements: list[Requirement] | None = field(default=None)
@@ -63,19 +66,36 @@ class UnknownCallError(Exception):
 
 def identify(request: Request) -> Call:
     """The call behind the request; UnknownCallError when there is none."""
-    service, key, token, expires_at = _signer(request)
-    operation, params = _operation(service, request)
-    call = Call(service, operation, params, key, token, expires_at)
+    signer = _signer(request)
+    operation, params = _operation(signer.service, request)
+    call = Call(
+        signer.service,
+        operation,
+        params,
+        signer.access_key_id,
+        signer.region,
+        signer.session_token,
+        signer.expires_at,
+    )
     call.requirements = _requirements(call)
     return call
 
 
-def _signer(request: Request) -> tuple[str, str | None, str | None, float | None]:
-    """Service, access key, session token and the time at which a presigned URL ends."""
+class _Signer(NamedTuple):
+    """What a signature says; a presigned URL's has a time at which it ends."""
+
+    service: str
+    access_key_id: str | None = None
+    region: str = REGION
+    session_token: str | None = None
+    expires_at: float | None = None
+
+
+def _signer(request: Request) -> _Signer:
     found = _CREDENTIAL.search(request.headers.get("authorization", ""))
     if found:
         token = request.headers.get("x-amz-security-token")
-        return _service(found.group(3)), found.group(1), token, None
+        return _Signer(_service(found.group(3)), found.group(1), found.group(2), token)
     query = (
         parse_qs(request.query) if "X-Amz-" in request.query or "Expires=" in request.query else {}
     )
@@ -83,17 +103,13 @@ def _signer(request: Request) -> tuple[str, str | None, str | None, float | None
         parts = query["X-Amz-Credential"][0].split("/")
         signed = datetime.strptime(query["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
         expires_at = signed.timestamp() + int(query.get("X-Amz-Expires", ["0"])[0])
-        return (
-            _service(parts[3]),
-            parts[0],
-            query.get("X-Amz-Security-Token", [None])[0],
-            expires_at,
-        )
+        token = query.get("X-Amz-Security-Token", [None])[0]
+        return _Signer(_service(parts[3]), parts[0], parts[2], token, expires_at)
     if "AWSAccessKeyId" in query and "Signature" in query:  # the older signature of S3
         token = query.get("x-amz-security-token", [None])[0]
-        return "s3", query["AWSAccessKeyId"][0], token, float(query["Expires"][0])
+        return _Signer("s3", query["AWSAccessKeyId"][0], REGION, token, float(query["Expires"][0]))
     prefix = request.headers.get("x-amz-target", "").split(".")[0]
-    return _UNSIGNED_TARGETS.get(prefix, "s3"), None, None, None
+    return _Signer(_UNSIGNED_TARGETS.get(prefix, "s3"))
 
 
 def _service(signing_name: str) -> str:

@@ -12,6 +12,7 @@ import base64
 import contextlib
 import http
 import logging
+import re
 import threading
 import time
 import uuid
@@ -120,6 +121,8 @@ class Gateway:
         for prefix, page in self._pages.items():
             if request.path.startswith(prefix):
                 return page(request)
+        if request.path.endswith("/.well-known/openid-configuration"):
+            return self._runtime.sign_in.discovery(request)
         if request.method == "OPTIONS" or "/.well-known/" in request.path:
             return self._to_moto(None, environ)  # a browser's CORS question; Cognito's public keys
         try:
@@ -252,20 +255,13 @@ class Gateway:
 
     # Services
 
-    def _dispatch(  # noqa: PLR0911 - a case each
+    def _dispatch(
         self, call: Call, principal: Principal | None, request: Request, environ: dict[str, Any]
     ) -> Response:
         try:
-            if call.service == "rekognition":
-                return rekognition_calls.handle(call, principal, self._runtime)
-            if call.service == "lambda":
-                return self._to_lambda(call, request)
-            if call.service == "cloudformation":
-                return stack_calls.handle(call, self._runtime)
-            if call.operation == "StartSyncExecution":
-                return self._start_sync(call, principal)
-            if call.service == "sagemaker":
-                return sagemaker_calls.handle(call, self._runtime)
+            own = self._answered_here(call, principal, request, environ)
+            if own is not None:
+                return own
             if set(call.params.get("Owners", ())) - {self._runtime.account_id}:
                 # moto does not look: every bucket here is this account's.
                 return protocols.error_response(
@@ -283,6 +279,28 @@ class Gateway:
                 call.service, "InternalFailure", message, 500, request.method
             )
         return self._after(call, principal, request, response)
+
+    def _answered_here(  # noqa: PLR0911 - a case each
+        self, call: Call, principal: Principal | None, request: Request, environ: dict[str, Any]
+    ) -> Response | None:
+        """The answer of a service that is the runtime's own; None of those that are moto's."""
+        match call.service:
+            case "rekognition":
+                return rekognition_calls.handle(call, principal, self._runtime)
+            case "lambda":
+                return self._to_lambda(call, request)
+            case "cloudformation":
+                return stack_calls.handle(call, self._runtime)
+            case "sagemaker" if call.region == self._runtime.region:
+                return sagemaker_calls.handle(call, self._runtime)
+            case "sagemaker":
+                return _not_here(call)
+        match call.operation:
+            case "AssumeRole":
+                return self._assume_role(call, environ)
+            case "StartSyncExecution":
+                return self._start_sync(call, principal)
+        return None
 
     def _after(
         self, call: Call, principal: Principal | None, request: Request, response: Response
@@ -308,6 +326,8 @@ class Gateway:
             message = f"Request must be smaller than {_MAX_PAYLOAD_BYTES} bytes"
             return protocols.error_response("lambda", "RequestTooLargeException", message, 413)
         try:
+            if call.region != self._runtime.region:
+                raise FunctionNotFoundError(name)
             if kind == "Event":
                 functions.invoke_async(name, request.body, traces)
                 return Response(202, [("x-amzn-requestid", str(uuid.uuid4()))], b"")
@@ -330,9 +350,27 @@ class Gateway:
             headers.append(("X-Amz-Log-Result", tail))
         return Response(200, headers, invocation.body)
 
+    def _assume_role(self, call: Call, environ: dict[str, Any]) -> Response:
+        """moto's keys, which then stand for the role."""
+        role_arn = str(call.params.get("RoleArn"))
+        if not self._runtime.authorizer.trusts_account(role_arn):
+            message = (
+                f"User: arn:aws:iam::{self._runtime.account_id}:root is not authorized to perform: "
+                f"sts:AssumeRole on resource: {role_arn}"
+            )
+            return protocols.error_response("sts", "AccessDenied", message, 403)
+        response = self._to_moto("sts", environ)
+        key = re.search(rb"<AccessKeyId>(\w+)</AccessKeyId>", response.body)
+        if key is not None:
+            self._runtime.identities.lend(key[1].decode(), role_arn)
+        return response
+
     def _start_sync(self, call: Call, principal: Principal | None) -> Response:
         params = call.params
         caller = principal.role_name if principal else None
+        if call.region != self._runtime.region:
+            message = f"State Machine Does Not Exist: '{params['stateMachineArn']}'"
+            return protocols.error_response("states", "StateMachineDoesNotExist", message, 400)
         try:
             answer = self._runtime.executions.start_sync(
                 str(params["stateMachineArn"]), params.get("name"), params.get("input"), caller
@@ -421,7 +459,7 @@ def _iso(epoch_s: float) -> str:
 
 
 def _not_here(call: Call) -> Response:
-    message = f"the embedded runtime has no {call.service}.{call.operation}"
+    message = f"the embedded runtime has no {call.service}.{call.operation} in {call.region}"
     log.error(message)
     return protocols.error_response(call.service, "NotImplemented", message, 501)
 

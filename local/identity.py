@@ -54,6 +54,12 @@ class Identities:
         """The role's own access key, for callers that are not functions."""
         return self.register(role_arn)
 
+    def lend(self, access_key_id: str, role_arn: str) -> None:
+        """Let calls with the key, which STS has given out, be the role's."""
+        role_name = role_arn.rsplit("/", 1)[-1]
+        with self._lock:
+            self._principals[access_key_id] = Principal(role_arn, role_name, None)
+
     def principal(self, access_key_id: str) -> Principal | None:
         """The role behind the key; None for the operator.
 

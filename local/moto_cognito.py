@@ -18,6 +18,7 @@ from moto.cognitoidp.responses import CognitoIdpResponse
 
 from local import tokens
 from local.constants import ACCOUNT_ID, REGION
+from local.srp import BadExchangeError, Exchange
 
 if TYPE_CHECKING:
     from local.runtime import Runtime
@@ -62,6 +63,49 @@ def refuse_flows_that_are_off(_: Runtime) -> None:
 
     CognitoIdpResponse.initiate_auth = initiate_auth
     CognitoIdpResponse.admin_initiate_auth = admin_initiate_auth
+
+
+def ask_for_the_password_by_srp(_: Runtime) -> None:
+    """moto lets in whoever answers the challenge of USER_SRP_AUTH, whatever the answer is."""
+    initiate, respond = CognitoIdpBackend.initiate_auth, CognitoIdpBackend.respond_to_auth_challenge
+    exchanges: dict[str, Exchange] = {}
+
+    def initiate_auth(self: Any, client_id: str, auth_flow: str, given: dict[str, str]) -> Any:
+        answer = initiate(self, client_id, auth_flow, given)
+        if answer.get("ChallengeName") != "PASSWORD_VERIFIER":
+            return answer
+        pool, _client_settings = _client(client_id)
+        parameters = answer["ChallengeParameters"]
+        user = pool._get_user(parameters["USERNAME"])
+        try:
+            exchange = Exchange(
+                pool.id, parameters["USER_ID_FOR_SRP"], str(user.password), given["SRP_A"]
+            )
+        except BadExchangeError as error:
+            raise InvalidParameterException(str(error)) from error
+        # moto takes the block for the session, which it finds by it.
+        self.sessions[exchange.secret_block] = self.sessions.pop(answer.pop("Session"))
+        exchanges[exchange.secret_block] = exchange
+        parameters.update(
+            SALT=exchange.salt, SRP_B=exchange.server_public, SECRET_BLOCK=exchange.secret_block
+        )
+        return answer
+
+    def respond_to_auth_challenge(
+        self: Any, session: str, client_id: str, challenge_name: str, given: dict[str, str]
+    ) -> Any:
+        if challenge_name == "PASSWORD_VERIFIER":
+            exchange = exchanges.pop(given.get("PASSWORD_CLAIM_SECRET_BLOCK", ""), None)
+            signature, timestamp = (
+                given.get("PASSWORD_CLAIM_SIGNATURE", ""),
+                given.get("TIMESTAMP", ""),
+            )
+            if exchange is None or not exchange.is_shown(signature, timestamp):
+                raise NotAuthorizedError("Incorrect username or password.")
+        return respond(self, session, client_id, challenge_name, given)
+
+    CognitoIdpBackend.initiate_auth = initiate_auth
+    CognitoIdpBackend.respond_to_auth_challenge = respond_to_auth_challenge
 
 
 def end_tokens_in_time(_: Runtime) -> None:

@@ -150,6 +150,11 @@ def answer_no_other_origin(_: Runtime) -> None:
     werkzeug_app.DISABLE_GLOBAL_CORS = True
 
 
+def know_managed_policies(_: Runtime) -> None:
+    """moto has AWS's managed policies, and attaches them to nobody unless told to load them."""
+    default_user_config["iam"] = {"load_aws_managed_policies": True}
+
+
 # -------------------------------------------------------------------------------------------------
 # Step Functions: executions
 # -------------------------------------------------------------------------------------------------
@@ -1189,6 +1194,7 @@ def _delete_message(self: Any, receipt_handle: str) -> None:
 PATCHES: tuple[Callable[[Runtime], None], ...] = (
     cache_service_lookup,
     answer_no_other_origin,
+    know_managed_policies,
     execute_state_machines,
     start_executions,
     finish_executions,
@@ -1224,6 +1230,7 @@ PATCHES: tuple[Callable[[Runtime], None], ...] = (
     make_queues_fast,
     count_messages_once,
     moto_cognito.refuse_flows_that_are_off,
+    moto_cognito.ask_for_the_password_by_srp,
     moto_cognito.end_tokens_in_time,
     moto_cognito.keep_attributes_from_their_owners,
     moto_cognito.sign_out_under_any_name,

@@ -111,7 +111,7 @@ class Statement:
     not_actions: tuple[str, ...]
     resources: tuple[str, ...]
     not_resources: tuple[str, ...]
-    services: tuple[str, ...]
+    principals: tuple[str, ...]
     conditions: tuple[Condition, ...]
 
     def action_pattern(self, action: str) -> str | None:
@@ -132,9 +132,9 @@ class Statement:
             return "not " + ", ".join(self.not_resources)
         return None
 
-    def names_service(self, service: str) -> bool:
-        """Whether the statement's principal is the service, or everybody."""
-        return service in self.services or "*" in self.services
+    def names(self, principal: str) -> bool:
+        """Whether the statement's principal is that service or account, or everybody."""
+        return principal in self.principals or "*" in self.principals
 
     def conditions_hold(self, context: Mapping[str, str | list[str]]) -> bool:
         """Whether every condition is satisfied."""
@@ -173,7 +173,7 @@ def _statement(raw: Any, where: str) -> Statement:
         not_actions=_words(raw.get("NotAction"), where),
         resources=resources,
         not_resources=not_resources,
-        services=_services(raw.get("Principal"), where),
+        principals=_principals(raw.get("Principal"), where),
         conditions=_conditions(raw.get("Condition") or {}, where),
     )
 
@@ -188,16 +188,14 @@ def _words(value: Any, where: str) -> tuple[str, ...]:
     return tuple(words)
 
 
-def _services(principal: Any, where: str) -> tuple[str, ...]:
+def _principals(principal: Any, where: str) -> tuple[str, ...]:
     if principal is None:
         return ()
     if principal == "*":
         return ("*",)
     if not isinstance(principal, Mapping) or set(principal) - {"Service", "AWS"}:
         raise PolicyError(f"{where}: cannot check the principal {principal!r}")
-    if "*" in _words(principal.get("AWS"), where):
-        return ("*",)
-    return _words(principal.get("Service"), where)
+    return _words(principal.get("AWS"), where) + _words(principal.get("Service"), where)
 
 
 def _conditions(raw: Mapping[str, Any], where: str) -> tuple[Condition, ...]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import contextvars
 import json
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from moto.core.exceptions import ServiceException
@@ -25,6 +26,7 @@ from local.rekognition.errors import ServiceError
 if TYPE_CHECKING:
     from local.calls import Call
     from local.identity import Principal
+    from local.rekognition.service import RekognitionService
     from local.runtime import Runtime
 
 # What the guide's policy has (su-console-policy): whoever calls needs all of it.
@@ -41,18 +43,43 @@ _acting_role: contextvars.ContextVar[str | None] = contextvars.ContextVar(
 )
 
 
-class BucketStore:
-    """The stack's buckets for the emulator; in a call, under the caller's role."""
+class Regions:
+    """The emulator of each Region, made when it is first asked."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, make: Callable[[str], RekognitionService]) -> None:
+        self._make = make
+        self._services: dict[str, RekognitionService] = {}
+        self._lock = threading.Lock()
+
+    def of(self, region: str) -> RekognitionService:
+        """What a request that is signed for the Region speaks to."""
+        with self._lock:
+            if region not in self._services:
+                self._services[region] = self._make(region)
+            return self._services[region]
+
+    def close(self) -> None:
+        """Waits for trainings that are under way, and drops those that are not."""
+        for service in self._services.values():
+            service.close()
+
+
+class BucketStore:
+    """The buckets of a Region for its emulator; in a call, under the caller's role."""
+
+    def __init__(self, runtime: Runtime, region: str) -> None:
         self._runtime = runtime
+        self._region = region
 
     def get(self, bucket: str, key: str, version: str | None) -> bytes:
         """The object's content; KeyError when it is missing, PermissionError when refused."""
         action = "s3:GetObjectVersion" if version else "s3:GetObject"
         self._check(action, f"arn:aws:s3:::{bucket}/{key}")
+        buckets = s3_backends[ACCOUNT_ID]["aws"]
         try:
-            found = s3_backends[ACCOUNT_ID]["aws"].get_object(bucket, key, version_id=version)
+            if buckets.get_bucket(bucket).region_name != self._region:
+                raise KeyError(key)
+            found = buckets.get_object(bucket, key, version_id=version)
         except (ServiceException, HTTPException) as error:
             raise KeyError(key) from error
         if found is None:
@@ -104,15 +131,16 @@ def _objects(call: Call, runtime: Runtime) -> list[tuple[str, str]]:
             return []
         address = f"s3://{manifest.get('Bucket')}/{manifest.get('Name')}"
         # The manifest's own rights first: without them it is not opened.
-        return _training_on([address]) + _training_on(_images(manifest, runtime))
+        return _training_on([address]) + _training_on(_images(manifest, runtime, call.region))
     if call.operation == "UpdateDatasetEntries":
         return _training_on(_addresses(base64.b64decode(params["Changes"]["GroundTruth"])))
     if call.operation == "CreateProjectVersion":
-        return _for_training(params, runtime)
+        return _for_training(call, runtime)
     return _writing_results(params) if call.operation == "CopyProjectVersion" else []
 
 
-def _for_training(params: dict[str, Any], runtime: Runtime) -> list[tuple[str, str]]:
+def _for_training(call: Call, runtime: Runtime) -> list[tuple[str, str]]:
+    params, project = call.params, str(call.params.get("ProjectArn"))
     manifests = [
         asset.get("GroundTruthManifest", {}).get("S3Object", {})
         for data in ("TrainingData", "TestingData")
@@ -121,8 +149,10 @@ def _for_training(params: dict[str, Any], runtime: Runtime) -> list[tuple[str, s
     addresses = [f"s3://{manifest.get('Bucket')}/{manifest.get('Name')}" for manifest in manifests]
     return [
         *_training_on(addresses),
-        *_training_on(image for manifest in manifests for image in _images(manifest, runtime)),
-        *_training_on(runtime.rekognition.source_refs(str(params.get("ProjectArn")))),
+        *_training_on(
+            image for manifest in manifests for image in _images(manifest, runtime, call.region)
+        ),
+        *_training_on(runtime.rekognitions.of(call.region).source_refs(project)),
         *_writing_results(params),
     ]
 
@@ -166,10 +196,10 @@ def _reading(s3_object: Any) -> list[tuple[str, str]]:
     return [(action, address) for action in actions]
 
 
-def _images(manifest: dict[str, Any], runtime: Runtime) -> list[str]:
+def _images(manifest: dict[str, Any], runtime: Runtime, region: str) -> list[str]:
     """Where the images of the manifest are."""
     try:
-        store = BucketStore(runtime)
+        store = BucketStore(runtime, region)
         return _addresses(store.get(manifest["Bucket"], manifest["Name"], manifest.get("Version")))
     except KeyError:
         return []  # the emulator says so in Rekognition's words
@@ -190,7 +220,8 @@ def handle(call: Call, principal: Principal | None, runtime: Runtime) -> Respons
     """The emulator's answer."""
     token = _acting_role.set(principal.role_arn if principal else None)
     try:
-        return protocols.json_response(runtime.rekognition.handle(call.operation, call.params))
+        service = runtime.rekognitions.of(call.region)
+        return protocols.json_response(service.handle(call.operation, call.params))
     except ServiceError as error:
         return protocols.error_response("rekognition", error.code, error.message, error.http_status)
     finally:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from local.mail import Mailbox
     from local.queues import QueuePollers
     from local.rekognition.service import RekognitionService
+    from local.rekognition_calls import Regions
     from local.sagemaker.service import SageMaker
     from local.schedules import Schedules
     from local.sign_in import SignIn
@@ -90,7 +91,7 @@ class Runtime:
     queues: QueuePollers = field(init=False)
     schedules: Schedules = field(init=False)
     executions: Executions = field(init=False)
-    rekognition: RekognitionService = field(init=False)
+    rekognitions: Regions = field(init=False)
     sagemaker: SageMaker = field(init=False)
     http_apis: HttpApis = field(init=False)
     sign_in: SignIn = field(init=False)
@@ -105,6 +106,11 @@ class Runtime:
         if self.stack is None:
             raise LookupError("no stack is deployed")
         return self.stack
+
+    @property
+    def rekognition(self) -> RekognitionService:
+        """The emulator of the stack's own Region."""
+        return self.rekognitions.of(self.region)
 
     @property
     def endpoint(self) -> str:

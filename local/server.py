@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from moto.moto_api._internal.models import moto_api_backend
 
-from local import message_moves, moto_patches, sagemaker_calls
+from local import message_moves, moto_patches, sagemaker_calls, user_roles
 from local.authorization import Authorizer
 from local.calls import CallLog
 from local.clock import Clock
@@ -41,7 +41,7 @@ from local.identity import Identities
 from local.mail import Mailbox
 from local.queues import QueuePollers
 from local.rekognition.service import RekognitionService
-from local.rekognition_calls import BucketStore
+from local.rekognition_calls import BucketStore, Regions
 from local.runtime import Runtime
 from local.schedules import Schedules
 from local.sign_in import SignIn
@@ -103,7 +103,7 @@ def stop(runtime: Runtime) -> None:
         runtime.bus,
         runtime.http_apis,
         runtime.functions,
-        runtime.rekognition,
+        runtime.rekognitions,
     ):
         close = getattr(part, "close", None)
         if close is not None:
@@ -129,7 +129,7 @@ def _assemble(settings: Settings) -> tuple[Runtime, Server]:
         stack_name=settings.stack_name,
         clock=clock,
         identities=Identities(),
-        authorizer=Authorizer(ACCOUNT_ID),
+        authorizer=Authorizer(ACCOUNT_ID, user_roles.find),
         calls=CallLog(),
         faults=Faults(),
         data_dir=settings.data_dir,
@@ -142,14 +142,16 @@ def _assemble(settings: Settings) -> tuple[Runtime, Server]:
     runtime.executions = Executions(runtime)
     runtime.http_apis = HttpApis(runtime)
     runtime.sign_in = SignIn()
-    runtime.rekognition = RekognitionService(
-        BucketStore(runtime),
-        clock.now,
-        settings.data_dir / "cache",
-        REGION,
-        ACCOUNT_ID,
-        tps_per_inference_unit=settings.tps_per_inference_unit,
-        time_scale=settings.rekognition_speed,
+    runtime.rekognitions = Regions(
+        lambda region: RekognitionService(
+            BucketStore(runtime, region),
+            clock.now,
+            settings.data_dir / "cache",
+            region,
+            ACCOUNT_ID,
+            tps_per_inference_unit=settings.tps_per_inference_unit,
+            time_scale=settings.rekognition_speed,
+        )
     )
     runtime.sagemaker = sagemaker_calls.emulator(runtime)
     pages: dict[str, Page] = {

@@ -54,6 +54,7 @@ class _Asked:
     redirect_uri: str
     state: str
     challenge: str
+    nonce: str
 
     def back(self, **answer: str) -> Response:
         """The way back to the page."""
@@ -109,6 +110,8 @@ class SignIn:
             case ("POST", "oauth2/revoke"):
                 pool.refresh_tokens.pop(form.get("token", ""), None)
                 return _json(200, {})
+            case ("GET" | "POST", "oauth2/userInfo"):
+                return _user_info(pool, request)
             case ("GET", "oauth2/authorize"):
                 return _redirect(f"{SIGN_IN_PREFIX}{domain}/login?{request.query}")
             case ("GET", "login"):
@@ -119,6 +122,37 @@ class SignIn:
                 return _logout(pool, query)
         return _page(404, "The embedded runtime has no such page here.")
 
+    def discovery(self, request: Request) -> Response:
+        """Where OpenID Connect's clients find what, as Cognito's user pools tell it.
+
+        The issuer is Cognito's own, as in the tokens; everything else is here.
+        """
+        pool_id = request.path.split("/")[1]
+        pool = cognitoidp_backends[ACCOUNT_ID][REGION].user_pools.get(pool_id)
+        if pool is None:
+            return _json(404, {"message": f"User pool {pool_id} does not exist."})
+        here = f"http://{request.headers['host']}"
+        found: dict[str, Any] = {
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "issuer": tokens.issuer(pool),
+            "jwks_uri": f"{here}/{pool_id}/.well-known/jwks.json",
+            "response_types_supported": ["code", "token"],
+            "scopes_supported": ["openid", "email", "phone", "profile"],
+            "subject_types_supported": ["public"],
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        }
+        domain = _domain_of(pool)
+        if domain:
+            root = f"{here}{SIGN_IN_PREFIX}{domain}"
+            found |= {
+                "authorization_endpoint": f"{root}/oauth2/authorize",
+                "end_session_endpoint": f"{root}/logout",
+                "revocation_endpoint": f"{root}/oauth2/revoke",
+                "token_endpoint": f"{root}/oauth2/token",
+                "userinfo_endpoint": f"{root}/oauth2/userInfo",
+            }
+        return _json(200, found)
+
     # --- The page ---------------------------------------------------------------------------------
 
     def _login(self, pool: Any, query: Mapping[str, str], form: Mapping[str, str]) -> Response:
@@ -128,7 +162,11 @@ class SignIn:
         if _domain_of(pool) in self.managed and client.id not in self.styled:
             return _page(403, "Login pages unavailable: the client has no style.")
         asked = _Asked(
-            client, query["redirect_uri"], query.get("state", ""), query.get("code_challenge", "")
+            client,
+            query["redirect_uri"],
+            query.get("state", ""),
+            query.get("code_challenge", ""),
+            query.get("nonce", ""),
         )
         wanted = set(query.get("scope", "").split())
         if query.get("response_type") != "code" or "code" not in _listed(
@@ -196,14 +234,14 @@ class SignIn:
                 case "client_credentials":
                     return _json(200, _for_machine(pool, client, form))
                 case "authorization_code":
-                    return _json(200, self._for_code(client, form))
+                    return _json(200, self._for_code(pool, client, form))
                 case "refresh_token":
                     return _json(200, _refreshed(pool, client, form))
             raise _Refused("unsupported_grant_type")
         except _Refused as refused:
             return _json(400, {"error": refused.error})
 
-    def _for_code(self, client: Any, form: Mapping[str, str]) -> dict[str, Any]:
+    def _for_code(self, pool: Any, client: Any, form: Mapping[str, str]) -> dict[str, Any]:
         with self._lock:
             code = self._codes.pop(form.get("code", ""), None)
         if code is None or self._now() - code.issued > CODE_LIFETIME_S:
@@ -212,8 +250,9 @@ class SignIn:
         verifier = form.get("code_verifier", "")
         if not same or code.asked.challenge != (_challenge(verifier) if verifier else ""):
             raise _Refused("invalid_grant")
+        nonce, identity = code.asked.nonce, str(code.tokens["IdToken"])
         return {
-            "id_token": code.tokens["IdToken"],
+            "id_token": tokens.with_nonce(pool, identity, nonce) if nonce else identity,
             "access_token": code.tokens["AccessToken"],
             "refresh_token": code.tokens["RefreshToken"],
             "expires_in": code.tokens["ExpiresIn"],
@@ -268,6 +307,18 @@ def _refreshed(pool: Any, client: Any, form: Mapping[str, str]) -> dict[str, Any
         "expires_in": lifetime_s,
         "token_type": "Bearer",
     }
+
+
+def _user_info(pool: Any, request: Request) -> Response:
+    """Who the access token is of."""
+    token = request.headers.get("authorization", "").removeprefix("Bearer ")
+    try:
+        tokens.verify(token, tokens.issuer(pool), list(pool.clients))
+        user = pool._get_user(pool.access_tokens[token][1])
+    except (tokens.BadTokenError, KeyError):
+        return _json(401, {"error": "invalid_token"})
+    attributes = {one["Name"]: one["Value"] for one in user.attributes}
+    return _json(200, {**attributes, "sub": user.id, "username": user.username})
 
 
 def _logout(pool: Any, query: Mapping[str, str]) -> Response:

@@ -26,6 +26,8 @@ def handle(call: Call, runtime: Runtime) -> Response:
         message = f"the embedded runtime has no cloudformation.{call.operation}"
         return protocols.error_response("cloudformation", "NotImplemented", message, 501)
     stack, name = runtime.stack, call.params.get("StackName")
+    if call.region != runtime.region:
+        stack, name = None, name or "of any name"
     if stack is None or (name and name not in (runtime.stack_name, stack.stack_id)):
         message = f"Stack with id {name} does not exist"
         return protocols.error_response("cloudformation", "ValidationError", message, 400)

@@ -62,6 +62,11 @@ def _pool(pool_id: str) -> Any | None:
     return cognitoidp_backends[ACCOUNT_ID][REGION].user_pools.get(pool_id)
 
 
+def issuer(pool: Any) -> str:
+    """Who the pool's tokens say that they are of."""
+    return f"https://cognito-idp.{REGION}.amazonaws.com/{pool.id}"
+
+
 def lifetime_s(client: Any, kind: str) -> int:
     """How long a client's tokens of a kind are good: AccessToken, IdToken, RefreshToken."""
     settings = client.extended_config
@@ -78,7 +83,7 @@ def access_token(pool: Any, client: Any, scopes: Sequence[str]) -> str:
         "token_use": "access",
         "scope": " ".join(scopes),
         "auth_time": now,
-        "iss": f"https://cognito-idp.{REGION}.amazonaws.com/{pool.id}",
+        "iss": issuer(pool),
         "exp": now + lifetime_s(client, "AccessToken"),
         "iat": now,
         "version": 2,
@@ -87,3 +92,10 @@ def access_token(pool: Any, client: Any, scopes: Sequence[str]) -> str:
     }
     key = pool.json_web_key.private_key
     return jwt.encode(claims, key, algorithm="RS256", headers={"kid": _KEY_ID})
+
+
+def with_nonce(pool: Any, token: str, nonce: str) -> str:
+    """The ID token with what the client that asked for it will know it by (OpenID Connect, 2)."""
+    claims = jwt.decode(token, options={"verify_signature": False})
+    key = pool.json_web_key.private_key
+    return jwt.encode({**claims, "nonce": nonce}, key, algorithm="RS256", headers={"kid": _KEY_ID})

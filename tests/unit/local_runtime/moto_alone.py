@@ -43,9 +43,10 @@ from moto.stepfunctions.parser.utils import TMP_THREADS  # noqa: E402
 
 ROLE = "arn:aws:iam::123456789012:role/anything"
 FACTS: dict[str, Any] = {
+    "loads_managed_policies": default_user_config["iam"]["load_aws_managed_policies"],
     "runs_definitions_unasked": bool(
         default_user_config.get("stepfunctions", {}).get("execute_state_machine")
-    )
+    ),
 }
 CONFIG: Any = {
     "stepfunctions": {"execute_state_machine": True},
@@ -436,6 +437,28 @@ def signed_in_by_password() -> tuple[Any, str, Any]:
 @fact
 def signs_in_by_a_flow_that_is_off() -> bool:
     return "IdToken" in signed_in_by_password()[2]
+
+
+@fact
+def signs_in_by_srp_without_the_password() -> bool:
+    cognito, pool, _ = signed_in_by_password()
+    client = cognito.create_user_pool_client(UserPoolId=pool, ClientName="srp")["UserPoolClient"]
+    asked = cognito.initiate_auth(
+        ClientId=client["ClientId"],
+        AuthFlow="USER_SRP_AUTH",
+        AuthParameters={"USERNAME": "ann@example.com", "SRP_A": "1"},
+    )
+    answer = cognito.respond_to_auth_challenge(
+        ClientId=client["ClientId"],
+        ChallengeName=asked["ChallengeName"],
+        ChallengeResponses={
+            "USERNAME": "ann@example.com",
+            "PASSWORD_CLAIM_SECRET_BLOCK": asked["ChallengeParameters"]["SECRET_BLOCK"],
+            "PASSWORD_CLAIM_SIGNATURE": "anything",
+            "TIMESTAMP": "any time",
+        },
+    )
+    return "IdToken" in answer["AuthenticationResult"]
 
 
 @fact

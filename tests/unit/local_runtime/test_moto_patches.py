@@ -5,7 +5,11 @@ The first tests fail when moto learns to do by itself what a patch is for.
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import json
+import secrets
 import subprocess
 import sys
 import time
@@ -23,7 +27,7 @@ import pytest
 from moto.sqs.models import sqs_backends
 from moto.stepfunctions.parser.utils import TMP_THREADS
 
-from local import moto_patches
+from local import moto_patches, srp
 from tests.unit.local_runtime.conftest import ACCOUNT, REGION, TIME_SCALE
 from tests.unit.local_runtime.machines import Machines, one_state, task
 
@@ -41,6 +45,7 @@ def alone() -> dict[str, Any]:
 
 # (patch, fact, what moto alone does)
 NEEDED: list[tuple[str, str, Any]] = [
+    ("know_managed_policies", "loads_managed_policies", False),
     ("execute_state_machines", "runs_definitions_unasked", False),
     ("start_executions", "unnamed_execution", "None"),
     ("start_executions", "express_type", "STANDARD"),
@@ -83,6 +88,7 @@ NEEDED: list[tuple[str, str, Any]] = [
     ),
     ("enforce_allowed_patterns", "enforces_an_allowed_pattern", False),
     ("refuse_flows_that_are_off", "signs_in_by_a_flow_that_is_off", True),
+    ("ask_for_the_password_by_srp", "signs_in_by_srp_without_the_password", True),
     ("end_tokens_in_time", "lifetime_of_a_token_of_five_minutes_s", 3600),
     ("keep_attributes_from_their_owners", "lets_people_write_any_attribute", True),
     ("sign_out_under_any_name", "keeps_a_session_that_is_ended_by_sub", True),
@@ -873,6 +879,86 @@ def test_nobody_signs_in_by_a_flow_that_is_off(runtime: Any) -> None:
                 ClientId=people.client_id, AuthParameters={**password, "SRP_A": "1"}, **flow
             )
     assert people.renew(people.sign_in()["RefreshToken"])["IdToken"]
+
+
+class _Srp:
+    """The client's side of Cognito's SRP, as its SDKs have it."""
+
+    def __init__(self, people: _People) -> None:
+        self.people = people
+        self._private = secrets.randbits(1024)
+        self._public = pow(srp.GENERATOR, self._private, srp.PRIME)
+        client = people.cognito.create_user_pool_client(UserPoolId=people.pool, ClientName="srp")
+        self.client_id = client["UserPoolClient"]["ClientId"]
+        self.challenge = self._ask(f"{self._public:x}")
+
+    def _ask(self, public: str) -> dict[str, str]:
+        answer = self.people.cognito.initiate_auth(
+            ClientId=self.client_id,
+            AuthFlow="USER_SRP_AUTH",
+            AuthParameters={"USERNAME": self.people.email, "SRP_A": public},
+        )
+        assert answer["ChallengeName"] == "PASSWORD_VERIFIER"
+        return dict(answer["ChallengeParameters"])
+
+    def answer(self, password: str) -> Any:
+        name = self.people.pool.partition("_")[2] + self.challenge["USER_ID_FOR_SRP"]
+        public_b = int(self.challenge["SRP_B"], 16)
+        scrambling = _hashed(_padded(self._public) + _padded(public_b))
+        known = hashlib.sha256(f"{name}:{password}".encode()).digest()
+        exponent = _hashed(_padded(int(self.challenge["SALT"], 16)) + known)
+        multiplier = _hashed(_padded(srp.PRIME) + _padded(srp.GENERATOR))
+        base = public_b - multiplier * pow(srp.GENERATOR, exponent, srp.PRIME)
+        shared = pow(base, self._private + scrambling * exponent, srp.PRIME)
+        extracted = hmac.digest(_padded(scrambling), _padded(shared), "sha256")
+        key = hmac.digest(extracted, b"Caldera Derived Key\x01", "sha256")[:16]
+        block, timestamp = self.challenge["SECRET_BLOCK"], "Mon Nov 30 11:20:00 UTC 2026"
+        said = name.encode() + base64.b64decode(block) + timestamp.encode()
+        return self.people.cognito.respond_to_auth_challenge(
+            ClientId=self.client_id,
+            ChallengeName="PASSWORD_VERIFIER",
+            ChallengeResponses={
+                "USERNAME": self.challenge["USERNAME"],
+                "PASSWORD_CLAIM_SECRET_BLOCK": block,
+                "PASSWORD_CLAIM_SIGNATURE": base64.b64encode(
+                    hmac.digest(key, said, "sha256")
+                ).decode(),
+                "TIMESTAMP": timestamp,
+            },
+        )
+
+
+def _hashed(content: bytes) -> int:
+    return int.from_bytes(hashlib.sha256(content).digest())
+
+
+def _padded(number: int) -> bytes:
+    text = f"{number:x}"
+    text = text.zfill(len(text) + len(text) % 2)
+    return bytes.fromhex(f"00{text}" if text[0] in "89abcdef" else text)
+
+
+def test_srp_lets_in_who_knows_the_password_alone(runtime: Any) -> None:
+    people = _People(runtime)
+    tokens = _Srp(people).answer(PASSWORD)["AuthenticationResult"]
+    assert jwt.decode(tokens["IdToken"], options={"verify_signature": False})["email"]
+    for password in ("wrong-Horse-9", ""):
+        with pytest.raises(people.cognito.exceptions.NotAuthorizedException, match="Incorrect"):
+            _Srp(people).answer(password)
+
+
+def test_an_answer_to_an_srp_challenge_is_good_once(runtime: Any) -> None:
+    asked = _Srp(_People(runtime))
+    asked.answer(PASSWORD)
+    with pytest.raises(asked.people.cognito.exceptions.NotAuthorizedException):
+        asked.answer(PASSWORD)
+
+
+@pytest.mark.parametrize("public", ["0", f"{srp.PRIME:x}", "nonsense"])
+def test_numbers_that_would_let_anybody_in_are_refused(runtime: Any, public: str) -> None:
+    asked = _Srp(_People(runtime))
+    with pytest.raises(asked.people.cognito.exceptions.InvalidParameterException):
+        asked._ask(public)
 
 
 def test_a_second_factor_is_not_passed_over(runtime: Any) -> None:

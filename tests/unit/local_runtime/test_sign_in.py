@@ -41,11 +41,11 @@ class Domain:
         pool: Any = self._cognito.create_user_pool(
             PoolName="people", Policies={"PasswordPolicy": {"MinimumLength": 8}}, **settings
         )
-        self._pool = pool["UserPool"]["Id"]
-        self._cognito.create_user_pool_domain(UserPoolId=self._pool, Domain="people")
-        self._cognito.create_group(UserPoolId=self._pool, GroupName="reviewers")
+        self.pool = pool["UserPool"]["Id"]
+        self._cognito.create_user_pool_domain(UserPoolId=self.pool, Domain="people")
+        self._cognito.create_group(UserPoolId=self.pool, GroupName="reviewers")
         client = self._cognito.create_user_pool_client(
-            UserPoolId=self._pool,
+            UserPoolId=self.pool,
             ClientName="page",
             AllowedOAuthFlows=["code"],
             AllowedOAuthScopes=["openid", "email"],
@@ -67,7 +67,7 @@ class Domain:
 
     def person(self, *, permanent: bool = True) -> str:
         """A new reviewer's name."""
-        user: Any = {"UserPoolId": self._pool, "Username": f"reviewer-{uuid.uuid4()}"}
+        user: Any = {"UserPoolId": self.pool, "Username": f"reviewer-{uuid.uuid4()}"}
         self._cognito.admin_create_user(
             **user, TemporaryPassword=PASSWORD, MessageAction="SUPPRESS"
         )
@@ -152,6 +152,44 @@ def test_tokens_are_renewed_until_they_are_revoked(domain: Domain) -> None:
 
     assert status == 200 and renewed["id_token"]
     assert domain.token(**form) == (400, {"error": "invalid_grant"})
+
+
+def test_a_client_finds_everything_from_the_pools_address(domain: Domain) -> None:
+    path = f"/{domain.pool}/.well-known/openid-configuration"
+    request = Request("GET", path, path, "", {"host": "localhost:4566"}, b"")
+    found = json.loads(domain.sign_in.discovery(request).body)
+    assert found["authorization_endpoint"] == (
+        "http://localhost:4566/_cognito/people/oauth2/authorize"
+    )
+    assert found["jwks_uri"] == f"http://localhost:4566/{domain.pool}/.well-known/jwks.json"
+    tokens = domain.exchange(domain.code())[1]
+    assert claims_of(tokens["id_token"])["iss"] == found["issuer"]
+    elsewhere = Request("GET", "/none/.well-known/openid-configuration", "", "", {}, b"")
+    assert domain.sign_in.discovery(elsewhere).status == 404
+
+
+def test_an_id_token_bears_the_nonce_that_was_asked_with(domain: Domain) -> None:
+    form = {"username": domain.person(), "password": PASSWORD}
+    tokens = domain.exchange(domain.back(form, nonce="n-1")["code"])[1]
+    assert claims_of(tokens["id_token"])["nonce"] == "n-1"
+
+
+def test_an_access_token_tells_who_it_is_of(domain: Domain) -> None:
+    tokens = domain.exchange(domain.code())[1]
+    where = f"{SIGN_IN_PREFIX}people/oauth2/userInfo"
+
+    def ask(token: str) -> tuple[int, Any]:
+        headers = {"authorization": f"Bearer {token}"}
+        answer = domain.sign_in(Request("GET", where, where, "", headers, b""))
+        return answer.status, json.loads(answer.body)
+
+    status, told = ask(tokens["access_token"])
+    assert (status, told["sub"]) == (200, claims_of(tokens["id_token"])["sub"])
+    assert ask("nonsense") == (401, {"error": "invalid_token"})
+
+
+def claims_of(token: str) -> Any:
+    return jwt.decode(token, options={"verify_signature": False})
 
 
 def test_a_code_is_good_once(domain: Domain) -> None:
