@@ -42,8 +42,11 @@ from labelloop.domain.parameters import OperatorSettings
 from labelloop.domain.scoring import Metric
 from labelloop.domain.verdict import Rules, Verdict
 from labelloop.entrypoint import Strict, task
-from labelloop.errors import InconsistentError, NotFoundError
+from labelloop.errors import InconsistentError, NotFoundError, RetryableError
 from labelloop.settings import Variable
+
+MOST_FAILURES = 3
+"""So often is an evaluation tried that fails for another reason than the hour."""
 
 
 class Input(Strict):
@@ -117,6 +120,37 @@ class _Against:
 @task
 def lambda_handler(request: Input) -> Output:
     """Judge by the figures and against the champion, and write the report."""
+    try:
+        return _judged(request)
+    except RetryableError:
+        raise
+    except Exception as error:
+        if _fails_for_good(request.version, error):
+            raise InconsistentError(
+                f"{error or repr(error)} It was tried {MOST_FAILURES} times, and is not tried "
+                "again by itself. When that is mended: labelloop train --force"
+            ) from error
+        raise
+
+
+def _fails_for_good(name: str, error: Exception) -> bool:
+    """Count that its evaluation failed; whether that is to be the end of it, at least for polls.
+
+    Each look would fail the same, and be told.
+    """
+    record = model_registry.version(name)
+    if record is None:
+        return False
+    failures = int(record.get("evaluation_failures", 0)) + 1
+    facts: dict[str, Any] = {"evaluation_failures": failures}
+    if failures >= MOST_FAILURES:
+        why = f"Its evaluation failed: {error or repr(error)}"
+        facts |= {"ended": clock.iso(clock.now()), "uncompared": why}
+    model_registry.note_version(name, facts)
+    return failures >= MOST_FAILURES
+
+
+def _judged(request: Input) -> Output:
     candidate, rules = _candidate(request.version), _rules(parameters.settings())
     shares = model_registry.log_shares()
     own = _figures(candidate, rules.metric, shares)

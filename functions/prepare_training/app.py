@@ -61,23 +61,28 @@ def lambda_handler(request: Input) -> Output:
     """Decide each image's split, name the version by its data, write its files."""
     lines, collection = training_data.imported_lines(training_data.imported_manifests())
     examined = _examine(lines)
-    selection = _select(examined, collection, request.digest)
-    left_out = examined.left_out + selection.left_out
     known = model_registry.versions()
+    selection = _select(examined, collection, request.digest, [one["name"] for one in known])
+    left_out = examined.left_out + selection.left_out
     data = manifests.data_hash(selection.images)
     before = [version for version in known if version["data"] == data]
     last = before[-1] if before else None
     # One that could not be compared needs no other in its place: its evaluation goes on.
     over = last is not None and last.get("ended") and not last.get("uncompared")
     if last is not None and not (request.force and over):
-        name, proceed = str(last["name"]), request.force or not last.get("ended")
+        name, number = str(last["name"]), int(last["number"])
+        proceed = request.force or not last.get("ended")
+        # Somebody may have deleted them since.
+        has_files = not proceed or training_data.has_files(name)
     else:
         number = max((int(version["number"]) for version in known), default=0) + 1
         name, proceed = manifests.version_name(number, data, len(before) + 1), True
-        since = model_registry.last_trained(known)
+        has_files = False
+    if not has_files:
+        since = model_registry.last_trained([one for one in known if one["name"] != name])
         beside = examined.passed_over
         _write(name, since, selection, left_out, passed_over=beside, collection=collection)
-        # Noted last: a version that the registry knows has all its files.
+        # Noted last: a version that the registry knows has had all its files.
         model_registry.add_version(
             name,
             {
@@ -144,9 +149,11 @@ def _look_up_origins(inspected: Iterable[Inspected]) -> dict[str, Inspected]:
     return found
 
 
-def _select(examined: Examined, collection: Collection, digest: str) -> Selection:
+def _select(
+    examined: Examined, collection: Collection, digest: str, versions: Sequence[str]
+) -> Selection:
     """The images that train and test; what is decided about them is in the ledger before."""
-    ledger, percentage = training_data.ledger(), training_data.test_percentage()
+    ledger, percentage = training_data.ledger(versions), training_data.test_percentage()
     sampled = inventory.sampled_contents(examined.candidates)
     share = percentage / 100 if parameters.settings().train_on_sampled_answers else 1.0
     fresh = splits.assign(

@@ -1,4 +1,5 @@
-"""TellChanges: tell the operator, once, what is to be mended, and what an update has changed.
+"""TellChanges: tell the operator, once, what is to be mended, what an update has changed, and
+what could not be told before.
 
 Invoked by  statemachine/parameter_change.asl.yaml, state ``TellChanges``, after each deployment
             and hourly
@@ -30,11 +31,15 @@ class Output(Strict):
 
 @task
 def lambda_handler(request: Input) -> Output:
-    """Tell what there is to tell. What is still to be mended after a month is told again."""
+    """Tell what there is to tell, and what could not be told.
+
+    What is still to be mended after a month is told again.
+    """
     mend = bool(request.to_mend) and operator_news.tell(
         "to_mend", _name(request.to_mend), request.teller, {"to_mend": request.to_mend}
     )
-    return Output(sent=_tell_of_judgement(request.teller) or mend)
+    before = operator_news.tell_what_was_not(request.teller)
+    return Output(sent=_tell_of_judgement(request.teller) or mend or before)
 
 
 def _name(to_mend: list[str]) -> str:

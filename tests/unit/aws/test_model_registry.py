@@ -124,16 +124,16 @@ def test_the_sampling_position_moves_from_where_it_was_read(account: Account) ->
 
 
 def test_a_message_is_one_tellers_until_it_is_told_or_given_up(account: Account) -> None:
-    assert model_registry.begin_to_tell("x", "one")
-    assert not model_registry.begin_to_tell("x", "two")
-    assert model_registry.begin_to_tell("x", "one"), "its own next try goes on"
+    assert model_registry.begin_to_tell("x", "one", {})
+    assert not model_registry.begin_to_tell("x", "two", {})
+    assert model_registry.begin_to_tell("x", "one", {}), "its own next try goes on"
     account.clock.advance(301)
-    assert model_registry.begin_to_tell("x", "two")
+    assert model_registry.begin_to_tell("x", "two", {})
     model_registry.told("x")
     account.clock.advance(86_400)
-    assert not model_registry.begin_to_tell("x", "two")
+    assert not model_registry.begin_to_tell("x", "two", {})
     model_registry.forget_telling("x")
-    assert model_registry.begin_to_tell("x", "three")
+    assert model_registry.begin_to_tell("x", "three", {})
 
 
 def test_a_review_day_is_read_as_it_was_kept(account: Account) -> None:

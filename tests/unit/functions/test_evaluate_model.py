@@ -419,6 +419,28 @@ def test_a_trained_version_without_results_is_inconsistent(candidate: Account) -
         _evaluate()
 
 
+def _noted(version: str) -> Json:
+    return model_registry.version(version) or {}
+
+
+def test_an_evaluation_that_goes_on_failing_comes_to_an_end(candidate: Account) -> None:
+    """It would fail at every look, and be told each time."""
+    key = next(key for key in candidate.keys(f"evaluation/{CANDIDATE}/") if "summary" in key)
+    candidate.boto3("s3").delete_object(Bucket=candidate.bucket, Key=key)
+    for _ in range(2):
+        with pytest.raises(NotFoundError, match=f"{key} is not in the bucket"):
+            _evaluate()
+        assert "ended" not in _noted(CANDIDATE)
+    with pytest.raises(InconsistentError, match="not tried again by itself") as raised:
+        _evaluate()
+    assert key in str(raised.value)
+    assert "labelloop train --force" in str(raised.value)
+    record = _noted(CANDIDATE)
+    assert record["ended"]
+    # Whoever asks by force goes on with the evaluation, and needs no other training.
+    assert key in record["uncompared"]
+
+
 def test_results_without_an_f1_score_are_inconsistent(candidate: Account) -> None:
     _trained(candidate, CANDIDATE, _snapshot("+"), {"Precision": 0.9, "Recall": 0.9})
     with pytest.raises(InconsistentError, match="has no F1Score"):

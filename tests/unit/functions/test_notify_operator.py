@@ -59,7 +59,7 @@ def test_a_message_that_could_not_be_sent_is_sent_at_the_next_try(account: Accou
 
 
 def test_a_sender_that_died_is_forgotten_after_some_minutes(account: Account) -> None:
-    assert model_registry.begin_to_tell(STARTED["once"], "another execution")
+    assert model_registry.begin_to_tell(STARTED["once"], "another execution", {})
     assert lambda_handler(STARTED, Context()) == {"sent": False}
     account.clock.advance(301)
     assert lambda_handler(STARTED, Context()) == {"sent": True}

@@ -26,6 +26,7 @@ from tests.unit.account import Account, Context, Json, event, version
 from tests.unit.functions.preparation import inspect, png, prepare, upload
 
 FOLDER = manifests.LABELLED_FOLDER
+THEN = "2026-11-21T10:00:00.000Z"
 
 
 @pytest.fixture
@@ -698,3 +699,48 @@ def test_the_sample_events_are_taken(images: Account) -> None:
     inspect()
     for case in ("schedule", "operator"):
         assert lambda_handler(event(f"prepare_training.{case}"), Context())["proceed"] is True
+
+
+# --- What somebody deleted of ours ----------------------------------------------------------------
+
+
+def _delete(account: Account, *keys: str) -> None:
+    for key in keys:
+        account.boto3("s3").delete_object(Bucket=account.bucket, Key=key)
+
+
+def test_a_version_whose_files_were_deleted_before_it_was_trained_gets_them_again(
+    images: Account,
+) -> None:
+    first = prepare()
+    files = VersionFiles(first["version"])
+    before = {key: images.read(key) for key in (files.train_manifest, files.index)}
+    _delete(images, *before)
+    again = prepare()
+    assert (again["version"], again["proceed"]) == (first["version"], True)
+    assert {key: images.read(key) for key in before} == before
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_the_index_of_the_last_version_is_not_needed_for_the_next_one(
+    images: Account, force: bool
+) -> None:
+    first = prepare()["version"]
+    model_registry.note_version(first, {"trained": THEN, "ended": THEN, "promote": True})
+    _delete(images, *images.keys(f"manifests/training/{first}/"))
+    # All images count as new, and a training of the same ones is not begun.
+    assert _check()["new_images"] == 20
+    assert prepare(force=force)["proceed"] is force
+    upload(images, "cat", range(10, 14))
+    assert prepare()["version"] != first
+
+
+def test_a_ledger_that_was_deleted_is_made_anew_of_what_versions_had(images: Account) -> None:
+    first = prepare()
+    tested = _sources(images, first["test_manifest"])
+    _delete(images, splits.LEDGER_KEY)
+    # By themselves, these would change which of the images test.
+    upload(images, "cat", range(10, 40))
+    second = prepare()
+    assert tested <= _sources(images, second["test_manifest"])
+    assert not tested & _sources(images, second["train_manifest"])

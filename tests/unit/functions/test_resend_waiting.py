@@ -37,7 +37,7 @@ def test_when_nothing_waits_nothing_is_sent(account: Account) -> None:
 
 
 def test_the_operator_will_hear_of_it_again_should_images_wait_again(account: Account) -> None:
-    assert model_registry.begin_to_tell(IMAGES_WAITING_ONCE, "one")
+    assert model_registry.begin_to_tell(IMAGES_WAITING_ONCE, "one", {})
     model_registry.told(IMAGES_WAITING_ONCE)
     lambda_handler({}, Context())
-    assert model_registry.begin_to_tell(IMAGES_WAITING_ONCE, "another")
+    assert model_registry.begin_to_tell(IMAGES_WAITING_ONCE, "another", {})

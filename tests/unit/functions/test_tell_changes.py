@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.tell_changes.app import JUDGEMENT, lambda_handler
-from labelloop.aws import model_registry
+from labelloop.aws import model_registry, operator_news
 from tests.unit.account import Account, Context, event
 
 DEPLOYED = event("tell_changes.deployment")
@@ -55,7 +55,8 @@ def test_a_stack_that_had_begun_with_this_release_when_it_was_first_looked_at_is
 
 
 def test_two_at_once_tell_it_once(old: Account) -> None:
-    assert model_registry.begin_to_tell(JUDGEMENT, "one", for_good=True)
+    news = {"kind": JUDGEMENT, "facts": {}}
+    assert model_registry.begin_to_tell(JUDGEMENT, "one", news, for_good=True)
     assert not _tell("two")
     assert not old.operator_mail()
     # The one that had begun has died.
@@ -73,6 +74,31 @@ def test_what_could_not_be_sent_is_sent_by_the_next(
         _tell()
     monkeypatch.setenv("OPERATOR_TOPIC_ARN", topic)
     assert _tell("the next")
+    assert len(old.operator_mail()) == 1
+    assert not _tell("the one after")
+
+
+def test_news_of_others_that_the_topic_refused_are_kept_and_sent_later(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = account.boto3("sns").list_topics()["Topics"][0]["TopicArn"]
+    facts = {"version": "v7-9f8e7d6c", "cause": "The image is too small."}
+    monkeypatch.setenv("OPERATOR_TOPIC_ARN", f"{topic}-gone")
+    with pytest.raises(ClientError):
+        operator_news.tell("training_failed", "one", "a run that ended", facts)
+    monkeypatch.setenv("OPERATOR_TOPIC_ARN", topic)
+    # One that died between the two lines, a moment ago: it may still be about to tell.
+    news = {"kind": "untrainable", "facts": {"cause": "Too few."}}
+    assert model_registry.begin_to_tell("two", "a run that died", news)
+    assert _tell()
+    assert [mail["MessageAttributes"]["kind"]["Value"] for mail in account.operator_mail()] == [
+        "training_failed"
+    ]
+    account.clock.advance(301)
+    assert _tell()
+    (mail,) = account.operator_mail()
+    assert "Too few." in mail["Message"]
+    assert not _tell()
 
 
 def test_what_is_to_be_mended_is_told_once_and_again_when_it_is_something_else(

@@ -22,7 +22,8 @@ One table, by ``kind`` and ``name``:
     images   <day>             how many images the API has counted on that day
 """
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -632,11 +633,12 @@ def keep_review_day(before: Day, after: Day) -> None:
 # --- Messages that are sent once ------------------------------------------------------------------
 
 
-def begin_to_tell(once: str, teller: str, for_good: bool = False) -> bool:
+def begin_to_tell(once: str, teller: str, news: Mapping[str, Any], for_good: bool = False) -> bool:
     """Whether the caller should send this message: nobody has, and no other teller is about to.
 
     A teller that tries again after a crash goes on from its own beginning; one that died before
-    ``told`` is forgotten after five minutes. What is not ``for_good`` is forgotten after a month.
+    ``told`` is forgotten after five minutes, and ``news`` is what another one needs to tell it.
+    What is not ``for_good`` is forgotten after a month.
     """
     now = clock.now()
     expires = None if for_good else epoch_s(now, _MESSAGES_KEPT)
@@ -644,12 +646,19 @@ def begin_to_tell(once: str, teller: str, for_good: bool = False) -> bool:
         _put(
             "message",
             once,
-            {"teller": teller, "begun": iso(now), "expires": expires},
-            "attribute_not_exists(kind) OR "
-            "(attribute_not_exists(told) AND (teller = :me OR begun < :stale))",
+            {
+                "teller": teller,
+                "begun": iso(now),
+                "expires": expires,
+                "news": json.dumps(news, default=str),
+            },
+            "attribute_not_exists(kind) OR (attribute_not_exists(told) AND "
+            "(teller = :me OR begun < :stale OR begun > :ahead))",
             ExpressionAttributeValues={
                 ":me": {"S": teller},
                 ":stale": {"S": iso(now - _TELLING_TAKES)},
+                # Of a teller whose clock was ahead.
+                ":ahead": {"S": iso(now + _TELLING_TAKES)},
             },
         )
     except ChangedMeanwhileError:
@@ -674,7 +683,27 @@ def told(once: str) -> None:
         )
 
 
+def not_told(once: str) -> None:
+    """Note that the message could not be sent: whoever comes next may."""
+    with translated():
+        client("dynamodb").update_item(
+            TableName=_table(),
+            Key=_key("message", once),
+            UpdateExpression="SET begun = :never",
+            ConditionExpression="attribute_exists(kind)",
+            ExpressionAttributeValues={":never": {"S": ""}},
+        )
+
+
+def untold() -> Iterator[tuple[str, dict[str, Any], bool]]:
+    """What was to be told and was not: its name, its news, and whether it is said for good."""
+    stale = iso(clock.now() - _TELLING_TAKES)
+    for item in _all("message"):
+        if "told" not in item and "news" in item and item["begun"] < stale:
+            yield item["name"], json.loads(item["news"]), "expires" not in item
+
+
 def forget_telling(once: str) -> None:
-    """Let the message be sent again: it was not, or what it was about is over."""
+    """Let the message be sent again: what it was about is over."""
     with translated():
         client("dynamodb").delete_item(TableName=_table(), Key=_key("message", once))

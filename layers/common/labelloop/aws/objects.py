@@ -98,16 +98,29 @@ def read(key: str, version_id: str | None = None, first_bytes: int | None = None
         request["VersionId"] = version_id
     if first_bytes:
         request["Range"] = f"bytes=0-{first_bytes - 1}"
-    with translated():
+    with _named(bucket(), key), translated():
         body: bytes = client("s3").get_object(**request)["Body"].read()
     return body
 
 
 def read_at(uri_bucket: str, key: str) -> bytes:
     """The content of an object that a service named by bucket and key. Raises NotFoundError."""
-    with translated():
+    with _named(uri_bucket, key), translated():
         body: bytes = client("s3").get_object(Bucket=uri_bucket, Key=key)["Body"].read()
     return body
+
+
+@contextmanager
+def _named(uri_bucket: str, key: str) -> Iterator[None]:
+    """Say which object is missing, and how it may come back: S3 does neither."""
+    try:
+        yield
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"{key} is not in the bucket {uri_bucket}. If it was deleted there within the last 90 "
+            "days, it can come back: in the S3 console, show its versions and delete its delete "
+            "marker."
+        ) from error
 
 
 def lines(key: str) -> Iterator[bytes]:
@@ -121,7 +134,7 @@ def lines_at(uri_bucket: str, key: str) -> Iterator[bytes]:
     Of a line over ``MOST_LINE_BYTES`` so much comes that it is known to be one: any file may lie
     where lines are looked for, and be one line from its beginning to its end.
     """
-    with translated():
+    with _named(uri_bucket, key), translated():
         body = client("s3").get_object(Bucket=uri_bucket, Key=key)["Body"]
         pending = b""
         while piece := body.read(_CHUNK_BYTES):

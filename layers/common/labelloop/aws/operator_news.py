@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from labelloop.aws import model_registry, topics
 from labelloop.aws.wiring import place
-from labelloop.domain import news
+from labelloop.domain import messages, news
 from labelloop.errors import LabelLoopError
 from labelloop.settings import Variable
 
@@ -19,18 +20,22 @@ def tell(
     """Send a message of this kind unless it was sent; whether it was sent now.
 
     ``once`` is the name under which it is said once, in a month or ``for_good``; ``teller`` who
-    says it: one that died before sending goes on. Raises KeyError for an unknown kind.
+    says it: one that died before sending goes on. What cannot be sent is kept, and sent within the
+    hour after that is mended. Raises KeyError for an unknown kind.
     """
-    if not model_registry.begin_to_tell(once, teller, for_good):
+    facts = {**_execution(teller), **facts}
+    if not model_registry.begin_to_tell(once, teller, {"kind": kind, "facts": facts}, for_good):
         return False
     serving = model_registry.deployed()
-    known = {"serving": serving.version if serving else None, **_execution(teller), **facts}
+    known = {"serving": serving.version if serving else None, **facts}
     try:
         topics.tell_operator(
             news.to_operator(kind, known, place(Variable.OPERATOR_TOPIC_ARN)), kind
         )
     except Exception:
-        model_registry.forget_telling(once)
+        # Where that is not noted either, whoever comes after some minutes may tell it.
+        with suppress(LabelLoopError):
+            model_registry.not_told(once)
         raise
     try:
         model_registry.told(once)
@@ -43,3 +48,12 @@ def tell(
 def _execution(teller: str) -> dict[str, str]:
     """The execution of a Standard workflow that tells: the steps of others are not kept."""
     return {"execution": teller} if ":states:" in teller and ":execution:" in teller else {}
+
+
+def tell_what_was_not(teller: str) -> bool:
+    """Send what was to be told and could not be sent, or whose teller died; whether any was."""
+    sent = False
+    for once, untold, for_good in model_registry.untold():
+        if untold["kind"] in messages.OPERATOR_MESSAGES:
+            sent |= tell(untold["kind"], once, teller, untold["facts"], for_good=for_good)
+    return sent

@@ -1,7 +1,9 @@
 """What trainings read and write in the bucket: images, imported lines, indexes and the ledger."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import chain, islice
 
 from labelloop.aws import objects
@@ -22,6 +24,8 @@ from labelloop.domain.manifests import LABELLED_FOLDER, Seen, SplitImage, Versio
 from labelloop.domain.splits import Ledger, Split
 from labelloop.errors import NotFoundError
 from labelloop.settings import Variable
+
+log = logging.getLogger(__name__)
 
 _PARALLEL_READS = 32
 _SMALL_BYTES = 1024 * 1024
@@ -199,12 +203,27 @@ def left_out(version: str) -> Iterator[LeftOut]:
 
 
 def seen_by(version: str | None) -> Iterator[tuple[str, Seen]]:
-    """What every image was when the version was made, used or not, by key; nothing for None."""
-    if version is not None:
+    """What every image was when the version was made, used or not, by key; nothing for None.
+
+    Nor where its index was deleted: then all images count as new, and a training is begun that
+    finds out whether they are.
+    """
+    if version is None:
+        return
+    try:
         for image in index(version):
             yield image.key, (image.etag, image.shown)
-        for one in left_out(version):
-            yield one.key, (one.etag, one.shown)
+    except NotFoundError:
+        log.warning("index missing", extra={"version": version})
+        return
+    for one in left_out(version):
+        yield one.key, (one.etag, one.shown)
+
+
+def has_files(version: str) -> bool:
+    """Whether all that a training of the version reads is there."""
+    files = VersionFiles(version)
+    return all(map(objects.is_there, (files.train_manifest, files.test_manifest, files.index)))
 
 
 def write_version(
@@ -222,12 +241,26 @@ def write_version(
 # --- The ledger of splits -------------------------------------------------------------------------
 
 
-def ledger() -> Ledger:
-    """Which content trains and which tests; empty before the first training."""
+def ledger(versions: Iterable[str] = ()) -> Ledger:
+    """Which content trains and which tests; empty before the first training.
+
+    ``versions`` are all there are, the oldest first: where somebody deleted the ledger, their
+    indexes have what it decided about the images that they were made of.
+    """
     try:
         return splits.read_ledger(objects.lines(splits.LEDGER_KEY))
     except NotFoundError:
-        return Ledger()
+        return _remade(versions)
+
+
+def _remade(versions: Iterable[str]) -> Ledger:
+    decided: dict[str, Split] = {}
+    for version in versions:
+        with suppress(NotFoundError):
+            decided |= {image.content: image.split for image in index(version)}
+    if decided:
+        log.warning("ledger of splits made anew", extra={"contents": len(decided)})
+    return Ledger(decided)
 
 
 def write_ledger(decided: Ledger) -> None:
