@@ -309,7 +309,7 @@ def test_the_labels_that_people_choose_train(multi_label: Stack) -> None:
         assert record["copied_key"] == _trains_as(upload)
     reviewer.undo(undone)
     reviewer.answer(undone, None)
-    assert _wait_for_answer(stack, undone, "")["agreement"] == "none"
+    wait_for(lambda: stack.record(undone)["agreement"] == "none", "the other answer")
     assert undone.detection_id not in "".join(stack.keys("manifests/") + stack.keys("images_imp"))
 
     trained = _trained_next(stack)
