@@ -1,5 +1,6 @@
 """What a confident detection asks of AWS: each call of it is paid for every image."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -10,6 +11,9 @@ from tests.stack import Stack, launched
 
 IMAGES = 60
 MOST_OTHERS = 0.1
+REMEMBERED_S = 60
+"""How long a container knows what it has read."""
+THE_PAID = ("states.StartSyncExecution", "rekognition.DetectCustomLabels", "dynamodb.PutItem")
 
 
 @pytest.fixture(scope="module")
@@ -39,20 +43,25 @@ def _calls_of_detecting(stack: Stack) -> Counter[str]:
     )
 
 
+def _others(calls: Counter[str]) -> int:
+    """How many calls it took that are not paid for every image."""
+    return calls.total() - sum(calls[operation] for operation in THE_PAID)
+
+
 def test_a_confident_detection_is_an_execution_a_question_and_a_write(unhurried: Stack) -> None:
-    _detect(unhurried, IMAGES)  # Every container has read the parameters.
+    # Every container reads the parameters.
+    others = _others(_calls_of_detecting(unhurried))
     transitions = unhurried.local.control("GET", "summary")["transitions"]["standard"]
     for _ in range(3):
+        begun_s = time.monotonic()
         calls = _calls_of_detecting(unhurried)
-        for operation in (
-            "states.StartSyncExecution",
-            "rekognition.DetectCustomLabels",
-            "dynamodb.PutItem",
-        ):
-            assert calls.pop(operation) == IMAGES
-        if calls.total() <= MOST_OTHERS * IMAGES:
-            break  # Else a minute was over, and every container has read the parameters anew.
-    assert calls.total() <= MOST_OTHERS * IMAGES, calls
+        minutes = int((time.monotonic() - begun_s) / REMEMBERED_S)
+        assert {calls[operation] for operation in THE_PAID} == {IMAGES}
+        # A slow machine takes minutes: then every container reads the parameters in each of them.
+        most = MOST_OTHERS * IMAGES + (others * (minutes + 1) if minutes else 0)
+        if _others(calls) <= most:
+            break  # Else a minute was over meanwhile.
+    assert _others(calls) <= most, calls
     # A Standard workflow's would be billed by the piece.
     after = unhurried.local.control("GET", "summary")["transitions"]["standard"]
     assert after == transitions
