@@ -73,7 +73,8 @@ test-console: $(VENV)/console-ready ## Test the review page: its sources, if Nod
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || { echo "Chromium is missing: apt-get install chromium"; exit 1; }
 	@$(BIN)/python -m pytest tests/console
 
-test-programs: $(VENV)/ready ## Test what AWS's own programs find on the embedded runtime
+test-programs: $(VENV)/ready ## Test what AWS's own programs find on the embedded runtime; its SDK for JavaScript, if npm is there
+	@if command -v npm >/dev/null; then cd tests/programs/javascript && npm ci --no-audit --no-fund --silent; else echo "No npm here: the AWS SDK for JavaScript is not tried."; fi
 	@$(BIN)/python -m pytest tests/programs
 
 lint: $(VENV)/ready ## Check style, types and the direction of imports

@@ -297,7 +297,9 @@ def _operation(path: str, handler: Any, refs: dict[Any, Json]) -> Json:
 def _body(route: Route, refs: dict[Any, Json]) -> Json:
     content: Json = {JSON_TYPE: {"schema": refs[route.body]}}
     if route.images:
-        content |= {"image/jpeg": {}, "image/png": {}}
+        # Without a schema, and a type that they know, generated clients have no way to send bytes.
+        binary: Json = {"schema": {"type": "string", "format": "binary"}}
+        content |= dict.fromkeys(("image/jpeg", "image/png", "application/octet-stream"), binary)
     return content
 
 

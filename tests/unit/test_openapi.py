@@ -37,6 +37,14 @@ def test_every_route_behind_the_authoriser_is_described_and_no_other() -> None:
     assert described == routes
 
 
+def test_generated_clients_can_send_an_image() -> None:
+    content = api.document()["paths"]["/detect"]["post"]["requestBody"]["content"]
+    images = {kind: told["schema"] for kind, told in content.items() if kind != "application/json"}
+    # What the generators for Python, Java and TypeScript take for bytes.
+    assert set(images) == {"image/jpeg", "image/png", "application/octet-stream"}
+    assert all(told == {"type": "string", "format": "binary"} for told in images.values())
+
+
 def test_every_field_of_a_detection_is_described() -> None:
     schema = api.document()["components"]["schemas"]["Detected"]
     assert all(

@@ -286,6 +286,12 @@ def test_json_is_json_whatever_its_character_set_and_encoding(serving: Account) 
     assert _ask("object", body=body, isBase64Encoded=True, headers=headers)[0] == 200
 
 
+def test_an_image_is_an_image_under_the_type_that_generated_clients_send(serving: Account) -> None:
+    headers = {"content-type": "application/octet-stream"}
+    assert _ask("image", headers=headers) == _ask("image")
+    assert _ask("image")[0] == 200
+
+
 def test_who_is_in_no_group_and_has_no_such_scope_may_not(serving: Account) -> None:
     status, refusal = _ask("stranger")
     assert (status, refusal["error"]["code"]) == (403, "NotAllowed")
