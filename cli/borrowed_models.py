@@ -19,6 +19,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from cli import ceilings, log, models, terminal
+from cli.costs import START
 from cli.failures import CommandError, code_of
 from cli.hosting import stop_version
 from cli.kept_answers import Kept
@@ -31,8 +32,6 @@ from cli.status import waiting_images
 from labelloop.domain.hosting import cost_usd
 
 LONGEST_START_S = 3600.0
-START = timedelta(minutes=20)
-"""It usually takes ten to twenty. Whether these are billed the service does not say."""
 IMAGES_PER_UNIT_HOUR = 10_000
 """As in the example of the service's price list."""
 UNITS = 1

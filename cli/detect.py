@@ -18,7 +18,7 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 
-from cli import ceilings, files, models, terminal
+from cli import ceilings, costs, files, models, terminal
 from cli.cells import as_cells
 from cli.failures import CommandError, code_of
 from cli.parallel import bar, in_parallel
@@ -256,6 +256,7 @@ def detect(
             csv_file or Path(f"{batch.name}.csv"), json_file or Path(f"{batch.name}.json"), draw
         )
         results.check()
+    costs.say_what_starts(stack)
     try:
         _upload(stack, batch)
         if results:

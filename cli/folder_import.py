@@ -13,7 +13,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cli import files
+from cli import costs, files, terminal
 from cli.failures import CommandError, code_of
 from cli.files import NoteFailure
 from cli.parallel import bar, in_parallel
@@ -86,6 +86,8 @@ def run(stack: Stack, folder: Path, label: str | None, *, dry_run: bool) -> Fold
     outcome = FolderImport(dry_run)
     found = files_of_labels(folder, label, outcome.note_failure, "import")
     destination = _Destination(stack)
+    for sentence in costs.of_import(stack, len(found)):
+        terminal.say(sentence, err=True)
     with bar(len(found), "Importing images") as move_on:
         for batch in _batches(found):
             planned = []

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import click
 from botocore.exceptions import ClientError
 
-from cli import ceilings, executions, models, terminal
+from cli import ceilings, costs, executions, models, terminal
 from cli.failures import CommandError, code_of
 from cli.models import RUNNING, STARTABLE, STARTING, STOPPING
 from cli.progress import Progress
@@ -68,8 +68,10 @@ def put_into_service(
     """
     _check_startable(stack, name)
     tomorrow = ceilings.why_none_starts(stack)
-    if tomorrow:
-        terminal.say(tomorrow, err=True)
+    for sentence in filter(
+        None, (tomorrow, costs.of_running(stack, name), "" if in_place else _beside(stack, name))
+    ):
+        terminal.say(sentence, err=True)
     models.resume_hosting(stack)
     execution = executions.begin(stack, {"deploy": name, "in_place": in_place})
     if no_wait:
@@ -104,6 +106,14 @@ def _verdict_against(stack: Stack, name: str) -> list[str]:
         reasons = " ".join(record.get("reasons", []))
         return [f"Version {name} was judged not good enough. {reasons}".rstrip()]
     return []
+
+
+def _beside(stack: Stack, name: str) -> str:
+    """That the version that serves runs, too, until this one is proven; empty where none does."""
+    serving = _deployed_name(stack)
+    if serving in (None, name) or models.find(stack, str(serving)).status not in models.BILLED:
+        return ""
+    return f"Until {name} is proven, {serving} runs, and is billed, too."
 
 
 def _interruption(stack: Stack, name: str, in_place: bool) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import terminal
+from cli import costs, terminal
 from cli.failures import CommandError, code_of
 from cli.parallel import bar, concerns_all, in_parallel
 from cli.stack import Stack
@@ -103,6 +103,8 @@ def run(
 ) -> list[ManifestImport]:
     """Take manifests in, all of them or none. Raises CommandError for one that is no good."""
     checked = [(manifest, _checked(manifest, model_type)) for manifest in manifests]
+    for sentence in costs.of_import(stack, sum(lines.line_count for _, lines in checked)):
+        terminal.say(sentence, err=True)
     return [_take(stack, manifest, lines, dry_run) for manifest, lines in checked]
 
 

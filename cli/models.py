@@ -152,6 +152,11 @@ def log_counts(stack: Stack) -> LogCounts:
     return LogCounts.from_json((_state(stack, "sampling") or {}).get("log", {}))
 
 
+def counted_since_sample(stack: Stack) -> int:
+    """How many detections sampling has counted since the last one that it took."""
+    return int((_state(stack, "sampling") or {}).get("since_last", 0))
+
+
 def none_answers(stack: Stack) -> list[NoneAnswer]:
     """What people's newest answers say of images that versions took for none of their labels."""
     found = _state(stack, "none_answers") or {"answers": []}

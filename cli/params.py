@@ -2,6 +2,7 @@
 
 import difflib
 from dataclasses import asdict
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,7 @@ from cli.failures import CommandError
 from cli.helping import Commands
 from cli.stack import Stack, on_stack, show
 from labelloop.domain.calibration import Outlook
+from labelloop.domain.hosting import cost_usd
 from labelloop.domain.parameters import BY_NAME, CATALOGUE, Parameter
 from labelloop.errors import ConfigurationError
 
@@ -73,7 +75,8 @@ def set_param(stack: Stack, name: str, value: str, as_json: bool) -> None:
             Overwrite=True,
         )
     data: dict[str, Any] = {"name": parameter.name, "value": value, "before": before}
-    text = f"{parameter.name} is {value} now; it was {before}."
+    means = _what_it_means(stack, parameter, value)
+    text = f"{parameter.name} is {value} now; it was {before}. {means}".rstrip()
     if stored == value:
         text = f"{parameter.name} was {value} already."
     if parameter.name == minimums.MINIMUM:
@@ -85,6 +88,56 @@ def set_param(stack: Stack, name: str, value: str, as_json: bool) -> None:
         if serving and price:
             text += f" On the test images of {serving[0]} that means: {minimums.in_words(price)}."
     show(as_json, data, text)
+
+
+_COUNTED_ALREADY = {
+    "Enable-Automatic-Training": "What came while it was off counts as new.",
+    "Automatic-Training-Poll-Frequency": "The next look is an interval from now at the latest.",
+    "Automatic-Human-Sampling-Frequency": "The next time is an interval from now at the latest.",
+    "Minimum-Untrained-Images": "Images that are new already count.",
+    "Idle-Minutes-Before-Stop": "The time that the model has been without work already counts.",
+    "Enable-Automatic-Human-Sampling": "Switched on, it begins with what comes from now on.",
+    "Minimum-Label-Detection-Confidence": "What was detected already keeps its outcome.",
+    "Daily-Review-Budget": "What people were asked about today (UTC) counts.",
+    "Maximum-Daily-Model-Hours": "The hours of today (UTC) count.",
+    "Maximum-Daily-API-Images": "The images of today (UTC) count.",
+    "Minimum-Inference-Units": "A model that runs keeps its units until it is started again.",
+    "Maximum-Inference-Units": "A model that runs keeps its units until it is started again.",
+    "Maximum-Model-Versions": "Versions over it are deleted at the next training.",
+}
+"""What a change means for what there is and was counted already."""
+
+
+def _what_it_means(stack: Stack, parameter: Parameter, value: str) -> str:
+    """What a new value means for what was counted already, or costs, in sentences."""
+    if parameter.name == "Model-Hosting" and value == "always-on":
+        return _what_always_costs(stack)
+    if parameter.name != "Human-Sampling-Interval":
+        return _COUNTED_ALREADY.get(parameter.name, "")
+    try:
+        counted = models.counted_since_sample(stack)
+        left = max(1, int(effective_value(stack, parameter.name)) - counted)
+    except (ClientError, CommandError):
+        return "What was counted since the last sampled one counts."
+    return (
+        f"What was counted since the last sampled one, {counted}, counts: after {left} more, the "
+        "next one is taken."
+    )
+
+
+def _what_always_costs(stack: Stack) -> str:
+    try:
+        units, price = (
+            effective_value(stack, "Minimum-Inference-Units"),
+            models.unit_hour_usd(stack),
+        )
+    except (ClientError, CommandError):
+        return ""
+    usd = cost_usd(timedelta(days=1), int(units), price)
+    return (
+        f"A model that runs always costs about US${usd:.2f} a day "
+        f"(Minimum-Inference-Units: {units})."
+    )
 
 
 def _serving(stack: Stack) -> tuple[str, Outlook] | None:

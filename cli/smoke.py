@@ -12,7 +12,8 @@ from datetime import timedelta
 import click
 
 from cli import models, smoke_clean_up, smoke_report, terminal
-from cli.borrowed_models import START, ended_by_signals
+from cli.borrowed_models import ended_by_signals
+from cli.costs import START
 from cli.failures import CommandError, in_one_line
 from cli.hosting import confirm
 from cli.smoke_run import FAILED, NOT_TRIED, PASSED, UNKNOWN, Done, Run
@@ -20,9 +21,9 @@ from cli.smoke_sign_in import NotKnownError
 from cli.smoke_steps import BURST, STEPS, Step
 from cli.stack import Stack, on_stack, show
 from labelloop.domain.hosting import cost_usd
+from labelloop.domain.messages import TRAINING_HOUR_USD
 
 INTERRUPTED = 130
-TRAINING_HOUR_USD = 1.00
 TRAINING = timedelta(hours=1)
 """As a guess: AWS says from half an hour to a day, and nothing of how it depends on the images."""
 HOSTING = START + timedelta(minutes=10)

@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
-from cli import executions, models
+from cli import costs, executions, models, terminal
 from cli.failures import CommandError
 from cli.figures import f1_of
-from cli.hosting import put_into_service
+from cli.hosting import confirm, put_into_service
 from cli.stack import Stack, on_stack, show
 
 
@@ -50,13 +50,20 @@ def dropped_entries(record: Mapping[str, Any]) -> int:
 
 @click.command()
 @click.option("--force", is_flag=True, help="However few images are new, and on the same ones too.")
+@click.option("--yes", is_flag=True, help="Ask nothing.")
 @click.option("--no-wait", is_flag=True, help="Do not wait until it ends.")
 @on_stack
-def train(stack: Stack, force: bool, no_wait: bool, as_json: bool) -> None:
+def train(stack: Stack, *, force: bool, yes: bool, no_wait: bool, as_json: bool) -> None:
     """Look for new labelled images now, and train on them if there are enough.
 
-    What the schedule does, at once. A version that proves better is put into service.
+    What the schedule does, at once. A version that proves better is put into service. What that
+    costs is said before, and at a terminal you are asked.
     """
+    told = [costs.of_training(), costs.of_running(stack, "A version that proves better")]
+    if costs.can_ask() and not yes:
+        confirm(filter(None, told), "Train?" if force else "Look, and train if there are enough?")
+    else:
+        terminal.say("\n".join(filter(None, told)), err=True)
     before = {record["name"]: record for record in models.records(stack)}
     execution = executions.begin(stack, {"force": force})
     if not no_wait:

@@ -1,7 +1,9 @@
 """The command line against moto's tables, queues and parameters; the model is a stand-in."""
 
+import io
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,11 +14,11 @@ import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
 
-from cli import executions, models
+from cli import executions, models, params
 from cli.__main__ import main
 from cli.stack import Stack
 from labelloop.clock import iso
-from labelloop.domain.parameters import CATALOGUE
+from labelloop.domain.parameters import BY_NAME, CATALOGUE
 from tests.unit import calibrated
 from tests.unit.cli_world import (
     BUCKET,
@@ -34,6 +36,13 @@ from tests.unit.cli_world import (
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with aws_in_memory(monkeypatch):
         yield World()
+
+
+class Terminal(io.StringIO):
+    """Where somebody sits."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 class TestStop:
@@ -122,6 +131,20 @@ class TestStart:
         assert "labelloop params set Maximum-Daily-Model-Hours HOURS" in result.stderr
         assert json.loads(result.stdout)["status"] == "RUNNING"
 
+    @pytest.mark.parametrize(
+        ("hosting", "told"),
+        [
+            ("on-demand", "no work for 30 minutes: about US$3.33 at least"),
+            ("always-on", ": US$96.00 a day, since Model-Hosting is always-on."),
+        ],
+    )
+    def test_what_it_costs_is_said_before(self, world: World, hosting: str, told: str) -> None:
+        world.deploy("v1", "STOPPED")
+        world.run("params", "set", "Model-Hosting", hosting)
+        said = world.run("start", "--no-wait").stderr
+        assert "v1 is billed for as long as it runs, about US$4.00 an hour" in said
+        assert told in said
+
     def test_the_deployed_version_is_deployed_again(self, world: World) -> None:
         world.deploy("v1", "STOPPED")
 
@@ -186,6 +209,7 @@ class TestDeploy:
 
         assert world.executions.inputs == [{"deploy": "v1", "in_place": False}]
         assert "v1 is in service" in result.stdout
+        assert "Until v1 is proven, v2 runs, and is billed, too." in result.stderr
 
     @pytest.mark.parametrize(
         ("record", "words"),
@@ -467,7 +491,8 @@ class TestParams:
         s3.put_object(Bucket=BUCKET, Key="evaluation/v1/doubt.json", Body=calibrated.content())
 
         assert world.run("params", "set", name, "70.0").stdout == (
-            f"{name} is 70.0 now; it was 85. On the test images of v1 that means: 8 of 20 (40 %) "
+            f"{name} is 70.0 now; it was 85. What was detected already keeps its outcome. On the "
+            "test images of v1 that means: 8 of 20 (40 %) "
             "go to people, among them 5 of 7 (71 %) that were not right.\n"
         )
         again = json.loads(world.run("params", "set", name, "70.0", "--json").stdout)
@@ -492,7 +517,29 @@ class TestParams:
             return refusing if service == "s3" else world.stack.client(service)
 
         result = _with_clients(world, client, "params", "set", name, "80")
-        assert (result.exit_code, result.stdout) == (0, f"{name} is 80 now; it was 70.0.\n")
+        assert (result.exit_code, result.stdout) == (
+            0,
+            f"{name} is 80 now; it was 70.0. What was detected already keeps its outcome.\n",
+        )
+
+    def test_a_changed_interval_says_what_it_means_for_what_was_counted(self, world: World) -> None:
+        world.put("versions", kind="state", name="sampling", since_last=940)
+        name = "Human-Sampling-Interval"
+        said = world.run("params", "set", name, "2000").stdout
+        assert "last sampled one, 940, counts: after 1060 more, the next one is taken." in said
+        assert "after 1 more, the next" in world.run("params", "set", name, "100").stdout
+        said = world.run("params", "set", "Automatic-Training-Poll-Frequency", "60").stdout
+        assert "The next look is an interval from now at the latest." in said
+        said = world.run("params", "set", "Automatic-Training-Poll-Frequency", "60").stdout
+        assert said == "Automatic-Training-Poll-Frequency was 60 already.\n"
+
+    def test_what_a_change_means_is_told_of_parameters_that_there_are(self) -> None:
+        assert params._COUNTED_ALREADY.keys() < BY_NAME.keys()
+
+    def test_it_says_what_a_model_costs_that_runs_always(self, world: World) -> None:
+        world.run("params", "set", "Minimum-Inference-Units", "2")
+        said = world.run("params", "set", "Model-Hosting", "always-on").stdout
+        assert "about US$192.00 a day (Minimum-Inference-Units: 2)." in said
 
     def test_a_negative_value_is_no_option(self, world: World) -> None:
         assert world.run("params", "set", "Minimum-Improvement", "-0.05").exit_code == 0
@@ -636,6 +683,37 @@ class TestTrain:
         assert world.executions.inputs == [{"force": False}]
         assert world.executions.asked_by == [OPERATOR]
         assert "too few new images" in result.stdout
+
+    def test_what_it_costs_is_said_before_it_begins(self, world: World) -> None:
+        said = world.run("train", "--no-wait").stderr
+        assert "about US$1.00 an hour where it succeeds" in said
+        assert "Nobody can stop it once it has begun." in said
+        assert (
+            "A version that proves better is billed for as long as it runs, about US$4.00" in said
+        )
+        assert "about US$3.33 at least, its start counted in." in said
+
+    @pytest.mark.parametrize(("answer", "begun"), [("n\n", 0), ("", 0), ("y\n", 1)])
+    def test_at_a_terminal_it_is_asked_for(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, answer: str, begun: int
+    ) -> None:
+        said = Terminal()
+        monkeypatch.setattr(sys, "stdin", Terminal(answer))
+        monkeypatch.setattr(sys, "stderr", said)
+        with pytest.raises(SystemExit):
+            main.main(["train", "--force", "--no-wait"], obj=world.stack)
+        assert "US$1.00 an hour" in said.getvalue()
+        assert ("To be asked nothing: --yes" in said.getvalue()) == (not begun)
+        assert len(world.executions.inputs) == begun
+
+    def test_who_agrees_beforehand_is_not_asked(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "stdin", Terminal())
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        with pytest.raises(SystemExit):
+            main.main(["train", "--yes", "--no-wait"], obj=world.stack)
+        assert len(world.executions.inputs) == 1
 
     def test_force_is_passed_on(self, world: World) -> None:
         world.run("train", "--force", "--no-wait")

@@ -1,0 +1,92 @@
+"""What is said of costs before a command begins something that is billed."""
+
+import sys
+from datetime import timedelta
+
+from botocore.exceptions import ClientError
+
+from cli import models, terminal
+from cli.failures import CommandError
+from cli.params import effective_value
+from cli.stack import Stack
+from labelloop.domain.hosting import cost_usd
+from labelloop.domain.messages import TRAINING_HOUR_USD
+
+UPLOAD_USD = 5.00 / 1_000_000
+"""For each object that is put into S3, as in ``benchmarks/prices.json``."""
+START = timedelta(minutes=20)
+"""It usually takes ten to twenty. Whether these are billed the service does not say."""
+_DAY = timedelta(days=1)
+
+
+def of_training() -> str:
+    """What a training costs, and that it cannot be stopped."""
+    return (
+        f"A training costs about US${TRAINING_HOUR_USD:.2f} an hour where it succeeds, and usually "
+        "takes from half an hour to a few hours. Nobody can stop it once it has begun."
+    )
+
+
+def of_running(stack: Stack, name: str) -> str:
+    """What a version costs while it serves, as the parameters have it; empty where these cannot be
+    read: it is started or not, whatever else whoever asks may not read.
+    """
+    try:
+        units = int(effective_value(stack, "Minimum-Inference-Units"))
+        always = effective_value(stack, "Model-Hosting") == "always-on"
+        idle = timedelta(minutes=int(effective_value(stack, "Idle-Minutes-Before-Stop")))
+        price = models.unit_hour_usd(stack)
+    except (ClientError, CommandError):
+        return ""
+    of = "one inference unit" if units == 1 else f"{units} inference units"
+    told = (
+        f"{name} is billed for as long as it runs, about US${units * price:.2f} an hour with {of}"
+    )
+    if always:
+        day = cost_usd(_DAY, units, price)
+        return f"{told}: US${day:.2f} a day, since Model-Hosting is always-on."
+    least, minutes = cost_usd(START + idle, units, price), idle // timedelta(minutes=1)
+    return (
+        f"{told}. It is stopped when it has had no work for {minutes} minutes: about "
+        f"US${least:.2f} at least, its start counted in."
+    )
+
+
+def of_import(stack: Stack, images: int) -> list[str]:
+    """What taking so many images in costs, and what follows by itself."""
+    told = []
+    if images * UPLOAD_USD >= 0.01:
+        told.append(
+            f"To bring {images:,} images in costs up to US${images * UPLOAD_USD:.2f} for requests "
+            "to S3, and their storage."
+        )
+    try:
+        trains = effective_value(stack, "Enable-Automatic-Training") == "true"
+        fewest = int(effective_value(stack, "Minimum-Untrained-Images"))
+    except (ClientError, CommandError):
+        return told
+    if trains and images >= fewest:
+        told.append(
+            "The next look by schedule trains on what is new. To let it not: labelloop params set "
+            f"Enable-Automatic-Training false. {of_training()}"
+        )
+    return told
+
+
+def say_what_starts(stack: Stack) -> None:
+    """Say what images that come in start, where the deployed model does not run."""
+    try:
+        name = (models.deployed(stack) or {}).get("version")
+        if name is None or models.hosting_is_paused(stack):
+            return
+        runs = {one.name for one in models.versions(stack) if one.status in models.BILLED}
+    except (ClientError, CommandError):
+        return
+    told = of_running(stack, name)
+    if name not in runs and told:
+        terminal.say(f"Images start the model. {told}", err=True)
+
+
+def can_ask() -> bool:
+    """Whether somebody sits at a terminal: a script is told, and not asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
