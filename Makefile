@@ -18,7 +18,7 @@ CODE := functions layers/common/labelloop cli local tests benchmarks scripts
 export AWS_EC2_METADATA_DISABLED := true
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo local test test-fast test-stack test-faults test-console test-programs lint format fuzz test-api validate bench docs console lock clean
+.PHONY: help demo local test test-fast test-stack test-faults test-soak soak test-console test-programs lint format fuzz test-api validate bench docs console lock clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,7 +55,7 @@ local: $(VENV)/ready ## Run the application on this machine until Ctrl-C; MODEL_
 	@$(BIN)/python -m local $(foreach each,$(LOCAL_MAIL) $(if $(MODEL_TYPE),ModelType=$(MODEL_TYPE)) $(PARAMETERS),--parameter $(each))
 
 test: $(VENV)/ready ## Run all tests: three parts at once, their output one after the other
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-faults test-stack test-fast
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-faults test-stack test-fast test-soak
 
 test-fast: $(VENV)/ready ## Run the tests that need no running application
 	@$(BIN)/python -m pytest tests/unit tests/contract tests/fuzz
@@ -67,6 +67,12 @@ test-stack: $(VENV)/ready ## Run the tests on the running application, two files
 
 test-faults: $(VENV)/ready ## Run the tests that let AWS calls fail
 	@$(BIN)/python -m pytest tests/faults
+
+test-soak: $(VENV)/ready ## Live two short lives of the running application, in which much fails
+	@$(BIN)/python -m pytest tests/soak
+
+soak: $(VENV)/ready ## Live longer ones: DAYS=200 of them together, from SEED=1 on; SECONDS=3600 begins none later
+	@$(BIN)/python -m tests.soak $(if $(DAYS),--days $(DAYS)) $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
 test-console: $(VENV)/console-ready ## Test the review page: its sources, if Node.js is there, and in Debian's Chromium
 	@if command -v npm >/dev/null; then cd console && npm ci --no-audit --no-fund --silent && npm run --silent lint && npm run --silent test; else echo "No npm here: the page's sources are not checked, only what was built of them."; fi

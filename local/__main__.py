@@ -95,7 +95,7 @@ def _first_reviewer(runtime: Runtime) -> tuple[str, str] | None:
     pool = runtime.deployed.outputs.get("UserPoolId")
     if pool is None:
         return None
-    name, password = "reviewer@example.com", "Reviewer-" + secrets.token_hex(4)
+    name, password = "reviewer@example.com", "Reviewer-1" + secrets.token_hex(4)
     add_person(runtime.client("cognito-idp"), pool, name, password, "reviewers")
     return name, password
 

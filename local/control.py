@@ -4,7 +4,7 @@ GET    /_local/calls, summary, metrics, faults, rekognition, permissions, functi
        stack, human-loops, labeling-jobs
 PUT    /_local/faults, rekognition, stack, cloudformation-response/<token>
 DELETE /_local/faults, rekognition, stack
-POST   /_local/schedules/<logical id>, human-loops/<name>, labeling-jobs/<name>
+POST   /_local/schedules/<logical id>, human-loops/<name>, labeling-jobs/<name>, clock
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ PAGES = {
     "GET /_local/permissions": "which permissions were used, and which never",
     "GET /_local/functions": "the functions' processes",
     "POST /_local/schedules/TrainingSchedule": "fires a schedule of the template now",
-    "PUT, DELETE /_local/faults": "makes AWS calls fail",
+    "POST /_local/clock": 'lets an hour be over at once, with {"leap_s": 3600}',
+    "PUT, DELETE /_local/faults": "makes AWS calls fail, hang or be late, and events come twice",
     "PUT, DELETE /_local/rekognition": "how trainings and starts of models end, and quotas",
     "GET, POST /_local/human-loops/NAME": "loops of Amazon A2I, and their workers' answers",
     "GET, POST /_local/labeling-jobs/NAME": "jobs of Ground Truth, and how they end",
@@ -73,6 +74,7 @@ class Control:
             ("GET", "labeling-jobs"): lambda *_: runtime.sagemaker.labeling_jobs.listed(),
             ("POST", "labeling-jobs"): self._end_job,
             ("POST", "schedules"): self._fire,
+            ("POST", "clock"): self._leap,
             ("PUT", "cloudformation-response"): self._custom_resource_answer,
         }
 
@@ -134,6 +136,12 @@ class Control:
     def _fire(self, logical_id: str, _: bytes) -> Any:
         name = self._runtime.deployed.physical_id(logical_id, "AWS::Scheduler::Schedule")
         return self._runtime.schedules.fire(name)
+
+    def _leap(self, _: str, body: bytes) -> Any:
+        """``{"leap_s": seconds}``: so much time is over, and what is due by then runs, once."""
+        self._runtime.clock.leap(float(json.loads(body)["leap_s"]))
+        self._runtime.schedules.changed()
+        return {"time": self._runtime.clock.iso()}
 
     def _work_on_loop(self, name: str, body: bytes) -> Any:
         """As a worker, ``{"worker", "answerContent"}``; or ``{"end", "reason"}`` the loop."""

@@ -25,6 +25,7 @@ from moto.events.models import events_backends
 from moto.sqs.exceptions import QueueDoesNotExist
 from moto.sqs.models import sqs_backends
 
+from local.faults import DELIVER
 from local.functions import FunctionNotFoundError
 
 if TYPE_CHECKING:
@@ -146,7 +147,14 @@ class EventBus:
     def deliver(self, origin: Origin, target: dict[str, Any], event: dict[str, Any]) -> None:
         """Brings the event to one target, in the background."""
         delivery = self._delivery(origin, target, event)
-        self._submit(delivery)
+        fault = self._runtime.faults.take("events", DELIVER, None, lambda: delivery.event)
+        if fault is None:
+            self._submit(delivery)
+            return
+        if fault.twice:
+            self._submit(delivery)
+        if not fault.lost:
+            self._later(delivery, fault.late_s)
 
     def deliver_now(
         self, origin: Origin, target: dict[str, Any], event: dict[str, Any]
@@ -271,11 +279,13 @@ class EventBus:
     def _try_later(self, delivery: _Delivery) -> None:
         again = _Delivery(**{**vars(delivery), "attempt": delivery.attempt + 1})
         wait_s = min(FIRST_RETRY_WAIT_S * 2 ** min(delivery.attempt, 20), LONGEST_RETRY_WAIT_S)
+        self._later(again, wait_s)
 
+    def _later(self, delivery: _Delivery, wait_s: float) -> None:
         def run() -> None:
             with self._lock:
                 self._timers.discard(timer)
-            self._submit(again)
+            self._submit(delivery)
 
         timer = threading.Timer(self._runtime.clock.real(wait_s), run)
         timer.daemon = True

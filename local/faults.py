@@ -1,12 +1,18 @@
 """Failures on order: what `PUT /_local/faults` asks the gateway to do to the calls that pass.
 
-A fault names a call by service and operation, by function when only one caller's calls should fail,
-and by a text that the request contains when only calls about one thing should. It lets `after`
-matching calls through, then fires `times` times (-1: every time).
+A fault names a call by service and operation, by function when only one caller's calls should fail
+(`*` stands for all of either, for functions alone, not for the operator), and by a text that the
+request contains when only calls about one thing should. It lets `after` matching calls through,
+then fires `times` times (-1: every time).
 
 A call can be answered with an error, its caller's process can be killed, or the call can hang: then
 the time of the function or of the state that makes it has run out, and nobody waits for that. A
-failure that is held comes when the order is withdrawn: until then its caller gets no further.
+failure that is held comes when the order is withdrawn: until then its caller gets no further. A
+call can be made ``late_s`` seconds later, of the stack's own.
+
+What nobody calls can be late, too, come ``twice`` or be ``lost``: the operation ``Deliver`` of the
+service ``events`` is an event on its way to a target, the one of ``sqs`` a message that was worked
+up by its function. Messages do not get lost, and what is late is overtaken.
 """
 
 from __future__ import annotations
@@ -16,6 +22,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+DELIVER = "Deliver"
+"""Stands for the operation where AWS itself brings something to somebody."""
 _SAME_SERVICE = {"stepfunctions": "states", "cognitoidp": "cognito-idp", "monitoring": "cloudwatch"}
 _SERVER_ERRORS = {
     "InternalError": 500,
@@ -48,6 +56,9 @@ class Fault:
     kill: bool
     hang: bool
     hold: bool
+    late_s: float
+    twice: bool
+    lost: bool
     fired: int = field(default=0)
     _withdrawn: threading.Event = field(default_factory=threading.Event, init=False)
 
@@ -67,9 +78,9 @@ class Fault:
     def matches(self, service: str, operation: str, function: str | None, content: str) -> bool:
         """Whether the call is one of those that this fault is about."""
         return (
-            self.service == service
-            and self.operation in ("*", operation)
-            and (self.function is None or self.function == function)
+            self.service in ("*", service)
+            and (self.operation == operation or (self.operation == "*" and operation != DELIVER))
+            and (self.function in (None, function) or (self.function == "*" and bool(function)))
             and self.containing in content
         )
 
@@ -143,6 +154,9 @@ _KEYS = frozenset(
         "kill",
         "hang",
         "hold",
+        "late_s",
+        "twice",
+        "lost",
     )
 )
 
@@ -158,8 +172,16 @@ def _parse(order: Any) -> Fault:
         raise FaultError("faults: service and operation are needed")
     error, kill = order.get("error"), bool(order.get("kill", False))
     hang = bool(order.get("hang", False))
-    if error is None and not kill and not hang:
-        raise FaultError("faults: one of error, kill and hang is needed")
+    late_s = float(order.get("late_s", 0))
+    twice, lost = bool(order.get("twice", False)), bool(order.get("lost", False))
+    if error is None and not (kill or hang or late_s > 0 or twice or lost):
+        raise FaultError("faults: one of error, kill, hang, late_s, twice and lost is needed")
+    if operation == DELIVER:
+        known = {"events": late_s > 0 or twice or lost, "sqs": twice}
+        if not known.get(service) or error is not None or kill or hang:
+            raise FaultError("faults: events are late, come twice or are lost; messages come twice")
+    elif twice or lost:
+        raise FaultError(f"faults: only what is delivered comes twice or is lost, not {operation}")
     when = order.get("when", "before")
     if when not in ("before", "after"):
         raise FaultError(f"faults: when is before or after, not {when!r}")
@@ -177,4 +199,7 @@ def _parse(order: Any) -> Fault:
         kill=kill,
         hang=hang,
         hold=bool(order.get("hold", False)),
+        late_s=late_s,
+        twice=twice,
+        lost=lost,
     )

@@ -238,10 +238,13 @@ class Gateway:
         fault = self._runtime.faults.take(
             call.service, call.operation, function, lambda: _content(request)
         )
-        if fault is not None and fault.when == "before":
+        if fault is not None:
+            self._runtime.clock.sleep(fault.late_s)
+        fails = fault is not None and bool(fault.error or fault.kill or fault.hang)
+        if fault is not None and fails and fault.when == "before":
             return self._fail(fault, call, request.method)
         response = self._dispatch(call, principal, request, environ)
-        if fault is not None:
+        if fault is not None and fails:
             return self._fail(fault, call, request.method)
         return response
 

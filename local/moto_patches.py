@@ -469,13 +469,14 @@ def scale_waits(runtime: Runtime) -> None:
     """moto's Wait and Retry really sleep; it compares a Timestamp with the local time of day."""
 
     def _wait_interval(_self: Any, env: Any, wait_seconds: float) -> None:
-        end = time.monotonic() + runtime.clock.real(wait_seconds)
+        end = runtime.clock.now() + wait_seconds
         while env.is_running():
-            remaining = end - time.monotonic()
+            remaining = runtime.clock.real(end - runtime.clock.now())
             if remaining <= 0:
                 return
-            # moto sets and clears the event at once: a stop between check and wait would go unseen
-            env.program_state_event.wait(min(remaining, 2.0))
+            # moto sets and clears the event at once: a stop between check and wait would go unseen,
+            # as a leap of the clock would
+            env.program_state_event.wait(min(remaining, 0.25))
 
     def sleep(seconds: float) -> None:
         runtime.clock.sleep(seconds)

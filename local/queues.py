@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from moto.sqs.exceptions import ReceiptHandleIsInvalid
 from moto.sqs.models import sqs_backends
 
+from local.faults import DELIVER
 from local.functions import FunctionNotFoundError, Invocation, PoolClosedError
 
 if TYPE_CHECKING:
@@ -216,10 +217,15 @@ class QueuePollers:
         )
         failed = self._failed_ids(mapping, batch, invocation)
         for message in batch:
-            if message.id in failed:
+            if message.id in failed or self._comes_again(message):
                 self._give_back(queue, message, received_at)
             else:
                 queue.delete_message(message.receipt_handle)
+
+    def _comes_again(self, message: Any) -> bool:
+        """Whether it is ordered that this message is delivered once more."""
+        take = self._runtime.faults.take
+        return take("sqs", DELIVER, None, lambda: str(message.body)) is not None
 
     def _without_loops(self, mapping: _Mapping, queue: Any, batch: list[Any]) -> list[Any]:
         """The messages that do not invoke the function once too often; the others are moved to the

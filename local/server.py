@@ -121,7 +121,10 @@ def _assemble(settings: Settings) -> tuple[Runtime, Server]:
     # moto's own boto3 clients, and samtranslator's, must not look for the developer's settings.
     os.environ["AWS_DEFAULT_REGION"] = REGION
     os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
-    clock = Clock(settings.time_scale)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    leaps = settings.data_dir.absolute() / "leaps"
+    leaps.unlink(missing_ok=True)
+    clock = Clock(settings.time_scale, leaps=leaps)
     runtime = Runtime(
         port=settings.port,
         region=REGION,

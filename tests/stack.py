@@ -103,7 +103,7 @@ class Stack:
     def labelloop(self, *words: str) -> Result:
         """What a ``labelloop`` command of the operator says."""
         options = ("--local", "--data-dir", str(self.local.data_dir))
-        return CliRunner().invoke(main, [words[0], *options, *words[1:]])
+        return CliRunner().invoke(main, [*words, *options])
 
     def physical_id(self, logical_id: str) -> str:
         """The name that a resource of the template has; of a queue, its URL."""

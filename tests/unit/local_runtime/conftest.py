@@ -25,6 +25,7 @@ from local import moto_patches
 from local.clock import Clock
 from local.events import EventBus
 from local.executions import Executions
+from local.faults import Faults
 from local.functions import FunctionPool, FunctionSpec
 from local.queues import QueuePollers
 from local.schedules import Schedules
@@ -59,9 +60,10 @@ class TestRuntime:
     account_id = ACCOUNT
 
     def __init__(self, log_dir: Path) -> None:
-        self.clock = Clock(TIME_SCALE)
+        self.clock = Clock(TIME_SCALE, leaps=log_dir / "leaps")
         self.authorizer = Allow()
-        self.faults: dict[str, str] = {}
+        self.faults = Faults()
+        self.refusals: dict[str, str] = {}
         self.seen_keys: list[str] = []
         self.bus = EventBus(self)  # type: ignore[arg-type]
         self.executions = Executions(self)  # type: ignore[arg-type]
@@ -102,8 +104,8 @@ class TestRuntime:
             target = environ.get("HTTP_X_AMZ_TARGET", "")
             self.seen_keys.append(environ.get("HTTP_AUTHORIZATION", ""))
             operation = "Invoke" if "/invocations" in path else target.split(".")[-1]
-            if operation in self.faults:
-                code = self.faults[operation]
+            if operation in self.refusals:
+                code = self.refusals[operation]
                 headers = [("x-amzn-errortype", code), ("Content-Type", "application/json")]
                 start_response("429 Too Many Requests", headers)
                 return [json.dumps({"__type": code, "message": "by the test"}).encode()]
@@ -171,6 +173,7 @@ def _nothing_left_from_the_last_test(request: pytest.FixtureRequest) -> Iterator
     if "runtime" in request.fixturenames:
         runtime = request.getfixturevalue("runtime")
         runtime.faults.clear()
+        runtime.refusals.clear()
         runtime.authorizer.refused.clear()
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -43,3 +44,19 @@ def test_the_time_is_written_as_eventbridge_writes_it() -> None:
 def test_a_scale_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="above 0"):
         Clock(0)
+
+
+def test_a_leap_is_seen_by_every_clock_of_the_same_file(tmp_path: Path) -> None:
+    clock = Clock(10, leaps=tmp_path / "leaps")
+    copy = Clock.from_env(clock.to_env())
+    before = copy.at(clock.origin)
+    clock.leap(3600)
+    clock.leap(60.5)
+    assert copy.at(clock.origin) == clock.at(clock.origin) == before + 3660.5
+
+
+def test_time_neither_goes_back_nor_leaps_without_a_file(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="go back"):
+        Clock(leaps=tmp_path / "leaps").leap(-1)
+    with pytest.raises(ValueError, match="no file"):
+        Clock().leap(1)

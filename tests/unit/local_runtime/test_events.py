@@ -83,6 +83,30 @@ def test_an_event_reaches_the_queue_in_eventbridges_envelope(
     assert event["detail"] == {"k": "v"}
 
 
+def test_an_event_can_come_twice_late_and_not_at_all(
+    runtime: Any, rules: Rules, eventually: Callable[..., Any]
+) -> None:
+    url, arn = rules.queue()
+    rules.add({"source": ["mine.3"]}, {"Arn": arn})
+    deliver = {"service": "events", "operation": "Deliver", "containing": "mine.3"}
+    runtime.faults.replace(
+        [{**deliver, **how} for how in ({"late_s": 100}, {"twice": True}, {"lost": True})]
+    )
+    for number in range(4):
+        emit(runtime, "mine.3", {"number": number})
+    came: list[int] = []
+
+    def all_came() -> bool:
+        for message in rules.messages(url):
+            came.append(json.loads(message["Body"])["detail"]["number"])
+            rules.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return len(came) == 4
+
+    eventually(all_came)
+    # The first is late, the second comes twice, the third is lost.
+    assert sorted(came) == [0, 1, 1, 3]
+
+
 def test_put_events_reaches_the_rules_too(
     runtime: Any, rules: Rules, eventually: Callable[..., Any]
 ) -> None:
@@ -197,11 +221,11 @@ def test_a_throttled_delivery_is_tried_again(
         name=f"m{uuid.uuid4()}", definition=json.dumps(definition), roleArn=ROLE
     )["stateMachineArn"]
     rules.add({"source": ["mine.7"]}, {"Arn": machine, "RoleArn": ROLE})
-    runtime.faults["StartExecution"] = "ThrottlingException"
+    runtime.refusals["StartExecution"] = "ThrottlingException"
     runtime.seen_keys.clear()
     emit(runtime, "mine.7", {})
     eventually(lambda: len(runtime.seen_keys) >= 2)
-    runtime.faults.clear()
+    runtime.refusals.clear()
     assert eventually(lambda: sfn.list_executions(stateMachineArn=machine)["executions"])
 
 
@@ -217,7 +241,7 @@ def test_a_delivery_that_keeps_failing_ends_in_the_dead_letter_queue(
         "RetryPolicy": {"MaximumRetryAttempts": 2},
     }
     rules.add({"source": ["mine.8"]}, target)
-    runtime.faults["StartExecution"] = "ThrottlingException"
+    runtime.refusals["StartExecution"] = "ThrottlingException"
     emit(runtime, "mine.8", {})
     (message,) = eventually(lambda: rules.messages(dead))
     attributes = message["MessageAttributes"]

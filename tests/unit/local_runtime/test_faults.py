@@ -93,3 +93,34 @@ def test_the_status_is_the_given_one_or_the_usual_one(
 def test_an_order_that_cannot_be_understood_is_refused(order: Any) -> None:
     with pytest.raises(FaultError):
         Faults().replace([order])
+
+
+def test_a_star_stands_for_every_service_and_every_function_but_not_for_the_operator() -> None:
+    order = {"service": "*", "operation": "*", "function": "*"}
+    assert fired(ordered(**order), 1, ("s3", "GetObject", None)) == [False]
+    assert fired(ordered(**order), 1, ("s3", "GetObject", "DetectLabels")) == [True]
+
+
+def test_what_nobody_calls_is_met_by_the_orders_about_it_alone() -> None:
+    faults = ordered(service="events", operation="Deliver", error=None, twice=True, late_s=5)
+    assert fired(faults, 1, ("events", "PutEvents", None)) == [False]
+    fault = faults.take("events", "Deliver", None, str)
+    assert fault is not None and (fault.twice, fault.lost, fault.late_s) == (True, False, 5)
+    everything = ordered(service="*", operation="*")
+    assert fired(everything, 1, ("events", "Deliver", None)) == [False]
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {"service": "events", "operation": "Deliver", "error": "InternalError"},
+        {"service": "events", "operation": "Deliver", "kill": True},
+        {"service": "sqs", "operation": "Deliver", "lost": True},
+        {"service": "s3", "operation": "Deliver", "twice": True},
+        {"service": "s3", "operation": "PutObject", "twice": True},
+        {"service": "s3", "operation": "PutObject", "late_s": 0},
+    ],
+)
+def test_an_order_that_nothing_can_carry_out_is_refused(order: Any) -> None:
+    with pytest.raises(FaultError):
+        Faults().replace([order])

@@ -284,7 +284,7 @@ def test_intrinsic_functions_are_evaluated(machines: Machines) -> None:
 
 
 def test_wait_and_retry_run_on_the_virtual_clock(machines: Machines, runtime: Any) -> None:
-    runtime.faults["Publish"] = "ThrottledException"
+    runtime.refusals["Publish"] = "ThrottledException"
     arn = "arn:aws:sns:us-east-1:123456789012:none"
     retry = {
         "ErrorEquals": ["States.ALL"],
@@ -316,6 +316,12 @@ def test_a_wait_for_a_timestamp_ends_at_that_virtual_time(machines: Machines, ru
     state = {"Type": "Wait", "TimestampPath": "$.at"}
     machines.output(one_state(state), {"at": ahead.strftime("%Y-%m-%dT%H:%M:%SZ")})
     assert 0.3 < time.monotonic() - began < 15
+
+
+def test_a_wait_is_over_when_the_clock_leaps(machines: Machines, runtime: Any) -> None:
+    arn = machines.start(one_state({"Type": "Wait", "Seconds": 50_000}))
+    runtime.clock.leap(50_000)
+    assert machines.end(arn)["status"] == "SUCCEEDED"
 
 
 def test_a_machine_that_takes_too_long_is_timed_out(machines: Machines) -> None:
@@ -368,7 +374,7 @@ def test_a_result_is_selected_and_put_in_its_place(machines: Machines, runtime: 
 
 def test_a_throttled_invocation_is_lambdas_error(machines: Machines, runtime: Any) -> None:
     function = runtime.add_function("sample.echo")
-    runtime.faults["Invoke"] = "TooManyRequestsException"
+    runtime.refusals["Invoke"] = "TooManyRequestsException"
     answer = machines.run(one_state(task("lambda:invoke", {"FunctionName": function})))
     assert answer["error"] == "Lambda.TooManyRequestsException"
 

@@ -98,6 +98,17 @@ def test_messages_reach_the_function_as_lambda_shapes_them(
     }
 
 
+def test_a_message_that_was_worked_up_can_come_once_more(
+    line: Line, eventually: Callable[..., Any]
+) -> None:
+    again = {"service": "sqs", "operation": "Deliver", "containing": "once more", "twice": True}
+    line.runtime.faults.replace([again])
+    line.map(line.function("sample.echo"))
+    line.send("once more", "once")
+    eventually(lambda: line.left() == 0 and line.log().count("once more") == 2)
+    assert line.log().count('\\"once\\"') == 1
+
+
 def test_only_the_reported_messages_come_back_and_end_in_the_dead_letter_queue(
     line: Line, eventually: Callable[..., Any]
 ) -> None:

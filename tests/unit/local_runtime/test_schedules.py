@@ -130,6 +130,16 @@ def test_a_rate_fires_one_virtual_interval_after_its_creation_and_again(
     assert board.inputs()[0] == {"k": 1}
 
 
+def test_of_all_runs_that_a_leap_of_the_clock_skips_one_is_made_up_for(
+    board: Board, runtime: Any, eventually: Callable[..., Any]
+) -> None:
+    board.add("rate(10 hours)")
+    runtime.clock.leap(100 * 3600)
+    runtime.schedules.changed()
+    eventually(board.inputs)
+    assert len(board.inputs()) == 1
+
+
 def test_a_changed_schedule_starts_its_interval_anew(
     board: Board, eventually: Callable[..., Any]
 ) -> None:
@@ -161,7 +171,7 @@ def test_the_context_is_put_into_the_input(board: Board) -> None:
 
 def test_firing_says_when_the_target_refuses(board: Board, runtime: Any) -> None:
     name = board.add("rate(1 day)")
-    runtime.faults["StartExecution"] = "AccessDeniedException"
+    runtime.refusals["StartExecution"] = "AccessDeniedException"
     with pytest.raises(DeliveryError, match="AccessDeniedException"):
         runtime.schedules.fire(name)
 
@@ -173,7 +183,7 @@ def test_what_cannot_be_delivered_is_kept_under_the_schedules_role(
     queue = f"q{uuid.uuid4()}"
     url = sqs.create_queue(QueueName=queue)["QueueUrl"]
     arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}"
-    runtime.faults["StartExecution"] = "AccessDeniedException"
+    runtime.refusals["StartExecution"] = "AccessDeniedException"
     board.add("rate(1 minute)", Input='{"k": 1}', DeadLetterConfig={"Arn": arn})
 
     def received() -> Any:
