@@ -106,6 +106,7 @@ class Control:
             "calls": self._runtime.calls.counts(),
             "lambda": self._runtime.functions.counts(),
             "busy": self._runtime.functions.busy(),
+            "events_underway": self._runtime.bus.underway(),
             **self._runtime.executions.counts(),
         }
 

@@ -102,6 +102,7 @@ class EventBus:
         self._runtime = runtime
         self._deliveries = ThreadPoolExecutor(8, thread_name_prefix="delivery")
         self._timers: set[threading.Timer] = set()
+        self._underway = 0
         self._lock = threading.Lock()
         self._closed = False
 
@@ -165,6 +166,11 @@ class EventBus:
         """
         return self._send(self._delivery(origin, target, event))
 
+    def underway(self) -> int:
+        """How many events are on their way to a target; one that is tried later waits."""
+        with self._lock:
+            return self._underway
+
     def close(self) -> None:
         with self._lock:
             self._closed = True
@@ -181,7 +187,15 @@ class EventBus:
     def _submit(self, delivery: _Delivery) -> None:
         with self._lock:
             if not self._closed:
-                self._deliveries.submit(self._try, delivery)
+                self._deliveries.submit(self._try_once, delivery)
+                self._underway += 1
+
+    def _try_once(self, delivery: _Delivery) -> None:
+        try:
+            self._try(delivery)
+        finally:
+            with self._lock:
+                self._underway -= 1
 
     def _try(self, delivery: _Delivery) -> None:
         try:

@@ -498,7 +498,7 @@ class Stack:
         )
 
     def wait_until_idle(self) -> None:
-        """Wait until no message is in a queue and none is being worked on."""
+        """Wait until no event is on its way, no message in a queue and none being worked on."""
         urls = [self.physical_id(name) for name in ("DetectionQueue", "AnswersQueue")]
         sqs = self.client("sqs")
         counts = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
@@ -514,12 +514,12 @@ class Stack:
                 for url in urls
             )
 
-        # Twice in a row: an event may be on its way from the bucket to the queue.
+        def no_events() -> bool:
+            return not self.local.control("GET", "summary")["events_underway"]
+
+        # Each twice: what is worked on makes events, and those make messages.
         def stays_idle() -> bool:
-            if not idle():
-                return False
-            time.sleep(0.1)
-            return idle()
+            return no_events() and idle() and no_events() and idle()
 
         wait_for(stays_idle, "empty queues")
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -193,6 +194,20 @@ def test_a_function_is_invoked_with_the_event(
     rules.add({"source": ["mine.5"]}, {"Arn": arn})
     emit(runtime, "mine.5", {"k": 1})
     eventually(lambda: runtime.functions.counts().get("target"))
+
+
+def test_an_event_is_under_way_until_its_target_has_it(
+    runtime: Any, rules: Rules, eventually: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrived = threading.Event()
+    monkeypatch.setattr(runtime.bus, "_send", lambda _: arrived.wait())
+    _, arn = rules.queue()
+    rules.add({"source": ["mine.9"]}, {"Arn": arn})
+    eventually(lambda: not runtime.bus.underway())
+    emit(runtime, "mine.9", {})
+    assert runtime.bus.underway() == 1
+    arrived.set()
+    eventually(lambda: not runtime.bus.underway())
 
 
 def test_an_event_that_may_not_be_delivered_is_kept_with_the_reason(
