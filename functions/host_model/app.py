@@ -51,6 +51,7 @@ from labelloop.errors import (
     BusyError,
     NotFoundError,
     QuotaExceededError,
+    RefusedError,
 )
 from labelloop.settings import Variable
 
@@ -58,6 +59,10 @@ ONE_LOOK_FOR = timedelta(minutes=1)
 """Of images that find no model in that time, one has the model looked at."""
 LOOK_TAKES = timedelta(minutes=5)
 """At most: then the function is ended."""
+ANSWERS = timedelta(minutes=10)
+"""After so long that it runs a model answers: before, an image may have come too early."""
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""At most, where they are right."""
 
 
 class Input(Strict):
@@ -87,10 +92,15 @@ def lambda_handler(request: Input) -> Output:
     listed = rekognition.versions()
     model_hours.count(sum(rekognition.is_active(one.status) for one in listed))
     version, now = _hosted()
-    done = _look_after(version, now, request)
-    _tell_ceilings(version)
+    try:
+        done = _look_after(version, now, request)
+        _tell_ceilings(version)
+    except Exception:
+        # A model that cannot be stopped costs all the same.
+        metrics.publish(_measured(listed, now))
+        raise
     # Last: an alarm takes silence for a look that failed.
-    _measure(listed, now)
+    metrics.publish({MODEL_RUNNING: _serving(listed, now), **_measured(listed, now)})
     return done
 
 
@@ -100,12 +110,18 @@ def _hosted() -> tuple[Version | None, Hosting | None]:
 
 
 def _look_after(version: Version | None, now: Hosting | None, request: Input) -> Output:
+    if version is None and (deployed := model_registry.deployed()):
+        facts = {"version": deployed.version}
+        _mention("version_gone", f"gone-{deployed.version}", facts)
+        return NOTHING
     if version is None or now is None or model_registry.hosting_is_paused():
         if request.images_wait:
             _tell_images_wait(version)
         return NOTHING
     if _is_deployed_in_place():
         return NOTHING
+    if now.stopping and version.status is not VersionStatus.RUNNING:
+        now = _tell_stopped(now, now.stopping)
     # Of a look that has died; one that goes on does it itself.
     unfinished = now.untold if _since(now.asked) >= LOOK_TAKES else None
     if unfinished and version.status not in rules.STARTABLE:
@@ -169,7 +185,7 @@ def _look_after_running(
     version: Version, now: Hosting, settings: OperatorSettings, *, spent: bool
 ) -> Output:
     # What waits when the day's hours are spent waits for the next day.
-    resent = waiting_images.send_round() if not spent and waiting_images.any_wait() else 0
+    resent = _send_round(now, settings) if not spent and waiting_images.any_wait() else 0
     situation = Situation(
         status=version.status,
         images_wait=resent > 0,
@@ -178,14 +194,21 @@ def _look_after_running(
         hours_are_spent=spent,
     )
     step = rules.next_step(situation, settings)
-    if step is Step.STOP and spent:
-        rekognition.stop_version(version.arn)
-    elif step is Step.STOP:
-        _stop(version, now, settings)
+    if step is Step.STOP:
+        _stop(version, now, None if spent else _run(now, settings))
     if step is Step.MENTION_IDLENESS:
-        once = f"idle-{version.name}-{clock.now():%Y-%m-%d}"
-        _mention("model_idle", once, _run(now, settings))
+        _mention("model_idle", f"idle-{version.name}-{_today()}", _run(now, settings))
     return Output(step=step, resent=resent)
+
+
+def _send_round(now: Hosting, settings: OperatorSettings) -> int:
+    """Send the images that wait round again; where the model refuses them, one to try it."""
+    answers_from = iso(from_iso(now.running_since or iso(clock.now())) + ANSWERS)
+    if not waiting_images.any_since(max(answers_from, now.tried or "")):
+        return waiting_images.send_round()
+    _mention("model_not_answering", f"silent-{now.version}-{_today()}", _run(now, settings))
+    model_registry.note_hosting(replace(now, tried=iso(clock.now())))
+    return waiting_images.send_round(1)
 
 
 def _idle_for(now: Hosting, settings: OperatorSettings) -> timedelta:
@@ -203,11 +226,27 @@ def _idle_for(now: Hosting, settings: OperatorSettings) -> timedelta:
     return runs
 
 
-def _stop(version: Version, now: Hosting, settings: OperatorSettings) -> None:
-    # Told first: a message that is sent twice says less than one that is never sent.
-    once = f"stopped-{version.name}-{now.running_since}"
-    operator_news.tell("model_stopped", once, "HostModel", _run(now, settings))
-    rekognition.stop_version(version.arn)
+def _stop(version: Version, now: Hosting, facts: Mapping[str, Any] | None) -> None:
+    """Stop it, and tell so when it is. Without facts another message tells that."""
+    # Noted first: whatever happens then, a later look tells of it.
+    stopping = replace(now, stopping=facts)
+    model_registry.note_hosting(stopping)
+    try:
+        rekognition.stop_version(version.arn)
+    except (RefusedError, BusyError) as error:
+        refused = {"version": version.name, "cause": str(error)}
+        _mention("model_not_stopped", f"not-stopped-{version.name}-{_today()}", refused)
+        return
+    if facts:
+        _tell_stopped(stopping, facts)
+
+
+def _tell_stopped(stopping: Hosting, facts: Mapping[str, Any]) -> Hosting:
+    once = f"stopped-{stopping.version}-{stopping.running_since}"
+    operator_news.tell("model_stopped", once, "HostModel", facts)
+    told = replace(stopping, stopping=None)
+    model_registry.note_hosting(told)
+    return told
 
 
 # --- While it does not ----------------------------------------------------------------------------
@@ -268,12 +307,17 @@ def _tell_ceilings(version: Version | None) -> None:
 # --- Figures --------------------------------------------------------------------------------------
 
 
-def _measure(listed: list[Version], hosting: Hosting | None) -> None:
-    """Tell CloudWatch what runs, what that costs, and what waits for people."""
+def _serving(listed: list[Version], hosting: Hosting | None) -> int:
+    """Of the versions that run, how many are the deployed one."""
     running = [one for one in listed if one.status is VersionStatus.RUNNING]
-    others = [one for one in running if hosting is None or one.name != hosting.version]
+    return sum(hosting is not None and one.name == hosting.version for one in running)
+
+
+def _measured(listed: list[Version], hosting: Hosting | None) -> dict[Metric, float]:
+    """What CloudWatch is told of other models, of what all cost, and of what waits for people."""
+    running = [one for one in listed if one.status is VersionStatus.RUNNING]
     measured: dict[Metric, float] = {
-        OTHER_MODELS_RUNNING: len(others),
+        OTHER_MODELS_RUNNING: len(running) - _serving(listed, hosting),
         MODEL_COST: rules.cost_usd(
             ceilings.LOOK_EVERY, sum(one.inference_units for one in running), _usd_per_unit_hour()
         ),
@@ -282,8 +326,7 @@ def _measure(listed: list[Version], hosting: Hosting | None) -> None:
     if hosting and hosting.runs and parameters.settings().model_hosting == "on-demand":
         measured[MODEL_RUNNING_HOURS] = _since(hosting.running_since) / timedelta(hours=1)
     # A metric is billed in the hours in which it is published: what is nothing is left out.
-    measured = {metric: value for metric, value in measured.items() if value}
-    metrics.publish({MODEL_RUNNING: len(running) - len(others), **measured})
+    return {metric: value for metric, value in measured.items() if value}
 
 
 def _usd_per_unit_hour() -> float:
@@ -322,5 +365,13 @@ def _last_run(now: Hosting) -> dict[str, Any]:
 
 
 def _since(moment: str | None) -> timedelta:
-    """How long ago that was; as long as can be where it never was."""
-    return clock.now() - from_iso(moment) if moment else timedelta.max
+    """How long ago that was; as long as can be where it never was.
+
+    Nor was what is still to come: a clock noted it that was ahead.
+    """
+    ago = clock.now() - from_iso(moment) if moment else timedelta.max
+    return ago if ago >= -CLOCKS_DIFFER else timedelta.max
+
+
+def _today() -> str:
+    return f"{clock.now():%Y-%m-%d}"

@@ -385,7 +385,7 @@ def test_in_place_the_former_model_serves_again_when_the_other_cannot(
         "Failed",
     )
     assert told == ["deployment_failed"]
-    assert "is being started again" in trainable.operator_mails()[-1]["message"]
+    assert "is to be started again" in trainable.operator_mails()[-1]["message"]
     assert_serves_alone(trainable, champion)
     assert_nothing_is_locked(trainable)
 

@@ -215,7 +215,7 @@ def test_a_version_that_somebody_deleted_cannot_be_started(deployed: Account) ->
         "ProjectVersionDescriptions": []
     }
     assert _look("image")["step"] == "nothing"
-    assert _mails(deployed) == ["images_waiting"]
+    assert _mails(deployed) == ["version_gone"]
 
 
 # --- Running --------------------------------------------------------------------------------------
@@ -271,8 +271,40 @@ def test_a_stop_that_is_refused_is_tried_again_and_told_once(running: Account) -
     running.rekognition.answers["StopProjectVersion"] = refuses("ThrottlingException")
     with pytest.raises(ThrottledError):
         _look()
+    assert not _mails(running), "nothing is told before it is so"
     running.rekognition.answers["StopProjectVersion"] = lambda _: {"Status": "STOPPING"}
     assert _look()["step"] == "stop"
+    assert _mails(running) == ["model_stopped"]
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceInUseException"])
+def test_that_a_stop_is_refused_is_told_and_what_it_costs_is_measured_all_the_same(
+    running: Account, capsys: pytest.CaptureFixture[str], code: str
+) -> None:
+    running.clock.advance(31 * MINUTE)
+    running.rekognition.answers["StopProjectVersion"] = refuses(code)
+    for _ in range(2):
+        assert _look()["step"] == "stop"
+    assert _mails(running) == ["model_not_stopped"]
+    assert "ModelRunningHours" in capsys.readouterr().out
+
+
+def test_a_stop_whose_teller_died_is_told_by_a_later_look(running: Account) -> None:
+    alive: list[bool] = []
+
+    def die(**_: object) -> None:
+        if not alive:
+            raise KeyboardInterrupt
+
+    running.clock.advance(31 * MINUTE)
+    running.hook("sns", "before-call.sns.Publish", die)
+    with pytest.raises(KeyboardInterrupt):
+        _look()
+    alive.append(True)
+    _is(running, "STOPPING")
+    running.clock.advance(6 * MINUTE)
+    _look()
+    _look()
     assert _mails(running) == ["model_stopped"]
 
 
@@ -390,8 +422,8 @@ def test_when_the_days_hours_are_spent_the_model_is_stopped_whatever_waits_and_t
     assert set(_look_for(running, 60)) == {"nothing"}
     assert _look("image")["step"] == "nothing"
     assert not running.rekognition.asked("StartProjectVersion")
-    (facts,) = running.operator_facts()
-    assert facts == {"serving": SERVING, "version": SERVING, "ceiling": 1}
+    facts = running.operator_facts()[-1]
+    assert (facts["version"], facts["ceiling"]) == (SERVING, 1)
 
 
 def test_what_waits_when_the_hours_are_spent_is_sent_round_on_the_next_day(
@@ -612,12 +644,14 @@ def test_an_image_has_nothing_measured(
     assert _measured(capsys, "image") == []
 
 
-def test_a_look_that_fails_is_silent(running: Account, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_look_that_fails_is_silent_but_for_what_it_costs(
+    running: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
     running.clock.advance(31 * MINUTE)
     running.rekognition.answers["StopProjectVersion"] = refuses("ThrottlingException")
     with pytest.raises(ThrottledError):
         _measured(capsys)
-    assert measured(capsys.readouterr().out) == []
+    assert all("ModelRunning" not in line for line in measured(capsys.readouterr().out))
 
 
 def test_costs_are_of_the_time_between_two_looks() -> None:
@@ -627,3 +661,56 @@ def test_costs_are_of_the_time_between_two_looks() -> None:
 
 def test_a_look_takes_no_longer_than_the_function_may() -> None:
     assert files.function("host_model")["Timeout"] <= LOOK_TAKES / timedelta(seconds=1)
+
+
+# --- What people do by hand -----------------------------------------------------------------------
+
+
+def test_a_deployed_version_that_somebody_deleted_is_named_as_the_reason(
+    deployed: Account,
+) -> None:
+    deployed.rekognition.answers["DescribeProjectVersions"] = lambda _: {
+        "ProjectVersionDescriptions": []
+    }
+    _look()
+    _look()
+    _look("image")
+    (mail,) = deployed.operator_mail()
+    assert mail["MessageAttributes"]["kind"]["Value"] == "version_gone"
+    assert SERVING in mail["Message"]
+    assert "labelloop deploy VERSION" in mail["Message"]
+
+
+def test_a_model_that_runs_and_says_that_it_is_not_ready_is_told_of_and_tried_with_one_image(
+    running: Account,
+) -> None:
+    running.clock.advance(11 * MINUTE)
+    for number in range(3):
+        _waits(f"{number:032x}")
+    running.clock.advance(MINUTE)
+    assert _look()["resent"] == 1
+    # It is asked in vain: the image gets a new date.
+    _waits(f"{0:032x}")
+    running.clock.advance(MINUTE)
+    assert _look()["resent"] == 1
+    assert _mails(running) == ["model_not_answering"]
+    # That one was answered: all others are sent.
+    running.clock.advance(MINUTE)
+    assert _look()["resent"] == 2
+    assert not _mails(running)
+
+
+def test_marks_of_a_clock_that_was_ahead_hold_no_work(deployed: Account) -> None:
+    _waits()
+    right = deployed.clock.now_s
+    deployed.clock.advance(24 * 60 * MINUTE)
+    assert _look("image")["step"] == "start"
+    model_registry.note_waiting_images_sent(iso(clock.now()))
+    model_registry.note_asked_directly()
+    deployed.clock.now_s = right
+    assert _look("image")["step"] == "start"
+    _is(deployed, "RUNNING")
+    deployed.clock.advance(2 * MINUTE)
+    assert _look()["resent"] == 1
+    deployed.clock.advance(31 * MINUTE)
+    assert _look()["step"] == "stop"

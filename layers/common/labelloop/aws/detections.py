@@ -402,10 +402,14 @@ def in_time_order(after: str, until: datetime) -> Iterator[Record]:
 
 
 def any_since(moment: datetime) -> bool:
-    """Whether anything was recorded since that moment, of the last two days."""
+    """Whether anything was recorded since that moment, of the last two days.
+
+    What is dated later than now does not count: a clock dated it that was ahead.
+    """
+    until = f"{iso(clock.now() + timedelta(minutes=1))}~"
     for day in sorted({clock.now().date(), moment.date()}, reverse=True):
         for shard in day_shards(f"{day:%Y-%m-%d}"):
-            records = _partition(TIME_INDEX, "day_shard", shard, iso(moment), "~")
+            records = _partition(TIME_INDEX, "day_shard", shard, iso(moment), until)
             if next(records, None) is not None:
                 return True
     return False

@@ -324,6 +324,10 @@ class Hosting:
     """With how many it ran then."""
     untold: Mapping[str, Any] | None = None
     """What the operator is to be told of the last start; None where that was told."""
+    stopping: Mapping[str, Any] | None = None
+    """The same of its last end for want of work."""
+    tried: str | None = None
+    """When one image was sent to a model that runs and had refused others."""
 
     @property
     def runs(self) -> bool:
@@ -343,6 +347,8 @@ def hosting(version: str) -> Hosting:
         values.get("stopped"),
         int(values.get("inference_units", 1)),
         values.get("untold"),
+        values.get("stopping"),
+        values.get("tried"),
     )
 
 
@@ -364,9 +370,13 @@ def begin_to_look(lasts: timedelta) -> bool:
             "state",
             "hosting_look",
             {"until": iso(now + lasts)},
-            "attribute_not_exists(kind) OR #until < :now",
+            # One that lasts longer is of a clock that was ahead.
+            "attribute_not_exists(kind) OR #until < :now OR #until > :longest",
             ExpressionAttributeNames={"#until": "until"},
-            ExpressionAttributeValues={":now": {"S": iso(now)}},
+            ExpressionAttributeValues={
+                ":now": {"S": iso(now)},
+                ":longest": {"S": iso(now + lasts + NOTED_EVERY)},
+            },
         )
     except ChangedMeanwhileError:
         return False
@@ -401,8 +411,10 @@ def _note_asked(name: str) -> None:
 
 
 def _asked_since(name: str, moment: datetime) -> bool:
+    """Nor what is still to come: a clock noted it that was ahead."""
     values = _get("state", name)
-    return values is not None and str(values["at"]) >= iso(moment - NOTED_EVERY)
+    since, until = iso(moment - NOTED_EVERY), iso(clock.now() + NOTED_EVERY)
+    return values is not None and since <= str(values["at"]) <= until
 
 
 def waiting_images_sent_to() -> str:

@@ -24,16 +24,33 @@ _PARALLEL_SENDS = 8
 
 def any_wait() -> bool:
     """Whether there are any that have not been sent round."""
-    sent_to = model_registry.waiting_images_sent_to()
-    return next(detections.waiting(sent_to), None) is not None
+    return next(detections.waiting(_sent_to()), None) is not None
 
 
-def send_round() -> int:
-    """Give the images of waiting records back to the detection queue; how many there were."""
+def any_since(moment: str) -> bool:
+    """Whether any waits, sent round or not, that was looked at in vain since that moment."""
+    return next(detections.waiting(moment), None) is not None
+
+
+def _sent_to() -> str:
+    """Up to which ``date_id`` they have been sent.
+
+    A mark that is still to come was made by a clock that was ahead: then nobody knows, and all are
+    sent that still wait.
+    """
+    mark = model_registry.waiting_images_sent_to()
+    return mark if mark <= f"{iso(clock.now())}~" else ""
+
+
+def send_round(most: int | None = None) -> int:
+    """Give the images of waiting records back to the detection queue; how many there were.
+
+    Not more than ``most``, where that is given.
+    """
     # Told again should it come to that again.
     model_registry.forget_telling(IMAGES_WAITING_ONCE)
     settled = iso(clock.now() - SETTLED_AFTER)
-    records = detections.waiting(model_registry.waiting_images_sent_to())
+    records = islice(detections.waiting(_sent_to()), most)
     sent = 0
     with ThreadPoolExecutor(_PARALLEL_SENDS) as threads:
         while group := list(islice(records, _AT_ONCE)):

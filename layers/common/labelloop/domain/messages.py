@@ -263,7 +263,7 @@ def _deployment_failed(facts: Facts) -> Message:
     serving = facts.get("serving")
     stays = f"{serving} still serves." if serving else "No model is in service."
     if serving and facts.get("in_place"):
-        stays = f"{serving} had been stopped to make room for it, and is being started again."
+        stays = f"{serving} had been stopped to make room for it, and is to be started again."
     return _message(
         f"Model {facts['version']} could not be put into service",
         [
@@ -372,6 +372,45 @@ def _images_waiting(facts: Facts) -> Message:
     )
 
 
+def _version_gone(facts: Facts) -> Message:
+    return _message(
+        f"The deployed model {facts['version']} was deleted",
+        [
+            f"Version {facts['version']} is deployed, but Rekognition does not have it any more: "
+            "somebody has deleted it there. Images that come in are kept.",
+            "To put another version into service: labelloop versions, then labelloop deploy "
+            "VERSION; where there is none, to train one: labelloop train --force",
+        ],
+        facts,
+    )
+
+
+def _model_not_answering(facts: Facts) -> Message:
+    return _message(
+        f"Model {facts['version']} runs, but does not answer",
+        [
+            f"By Rekognition {facts['version']} is RUNNING, but asked about images it says that it "
+            f"is not ready. Images wait; one of them is tried every few minutes. It {_ran(facts)}",
+            "What helps is to start it anew: labelloop stop, then labelloop start",
+            "This is said once a day.",
+        ],
+        facts,
+    )
+
+
+def _model_not_stopped(facts: Facts) -> Message:
+    return _message(
+        f"Model {facts['version']} cannot be stopped, and is billed",
+        [
+            f"Version {facts['version']} should not run any more, but stopping it was refused.",
+            f"What happened: {cause_in_words(facts)}",
+            "It is tried again every few minutes, and this is said once a day. To stop it by hand: "
+            f"labelloop stop {facts['version']}",
+        ],
+        facts,
+    )
+
+
 def _model_starting(facts: Facts) -> Message:
     why = "Images have come in" if facts["images_wait"] else f"It was {facts['status']}"
     by = "only while there is work (on-demand)" if facts["images_wait"] else "always (always-on)"
@@ -425,7 +464,7 @@ def model_hours_spent(ceiling_h: int) -> str:
 
 def _model_hours_spent(facts: Facts) -> Message:
     serving = facts.get("version")
-    stopped = f"If it ran, {serving} is being stopped. " if serving else ""
+    stopped = f"If it runs, {serving} is stopped as soon as that can be. " if serving else ""
     return _message(
         "Models have run for as many hours today as they may",
         [
@@ -684,6 +723,9 @@ OPERATOR_MESSAGES: Mapping[str, Callable[[Facts], Message]] = {
     "model_starting": _model_starting,
     "model_not_started": _model_not_started,
     "model_stopped": _model_stopped,
+    "model_not_stopped": _model_not_stopped,
+    "model_not_answering": _model_not_answering,
+    "version_gone": _version_gone,
     "model_idle": _model_idle,
     "model_hours_spent": _model_hours_spent,
     "api_images_spent": _api_images_spent,
