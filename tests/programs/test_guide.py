@@ -228,12 +228,28 @@ def test_a_model_is_trained_on_manifests_and_copied(
 
 def test_every_region_has_projects_of_its_own(application: SmallStack, rekognition: Any) -> None:
     elsewhere = client_of(application, "rekognition", region_name="eu-west-1")
-    assert elsewhere.describe_projects()["ProjectDescriptions"] == []
     arn = str(elsewhere.create_project(ProjectName="far")["ProjectArn"])
     assert arn.startswith("arn:aws:rekognition:eu-west-1:")
     here = rekognition.describe_projects()["ProjectDescriptions"]
     assert arn not in [project["ProjectArn"] for project in here]
     delete(elsewhere, arn)
+
+
+def test_a_dataset_is_read_from_a_bucket_of_its_own_region(
+    application: SmallStack, rekognition: Any, project: str, pictures: Pictures
+) -> None:
+    s3 = client_of(application, "s3", region_name="eu-west-1")
+    far = Pictures(f"far-{uuid.uuid4()}", s3)
+    s3.create_bucket(
+        Bucket=far.bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    source = far.manifest(far.lines("far", 1))
+    with pytest.raises(rekognition.exceptions.InvalidS3ObjectException):
+        create_dataset(rekognition, project, "TRAIN", DatasetSource=source)
+    elsewhere = client_of(application, "rekognition", region_name="eu-west-1")
+    there = str(elsewhere.create_project(ProjectName=f"far-{uuid.uuid4()}")["ProjectArn"])
+    create_dataset(elsewhere, there, "TRAIN", DatasetSource=source)
+    delete(elsewhere, there)
 
 
 def test_a_stack_is_not_in_another_region(application: SmallStack) -> None:
