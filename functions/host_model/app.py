@@ -257,6 +257,7 @@ def _start(version: Version, now: Hosting, settings: OperatorSettings, images_wa
         "version": version.name,
         "images_wait": images_wait,
         "status": version.status,
+        "usd_an_hour": settings.minimum_inference_units * _usd_per_unit_hour(),
         **_last_run(now),
     }
     # Noted first: whatever happens then, a later look tells of it.

@@ -77,7 +77,7 @@ class Output(Strict):
     left_out: list[ImageLeftOut]
     """The first of them."""
     newly_left_out: int
-    """How many of them no earlier run has found."""
+    """How many of them no earlier run has found, and are worth a message."""
     problem: str
     job: str
     """The labelling job that asks about them; empty where the review queue does."""
@@ -155,7 +155,7 @@ def _look_at(images: Iterable[ImageObject], most: int) -> _Found:
                 reason, rules = verdict
                 if reason:
                     found.left_out.append(ImageLeftOut(key=image.key, reason=reason))
-                    found.newly_left_out += 1
+                    found.newly_left_out += reason != _BY_THE_WAY
                     now = clock.now()
                     detections.leave_out(detection_id(image), _facts(image), reason, rules, now)
                 else:
@@ -166,13 +166,17 @@ def _look_at(images: Iterable[ImageObject], most: int) -> _Found:
     return found
 
 
+_BY_THE_WAY = "It is hidden, or another program has left it there."
+"""No news: whoever looks for it is told, and nobody is written to."""
+
+
 def _verdict(image: ImageObject) -> tuple[str, int] | None:
     """Why no training could use it, in a sentence or nothing, and by which rules.
 
     None where it was deleted.
     """
     if is_by_the_way(image.key.removeprefix(UNLABELLED_FOLDER)):
-        return "It is hidden, or another program has left it there.", fitness.RULES
+        return _BY_THE_WAY, fitness.RULES
     try:
         with objects.opened(image.key, image.version_id) as content:
             return fitness.look(content.pieces, image.size_bytes).refusal, fitness.RULES

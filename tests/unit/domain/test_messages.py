@@ -183,6 +183,17 @@ def test_a_message_to_the_operator_reads_as_if_somebody_had_written_it(
         ("run_unfinished", {"proven": None}, "by a later run.\n\nStack"),
         ("run_unfinished", {}, "labelloop deploy v3"),
         ("model_starting", {}, "Images have come in, and by Model-Hosting"),
+        ("model_starting", {}, "until it is stopped. To stop it"),
+        ("model_starting", {"usd_an_hour": 8.0}, "stopped, about US$8.00 an hour. To stop it"),
+        ("workflow_failed", {}, "When that is mended: the next run by schedule goes on from"),
+        ("workflow_failed", {"workflow": "model_training"}, "or with: labelloop train\n"),
+        ("deployment_failed", {"serving": "v1"}, "v1 stays in service."),
+        ("images_not_labelled", {}, "are 30 files from which no training could learn"),
+        (
+            "images_not_labelled",
+            {},
+            "- images_to_label/0.gif and 24 more: It is no image.\n- 5 more\n",
+        ),
         ("model_starting", {"images_wait": False}, "It was STOPPED, and by Model-Hosting"),
         (
             "model_starting",

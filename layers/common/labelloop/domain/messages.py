@@ -238,7 +238,7 @@ def _untrainable(facts: Facts) -> Message:
         [
             "New labelled images have come in, but no model can be trained on them as they are.",
             cause_in_words(facts),
-            "Nothing was lost; the next look comes by schedule.",
+            "Nothing was lost; the next look comes by schedule, or with: labelloop train",
         ],
         facts,
     )
@@ -261,7 +261,7 @@ def _training_failed(facts: Facts) -> Message:
 
 def _deployment_failed(facts: Facts) -> Message:
     serving = facts.get("serving")
-    stays = f"{serving} still serves." if serving else "No model is in service."
+    stays = f"{serving} stays in service." if serving else "No model is in service."
     if serving and facts.get("in_place"):
         stays = f"{serving} had been stopped to make room for it, and is to be started again."
     return _message(
@@ -345,10 +345,18 @@ def _workflow_failed(facts: Facts) -> Message:
         [
             f"A step of the workflow {facts['workflow']} has failed.",
             f"What happened: {cause_in_words(facts)}",
-            f"Its steps can be seen in the Step Functions console: {facts['execution']}",
+            f"When that is mended: {_GOES_ON.get(facts['workflow'], 'it comes again by itself.')}",
         ],
         facts,
     )
+
+
+_GOES_ON = {
+    "model_training": "the next look comes by schedule, or with: labelloop train",
+    "image_labeling": "the next look comes by schedule, or with: labelloop label",
+    "human_sampling": "the next run by schedule goes on from the same place.",
+    "parameter_change": "it is tried again once an hour.",
+}
 
 
 def _images_waiting(facts: Facts) -> Message:
@@ -421,10 +429,17 @@ def _model_starting(facts: Facts) -> Message:
             f"{why}, and by Model-Hosting a model runs {by}. Starting usually takes ten to twenty "
             "minutes; images that come in wait for it.",
             *before,
-            "It is billed until it is stopped. To stop it, and start none: labelloop stop",
+            f"It is billed until it is stopped{_at_price(facts)}. To stop it, and start none: "
+            "labelloop stop",
         ],
         facts,
     )
+
+
+def _at_price(facts: Facts) -> str:
+    """What it costs from now on; nothing where an earlier release has noted the facts."""
+    price = facts.get("usd_an_hour")
+    return "" if price is None else f", about US${price:.2f} an hour"
 
 
 def _model_not_started(facts: Facts) -> Message:
@@ -634,11 +649,11 @@ def _images_not_labelled(facts: Facts) -> Message:
     ]
     others = count - sum(same for same, _, _ in kinds[:_MOST_NAMED])
     if others:
-        named.append(f"and {images_in_words(others)} more")
+        named.append(f"{others} more")
     return _message(
         "Nobody is asked about some images to label",
         [
-            f"In images_to_label/ {'is' if count == 1 else 'are'} {images_in_words(count)} from "
+            f"In images_to_label/ {'is one file' if count == 1 else f'are {count} files'} from "
             "which no training could learn, so nobody is asked about them:\n" + _bullets(named),
             "All others are asked about. Put better copies in their place, or delete them. What is "
             "left out is also named by: labelloop label",
