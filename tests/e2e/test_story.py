@@ -157,7 +157,7 @@ def test_people_answer_doubtful_images_and_a_new_model_learns_from_them(
     for words in (["--name", name, "--value", "4"], ["--name", name, "--value", "none"]):
         done = terminal.type(str(AWS), "ssm", "put-parameter", "--overwrite", *words)
         assert ("ParameterPatternMismatchException" in done.stderr) is (words[-1] == "none")
-    stack.sleep(61)
+    stack.leap(61)
     (started,) = stack.fire("TrainingSchedule")["executionArns"]
     assert stack.end_of(started).status == "SUCCEEDED"
     second = stack.versions()[-1]

@@ -11,7 +11,7 @@ SETTLED_S = 330
 
 def test_every_nth_detection_is_sampled_once_wherever_sampling_dies(serving_stack: Stack) -> None:
     with serving_stack.sampling(INTERVAL):
-        serving_stack.sleep(SETTLED_S)
+        serving_stack.leap(SETTLED_S)
         _sample(serving_stack)  # Counts what other tests have left.
         since_last = serving_stack.item("ModelVersionsTable", kind="state", name="sampling")[
             "since_last"
@@ -20,7 +20,7 @@ def test_every_nth_detection_is_sampled_once_wherever_sampling_dies(serving_stac
         for _ in range(DETECTIONS):  # one after the other: their order is known
             uploads.append(serving_stack.detect("circle"))
             serving_stack.wait_for_record(uploads[-1], "confident")
-        serving_stack.sleep(SETTLED_S)
+        serving_stack.leap(SETTLED_S)
         record = Kind("SampleDetections", "dynamodb", "UpdateItem")
         tables = Kind("SampleDetections", "dynamodb", "PutItem")
         position = f'"{serving_stack.outputs["ModelVersionsTable"]}"'

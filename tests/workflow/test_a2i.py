@@ -219,7 +219,7 @@ def test_sampled_detections_are_asked_about_too_and_refused_ones_on_the_console(
         sure = [stack.detect("circle"), by_api(stack, "circle")]
         for upload in sure:
             stack.wait_for_record(upload, outcome="confident")
-        stack.sleep(301)
+        stack.leap(301)
         with stack.faults(quota, mute):
             assert stack.run("human_sampling").status == "SUCCEEDED"
     asked = [bool(loop_of(stack, upload)) for upload in sure]

@@ -226,7 +226,7 @@ def test_a_task_is_with_one_person_until_the_lease_runs_out(
         return in_time
 
     wait_for(kept, "a look within the lease")
-    serving_stack.sleep(301)
+    serving_stack.leap(301)
     other.review(doubtful, "stripes")
     status, refusal = reviewer.ask(
         "POST", f"/review/tasks/{doubtful.task_id}/answer", {"label": "circle"}

@@ -17,7 +17,7 @@ EVERY = 3
 def sampling(serving_stack: Stack) -> Iterator[Stack]:
     """The stack with every third detection sampled, and all that came before already counted."""
     with serving_stack.sampling(1_000_000):
-        serving_stack.sleep(SETTLED_S)
+        serving_stack.leap(SETTLED_S)
         assert serving_stack.run("human_sampling").status == "SUCCEEDED"
         with serving_stack.parameters({"Human-Sampling-Interval": str(EVERY)}):
             yield serving_stack
@@ -37,7 +37,7 @@ def detect(stack: Stack, count: int) -> list[Uploaded]:
     uploads = [stack.detect("circle") for _ in range(count)]
     for upload in uploads:
         stack.wait_for_record(upload, "confident")
-    stack.sleep(SETTLED_S)
+    stack.leap(SETTLED_S)
     return uploads
 
 

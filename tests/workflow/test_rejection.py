@@ -51,7 +51,7 @@ def test_what_is_none_of_the_labels_goes_to_people_until_they_have_said_enough(
     wait_for(lambda: len(_answers(rejecting)) >= LEAST_ANSWERS, "the answers")
     assert all(answer["right"] for answer in _answers(rejecting))
     assert "accepted; some are sampled" in rejecting.labelloop("status").output
-    rejecting.sleep(61)  # so long what was read before may be remembered
+    rejecting.leap(61)  # so long what was read before may be remembered
 
     accepted = _detect_unrelated(rejecting)
     record = rejecting.wait_for_record(accepted, "confident")
@@ -68,7 +68,7 @@ def test_more_of_it_is_sampled_than_of_the_rest(rejecting: Stack) -> None:
         uploads = [_detect_unrelated(rejecting) for _ in range(2)]
         for upload in uploads:
             rejecting.wait_for_record(upload, "confident")
-        rejecting.sleep(310)
+        rejecting.leap(310)
         assert rejecting.run("human_sampling").status == "SUCCEEDED"
     sampled = [upload for upload in uploads if rejecting.record(upload).get("sampled")]
     assert len(sampled) == 1, "every second one, where every twentieth of the rest is"

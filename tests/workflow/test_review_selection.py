@@ -28,7 +28,7 @@ def uploads(budgeted: Stack) -> list[Uploaded]:
     found = [budgeted.detect() for _ in range(IMAGES)]
     for upload in found:
         assert budgeted.wait_for_record(upload)["outcome"] in {"deferred", "review"}
-    budgeted.sleep(SETTLED_S)
+    budgeted.leap(SETTLED_S)
     return found
 
 
