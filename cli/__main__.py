@@ -15,6 +15,7 @@ from cli.hosting import deploy, start, stop
 from cli.imports import import_
 from cli.label import label
 from cli.log import log
+from cli.missed import missed
 from cli.params import params
 from cli.redrive import redrive
 from cli.report import report
@@ -68,6 +69,7 @@ for command in (
     stop,
     rollback,
     redrive,
+    missed,
     params,
     reviewers,
     doctor,

@@ -20,7 +20,7 @@ from cli.models import RUNNING, Version
 from cli.parallel import in_parallel
 from cli.progress import Progress
 from cli.smoke_run import MARK, Run
-from cli.stack import Stack
+from cli.stack import Stack, physical_id
 from cli.status import DEAD_LETTERS, messages_in
 from labelloop.aws.items import from_item
 from labelloop.domain.annotations import ModelType, training_line
@@ -400,10 +400,10 @@ def _invoked(stack: Stack, function: str, request: Mapping[str, Any]) -> dict[st
 
 
 def _physical_id(stack: Stack, logical_id: str) -> str:
-    answer = stack.client("cloudformation").describe_stack_resource(
-        StackName=stack.name, LogicalResourceId=logical_id
-    )
-    return str(answer["StackResourceDetail"]["PhysicalResourceId"])
+    found = physical_id(stack, logical_id)
+    if found is None:
+        raise CommandError(f"The stack {stack.name} has no {logical_id}.")
+    return found
 
 
 def metrics(run: Run) -> list[str]:

@@ -135,6 +135,19 @@ def caller(stack: Stack) -> str:
     return str(stack.client("sts").get_caller_identity()["Arn"])
 
 
+def physical_id(stack: Stack, logical_id: str) -> str | None:
+    """What CloudFormation has made for a resource of the template; None where it has none."""
+    try:
+        answer = stack.client("cloudformation").describe_stack_resource(
+            StackName=stack.name, LogicalResourceId=logical_id
+        )
+    except ClientError as error:
+        if code_of(error) == "ValidationError":
+            return None
+        raise
+    return str(answer["StackResourceDetail"]["PhysicalResourceId"])
+
+
 def deployment_parameter(stack: Stack, name: str) -> str:
     """What the stack was deployed with; empty where it has no such parameter."""
     description: Any = describe(stack) or {}

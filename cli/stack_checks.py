@@ -5,7 +5,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
-from cli import ceilings, minimums, models
+from cli import ceilings, minimums, models, parts
 from cli.checks import Check, Found, note, ok, problem, warning
 from cli.params import effective_value, stored_values
 from cli.reviewers import group_name
@@ -119,16 +119,24 @@ def bucket(stack: Stack) -> Iterator[Found]:
     name = stack.output("BucketName")
     s3 = stack.client("s3")
     s3.head_bucket(Bucket=name)
-    restore = "Deploy again, which puts it back: sam deploy"
     good = True
     if s3.get_bucket_versioning(Bucket=name).get("Status") != "Enabled":
         good = False
-        yield problem(f"{name} keeps no versions: what is overwritten is lost.", restore)
+        yield problem(
+            f"{name} keeps no versions: what is overwritten is lost.",
+            f"aws s3api put-bucket-versioning --bucket {name} "
+            "--versioning-configuration Status=Enabled",
+        )
     told = s3.get_bucket_notification_configuration(Bucket=name)
     # moto keeps the configuration, but leaves EventBridge out when asked for it.
     if "EventBridgeConfiguration" not in told and not stack.on_this_machine:
         good = False
-        yield problem(f"{name} does not tell EventBridge: no image is detected.", restore)
+        yield problem(
+            f"{name} does not tell EventBridge: no image is detected.",
+            f"aws s3api put-bucket-notification-configuration --bucket {name} "
+            "--notification-configuration '{\"EventBridgeConfiguration\": {}}', and then: "
+            "labelloop missed",
+        )
     if good:
         yield ok(f"{name} is reachable, keeps versions and tells of new images.")
 
@@ -383,6 +391,12 @@ CHECKS = (
     ),
     Check("training", training_lock, "dynamodb:GetItem or states:DescribeExecution"),
     Check("dead letters", dead_letters, "sqs:GetQueueAttributes"),
+    Check(
+        "parts",
+        parts.switched_on,
+        "cloudformation:DescribeStackResource, events:DescribeRule, scheduler:GetSchedule or "
+        "lambda:GetEventSourceMapping",
+    ),
     Check("schedules", schedules, "ssm:GetParametersByPath or scheduler:GetSchedule"),
     Check("labels", labels, "cloudformation:DescribeStacks or s3:ListBucket"),
     Check("doubt", doubt, "dynamodb:GetItem or s3:GetObject"),

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import NoCredentialsError, NoRegionError
 from click.testing import CliRunner, Result
 
-from cli import models, stack_checks
+from cli import models, parts, stack_checks
 from cli.__main__ import main
 from cli.stack import Stack
 from labelloop.clock import iso
@@ -560,6 +560,33 @@ class TestWhatGoesOn:
         assert training[0] == "problem" and "start-execution" in training[1]
         assert sampling[0] == "ok"
 
+    def test_what_a_console_has_switched_off_or_deleted_is_named_with_how_to_mend_it(
+        self, clinic: Clinic
+    ) -> None:
+        physical = {"DetectionRule": "the-rule", "HostingSchedule": "gone"}
+        physical["AnswersQueueMapping"] = "8a2b1c3d-0e4f-4a5b-9c6d-7e8f9a0b1c2d"
+
+        def resource(asked: dict[str, Any]) -> Mapping[str, Any]:
+            if asked["LogicalResourceId"] not in physical:
+                refused("ValidationError")(asked)
+            found = {"PhysicalResourceId": physical[asked["LogicalResourceId"]]}
+            return {"StackResourceDetail": found}
+
+        clinic.replace("cloudformation", {"DescribeStackResource": resource})
+        clinic.replace("events", {"DescribeRule": lambda _: {"State": "DISABLED"}})
+        clinic.replace("scheduler", {"GetSchedule": refused("ResourceNotFoundException")})
+        clinic.replace("lambda", {"GetEventSourceMapping": lambda _: {"State": "Disabled"}})
+
+        rule, mapping, schedule = clinic.findings("parts")
+
+        assert rule[0] == mapping[0] == schedule[0] == "problem"
+        assert "labelloop missed" in rule[1] and "enable-rule --name the-rule" in rule[1]
+        assert "--uuid 8a2b1c3d-0e4f-4a5b-9c6d-7e8f9a0b1c2d --enabled" in mapping[1]
+        assert "HostingSchedule was deleted" in schedule[1] and "deploy once more" in schedule[1]
+
+    def test_parts_that_are_on_are_well(self, clinic: Clinic) -> None:
+        assert clinic.found("parts")[0] == "ok"
+
 
 class TestImagesAndPeople:
     def test_labels_with_few_different_images_are_named(self, clinic: Clinic) -> None:
@@ -616,6 +643,15 @@ def test_a_local_application_that_does_not_run_is_to_be_started(tmp_path: Path) 
     result = CliRunner().invoke(main, ["doctor", "--local", "--data-dir", str(tmp_path)])
 
     assert result.exit_code == 1 and "make local" in result.stdout
+
+
+def test_the_parts_are_those_that_the_template_has() -> None:
+    kinds = {"rule": "Events::Rule", "schedule": "Scheduler::Schedule"}
+    kinds["mapping"] = "Lambda::EventSourceMapping"
+    template = stack_checks.TEMPLATE.read_text(encoding="utf-8")
+
+    for part in parts.PARTS:
+        assert f"  {part.logical_id}:\n    Type: AWS::{kinds[part.kind]}\n" in template
 
 
 def test_the_schedules_have_the_names_that_the_template_gives_them() -> None:

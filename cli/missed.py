@@ -1,0 +1,120 @@
+"""`labelloop missed`: images that lie in the bucket, and that the inference log has never seen.
+
+S3's events are lost where the rule that takes them was switched off, or its queue was purged.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+
+import click
+
+from cli.failures import CommandError
+from cli.stack import Stack, deployment_parameter, on_stack, show
+from labelloop.domain.detections import detection_id
+from labelloop.domain.images import ImageObject, is_folder_marker
+from labelloop.domain.manifests import DETECTION_FOLDER
+from labelloop.domain.messages import one_line
+
+IMAGES_LOOKED_UP_AT_ONCE = 50
+"""Of up to two names each: DynamoDB takes 100."""
+SENT_AT_ONCE = 10
+NO_VERSION = "null"
+"""What S3 lists as the version of an object that has none."""
+MOST_NAMED = 20
+
+
+@click.command()
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3650),
+    default=30,
+    show_default=True,
+    help="How far back to look.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say which images there are.")
+@on_stack
+def missed(stack: Stack, *, days: int, dry_run: bool, as_json: bool) -> None:
+    """Find images for detection that were never seen, and send them to be detected.
+
+    The folder's newest versions are compared with the inference log. What is still on its way in
+    the queue counts as not seen; being sent twice, an image is recorded once all the same.
+    """
+    kept_days = int(deployment_parameter(stack, "DetectionRetentionDays") or 0)
+    # What is older may have been seen, and its record may have expired.
+    days = min(days, kept_days) if kept_days else days
+    images = list(_unseen(stack, days))
+    if not dry_run:
+        _send(stack, images)
+    keys = [image.key for image in images]
+    done = "never seen" if dry_run else "never seen, and sent to be detected"
+    text = f"Of the last {days} days: {len(keys)} {done}."
+    more = [f"and {len(keys) - MOST_NAMED} more"] if len(keys) > MOST_NAMED else []
+    named = [one_line(key) for key in keys[:MOST_NAMED]]
+    show(
+        as_json,
+        {"days": days, "images": keys, "sent": 0 if dry_run else len(keys)},
+        "\n  ".join([text, *named, *more]),
+    )
+
+
+def _unseen(stack: Stack, days: int) -> Iterator[ImageObject]:
+    found = _images(stack, days)
+    while images := list(islice(found, IMAGES_LOOKED_UP_AT_ONCE)):
+        seen = _seen(stack, {name for image in images for name in _names(image)})
+        yield from (image for image in images if not seen & _names(image))
+
+
+def _images(stack: Stack, days: int) -> Iterator[ImageObject]:
+    bucket, since = stack.output("BucketName"), stack.now() - timedelta(days=days)
+    pages = (
+        stack.client("s3")
+        .get_paginator("list_object_versions")
+        .paginate(Bucket=bucket, Prefix=DETECTION_FOLDER)
+    )
+    for page in pages:
+        for entry in page.get("Versions", []):
+            key = entry["Key"]
+            if entry["IsLatest"] and entry["LastModified"] >= since and not is_folder_marker(key):
+                version = None if entry["VersionId"] == NO_VERSION else entry["VersionId"]
+                yield ImageObject(bucket, key, version, entry["ETag"].strip('"'), entry["Size"])
+
+
+def _names(image: ImageObject) -> set[str]:
+    """Under which names the log may have it: an event may tell of no version as of one."""
+    if image.version_id:
+        return {detection_id(image)}
+    named = ImageObject(image.bucket, image.key, NO_VERSION, image.etag, image.size_bytes)
+    return {detection_id(image), detection_id(named)}
+
+
+def _seen(stack: Stack, names: set[str]) -> set[str]:
+    table = stack.output("DetectionsTable")
+    request: Any = {
+        table: {
+            "Keys": [{"detection_id": {"S": name}} for name in sorted(names)],
+            "ProjectionExpression": "detection_id",
+        }
+    }
+    seen: set[str] = set()
+    while request:
+        answer = stack.client("dynamodb").batch_get_item(RequestItems=request)
+        seen |= {item["detection_id"]["S"] for item in answer["Responses"].get(table, [])}
+        request = answer.get("UnprocessedKeys")
+    return seen
+
+
+def _send(stack: Stack, images: list[ImageObject]) -> None:
+    for start in range(0, len(images), SENT_AT_ONCE):
+        part = images[start : start + SENT_AT_ONCE]
+        entries = [
+            {"Id": str(number), "MessageBody": image.event("Image Missed")}
+            for number, image in enumerate(part)
+        ]
+        answer = stack.client("sqs").send_message_batch(
+            QueueUrl=stack.output("DetectionQueueUrl"), Entries=entries
+        )
+        if answer.get("Failed"):
+            raise CommandError(f"The queue refused images: {json.dumps(answer['Failed'])}")

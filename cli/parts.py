@@ -1,0 +1,76 @@
+"""The parts of a stack that a console switches off with one click, and what hangs on them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
+
+from cli.checks import Found, ok, problem
+from cli.failures import code_of
+from cli.stack import Stack, physical_id
+from labelloop.domain.infrastructure import BRING_BACK
+
+_MISSED = "what came meanwhile is found by: labelloop missed"
+_ON = {"ENABLED", "Enabled", "Enabling", "Creating", "Updating"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A rule, schedule or event source mapping, by its logical id."""
+
+    logical_id: str
+    kind: str
+    matters: str
+    """What does not happen without it."""
+
+
+PARTS = (
+    Part("DetectionRule", "rule", f"new images are not detected; {_MISSED}"),
+    Part("DetectionQueueMapping", "mapping", "images stay in their queue, for 4 days at most"),
+    Part("AnswersRule", "rule", "what people answer is not taken in"),
+    Part("AnswersQueueMapping", "mapping", "answers stay in their queue, for 4 days at most"),
+    Part("HostingSchedule", "schedule", "the model is neither started nor stopped"),
+    Part("SelectionSchedule", "schedule", "nobody is asked about a day's doubtful images"),
+    Part("LabelingSchedule", "schedule", "nobody is asked about images to label"),
+    Part("ParameterChangeRule", "rule", "a changed parameter waits for up to an hour"),
+    Part("DeploymentRule", "rule", "after a deployment schedules may be wrong for an hour"),
+    Part("ParameterCheckSchedule", "schedule", "nothing is looked at once an hour"),
+)
+
+
+def switched_on(stack: Stack) -> Iterator[Found]:
+    """Whether the rules, schedules and event source mappings are there, and are on."""
+    good = True
+    for part in PARTS:
+        # The embedded runtime's mappings cannot be switched off.
+        if part.kind == "mapping" and stack.on_this_machine:
+            continue
+        name = physical_id(stack, part.logical_id)
+        if name is None:
+            continue
+        state, command = _look(stack, part.kind, name)
+        if state is None:
+            good = False
+            yield problem(f"{part.logical_id} was deleted: {part.matters}.", BRING_BACK)
+        elif state not in _ON:
+            good = False
+            yield problem(f"{part.logical_id} is switched off: {part.matters}.", command)
+    if good:
+        yield ok("Rules, schedules and event source mappings are on.")
+
+
+def _look(stack: Stack, kind: str, name: str) -> tuple[str | None, str]:
+    """The part's state, None where it is gone; and how it is switched on."""
+    try:
+        if kind == "rule":
+            state = stack.client("events").describe_rule(Name=name)["State"]
+            return state, f"aws events enable-rule --name {name}"
+        if kind == "schedule":
+            state = stack.client("scheduler").get_schedule(Name=name)["State"]
+            return state, f"Enable the schedule {name} in the EventBridge console."
+        state = stack.client("lambda").get_event_source_mapping(UUID=name)["State"]
+        return state, f"aws lambda update-event-source-mapping --uuid {name} --enabled"
+    except ClientError as error:
+        if code_of(error) == "ResourceNotFoundException":
+            return None, ""
+        raise
