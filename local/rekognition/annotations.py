@@ -6,6 +6,7 @@ tm-debugging-scope-json-line), and so does this.
 """
 
 import copy
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,7 +40,7 @@ class LineProblem:
 
 
 class LabelledBox(NamedTuple):
-    """A bounding box as manifests have it: whole pixels from the top left corner."""
+    """A bounding box in whole pixels from the top left corner; manifests may have fractions."""
 
     label: str
     left: int
@@ -173,9 +174,9 @@ def _read_boxes_value(name: str, value: Any) -> tuple[int, int, list[Any]]:
         sizes = value.get("image_size")
         if isinstance(sizes, list) and len(sizes) == 1 and isinstance(sizes[0], Mapping):
             numbers: list[Any] = [sizes[0].get(side) for side in ("width", "height", "depth")]
-            if all(_is_whole(number) and number > 0 for number in numbers):
-                return numbers[0], numbers[1], value["annotations"]
-    message = f"{name} does not have one image_size in whole pixels and a list of annotations."
+            if all(_is_number(number) and number > 0 for number in numbers):
+                return round(numbers[0]), round(numbers[1]), value["annotations"]
+    message = f"{name} does not have one image_size in pixels and a list of annotations."
     place = (name,) if isinstance(value, Mapping) else ()
     raise _UnreadableError("ERROR_INVALID_LABEL_ATTRIBUTE_FORMAT", message, place)
 
@@ -192,9 +193,9 @@ def _read_box(name: str, number: int, annotation: Any, class_map: Mapping[str, A
     place: Place = (name, "annotations", number) if isinstance(annotation, Mapping) else (name,)
     members = ("left", "top", "width", "height")
     if not isinstance(annotation, Mapping) or not all(
-        _is_whole(annotation.get(member)) for member in members
+        _is_number(annotation.get(member)) for member in members
     ):
-        message = f"A box of {name} does not have left, top, width and height in whole pixels."
+        message = f"A box of {name} does not have left, top, width and height in pixels."
         raise _UnreadableError("ERROR_INVALID_BOUNDING_BOX", message, place)
     class_id = annotation.get("class_id")
     if not _is_whole(class_id) or str(class_id) not in class_map:
@@ -202,7 +203,10 @@ def _read_box(name: str, number: int, annotation: Any, class_map: Mapping[str, A
         raise _UnreadableError("ERROR_MISSING_CLASS_MAP_ID", message, place)
     label = _checked_label(name, class_map[str(class_id)], "class-map")
     left, top, width, height = (annotation[member] for member in members)
-    return LabelledBox(label, left, top, width, height, place)
+    # The guide's program for COCO (md-coco-transform-example) writes fractions, as COCO has them.
+    right, bottom = round(left + width), round(top + height)
+    left, top = round(left), round(top)
+    return LabelledBox(label, left, top, right - left, bottom - top, place)
 
 
 def _checked_label(name: str, label: Any, member: str) -> str:
@@ -224,6 +228,10 @@ def _check_origin(name: str, metadata: Mapping[str, Any]) -> None:
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _is_share(value: Any) -> bool:

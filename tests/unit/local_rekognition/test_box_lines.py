@@ -38,13 +38,21 @@ def with_box(**changed: Any) -> dict[str, Any]:
     return found
 
 
+def test_fractions_are_rounded_as_the_guides_program_for_coco_writes_them() -> None:
+    entry = read(with_box(left=10.5, top=8.0, width=40.2, height=30.25))
+    assert codes(entry) == []
+    assert tuple(entry.boxes[1])[1:5] == (10, 8, 41, 30)
+
+
 @pytest.mark.parametrize(
     ("changed", "code"),
     [
         ({"left": -1}, "ERROR_INVALID_BOUNDING_BOX"),
         ({"left": 51}, "ERROR_INVALID_BOUNDING_BOX"),
         ({"top": 41}, "ERROR_INVALID_BOUNDING_BOX"),
-        ({"width": 50.5}, "ERROR_INVALID_BOUNDING_BOX"),
+        ({"left": 50.6}, "ERROR_INVALID_BOUNDING_BOX"),
+        ({"width": "50"}, "ERROR_INVALID_BOUNDING_BOX"),
+        ({"width": float("inf")}, "ERROR_INVALID_BOUNDING_BOX"),
         ({"height": None}, "ERROR_INVALID_BOUNDING_BOX"),
         ({"width": 1}, "ERROR_BOUNDING_BOX_TOO_SMALL"),
         ({"height": 0}, "ERROR_BOUNDING_BOX_TOO_SMALL"),
