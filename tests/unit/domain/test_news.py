@@ -34,6 +34,12 @@ def test_a_message_with_a_command_says_how_it_reaches_its_stack(kind: str) -> No
     assert (reach in message.text) == ("labelloop " in words)
 
 
+@pytest.mark.parametrize("kind", OPERATOR_MESSAGES)
+def test_no_stack_trace_is_mailed(kind: str) -> None:
+    message = to_operator(kind, {"serving": "v1", **FACTS[kind]}, PLACE)
+    assert "stackTrace" not in message.as_text()
+
+
 @pytest.mark.parametrize(
     ("kind", "facts", "line"),
     [

@@ -236,7 +236,7 @@ def _untrainable(facts: Facts) -> Message:
     return _message(
         "New labelled images cannot be trained on yet",
         [
-            "New labelled images have come in, but no model can be trained on them as they are.",
+            "No model can be trained on the labelled images as they are.",
             cause_in_words(facts),
             "Nothing was lost; the next look comes by schedule, or with: labelloop train",
         ],

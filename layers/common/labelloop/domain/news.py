@@ -9,7 +9,7 @@ from labelloop.domain.manifests import (
     UNLABELLED_FOLDER,
     VersionFiles,
 )
-from labelloop.domain.messages import OPERATOR_MESSAGES, Facts, Message
+from labelloop.domain.messages import OPERATOR_MESSAGES, Facts, Message, cause_in_words
 from labelloop.domain.places import Place
 
 _OF_A_VERDICT = {"model_deployed", "model_rejected", "model_not_compared", "drift"}
@@ -35,8 +35,17 @@ def to_operator(kind: str, facts: Facts, place: Place) -> Message:
     return Message(
         message.subject,
         f"{message.text}\n{_lines(where)}",
-        {**message.data, "stack": place.stack, "region": place.region},
+        {**message.data, **_in_words(facts), "stack": place.stack, "region": place.region},
     )
+
+
+def _in_words(facts: Facts) -> dict[str, str]:
+    """Causes without the stack traces that they come with from functions."""
+    return {
+        name: cause_in_words({"cause": facts[name]})
+        for name in ("cause", "why_not_stopped")
+        if name in facts
+    }
 
 
 def _lines(lines: list[str]) -> str:
