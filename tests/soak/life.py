@@ -50,6 +50,8 @@ COMMANDS = {
     "versions": ("versions",),
 }
 """What the operator says to ``labelloop`` that is always the same."""
+FEW_WORKERS = {"LABELLOOP_MAX_WORKERS": "2"}
+"""Starting one takes half a second of a processor, and many are killed."""
 ROUNDS = 30
 """Of quiet, an hour each, at the most."""
 TRAIN_IN_ROUND = 4
@@ -365,7 +367,9 @@ def lived(seed: int, days: int, say: Callable[[str], None]) -> Iterator[Life]:
     """A life that has been lived, and the stack of which nothing has ended yet."""
     folder = KEPT / str(seed)
     shutil.rmtree(folder, ignore_errors=True)
-    with launched(hosting=True, settings=plan.AT_FIRST, data_dir=folder / "stack") as stack:
+    with launched(
+        hosting=True, settings=plan.AT_FIRST, environment=FEW_WORKERS, data_dir=folder / "stack"
+    ) as stack:
         life = Life(stack, seed, days, say)
         life.live()
         yield life

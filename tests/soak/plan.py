@@ -20,8 +20,9 @@ AT_FIRST = {
     "Enable-Automatic-Human-Sampling": "true",
     "Human-Sampling-Interval": "3",
     "Minimum-Untrained-Images": "5",
+    "Minimum-Label-Detection-Confidence": "40.0",
 }
-"""So that little is enough to learn from, and to sample."""
+"""So that little is enough to learn from and to sample, and much is doubtful."""
 SETTINGS: Mapping[str, tuple[str, ...]] = {
     "Enable-Automatic-Training": ("true", "true", "false"),
     "Automatic-Training-Poll-Frequency": ("60", "600"),
@@ -29,7 +30,7 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     "Minimum-F1-Score": ("0.50", "0.80"),
     "Minimum-Decides": ("first", "always"),
     "Minimum-Improvement": ("0.00", "-0.50", "0.30"),
-    "Minimum-Label-Detection-Confidence": ("15.0", "15.0", "40.0", "90.0"),
+    "Minimum-Label-Detection-Confidence": ("15.0", "40.0", "40.0", "90.0"),
     "Enable-A2I-Workflow": ("true", "true", "false"),
     "Enable-Automatic-Human-Sampling": ("true", "false"),
     "Automatic-Human-Sampling-Frequency": ("30", "600"),
