@@ -8,9 +8,8 @@ from botocore.exceptions import ClientError
 from cli.checks import Found, ok, problem
 from cli.failures import code_of
 from cli.stack import Stack, physical_id
-from labelloop.domain.infrastructure import BRING_BACK
+from labelloop.domain.infrastructure import BRING_BACK, NO_ANSWERS, NO_IMAGES, enable_rule
 
-_MISSED = "what came meanwhile is found by: labelloop missed"
 _ON = {"ENABLED", "Enabled", "Enabling", "Creating", "Updating"}
 
 
@@ -25,9 +24,9 @@ class Part:
 
 
 PARTS = (
-    Part("DetectionRule", "rule", f"new images are not detected; {_MISSED}"),
+    Part("DetectionRule", "rule", NO_IMAGES),
     Part("DetectionQueueMapping", "mapping", "images stay in their queue, for 4 days at most"),
-    Part("AnswersRule", "rule", "what people answer is not taken in"),
+    Part("AnswersRule", "rule", NO_ANSWERS),
     Part("AnswersQueueMapping", "mapping", "answers stay in their queue, for 4 days at most"),
     Part("HostingSchedule", "schedule", "the model is neither started nor stopped"),
     Part("SelectionSchedule", "schedule", "nobody is asked about a day's doubtful images"),
@@ -64,7 +63,7 @@ def _look(stack: Stack, kind: str, name: str) -> tuple[str | None, str]:
     try:
         if kind == "rule":
             state = stack.client("events").describe_rule(Name=name)["State"]
-            return state, f"aws events enable-rule --name {name}"
+            return state, enable_rule(name)
         if kind == "schedule":
             state = stack.client("scheduler").get_schedule(Name=name)["State"]
             return state, f"Enable the schedule {name} in the EventBridge console."

@@ -1,13 +1,17 @@
 """ApplyParameters: bring the schedules into line with the operator's parameters.
 
+And see what the operator has to mend: parameters, and what was switched off or deleted by hand.
+
 Invoked by  statemachine/parameter_change.asl.yaml, when a parameter changed, after each
             deployment, and hourly, since those events may be lost
 Raises      ChangedMeanwhileError, ThrottledError, ServiceFailedError   retried
 Idempotent  yes; a schedule that is right is left alone
 """
 
+from collections.abc import Iterator
+
 from labelloop import clock
-from labelloop.aws import model_registry, parameters, schedules
+from labelloop.aws import model_registry, parameters, rules, schedules
 from labelloop.aws.wiring import wiring
 from labelloop.clock import iso
 from labelloop.domain import infrastructure
@@ -40,7 +44,22 @@ def lambda_handler(_: Input) -> Output:
         changed.update(found)
         if not found:
             break
-    return Output(changed=sorted(changed), to_mend=[*map(str, parameters.unusable()), *gone])
+    unusable = map(str, parameters.unusable())
+    return Output(changed=sorted(changed), to_mend=[*unusable, *gone, *_rules_to_mend()])
+
+
+def _rules_to_mend() -> Iterator[str]:
+    """What is to be said of the rules without which what comes into the bucket is lost."""
+    for rule, matters in (
+        (Variable.DETECTION_RULE, infrastructure.NO_IMAGES),
+        (Variable.ANSWERS_RULE, infrastructure.NO_ANSWERS),
+    ):
+        name = wiring[rule]
+        try:
+            if not rules.is_on(name):
+                yield infrastructure.about_rule_off(name, matters)
+        except NotFoundError:
+            yield infrastructure.about_deleted(f"The rule {name}", matters)
 
 
 def _bring_into_line() -> tuple[list[str], list[str]]:

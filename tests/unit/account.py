@@ -389,6 +389,8 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
         Variable.STACK_NAME: "label-loop",
         Variable.TEST_SET_PERCENTAGE: "20",
         Variable.USD_PER_INFERENCE_UNIT_HOUR: "4.00",
+        Variable.ANSWERS_RULE: "label-loop-answers",
+        Variable.DETECTION_RULE: "label-loop-detection",
         Variable.TRAINING_SCHEDULE: "label-loop-training",
         Variable.USER_POOL_CLIENT_ID: "4l5m6n7o8p9q0r1s2t3u4v5w6x",
         Variable.USER_POOL_ID: "eu-west-1_AbCdEfGhI",

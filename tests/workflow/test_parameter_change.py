@@ -154,6 +154,16 @@ def test_what_cannot_be_done_is_told_to_the_operator(empty_stack: Stack) -> None
     assert len([mail for mail in mails if execution.arn in mail["message"]]) == 1
 
 
+def test_a_rule_that_was_switched_off_by_hand_is_told_to_the_operator(empty_stack: Stack) -> None:
+    events, rule = empty_stack.client("events"), empty_stack.physical_id("DetectionRule")
+    events.disable_rule(Name=rule)
+    try:
+        assert empty_stack.run("parameter_change").status == "SUCCEEDED"
+    finally:
+        events.enable_rule(Name=rule)
+    assert any(rule in mail["message"] for mail in empty_stack.operator_mails("to_mend"))
+
+
 @pytest.fixture
 def old_stack(empty_stack: Stack) -> Iterator[Stack]:
     """A stack as an earlier release has left it: with a version whose attempts nobody counted."""

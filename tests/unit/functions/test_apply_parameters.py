@@ -20,12 +20,16 @@ TARGET = {
     "RetryPolicy": {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 5},
 }
 
+RULES = ("label-loop-detection", "label-loop-answers")
+
 
 @pytest.fixture
 def scheduled(account: Account) -> Account:
     """Both schedules as the template makes them, and the parameters as the setup does."""
     for parameter in CATALOGUE:
         account.set_parameter(parameter.name, parameter.default)
+    for rule in RULES:
+        account.boto3("events").put_rule(Name=rule, EventPattern='{"source": ["aws.s3"]}')
     for name in ("label-loop-training", "label-loop-sampling"):
         account.boto3("scheduler").create_schedule(
             Name=name,
@@ -131,3 +135,15 @@ def test_a_schedule_that_was_deleted_keeps_the_other_from_nothing(scheduled: Acc
     assert done["changed"] == ["label-loop-sampling"]
     (told,) = done["to_mend"]
     assert told.startswith("The schedule label-loop-training was deleted: labelled images are not")
+
+
+def test_rules_that_were_switched_off_or_deleted_are_to_be_mended(scheduled: Account) -> None:
+    assert _apply()["to_mend"] == []
+    detection, answers = RULES
+    scheduled.boto3("events").disable_rule(Name=detection)
+    scheduled.boto3("events").delete_rule(Name=answers)
+    off, gone = _apply()["to_mend"]
+    assert f"The rule {detection} is switched off: new images are not detected" in off
+    assert "labelloop missed" in off
+    assert f"aws events enable-rule --name {detection}" in off
+    assert f"The rule {answers} was deleted: what people answer is not taken in." in gone

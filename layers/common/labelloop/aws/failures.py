@@ -24,6 +24,7 @@ BY_CODE: dict[str, type[errors.LabelLoopError]] = {
     "AccessDenied": errors.PermissionMissingError,
     "AccessDeniedException": errors.PermissionMissingError,
     "AuthorizationError": errors.PermissionMissingError,
+    "InternalException": errors.ServiceFailedError,
     "InternalError": errors.ServiceFailedError,
     "InternalFailure": errors.ServiceFailedError,
     "InternalServerError": errors.ServiceFailedError,
