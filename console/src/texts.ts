@@ -25,8 +25,8 @@ export const TEXTS = {
   empty: "No image waits for you.",
   emptyOpen: (count: number) =>
     count === 1
-      ? "One image is open still: with somebody else, passed by, or answered by you and waiting for others."
-      : `${count} images are open still: with others, passed by, or answered by you and waiting for others.`,
+      ? "One image is open still: with somebody else, passed by, sent by you, or answered by you and waiting for others."
+      : `${count} images are open still: with others, passed by, sent by you, or answered by you and waiting for others.`,
   emptyWhy: "New ones appear here by themselves. You can leave this page open.",
   lookAgain: "Look again",
   away: "You were away, so the images went back to the others.",

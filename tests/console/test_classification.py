@@ -150,7 +150,7 @@ def test_images_that_others_have_are_said_to_be_open_where_none_waits(desk: Desk
     other.sign_in(*desk.stack.add_person())
     other.say("No image waits for you.")
 
-    other.say("2 images are open still: with others,")
+    other.say("2 images are open still: with others, passed by, sent by you, or answered by you")
     expect(other.page.locator(".pace")).to_contain_text("Open2")
     seat.press("1")
     seat.wait_for_image("0001.jpg")
