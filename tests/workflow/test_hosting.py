@@ -13,7 +13,7 @@ import pytest
 from labelloop.domain.ceilings import LOOK_EVERY
 from labelloop.domain.hosting import cost_usd
 from local.launch import wait_for
-from tests.detect_api import machine_token, post
+from tests.detect_api import Answer, machine_token, post
 from tests.stack import Stack, launched, train_first_model
 
 TIME_SCALE = 200
@@ -91,7 +91,14 @@ def test_images_start_it_and_none_of_them_is_lost(hosted: Stack) -> None:
 
 def test_who_asks_it_directly_starts_it_and_keeps_it_running(hosted: Stack) -> None:
     token, image = machine_token(hosted)["access_token"], hosted.new_image("circle")
-    answer = post(hosted, token, image)
+
+    def refused() -> list[Answer]:
+        """Again where a look that was late has started it for images of the test before."""
+        _wait_for_status(hosted, "STOPPED")
+        answer = post(hosted, token, image)
+        return [answer] if answer.status != 200 else []
+
+    (answer,) = wait_for(refused, "a model that does not run")
     assert (answer.status, answer.retry_after) == (503, "120")
     assert "asked to start" in answer.content["error"]["message"]
 
@@ -116,6 +123,9 @@ def test_who_asks_it_directly_starts_it_and_keeps_it_running(hosted: Stack) -> N
 def test_what_somebody_stopped_stays_stopped(hosted: Stack) -> None:
     pause = {"kind": {"S": "state"}, "name": {"S": "hosting_pause"}}
     table = hosted.outputs["ModelVersionsTable"]
+    hosted.wait_until_idle()
+    hosted.wait_until_rests("HostModel")  # No look is left that was asked for.
+    _wait_for_status(hosted, "STOPPED")
     hosted.client("dynamodb").put_item(TableName=table, Item=pause)
     hosted.wait_until_rests("HostModel")  # A look that has begun before ends.
     told = len(hosted.operator_mails())
