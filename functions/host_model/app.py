@@ -89,9 +89,16 @@ def lambda_handler(request: Input) -> Output:
         if not model_registry.begin_to_look(ONE_LOOK_FOR):
             return NOTHING
         return _look_after(*_hosted(), request)
-    listed = rekognition.versions()
+    try:
+        listed = rekognition.versions()
+    except NotFoundError as error:
+        _mention("project_gone", f"gone-{rekognition.project_arn()}", {"cause": str(error)})
+        metrics.publish({MODEL_RUNNING: 0})
+        return NOTHING
     model_hours.count(sum(rekognition.is_active(one.status) for one in listed))
     version, now = _hosted()
+    if version is None:
+        _tell_gone()
     try:
         done = _look_after(version, now, request)
         _tell_ceilings(version)
@@ -110,10 +117,6 @@ def _hosted() -> tuple[Version | None, Hosting | None]:
 
 
 def _look_after(version: Version | None, now: Hosting | None, request: Input) -> Output:
-    if version is None and (deployed := model_registry.deployed()):
-        facts = {"version": deployed.version}
-        _mention("version_gone", f"gone-{deployed.version}", facts)
-        return NOTHING
     if version is None or now is None or model_registry.hosting_is_paused():
         if request.images_wait:
             _tell_images_wait(version)
@@ -337,7 +340,15 @@ def _usd_per_unit_hour() -> float:
 # --- Words ----------------------------------------------------------------------------------------
 
 
+def _tell_gone() -> None:
+    """Tell once that the deployed version was deleted, where one is deployed."""
+    if deployed := model_registry.deployed():
+        _mention("version_gone", f"gone-{deployed.version}", {"version": deployed.version})
+
+
 def _tell_images_wait(version: Version | None) -> None:
+    if version is None and model_registry.deployed():
+        return  # The schedule tells that it was deleted, or the whole project.
     facts = {"version": version.name if version else None}
     _mention("images_waiting", IMAGES_WAITING_ONCE, facts)
 

@@ -90,6 +90,7 @@ FACTS: dict[str, dict[str, Any]] = {
     "model_not_stopped": {"version": "v2", "cause": CAUSE},
     "model_not_answering": HOSTED,
     "version_gone": {"version": "v2"},
+    "project_gone": {"cause": CAUSE},
     "model_idle": HOSTED,
     "model_hours_spent": {"version": "v1", "ceiling": 48},
     "api_images_spent": {"ceiling": 20000},

@@ -214,7 +214,7 @@ def test_a_version_that_somebody_deleted_cannot_be_started(deployed: Account) ->
     deployed.rekognition.answers["DescribeProjectVersions"] = lambda _: {
         "ProjectVersionDescriptions": []
     }
-    assert _look("image")["step"] == "nothing"
+    assert _look("image")["step"] == _look()["step"] == "nothing"
     assert _mails(deployed) == ["version_gone"]
 
 
@@ -679,6 +679,15 @@ def test_a_deployed_version_that_somebody_deleted_is_named_as_the_reason(
     assert mail["MessageAttributes"]["kind"]["Value"] == "version_gone"
     assert SERVING in mail["Message"]
     assert "labelloop deploy VERSION" in mail["Message"]
+
+
+def test_a_project_that_somebody_deleted_is_told_with_the_way_back(deployed: Account) -> None:
+    deployed.rekognition.answers["DescribeProjectVersions"] = refuses("ResourceNotFoundException")
+    for _ in range(2):
+        assert _look()["step"] == _look("image")["step"] == "nothing"
+    (mail,) = deployed.operator_mail()
+    assert mail["MessageAttributes"]["kind"]["Value"] == "project_gone"
+    assert "sam deploy --parameter-overrides SetUpAgain=WORD" in mail["Message"]
 
 
 def test_a_model_that_runs_and_says_that_it_is_not_ready_is_told_of_and_tried_with_one_image(

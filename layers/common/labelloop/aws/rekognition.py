@@ -161,6 +161,7 @@ def create_or_adopt_project(name: str) -> str:
 def versions(arn: str | None = None, names: Sequence[str] = ()) -> list[Version]:
     """The project's versions, the newest first; only those of the names where names are given.
 
+    Raises NotFoundError where somebody deleted the project.
     Raises UnknownStatusError when one of the names has a status that is not documented; such a
     version is passed over where all are listed, so that it does not hold up work on the others.
     ``arn`` is the project's, this deployment's unless given.
@@ -169,8 +170,15 @@ def versions(arn: str | None = None, names: Sequence[str] = ()) -> list[Version]
     if names:
         request["VersionNames"] = list(names)
     pages = client("rekognition").get_paginator("describe_project_versions").paginate(**request)
-    with translated():
-        entries = [entry for page in pages for entry in page["ProjectVersionDescriptions"]]
+    try:
+        with translated():
+            entries = [entry for page in pages for entry in page["ProjectVersionDescriptions"]]
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"The project {request['ProjectArn']} was deleted in Rekognition, with all versions. "
+            "To make it anew: sam deploy --parameter-overrides SetUpAgain=WORD, with a word that "
+            "it was not before. Then, to train a version: labelloop train --force"
+        ) from error
     return [_version(entry) for entry in entries if names or entry["Status"] in {*VersionStatus}]
 
 

@@ -393,6 +393,14 @@ def _version_gone(facts: Facts) -> Message:
     )
 
 
+def _project_gone(facts: Facts) -> Message:
+    return _message(
+        "The project was deleted in Rekognition",
+        [cause_in_words(facts), "Images that come in are kept, and so is what was labelled."],
+        facts,
+    )
+
+
 def _model_not_answering(facts: Facts) -> Message:
     return _message(
         f"Model {facts['version']} runs, but does not answer",
@@ -741,6 +749,7 @@ OPERATOR_MESSAGES: Mapping[str, Callable[[Facts], Message]] = {
     "model_not_stopped": _model_not_stopped,
     "model_not_answering": _model_not_answering,
     "version_gone": _version_gone,
+    "project_gone": _project_gone,
     "model_idle": _model_idle,
     "model_hours_spent": _model_hours_spent,
     "api_images_spent": _api_images_spent,
