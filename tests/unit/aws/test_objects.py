@@ -230,3 +230,11 @@ def test_any_number_of_images_is_sent_round(account: Account) -> None:
     queues.send(Variable.DETECTION_QUEUE_URL, [f'{{"n": {number}}}' for number in range(25)])
     assert sorted(body["n"] for body in account.queued_for_detection()) == list(range(25))
     queues.send(Variable.DETECTION_QUEUE_URL, [])
+
+
+def test_an_object_of_no_version_is_linked_by_the_name_that_needs_no_other_permission(
+    account: Account,
+) -> None:
+    """As where somebody suspended the bucket's versioning: the role may read versions alone."""
+    link = objects.link("images_for_detection/a.jpg", None, 60)
+    assert parse_qs(urlsplit(link).query)["versionId"] == ["null"]

@@ -20,6 +20,9 @@ from labelloop.settings import Variable
 FIRST_PIECE_BYTES = 64 * 1024
 _PARALLEL_LISTINGS = 16
 _CHUNK_BYTES = 1024 * 1024
+NO_VERSION = "null"
+"""S3's name for the version of an object that came while the bucket kept none. Roles that may read
+versions may read it by that; without a name they would need another permission."""
 MOST_LINE_BYTES = 1024 * 1024
 """More than any line has that somebody reads."""
 
@@ -321,8 +324,11 @@ def link(key: str, version_id: str | None, seconds: int) -> str:
 
     It is told as an image, whatever type the object says it is of: nobody's upload is a page.
     """
-    request = {"Bucket": bucket(), "Key": key, "ResponseContentType": media_type_by_name(key)}
-    if version_id:
-        request["VersionId"] = version_id
+    request = {
+        "Bucket": bucket(),
+        "Key": key,
+        "VersionId": version_id or NO_VERSION,
+        "ResponseContentType": media_type_by_name(key),
+    }
     url: str = client("s3").generate_presigned_url("get_object", Params=request, ExpiresIn=seconds)
     return url

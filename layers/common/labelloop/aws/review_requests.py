@@ -93,7 +93,8 @@ def _in_a2i(record: detections.Record, flow_definition_arn: str, now: datetime) 
     shown = shown_key(name, record["key"])
     try:
         # With no metadata of its own: nobody's upload is shown as a page.
-        objects.copy(record["key"], record.get("version_id"), shown, metadata={})
+        version_id = record.get("version_id") or objects.NO_VERSION
+        objects.copy(record["key"], version_id, shown, metadata={})
     except NotFoundError:
         return on_console(record, now)  # The image is gone: that is not A2I's doing.
     content = human_tasks.input_content(
@@ -108,7 +109,8 @@ def _in_a2i(record: detections.Record, flow_definition_arn: str, now: datetime) 
 
 def _initial_boxes(record: detections.Record, found: tuple[Label, ...]) -> list[dict[str, object]]:
     """What the model found, in pixels; nothing where the image's beginning says no size."""
-    first_bytes = objects.read(record["key"], record.get("version_id"), _BEGINNING_BYTES)
+    version_id = record.get("version_id") or objects.NO_VERSION
+    first_bytes = objects.read(record["key"], version_id, _BEGINNING_BYTES)
     shape = shape_of(first_bytes)
     if shape.size_px is None:
         return []

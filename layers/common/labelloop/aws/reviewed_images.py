@@ -47,7 +47,7 @@ def add(record: Mapping[str, Any], said: Annotation, key: str, when: str) -> Non
     ``when`` is a UTC time in ISO 8601 without zone. Raises NotFoundError where the version is gone,
     MalformedAnswerError where boxes are not for this image.
     """
-    source, version_id = record["key"], record.get("version_id")
+    source, version_id = record["key"], record.get("version_id") or objects.NO_VERSION
     metadata = origins.as_metadata(senders.provenance(record), objects.bucket())
     if said.size_px is None:
         objects.copy(source, version_id, key, metadata=metadata)
