@@ -50,6 +50,11 @@ def lambda_handler(_: Input) -> Output:
         return Output(counted=0, sampled=0)
     now = clock.now()
     position = model_registry.sampling_position()
+    if position.after > f"{iso(now)}~":
+        # A run has counted whose clock was ahead: it has seen all that there was.
+        back = replace(position, after=iso(now - SETTLED_AFTER))
+        model_registry.move_sampling_position(position, back)
+        position = back
     records = detections.in_time_order(
         position.not_before(iso(now - LONGEST_GAP)).after, now - SETTLED_AFTER
     )

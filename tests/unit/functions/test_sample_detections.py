@@ -1,5 +1,6 @@
 """SampleDetections: every n-th detection goes to a person, counted without gaps."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -262,3 +263,13 @@ def test_of_two_runs_at_once_one_keeps_its_position(sampled: Account) -> None:
         model_registry.move_sampling_position(before, after)
     task = review_tasks.get(next(iter(_tasks(sampled))))
     assert task.wanted == 1
+
+
+def test_a_position_of_a_clock_that_was_ahead_holds_nothing_up(sampled: Account) -> None:
+    before = model_registry.sampling_position()
+    tomorrow = clock.iso(clock.now() + timedelta(days=1))
+    model_registry.move_sampling_position(before, replace(before, after=tomorrow))
+    sampled.clock.advance(600)
+    assert _sample() == {"counted": 0, "sampled": 0}
+    _record(sampled, 3)
+    assert _sample() == {"counted": 3, "sampled": 1}
