@@ -54,8 +54,8 @@ FEW_WORKERS = {"LABELLOOP_MAX_WORKERS": "2"}
 """Starting one takes half a second of a processor, and many are killed."""
 ROUNDS = 30
 """Of quiet, an hour each, at the most."""
-TRAIN_IN_ROUND = 4
-"""If nothing serves by then, and images wait, there will be no model without another training."""
+MEND_EVERY = 4
+"""Rounds after which the operator brings in another model, if none serves or can be started."""
 IDLE_AFTER_S = 30.0
 TRIES = 4
 KEPT = ROOT / ".local" / "soak"
@@ -307,7 +307,7 @@ class Life:
         self.stack.set_parameters(QUIET)
         found: list[str] = []
         for number in range(ROUNDS):
-            self._work_off(train=number == TRAIN_IN_ROUND)
+            self._work_off(mend=number % MEND_EVERY == MEND_EVERY - 1)
             found = violations(World.of(self.stack), self.known)
             self._note(f"quiet, hour {number + 1}: {len(found)} things do not hold yet")
             self.journal += [f"  {text}" for text in found]
@@ -315,15 +315,14 @@ class Life:
                 break
         return found
 
-    def _work_off(self, train: bool) -> None:
+    def _work_off(self, mend: bool) -> None:
         """Do what people do who want nothing to be left, and let an hour pass."""
         if any(queued(self.stack).values()):
             self._command("redrive")
         if self.stack.item("ModelVersionsTable", kind="state", name="hosting_pause"):
             self._command("start", "--no-wait")
-        if train and not self.stack.deployed():
-            self._act_label(Act("label", 6, 0.0))
-            self._act_train(Act("train", 1, 0.0, "--force"))
+        if mend:
+            self._bring_in_a_model()
         self._settle(IDLE_AFTER_S)
         for person in self._people:
             while self._answer_next(person, plan.ANSWERS[0]):
@@ -331,6 +330,19 @@ class Life:
         self._settle(IDLE_AFTER_S)
         self._pass(1)
         self._settle(IDLE_AFTER_S)
+
+    def _bring_in_a_model(self) -> None:
+        """Do what e-mails say, where no version serves or that cannot be started which does."""
+        statuses, deployed = self.stack.model_statuses(), self.stack.deployed()
+        if deployed and statuses.get(deployed) not in {None, "FAILED"}:
+            return
+        startable = {"TRAINING_COMPLETED", "STOPPED"}
+        others = sorted(name for name, status in statuses.items() if status in startable)
+        if deployed and others:
+            self._command("deploy", "--yes", "--no-wait", others[-1])
+            return
+        self._act_label(Act("label", 6, 0.0))
+        self._act_train(Act("train", 1, 0.0, "--force"))
 
     # --- Words ------------------------------------------------------------------------------------
 
