@@ -119,7 +119,7 @@ validate: $(VENV)/ready $(SAM_VENV)/ready $(CHECKS_VENV)/ready ## Check the temp
 bench: $(VENV)/console-ready ## Measure: all of benchmarks/, or one with BENCH=<name>
 	@$(BIN)/python -m benchmarks $(BENCH)
 
-docs: $(VENV)/ready ## Write the generated parts of the README, and openapi.json
+docs: $(VENV)/ready ## Write the documentation's generated parts, and openapi.json
 	@$(BIN)/python -m scripts.make_docs
 
 console: $(VENV)/ready ## Build the review page anew (needs Node.js 20.19 or newer)

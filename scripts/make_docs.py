@@ -1,4 +1,5 @@
-"""``make docs``: writes the README's generated parts, each between its markers, and openapi.json.
+"""``make docs``: writes the documentation's generated parts, each between its markers, and
+openapi.json.
 
 ``--check`` writes nothing and fails when they are not up to date; ``make lint`` calls it so.
 """
@@ -19,23 +20,31 @@ from labelloop.domain import metrics  # noqa: E402
 from labelloop.domain.parameters import CATALOGUE  # noqa: E402
 from scripts import openapi  # noqa: E402
 
-README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+PARTS = {
+    "operating.md": ("parameters", "metrics", "alarms"),
+    "limits-and-aws.md": ("deployment", "outputs"),
+}
+"""Which page of the documentation has which."""
 OPENAPI = ROOT / "openapi.json"
 
 
 class DocsError(Exception):
-    """The README has not what this script writes between."""
+    """A page has not what this script writes between."""
 
 
 def main(arguments: list[str]) -> None:
     """Write the parts, or check them."""
-    text = README.read_text(encoding="utf-8")
-    try:
-        wanted = with_parts(text, parts(yaml_parse((ROOT / "template.yaml").read_text())))
-    except DocsError as error:
-        sys.exit(str(error))
+    made = parts(yaml_parse((ROOT / "template.yaml").read_text()))
     described = json.dumps(openapi.document(), indent=2, ensure_ascii=False) + "\n"
-    for path, content in ((README, wanted), (OPENAPI, described)):
+    wanted = {OPENAPI: described}
+    try:
+        for page, names in PARTS.items():
+            text = (DOCS / page).read_text(encoding="utf-8")
+            wanted[DOCS / page] = with_parts(text, {name: made[name] for name in names})
+    except DocsError as error:
+        sys.exit(f"{page} {error}")
+    for path, content in wanted.items():
         if path.exists() and path.read_text(encoding="utf-8") == content:
             continue
         if "--check" in arguments:
@@ -94,7 +103,7 @@ def with_parts(text: str, contents: dict[str, str]) -> str:
         text, found = re.subn(pattern, _around(content), text, flags=re.DOTALL)
         if found != 1:
             raise DocsError(
-                f"README.md has {found} places for the part {name}; it needs one, between "
+                f"has {found} places for the part {name}; it needs one, between "
                 f"<!-- {name}:begin --> and <!-- {name}:end -->."
             )
     return text

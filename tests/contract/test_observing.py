@@ -136,7 +136,7 @@ def test_an_alarm_looks_back_no_further_than_cloudwatch_does(alarm: str) -> None
     assert period_s * properties["EvaluationPeriods"] <= 86400
 
 
-def test_the_readme_tells_what_the_alarms_cost() -> None:
+def test_the_costs_tell_of_the_alarms() -> None:
     """10 cents a month for each metric that an alarm watches; some are for A2I alone."""
     watched = sum(len(_watched_by(alarm)) for alarm in ALARMS)
     of_a2i = sum(
@@ -144,10 +144,10 @@ def test_the_readme_tells_what_the_alarms_cost() -> None:
         for alarm, one in ALARMS.items()
         if one.get("Condition") == "UsesA2i"
     )
-    readme = (files.ROOT / "README.md").read_text(encoding="utf-8")
+    page = (files.ROOT / "docs/costs.md").read_text(encoding="utf-8")
     own, most = f"US${(watched - of_a2i) / 10:.2f}", f"US${watched / 10:.2f}"
     assert f"{own} a month for the alarms, {most} with `ReviewBackend=a2i`" in " ".join(
-        readme.split()
+        page.split()
     )
 
 

@@ -340,7 +340,7 @@ HEADERS_BYTES = 1200
 """Of an answer of ServeConsole, policy included; measured, and rounded up."""
 
 
-def test_what_anybody_may_ask_for_without_a_token_costs_what_the_readme_says_at_the_most() -> None:
+def test_what_anybody_may_ask_for_without_a_token_costs_what_is_documented_at_the_most() -> None:
     module = files.app("serve_console")
     sizes = {
         "GET /": len(module.PAGE.content),
@@ -364,8 +364,8 @@ def test_what_anybody_may_ask_for_without_a_token_costs_what_the_readme_says_at_
         * (each + (size + HEADERS_BYTES) / 1e9 * USD_PER_GB_OUT)
         for route, size in sizes.items()
     )
-    readme = (files.ROOT / "README.md").read_text(encoding="utf-8")
-    assert f"about US${usd_a_day:.0f} a day" in readme
+    page = (files.ROOT / "docs/costs.md").read_text(encoding="utf-8")
+    assert f"about US${usd_a_day:.0f} a day" in page
 
 
 def test_an_image_that_came_by_the_api_is_kept_until_no_review_of_it_is_waited_for() -> None:
@@ -376,8 +376,8 @@ def test_an_image_that_came_by_the_api_is_kept_until_no_review_of_it_is_waited_f
     assert "NoncurrentVersionExpiration" not in expiry
     assert "Prefix" not in old
     days = expiry["ExpirationInDays"] + old["NoncurrentVersionExpiration"]["NoncurrentDays"]
-    readme = (files.ROOT / "README.md").read_text(encoding="utf-8")
-    assert f"kept for {days} days" in readme
+    page = (files.ROOT / "docs/data.md").read_text(encoding="utf-8")
+    assert f"kept for {days} days" in page
 
 
 # --- Who may do what on whose behalf --------------------------------------------------------------

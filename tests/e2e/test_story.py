@@ -168,7 +168,7 @@ def test_people_answer_doubtful_images_and_a_new_model_learns_from_them(
 
 
 def sign_in(stack: Stack, terminal: Terminal, name: str) -> Reviewer:
-    """A person of the group reviewers, made as the README says, and signed in."""
+    """A person of the group reviewers, made as the documentation says, and signed in."""
     pool = ["--user-pool-id", stack.outputs["UserPoolId"]]
     user = [*pool, "--username", name]
     attributes = f"Name=email,Value={name}"

@@ -1,11 +1,11 @@
-"""The generated parts of the README."""
+"""The documentation's generated parts."""
 
 from typing import Any
 
 import pytest
 
 from labelloop.domain.messages import OPERATOR_MESSAGES
-from scripts.make_docs import README, DocsError, operators_parameters, parts, with_parts
+from scripts.make_docs import DOCS, PARTS, DocsError, operators_parameters, parts, with_parts
 
 TEMPLATE = {
     "Parameters": {
@@ -53,6 +53,10 @@ def test_the_template_s_parameters_and_outputs_become_rows() -> None:
     assert "Topic" not in made["alarms"]
 
 
+def test_every_part_has_its_page() -> None:
+    assert sorted(name for names in PARTS.values() for name in names) == sorted(parts(TEMPLATE))
+
+
 def test_every_metric_is_described() -> None:
     assert "| `Confidence` | Percent |  | The confidence" in parts(TEMPLATE)["metrics"]
     assert "| `Detections` | Count | Outcome | Images" in parts(TEMPLATE)["metrics"]
@@ -63,7 +67,7 @@ def test_every_parameter_is_described_with_its_default() -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(OPERATOR_MESSAGES))
-def test_the_readme_tells_of_every_message_to_the_operator(kind: str) -> None:
+def test_the_documentation_tells_of_every_message_to_the_operator(kind: str) -> None:
     facts: dict[str, Any] = dict.fromkeys(
         ("version", "workflow", "cause", "execution", "report", "key", "why_not_stopped"), "XXX"
     )
@@ -76,7 +80,11 @@ def test_the_readme_tells_of_every_message_to_the_operator(kind: str) -> None:
     facts |= {"refused": 1, "left_out": [{"key": "XXX", "reason": "x"}], "to_mend": ["x"]}
     subject = OPERATOR_MESSAGES[kind](facts).subject.replace("XXX", "…")
 
-    rows = [line.split("|") for line in README.read_text().splitlines() if line.startswith("|")]
+    rows = [
+        line.split("|")
+        for line in (DOCS / "operating.md").read_text().splitlines()
+        if line.startswith("|")
+    ]
     told = [cells[2].strip() for cells in rows]
 
     assert any(beginning and subject.startswith(beginning) for beginning in told), subject

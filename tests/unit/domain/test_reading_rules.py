@@ -1,4 +1,4 @@
-"""The README's table of what is read, and how strictly: a test for each of its rows."""
+"""The table in docs/data.md of what is read, and how strictly: a test for each of its rows."""
 
 import json
 import re
@@ -29,7 +29,7 @@ from labelloop.errors import InvalidRequestError, UntrainableError
 from tests import cases
 from tests.unit.functions.preparation import png
 
-README = Path(__file__).parents[3] / "README.md"
+PAGE = Path(__file__).parents[3] / "docs/data.md"
 CLASSIFICATION, MULTI_LABEL, DETECTION = ModelType
 ONE = "groundtruth/image-classification"
 LIST = "groundtruth/image-classification-multilabel"
@@ -49,7 +49,7 @@ def _row(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
 
 
 def _rows() -> list[list[str]]:
-    table = README.read_text().split("<!-- rules:begin -->")[1].split("<!-- rules:end -->")[0]
+    table = PAGE.read_text().split("<!-- rules:begin -->")[1].split("<!-- rules:end -->")[0]
     lines = [line.strip("| ").split(" | ") for line in table.strip().splitlines()]
     return lines[2:]
 

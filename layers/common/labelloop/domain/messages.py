@@ -33,7 +33,7 @@ IMAGES_WAITING_ONCE = "images-waiting"
 """The name under which the operator is told, once, that images wait for a model."""
 
 TRAINING_HOUR_USD = 1.00
-"""What a training costs an hour where it succeeds; second-hand, as the README says."""
+"""What a training costs an hour where it succeeds; second-hand, as docs/costs.md says."""
 
 Facts = Mapping[str, Any]
 

@@ -1,7 +1,7 @@
 """The operator's parameters: one catalogue, from which everything else about them is made.
 
 The custom resource creates them from it, functions validate with it, the command line and the
-README describe them by it.
+documentation describe them by it.
 """
 
 import re

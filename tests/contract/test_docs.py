@@ -1,0 +1,62 @@
+"""The documentation leads where it says, and shows commands that there are."""
+
+import re
+import shlex
+from functools import cache
+from pathlib import Path
+
+import click
+import pytest
+
+from cli.__main__ import main
+from tests.contract.files import ROOT
+
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+every_page = pytest.mark.parametrize(
+    "page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES]
+)
+
+
+@cache
+def _prose(page: Path) -> str:
+    return re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def _anchors(page: Path) -> set[str]:
+    """The names that GitHub gives to a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", _prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for text in headings}
+
+
+@every_page
+def test_each_link_leads_to_a_file_and_a_heading_that_is_there(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", _prose(page)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name).resolve() if name else page
+        assert file.exists(), target
+        assert not anchor or anchor in _anchors(file), target
+
+
+def test_nobody_has_to_read_much_before_the_rest_is_found() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(readme.splitlines()) <= 200
+    documents = {*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")} - {ROOT / "README.md"}
+    assert all(f"]({page.relative_to(ROOT)}" in readme for page in documents)
+
+
+@every_page
+def test_each_command_that_is_shown_is_taken_with_its_options(page: Path) -> None:
+    shown = re.findall(r"^ +\./labelloop (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    for line in shown:
+        words = shlex.split(re.sub(r"\[\S+\]", "", line), comments=True)
+        command: click.Command = main
+        context = click.Context(main)
+        while isinstance(command, click.Group):
+            name = words.pop(0)
+            found = command.get_command(context, name)
+            assert found, line
+            command, context = found, click.Context(found, context, name)
+        options, _, _ = command.make_parser(context).parse_args(words)
+        assert options is not None, line
