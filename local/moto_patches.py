@@ -33,6 +33,7 @@ from moto.core.exceptions import AWSError, JsonRESTError
 from moto.core.responses import ActionResult
 from moto.events.exceptions import ValidationException
 from moto.events.models import EventsBackend, Rule
+from moto.iam.models import IAMBackend
 from moto.moto_server import werkzeug_app
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.s3 import models as s3_models
@@ -151,8 +152,16 @@ def answer_no_other_origin(_: Runtime) -> None:
 
 
 def know_managed_policies(_: Runtime) -> None:
-    """moto has AWS's managed policies, and attaches them to nobody unless told to load them."""
+    """moto has AWS's managed policies, and attaches them to nobody unless told to load them. It
+    would do so for each of AWS's partitions, though nobody here is in another one.
+    """
     default_user_config["iam"] = {"load_aws_managed_policies": True}
+    load = IAMBackend._init_aws_policies
+
+    def _init_aws_policies(self: Any) -> Any:
+        return load(self) if self.region_name == "aws" else []
+
+    IAMBackend._init_aws_policies = _init_aws_policies
 
 
 # -------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from moto import mock_aws
+from moto.core.config import default_user_config
 from moto.core.models import botocore_stubber
 
 from labelloop import clock
@@ -44,6 +45,12 @@ REGION = "eu-west-1"
 ACCOUNT_ID = "123456789012"
 PREFIX = "/label-loop/"
 TABLES = ("DetectionsTable", "ReviewTasksTable", "ModelVersionsTable")
+IN_MEMORY: Any = {
+    "core": {**default_user_config["core"], "reset_boto3_session": False},
+    "iam": {"load_aws_managed_policies": False},
+}
+"""One session of boto3 does for all tests: making one takes long, and it knows nothing of them. Nor
+do AWS's own policies matter, which take longer; the runtime's tests let moto load them."""
 CLIENT_MAKERS = (clients.client, clients.client_without_retries, clients.patient_client)
 
 Json = dict[str, Any]
@@ -313,7 +320,7 @@ def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account
     monkeypatch.setattr(clock, "_time", standing)
     monkeypatch.setattr(clock, "_sleep", standing.advance)
     _forget()
-    with mock_aws():
+    with mock_aws(config=IN_MEMORY):
         yield from _made(monkeypatch, standing, tmp_path)
 
 

@@ -18,11 +18,11 @@ import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
 from moto import mock_aws
-from moto.core.config import default_user_config
 
 from cli.__main__ import main
 from cli.stack import Stack
 from labelloop.aws.items import to_item
+from tests.unit.account import IN_MEMORY
 
 BUCKET = "the-bucket"
 OPERATOR = "arn:aws:sts::123456789012:user/moto"
@@ -30,9 +30,6 @@ OPERATOR = "arn:aws:sts::123456789012:user/moto"
 BILLED = ("STARTING", "RUNNING", "STOPPING")
 PROJECT = "arn:aws:rekognition:us-east-1:123456789012:project/label-loop/1"
 PREFIX = "/label-loop/"
-
-KEEP_SESSION: Any = {"core": {**default_user_config["core"], "reset_boto3_session": False}}
-"""One session of boto3 does for all tests: making one takes long, and it knows nothing of them."""
 
 Keys = tuple[str, str | None]
 """The partition key and the sort key, where there is one."""
@@ -281,7 +278,7 @@ def aws_in_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with mock_aws(config=KEEP_SESSION):
+    with mock_aws(config=IN_MEMORY):
         yield
 
 

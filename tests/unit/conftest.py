@@ -1,9 +1,12 @@
 """What all unit tests share."""
 
+import gc
 import signal
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import pytest
 from botocore.loaders import JSONFileLoader, Loader
 from hypothesis import settings
 
@@ -28,3 +31,11 @@ class ReadOnce(JSONFileLoader):
 
 
 Loader.FILE_LOADER_CLASS = ReadOnce
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_is_left_is_not_looked_through_again() -> Iterator[None]:
+    """moto and botocore keep much, and looking for garbage in it took half of all the time."""
+    yield
+    gc.collect()
+    gc.freeze()

@@ -36,7 +36,7 @@ from labelloop.domain.imports import imported_key
 from local.rekognition import RekognitionService
 from local.rekognition.snapshots import Verdict, judged_labels_line, labels_line
 from tests import cases
-from tests.unit.account import Clock, Wire, _Bucket
+from tests.unit.account import IN_MEMORY, Clock, Wire, _Bucket
 
 REGION, ACCOUNT_ID, BUCKET, OTHER = "eu-west-1", "123456789012", "own-bucket", "other-bucket"
 DATE = "2026-11-21T08:00:00"
@@ -154,7 +154,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     folder = tmp_path / "pictures"
     folder.mkdir()
-    with mock_aws():
+    with mock_aws(config=IN_MEMORY):
         made = World(folder)
         yield made
         made.service.close()

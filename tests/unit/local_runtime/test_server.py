@@ -54,14 +54,14 @@ def test_it_says_where_it_is_and_describes_the_stack_in_a_file(small_stack: Smal
 def test_its_own_pages_are_listed_and_documented(small_stack: SmallStack) -> None:
     pages = small_stack.control("GET", "")
     assert pages == PAGES
-    page = (ROOT / "docs/getting-started.md").read_text(encoding="utf-8")
+    guide = (ROOT / "docs/getting-started.md").read_text(encoding="utf-8")
     for page in pages:
         methods, _, path = page.rpartition(" ")
         assert any(
             line.startswith("|")
             and path in line
             and all(one in line for one in methods.split(", "))
-            for line in page.splitlines()
+            for line in guide.splitlines()
         ), page
 
 
