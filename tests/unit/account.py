@@ -4,6 +4,7 @@ Its fixtures are for the tests of gateways and functions. Rekognition is answere
 that botocore checks each request and parses each answer as it does on AWS.
 """
 
+import contextlib
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,8 @@ from botocore.compat import HTTPHeaders
 from moto import mock_aws
 from moto.core.config import default_user_config
 from moto.core.models import botocore_stubber
+from moto.core.utils import utcnow
+from moto.s3 import models as s3_models
 
 from labelloop import clock
 from labelloop.aws import (
@@ -45,12 +48,12 @@ REGION = "eu-west-1"
 ACCOUNT_ID = "123456789012"
 PREFIX = "/label-loop/"
 TABLES = ("DetectionsTable", "ReviewTasksTable", "ModelVersionsTable")
-IN_MEMORY: Any = {
+_MOTO: Any = {
     "core": {**default_user_config["core"], "reset_boto3_session": False},
     "iam": {"load_aws_managed_policies": False},
 }
 """One session of boto3 does for all tests: making one takes long, and it knows nothing of them. Nor
-do AWS's own policies matter, which take longer; the runtime's tests let moto load them."""
+do AWS's own policies matter, which take longer."""
 CLIENT_MAKERS = (clients.client, clients.client_without_retries, clients.patient_client)
 
 Json = dict[str, Any]
@@ -310,6 +313,16 @@ def event(name: str) -> Json:
     return content
 
 
+@contextlib.contextmanager
+def in_memory() -> Iterator[None]:
+    """AWS as moto has it, whatever the runtime's tests have made of moto in this process: its S3
+    would date objects by a clock that has run ahead.
+    """
+    with mock_aws(config=_MOTO), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(s3_models, "utcnow", utcnow)
+        yield
+
+
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
     """A fresh account with what the template makes, and a process that knows nothing yet."""
@@ -320,7 +333,7 @@ def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account
     monkeypatch.setattr(clock, "_time", standing)
     monkeypatch.setattr(clock, "_sleep", standing.advance)
     _forget()
-    with mock_aws(config=IN_MEMORY):
+    with in_memory():
         yield from _made(monkeypatch, standing, tmp_path)
 
 

@@ -17,12 +17,11 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
-from moto import mock_aws
 
 from cli.__main__ import main
 from cli.stack import Stack
 from labelloop.aws.items import to_item
-from tests.unit.account import IN_MEMORY
+from tests.unit.account import in_memory
 
 BUCKET = "the-bucket"
 OPERATOR = "arn:aws:sts::123456789012:user/moto"
@@ -278,7 +277,7 @@ def aws_in_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with mock_aws(config=IN_MEMORY):
+    with in_memory():
         yield
 
 

@@ -24,7 +24,6 @@ from botocore.exceptions import (
     UnauthorizedSSOTokenError,
 )
 from click.testing import CliRunner, Result
-from moto import mock_aws
 from moto.core.models import botocore_stubber
 from PIL import Image
 
@@ -36,7 +35,7 @@ from labelloop.domain.imports import imported_key
 from local.rekognition import RekognitionService
 from local.rekognition.snapshots import Verdict, judged_labels_line, labels_line
 from tests import cases
-from tests.unit.account import IN_MEMORY, Clock, Wire, _Bucket
+from tests.unit.account import Clock, Wire, _Bucket, in_memory
 
 REGION, ACCOUNT_ID, BUCKET, OTHER = "eu-west-1", "123456789012", "own-bucket", "other-bucket"
 DATE = "2026-11-21T08:00:00"
@@ -154,7 +153,7 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     folder = tmp_path / "pictures"
     folder.mkdir()
-    with mock_aws(config=IN_MEMORY):
+    with in_memory():
         made = World(folder)
         yield made
         made.service.close()
