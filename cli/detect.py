@@ -18,13 +18,12 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 
-from cli import ceilings, costs, files, models, terminal
+from cli import ceilings, costs, files, models, records, terminal
 from cli.cells import as_cells
 from cli.failures import CommandError, code_of
 from cli.parallel import bar, in_parallel
 from cli.stack import Stack, on_stack, show
 from cli.status import DEAD_LETTERS, messages_in
-from labelloop.aws.items import from_item
 from labelloop.domain.detections import Outcome, as_shown, detection_id
 from labelloop.domain.fitness import refusal_of_limits
 from labelloop.domain.images import ImageObject, has_image_signature, media_type, refusal_of_size
@@ -42,9 +41,6 @@ COLUMNS = (
     *("file", "key", "outcome", "label", "confidence_pct", "labels", "unsure"),
     *("reason", "version", "detection_id", "human_loop"),
 )
-MOST_RECORDS = 100
-"""As many as BatchGetItem gives."""
-LONGEST_PAUSE_S = 5.0
 LOOKS_WITHOUT_NEWS = 60
 """Ten minutes on AWS: a start of the model may take longer, and was told of."""
 INTERRUPTED = 130
@@ -480,8 +476,7 @@ class _Log:
     """Reads the records of images that have no final one yet, and no more of them than it must."""
 
     def __init__(self, stack: Stack, batch: Batch) -> None:
-        self._tables = stack.client("dynamodb")
-        self._table = stack.output("DetectionsTable")
+        self._stack = stack
         self._looks = 0
         self.pending = batch.sent()
 
@@ -490,8 +485,8 @@ class _Log:
         # They are detected more or less in the order of their upload, so behind a hundred without
         # news there is none, most likely; in case there is, each look takes another place, too.
         hundreds = [
-            self.pending[start : start + MOST_RECORDS]
-            for start in range(0, len(self.pending), MOST_RECORDS)
+            self.pending[start : start + records.MOST_AT_ONCE]
+            for start in range(0, len(self.pending), records.MOST_AT_ONCE)
         ]
         behind = hundreds[self._read_while_new(hundreds) :]
         self._looks += 1
@@ -511,21 +506,12 @@ class _Log:
     def _read(self, images: Sequence[Image]) -> bool:
         """Whether one of the images, up to a hundred, has another outcome than before."""
         by_id = {image.detection_id: image for image in images}
-        keys = [{"detection_id": {"S": detection}} for detection in by_id]
-        request = {self._table: {"Keys": keys}}
         news = False
-        pause_s = 0.1
-        while request:
-            answer = self._tables.batch_get_item(RequestItems=request)
-            for item in answer["Responses"].get(self._table, ()):
-                record = as_shown(from_item(item))
-                image = by_id[record["detection_id"]]
-                before, image.record = image.outcome, record
-                news = news or image.outcome != before
-            request = answer.get("UnprocessedKeys")
-            if request:
-                time.sleep(pause_s)
-                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+        for found in records.named(self._stack, by_id):
+            record = as_shown(found)
+            image = by_id[record["detection_id"]]
+            before, image.record = image.outcome, record
+            news = news or image.outcome != before
         return news
 
 

@@ -4,7 +4,7 @@ import csv
 import heapq
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -13,6 +13,7 @@ import click
 
 from cli.cells import as_cells
 from cli.failures import CommandError
+from cli.records import Record, named
 from cli.stack import Stack, on_stack, show
 from labelloop.aws.items import from_item
 from labelloop.clock import iso
@@ -40,11 +41,8 @@ COLUMNS = (
     "key",
     "detection_id",
 )
-MOST_AT_ONCE = 100
-"""What BatchGetItem takes."""
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
-Record = Mapping[str, Any]
 Span = tuple[datetime, datetime]
 
 
@@ -169,16 +167,8 @@ def _partition(stack: Stack, index: str, name: str, span: Span) -> Iterator[Reco
 
 def _whole_records(stack: Stack, found: list[Record]) -> list[Record]:
     """The records with what the index lacks, as what people answered; in the same order."""
-    table, by_id = stack.output("DetectionsTable"), dict[str, Record]()
-    for start in range(0, len(found), MOST_AT_ONCE):
-        names = [record["detection_id"] for record in found[start : start + MOST_AT_ONCE]]
-        request: Any = {table: {"Keys": [{"detection_id": {"S": name}} for name in names]}}
-        while request:
-            answer = stack.client("dynamodb").batch_get_item(RequestItems=request)
-            for item in answer["Responses"].get(table, ()):
-                record = from_item(item)
-                by_id[record["detection_id"]] = record
-            request = answer.get("UnprocessedKeys")
+    names = (record["detection_id"] for record in found)
+    by_id = {record["detection_id"]: record for record in named(stack, names)}
     # One that has expired since stays as the index has it.
     return [as_shown(by_id.get(record["detection_id"], record)) for record in found]
 

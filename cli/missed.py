@@ -7,10 +7,10 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice
-from typing import Any
 
 import click
 
+from cli import records
 from cli.failures import CommandError
 from cli.stack import Stack, deployment_parameter, on_stack, show
 from labelloop.domain.detections import detection_id
@@ -18,8 +18,8 @@ from labelloop.domain.images import ImageObject, is_folder_marker
 from labelloop.domain.manifests import DETECTION_FOLDER
 from labelloop.domain.messages import one_line
 
-IMAGES_LOOKED_UP_AT_ONCE = 50
-"""Of up to two names each: DynamoDB takes 100."""
+IMAGES_LOOKED_UP_AT_ONCE = records.MOST_AT_ONCE // 2
+"""Of up to two names each."""
 SENT_AT_ONCE = 10
 NO_VERSION = "null"
 """What S3 lists as the version of an object that has none."""
@@ -91,19 +91,9 @@ def _names(image: ImageObject) -> set[str]:
 
 
 def _seen(stack: Stack, names: set[str]) -> set[str]:
-    table = stack.output("DetectionsTable")
-    request: Any = {
-        table: {
-            "Keys": [{"detection_id": {"S": name}} for name in sorted(names)],
-            "ProjectionExpression": "detection_id",
-        }
+    return {
+        record["detection_id"] for record in records.named(stack, sorted(names), "detection_id")
     }
-    seen: set[str] = set()
-    while request:
-        answer = stack.client("dynamodb").batch_get_item(RequestItems=request)
-        seen |= {item["detection_id"]["S"] for item in answer["Responses"].get(table, [])}
-        request = answer.get("UnprocessedKeys")
-    return seen
 
 
 def _send(stack: Stack, images: list[ImageObject]) -> None:
