@@ -6,25 +6,21 @@ from botocore.exceptions import ClientError
 
 from cli import models
 from cli.failures import CommandError
-from cli.params import stored_values
+from cli.params import effective_values
 from cli.stack import Stack
 from labelloop.domain.messages import model_hours_spent
-from labelloop.domain.parameters import API_IMAGES, BY_NAME, MODEL_HOURS
+from labelloop.domain.parameters import API_IMAGES, MODEL_HOURS
 
 
 def today(stack: Stack) -> dict[str, Any]:
     """Hours of models and images by the API, each with its ceiling; 0 for none."""
-    values = stored_values(stack)
+    values = effective_values(stack)
     return {
         "model_hours": models.hours_today(stack),
-        "maximum_model_hours": _ceiling(values, MODEL_HOURS),
+        "maximum_model_hours": int(values[MODEL_HOURS]),
         "api_images": models.api_images_today(stack),
-        "maximum_api_images": _ceiling(values, API_IMAGES),
+        "maximum_api_images": int(values[API_IMAGES]),
     }
-
-
-def _ceiling(values: dict[str, str], name: str) -> int:
-    return int(BY_NAME[name].effective(values.get(name)))
 
 
 def no_model_runs(found: dict[str, Any]) -> bool:

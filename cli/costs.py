@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from cli import models, terminal
 from cli.failures import CommandError
-from cli.params import effective_value
+from cli.params import effective_values
 from cli.stack import Stack
 from labelloop.domain.hosting import cost_usd
 from labelloop.domain.messages import TRAINING_HOUR_USD
@@ -32,20 +32,19 @@ def of_running(stack: Stack, name: str) -> str:
     read: it is started or not, whatever else whoever asks may not read.
     """
     try:
-        units = int(effective_value(stack, "Minimum-Inference-Units"))
-        always = effective_value(stack, "Model-Hosting") == "always-on"
-        idle = timedelta(minutes=int(effective_value(stack, "Idle-Minutes-Before-Stop")))
-        price = models.unit_hour_usd(stack)
+        values, price = effective_values(stack), models.unit_hour_usd(stack)
     except (ClientError, CommandError):
         return ""
+    units = int(values["Minimum-Inference-Units"])
     of = "one inference unit" if units == 1 else f"{units} inference units"
     told = (
         f"{name} is billed for as long as it runs, about US${units * price:.2f} an hour with {of}"
     )
-    if always:
+    if values["Model-Hosting"] == "always-on":
         day = cost_usd(_DAY, units, price)
         return f"{told}: US${day:.2f} a day, since Model-Hosting is always-on."
-    least, minutes = cost_usd(START + idle, units, price), idle // timedelta(minutes=1)
+    minutes = int(values["Idle-Minutes-Before-Stop"])
+    least = cost_usd(START + timedelta(minutes=minutes), units, price)
     return (
         f"{told}. It is stopped when it has had no work for {minutes} minutes: about "
         f"US${least:.2f} at least, its start counted in."
@@ -61,11 +60,11 @@ def of_import(stack: Stack, images: int) -> list[str]:
             "to S3, and their storage."
         )
     try:
-        trains = effective_value(stack, "Enable-Automatic-Training") == "true"
-        fewest = int(effective_value(stack, "Minimum-Untrained-Images"))
+        values = effective_values(stack)
     except (ClientError, CommandError):
         return told
-    if trains and images >= fewest:
+    trains = values["Enable-Automatic-Training"] == "true"
+    if trains and images >= int(values["Minimum-Untrained-Images"]):
         told.append(
             "The next look by schedule trains on what is new. To let it not: labelloop params set "
             f"Enable-Automatic-Training false. {of_training()}"

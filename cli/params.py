@@ -171,9 +171,15 @@ def stored_values(stack: Stack) -> dict[str, str]:
     }
 
 
+def effective_values(stack: Stack) -> dict[str, str]:
+    """The values that count by name, whatever is stored."""
+    values = stored_values(stack)
+    return {name: parameter.effective(values.get(name)) for name, parameter in BY_NAME.items()}
+
+
 def effective_value(stack: Stack, name: str) -> str:
-    """The value that counts, whatever is stored."""
-    return BY_NAME[name].effective(stored_values(stack).get(name))
+    """The value of one of them; whoever needs several reads all at once."""
+    return effective_values(stack)[name]
 
 
 def _described(parameter: Parameter, values: dict[str, str]) -> dict[str, Any]:

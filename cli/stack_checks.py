@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cli import ceilings, minimums, models, parts
 from cli.checks import Check, Found, note, ok, problem, warning
-from cli.params import effective_value, stored_values
+from cli.params import effective_value, effective_values, stored_values
 from cli.reviewers import group_name
 from cli.stack import Stack, deployment_parameter, model_type
 from cli.status import DEAD_LETTERS, messages_in
@@ -249,9 +249,9 @@ def dead_letters(stack: Stack) -> Iterator[Found]:
 
 def schedules(stack: Stack) -> Iterator[Found]:
     """Whether the schedules run where the parameters say so."""
-    values = stored_values(stack)
+    values = effective_values(stack)
     for kind, name in SCHEDULES.items():
-        wanted = BY_NAME[name].effective(values.get(name)) == "true"
+        wanted = values[name] == "true"
         state = stack.client("scheduler").get_schedule(Name=f"{stack.name}-{kind}")["State"]
         words = "runs by itself" if state == "ENABLED" else "does not run by itself"
         if wanted == (state == "ENABLED"):
