@@ -26,7 +26,13 @@ from cli.stack import Stack, on_stack, show
 from cli.status import DEAD_LETTERS, messages_in
 from labelloop.domain.detections import Outcome, as_shown, detection_id
 from labelloop.domain.fitness import refusal_of_limits
-from labelloop.domain.images import ImageObject, has_image_signature, media_type, refusal_of_size
+from labelloop.domain.images import (
+    NO_VERSION,
+    ImageObject,
+    has_image_signature,
+    media_type,
+    refusal_of_size,
+)
 from labelloop.domain.manifests import MAX_KEY_BYTES
 from labelloop.domain.messages import one_line
 
@@ -425,13 +431,12 @@ class _BucketFolder:
         self._note(image, content, answer)
 
     def _note(self, image: Image, content: bytes, version: Mapping[str, Any]) -> None:
-        # "null" is the version of what came before the bucket had versions: its event had none.
         version_id = version.get("VersionId")
         image.detection_id = detection_id(
             ImageObject(
                 self._bucket,
                 image.key,
-                None if version_id == "null" else version_id,
+                None if version_id == NO_VERSION else version_id,
                 version["ETag"].strip('"'),
                 len(content),
             )

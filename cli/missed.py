@@ -14,15 +14,13 @@ from cli import records
 from cli.failures import CommandError
 from cli.stack import Stack, deployment_parameter, on_stack, show
 from labelloop.domain.detections import detection_id
-from labelloop.domain.images import ImageObject, is_folder_marker
+from labelloop.domain.images import NO_VERSION, ImageObject, is_folder_marker
 from labelloop.domain.manifests import DETECTION_FOLDER
 from labelloop.domain.messages import one_line
 
 IMAGES_LOOKED_UP_AT_ONCE = records.MOST_AT_ONCE // 2
 """Of up to two names each."""
 SENT_AT_ONCE = 10
-NO_VERSION = "null"
-"""What S3 lists as the version of an object that has none."""
 MOST_NAMED = 20
 
 

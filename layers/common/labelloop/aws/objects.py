@@ -12,7 +12,7 @@ from labelloop.aws.clients import client
 from labelloop.aws.failures import translated
 from labelloop.aws.wiring import wiring
 from labelloop.clock import iso
-from labelloop.domain.images import ImageObject, media_type_by_name
+from labelloop.domain.images import NO_VERSION, ImageObject, media_type_by_name
 from labelloop.domain.listed import Listed
 from labelloop.errors import NotFoundError
 from labelloop.settings import Variable
@@ -20,9 +20,6 @@ from labelloop.settings import Variable
 FIRST_PIECE_BYTES = 64 * 1024
 _PARALLEL_LISTINGS = 16
 _CHUNK_BYTES = 1024 * 1024
-NO_VERSION = "null"
-"""S3's name for the version of an object that came while the bucket kept none. Roles that may read
-versions may read it by that; without a name they would need another permission."""
 MOST_LINE_BYTES = 1024 * 1024
 """More than any line has that somebody reads."""
 
@@ -327,6 +324,7 @@ def link(key: str, version_id: str | None, seconds: int) -> str:
     request = {
         "Bucket": bucket(),
         "Key": key,
+        # Without a name roles that may read versions would need another permission.
         "VersionId": version_id or NO_VERSION,
         "ResponseContentType": media_type_by_name(key),
     }

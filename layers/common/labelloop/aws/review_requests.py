@@ -19,6 +19,7 @@ from labelloop.domain import human_tasks, orientation
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Label, human_loop_name
 from labelloop.domain.fitness import shape_of
+from labelloop.domain.images import NO_VERSION
 from labelloop.domain.manifests import shown_key
 from labelloop.domain.review_tasks import ReviewTask, suggestion
 from labelloop.errors import InvalidRequestError, NotFoundError, RefusedError
@@ -93,7 +94,7 @@ def _in_a2i(record: detections.Record, flow_definition_arn: str, now: datetime) 
     shown = shown_key(name, record["key"])
     try:
         # With no metadata of its own: nobody's upload is shown as a page.
-        version_id = record.get("version_id") or objects.NO_VERSION
+        version_id = record.get("version_id") or NO_VERSION
         objects.copy(record["key"], version_id, shown, metadata={})
     except NotFoundError:
         return on_console(record, now)  # The image is gone: that is not A2I's doing.
@@ -109,7 +110,7 @@ def _in_a2i(record: detections.Record, flow_definition_arn: str, now: datetime) 
 
 def _initial_boxes(record: detections.Record, found: tuple[Label, ...]) -> list[dict[str, object]]:
     """What the model found, in pixels; nothing where the image's beginning says no size."""
-    version_id = record.get("version_id") or objects.NO_VERSION
+    version_id = record.get("version_id") or NO_VERSION
     first_bytes = objects.read(record["key"], version_id, _BEGINNING_BYTES)
     shape = shape_of(first_bytes)
     if shape.size_px is None:

@@ -14,7 +14,7 @@ from labelloop.aws.wiring import wiring
 from labelloop.domain import consensus, orientation, origins, senders
 from labelloop.domain.annotations import Annotation, ModelType, training_line
 from labelloop.domain.fitness import UPRIGHT, shape_of
-from labelloop.domain.images import media_type
+from labelloop.domain.images import NO_VERSION, media_type
 from labelloop.domain.labels import fits_a_folder
 from labelloop.domain.manifests import (
     REVIEWED_IMAGES,
@@ -47,7 +47,7 @@ def add(record: Mapping[str, Any], said: Annotation, key: str, when: str) -> Non
     ``when`` is a UTC time in ISO 8601 without zone. Raises NotFoundError where the version is gone,
     MalformedAnswerError where boxes are not for this image.
     """
-    source, version_id = record["key"], record.get("version_id") or objects.NO_VERSION
+    source, version_id = record["key"], record.get("version_id") or NO_VERSION
     metadata = origins.as_metadata(senders.provenance(record), objects.bucket())
     if said.size_px is None:
         objects.copy(source, version_id, key, metadata=metadata)

@@ -15,6 +15,9 @@ API_FOLDER = "images_from_api/"
 """Of images that came by the API: what comes into it starts nothing by itself."""
 EVALUATED_FOLDER = "images_in_evaluation/"
 """Of images that are too large to be sent along, while somebody tries a version on them."""
+NO_VERSION = "null"
+"""S3's name for the version of an object that came while the bucket kept none; its event has none.
+"""
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 """Of an image that is sent along; a larger one must be in S3."""
 
