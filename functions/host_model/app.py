@@ -246,10 +246,7 @@ def _stop(version: Version, now: Hosting, facts: Mapping[str, Any] | None) -> No
 
 def _tell_stopped(stopping: Hosting, facts: Mapping[str, Any]) -> Hosting:
     once = f"stopped-{stopping.version}-{stopping.running_since}"
-    operator_news.tell("model_stopped", once, "HostModel", facts)
-    told = replace(stopping, stopping=None)
-    model_registry.note_hosting(told)
-    return told
+    return _tell_noted("model_stopped", once, facts, replace(stopping, stopping=None))
 
 
 # --- While it does not ----------------------------------------------------------------------------
@@ -275,7 +272,7 @@ def _start(version: Version, now: Hosting, settings: OperatorSettings, images_wa
         cause = f"{error} {version.status_message}".strip()
         _mention(
             "model_not_started",
-            f"not-started-{version.name}-{clock.now():%Y-%m-%d}",
+            f"not-started-{version.name}-{_today()}",
             {"version": version.name, "status": version.status, "cause": cause},
         )
         return
@@ -284,10 +281,7 @@ def _start(version: Version, now: Hosting, settings: OperatorSettings, images_wa
 
 def _tell_starting(started: Hosting, facts: Mapping[str, Any]) -> Hosting:
     once = f"starting-{started.version}-{started.asked}"
-    operator_news.tell("model_starting", once, "HostModel", facts)
-    told = replace(started, untold=None)
-    model_registry.note_hosting(told)
-    return told
+    return _tell_noted("model_starting", once, facts, replace(started, untold=None))
 
 
 # --- Daily ceilings -------------------------------------------------------------------------------
@@ -295,7 +289,7 @@ def _tell_starting(started: Hosting, facts: Mapping[str, Any]) -> Hosting:
 
 def _tell_ceilings(version: Version | None) -> None:
     """Tell once a day of each ceiling that is met."""
-    settings, day = parameters.settings(), ceilings.day_of(clock.now())
+    settings, day = parameters.settings(), _today()
     if model_hours.are_spent(settings):
         facts = {
             "version": version.name if version else None,
@@ -358,6 +352,13 @@ def _mention(kind: str, once: str, facts: Mapping[str, Any]) -> None:
     operator_news.tell(kind, once, uuid4().hex, facts)
 
 
+def _tell_noted(kind: str, once: str, facts: Mapping[str, Any], told: Hosting) -> Hosting:
+    """Tell what was noted to be told, and note that it was: rather twice than never."""
+    operator_news.tell(kind, once, "HostModel", facts)
+    model_registry.note_hosting(told)
+    return told
+
+
 def _run(now: Hosting, settings: OperatorSettings) -> dict[str, Any]:
     """The figures of a model that runs: how long it has, and what that has cost at least."""
     ran_for = _since(now.running_since)
@@ -386,4 +387,4 @@ def _since(moment: str | None) -> timedelta:
 
 
 def _today() -> str:
-    return f"{clock.now():%Y-%m-%d}"
+    return ceilings.day_of(clock.now())
