@@ -205,6 +205,12 @@ def train_on(client: Client, project: str, **given: Any) -> dict[str, Any]:
     return client.train(project, "v1", BUCKET, **given)
 
 
+def train_on_part_of(client: Client, key: str) -> dict[str, Any]:
+    """The version of a training that makes its own test images out of the manifest's."""
+    testing = {"AutoCreate": True}
+    return train_on(client, client.create_project(), TrainingData=data(key), TestingData=testing)
+
+
 def test_a_project_without_datasets_trains_on_the_manifests_that_it_is_given(
     client: Client, lines: Any
 ) -> None:
@@ -222,12 +228,7 @@ def test_a_project_without_datasets_trains_on_the_manifests_that_it_is_given(
 def test_a_training_makes_its_own_test_images_where_it_is_asked_to(client: Client) -> None:
     given = draw_lines(client.store, "train", 5, 1, TWO_LABELS)
     client.store.put(BUCKET, "train.manifest", manifest(given))
-    version = train_on(
-        client,
-        client.create_project(),
-        TrainingData=data("train.manifest"),
-        TestingData={"AutoCreate": True},
-    )
+    version = train_on_part_of(client, "train.manifest")
     assert version["Status"] == "TRAINING_COMPLETED"
     assert version["TestingDataResult"]["Input"] == {"AutoCreate": True}
     statistics = manifest_summary(client, version)["statistics"]
@@ -253,12 +254,7 @@ def test_the_validation_manifests_of_a_training_can_be_trained_on(client: Client
 def test_too_few_images_to_split_fail_the_training(client: Client, lines: Any) -> None:
     train, _ = lines
     client.store.put(BUCKET, "train.manifest", manifest(train[2:]))
-    version = train_on(
-        client,
-        client.create_project(),
-        TrainingData=data("train.manifest"),
-        TestingData={"AutoCreate": True},
-    )
+    version = train_on_part_of(client, "train.manifest")
     assert version["Status"] == "TRAINING_FAILED"
     statistics = manifest_summary(client, version)["statistics"]["training"]
     assert statistics["use_case"] == "NOT_DETERMINED"

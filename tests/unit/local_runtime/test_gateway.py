@@ -43,6 +43,12 @@ def order(stack: SmallStack, **fault: Any) -> None:
     stack.control("PUT", "faults", [fault])
 
 
+def order_about_put(stack: SmallStack, name: str, **fault: Any) -> dict[str, Any]:
+    """Let it fail that an item of that name is put into the table; the item."""
+    order(stack, containing=name, service="dynamodb", operation="PutItem", **fault)
+    return {"pk": {"S": name}}
+
+
 # Permission
 
 
@@ -220,15 +226,7 @@ def test_the_summary_counts_calls_invocations_and_executions(small_stack: SmallS
 
 def test_a_fault_before_the_call_prevents_it(small_stack: SmallStack) -> None:
     name = f"before-{uuid.uuid4()}"
-    order(
-        small_stack,
-        containing=name,
-        service="dynamodb",
-        operation="PutItem",
-        function="Work",
-        error="ThrottlingException",
-    )
-    item = {"pk": {"S": name}}
+    item = order_about_put(small_stack, name, function="Work", error="ThrottlingException")
     failed = small_stack.work("dynamodb", "put_item", TableName="$TABLE", Item=item)
     assert (failed["Code"], failed["status"]) == ("ThrottlingException", 400)
     table = small_stack.outputs["Table"]
@@ -239,16 +237,7 @@ def test_a_fault_before_the_call_prevents_it(small_stack: SmallStack) -> None:
 
 def test_a_fault_after_the_call_loses_only_the_answer(small_stack: SmallStack) -> None:
     name = f"after-{uuid.uuid4()}"
-    order(
-        small_stack,
-        containing=name,
-        service="dynamodb",
-        operation="PutItem",
-        error="InternalServerError",
-        status=500,
-        when="after",
-    )
-    item = {"pk": {"S": name}}
+    item = order_about_put(small_stack, name, error="InternalServerError", status=500, when="after")
     failed = small_stack.work("dynamodb", "put_item", TableName="$TABLE", Item=item)
     assert (failed["Code"], failed["status"]) == ("InternalServerError", 500)
     table = small_stack.outputs["Table"]
@@ -257,16 +246,7 @@ def test_a_fault_after_the_call_loses_only_the_answer(small_stack: SmallStack) -
 
 def test_a_killed_caller_is_gone_and_the_next_one_works(small_stack: SmallStack) -> None:
     name = f"kill-{uuid.uuid4()}"
-    order(
-        small_stack,
-        containing=name,
-        service="dynamodb",
-        operation="PutItem",
-        function="Work",
-        kill=True,
-        when="after",
-    )
-    item = {"pk": {"S": name}}
+    item = order_about_put(small_stack, name, function="Work", kill=True, when="after")
     dead = small_stack.work("dynamodb", "put_item", TableName="$TABLE", Item=item)
     assert dead["errorType"] == "Runtime.ExitError"
     table = small_stack.outputs["Table"]
@@ -276,15 +256,7 @@ def test_a_killed_caller_is_gone_and_the_next_one_works(small_stack: SmallStack)
 
 def test_a_failure_that_is_held_comes_when_the_order_is_withdrawn(small_stack: SmallStack) -> None:
     name = f"hold-{uuid.uuid4()}"
-    order(
-        small_stack,
-        containing=name,
-        service="dynamodb",
-        operation="PutItem",
-        error="ConditionalCheckFailedException",
-        hold=True,
-    )
-    item = {"pk": {"S": name}}
+    item = order_about_put(small_stack, name, error="ConditionalCheckFailedException", hold=True)
     with ThreadPoolExecutor(1) as thread:
         put_item = small_stack.client("dynamodb").put_item
         answer = thread.submit(put_item, TableName=small_stack.outputs["Table"], Item=item)
@@ -297,15 +269,7 @@ def test_a_failure_that_is_held_comes_when_the_order_is_withdrawn(small_stack: S
 
 def test_a_caller_whose_call_hangs_has_run_out_of_time_at_once(small_stack: SmallStack) -> None:
     name = f"hang-{uuid.uuid4()}"
-    order(
-        small_stack,
-        containing=name,
-        service="dynamodb",
-        operation="PutItem",
-        function="Work",
-        hang=True,
-    )
-    item = {"pk": {"S": name}}
+    item = order_about_put(small_stack, name, function="Work", hang=True)
     cut_off = small_stack.work("dynamodb", "put_item", TableName="$TABLE", Item=item)
     assert cut_off["errorType"] == "Sandbox.Timedout"
     assert "Task timed out after 10.00 seconds" in cut_off["errorMessage"]
