@@ -12,10 +12,11 @@ Idempotent  yes; the keys come from the detection, where the image goes is noted
 
 from typing import Any
 
-from labelloop.aws import detections, reviewed_images
+from labelloop.aws import detections
 from labelloop.domain.annotations import Annotation
 from labelloop.domain.detections import ANSWERED_BY_SENDER
 from labelloop.entrypoint import Strict, task
+from labelloop.services import reviewed_images
 
 
 class Input(Strict):

@@ -9,13 +9,7 @@ Idempotent  yes; what was answered is kept, and is not asked again
 """
 
 from labelloop import clock
-from labelloop.aws import (
-    model_registry,
-    objects,
-    paced_model,
-    queues,
-    version_answers,
-)
+from labelloop.aws import model_registry, objects, queues
 from labelloop.domain import answers, manifests
 from labelloop.domain.answers import Answer
 from labelloop.domain.manifests import SplitImage, VersionFiles
@@ -28,6 +22,7 @@ from labelloop.errors import (
     ThrottledError,
     TookTooLongError,
 )
+from labelloop.services import paced_model, version_answers
 from labelloop.settings import Variable
 
 SLICE_S = 200.0

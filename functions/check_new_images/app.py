@@ -5,12 +5,13 @@ Raises      ThrottledError, ServiceFailedError   retried by the state machine
 Idempotent  yes; it notes what it saw, and the same again changes nothing
 """
 
-from labelloop.aws import model_registry, parameters, training_data
+from labelloop.aws import model_registry, parameters
 from labelloop.aws.model_registry import Look
 from labelloop.domain import inventory, manifests
 from labelloop.domain.listed import Listed
 from labelloop.domain.parameters import OperatorSettings
 from labelloop.entrypoint import Strict, task
+from labelloop.services import training_data
 
 
 class Input(Strict):

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from labelloop import clock
-from labelloop.aws import detections, metrics, objects, parameters, serving_model
+from labelloop.aws import detections, metrics, objects, parameters
 from labelloop.aws.wiring import place, wiring
 from labelloop.domain import messages
 from labelloop.domain.annotations import ModelType
@@ -38,6 +38,7 @@ from labelloop.errors import (
     InvalidRequestError,
     ObjectUnreadableError,
 )
+from labelloop.services import serving_model
 from labelloop.settings import Variable
 from labelloop.task import Invocation, task
 

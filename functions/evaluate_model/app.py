@@ -14,15 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from labelloop import clock
-from labelloop.aws import (
-    metrics,
-    model_registry,
-    objects,
-    parameters,
-    rekognition,
-    training_data,
-    version_answers,
-)
+from labelloop.aws import metrics, model_registry, objects, parameters, rekognition
 from labelloop.aws.line_files import write_lines
 from labelloop.aws.rekognition import VersionStatus
 from labelloop.aws.wiring import wiring
@@ -43,6 +35,7 @@ from labelloop.domain.scoring import Metric
 from labelloop.domain.verdict import Rules, Verdict
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import InconsistentError, NotFoundError, RetryableError
+from labelloop.services import training_data, version_answers
 from labelloop.settings import Variable
 
 MOST_FAILURES = 3

@@ -17,7 +17,7 @@ end go to the review queue.
 from typing import Literal
 
 from labelloop import clock
-from labelloop.aws import detections, labeling_jobs, objects, review_requests
+from labelloop.aws import detections, labeling_jobs, objects
 from labelloop.aws.labeling_jobs import JobStatus
 from labelloop.clock import iso
 from labelloop.domain import labeling_jobs as rules
@@ -25,6 +25,7 @@ from labelloop.domain.detections import human_loop_name
 from labelloop.domain.labeling_jobs import Job
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import NotFoundError
+from labelloop.services import review_requests
 
 _UNDER_WAY = {JobStatus.INITIALIZING, JobStatus.IN_PROGRESS, JobStatus.STOPPING}
 

@@ -21,13 +21,10 @@ from labelloop.aws import (
     detections,
     executions,
     metrics,
-    model_hours,
     model_registry,
-    operator_news,
     parameters,
     rekognition,
     review_tasks,
-    waiting_images,
 )
 from labelloop.aws.model_registry import Hosting
 from labelloop.aws.rekognition import Version, VersionStatus
@@ -53,6 +50,7 @@ from labelloop.errors import (
     QuotaExceededError,
     RefusedError,
 )
+from labelloop.services import model_hours, operator_news, waiting_images
 from labelloop.settings import Variable
 
 ONE_LOOK_FOR = timedelta(minutes=1)

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from threading import Lock
 
-from labelloop.aws import objects, training_data
+from labelloop.aws import objects
 from labelloop.domain import fitness, orientation, origins, splits
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.images import media_type
@@ -25,6 +25,7 @@ from labelloop.errors import (
     PermissionMissingError,
     ServiceFailedError,
 )
+from labelloop.services import training_data
 
 PARALLEL_READS = 32
 TRIES = 3

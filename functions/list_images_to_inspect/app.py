@@ -7,13 +7,14 @@ Raises      UntrainableError   caught: too many lines of imported manifests are 
 Idempotent  yes; the batches of a run have the same names each time
 """
 
-from labelloop.aws import model_registry, objects, training_data
+from labelloop.aws import model_registry, objects
 from labelloop.domain import fitness
 from labelloop.domain.imports import BadLine, Collection
 from labelloop.domain.inventory import ToInspect
 from labelloop.domain.messages import one_line
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import UntrainableError
+from labelloop.services import training_data
 
 NAMED_LINES = 10
 """How many bad lines an error names."""

@@ -9,10 +9,10 @@ Idempotent  yes; a message that was sent is not sent again. A crash before sendi
 
 from typing import Any
 
-from labelloop.aws import operator_news
 from labelloop.domain import messages
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import InvalidRequestError
+from labelloop.services import operator_news
 
 
 class Input(Strict):

@@ -13,14 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from labelloop import clock
-from labelloop.aws import (
-    detections,
-    model_registry,
-    objects,
-    parameters,
-    rekognition,
-    training_data,
-)
+from labelloop.aws import detections, model_registry, objects, parameters, rekognition
 from labelloop.aws.rekognition import VersionStatus
 from labelloop.domain import data_reports, inventory, manifests, splits
 from labelloop.domain.imports import Collection, ImportedLine
@@ -30,6 +23,7 @@ from labelloop.domain.origins import Origin, Provenance
 from labelloop.domain.splits import Split
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import TrainingInProgressError, UntrainableError
+from labelloop.services import training_data
 
 
 class Input(Strict):

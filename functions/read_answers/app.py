@@ -11,7 +11,7 @@ Idempotent  yes; it changes nothing that the object holds, and always reads what
 from typing import Any
 
 from labelloop import clock
-from labelloop.aws import detections, objects, review_labels
+from labelloop.aws import detections, objects
 from labelloop.aws.items import expires_from, to_value
 from labelloop.aws.wiring import wiring
 from labelloop.domain import consensus, human_loops, senders
@@ -21,6 +21,7 @@ from labelloop.domain.detections import Outcome, as_labels, detection_of_loop
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.entrypoint import Strict, Tolerant, task
 from labelloop.errors import MalformedAnswerError
+from labelloop.services import review_labels
 from labelloop.settings import Variable
 
 

@@ -10,16 +10,10 @@ Idempotent  yes; a version that does not run is left so. What it leaves running,
 from datetime import datetime
 
 from labelloop import clock
-from labelloop.aws import (
-    detections,
-    model_registry,
-    parameters,
-    queues,
-    rekognition,
-    waiting_images,
-)
+from labelloop.aws import detections, model_registry, parameters, queues, rekognition
 from labelloop.aws.rekognition import VersionStatus
 from labelloop.entrypoint import Strict, task
+from labelloop.services import waiting_images
 from labelloop.settings import Variable
 
 

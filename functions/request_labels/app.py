@@ -19,7 +19,7 @@ from itertools import islice
 from pathlib import Path
 
 from labelloop import clock
-from labelloop.aws import detections, objects, review_labels, review_requests
+from labelloop.aws import detections, objects
 from labelloop.aws import labeling_jobs as jobs
 from labelloop.aws.wiring import wiring
 from labelloop.domain import fitness, human_tasks, labeling_jobs, origins
@@ -37,6 +37,7 @@ from labelloop.errors import (
     PermissionMissingError,
     RefusedError,
 )
+from labelloop.services import review_labels, review_requests
 from labelloop.settings import Variable
 
 PAGES = Path(__file__).parent / "pages"

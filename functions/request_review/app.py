@@ -7,8 +7,9 @@ Idempotent  yes; the task's name is the human loop's, and a second call finds th
 """
 
 from labelloop import clock
-from labelloop.aws import detections, review_requests
+from labelloop.aws import detections
 from labelloop.entrypoint import Strict, task
+from labelloop.services import review_requests
 
 
 class Input(Strict):

@@ -8,9 +8,10 @@ Idempotent  yes; the task's name is the human loop's, and the operator is told o
 """
 
 from labelloop import clock
-from labelloop.aws import detections, operator_news, review_requests
+from labelloop.aws import detections
 from labelloop.domain.detections import detection_of_loop
 from labelloop.entrypoint import Strict, Tolerant, task
+from labelloop.services import operator_news, review_requests
 
 
 class _Detail(Tolerant):

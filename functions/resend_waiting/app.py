@@ -5,8 +5,8 @@ Raises      ThrottledError, ServiceFailedError   retried by the state machine
 Idempotent  yes; an image that is sent twice is recorded once
 """
 
-from labelloop.aws import waiting_images
 from labelloop.entrypoint import Strict, task
+from labelloop.services import waiting_images
 
 
 class Input(Strict):

@@ -13,13 +13,14 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from labelloop import clock
-from labelloop.aws import detections, model_registry, parameters, review_requests
+from labelloop.aws import detections, model_registry, parameters
 from labelloop.clock import iso
 from labelloop.domain import sampling, selection
 from labelloop.domain.detections import Outcome
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import NotFoundError
+from labelloop.services import review_requests
 
 SETTLED_AFTER = timedelta(minutes=5)
 """Younger records are left for the next run: late writes could still come before them."""

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import chain, islice
 
 from labelloop import clock
-from labelloop.aws import detections, model_registry, parameters, review_requests
+from labelloop.aws import detections, model_registry, parameters
 from labelloop.aws.wiring import wiring
 from labelloop.clock import iso
 from labelloop.domain import sampling, selection
@@ -23,6 +23,7 @@ from labelloop.domain.parameters import OperatorSettings
 from labelloop.domain.selection import Candidate, Day
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import NotFoundError
+from labelloop.services import review_requests
 from labelloop.settings import Variable
 
 WAITS_AT_MOST = timedelta(days=7)

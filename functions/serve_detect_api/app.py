@@ -20,15 +20,12 @@ from labelloop.aws import (
     detections,
     executions,
     functions,
-    model_hours,
     model_registry,
     objects,
     parameters,
     queues,
     review_tasks,
-    serving_model,
 )
-from labelloop.aws.api_images import this_container
 from labelloop.aws.wiring import wiring
 from labelloop.domain import messages
 from labelloop.domain.annotations import ModelType
@@ -58,6 +55,8 @@ from labelloop.errors import (
     ThrottledError,
     TooLargeError,
 )
+from labelloop.services import model_hours, serving_model
+from labelloop.services.api_images import this_container
 from labelloop.settings import Variable
 
 FOLDER = DETECTION_FOLDER

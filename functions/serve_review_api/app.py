@@ -18,7 +18,7 @@ from pydantic import BaseModel, Field, StrictBool, StrictInt, ValidationError
 from typing_extensions import TypedDict
 
 from labelloop import clock, http_api
-from labelloop.aws import objects, parameters, review_labels, review_tasks, user_pools
+from labelloop.aws import objects, parameters, review_tasks, user_pools
 from labelloop.aws.review_tasks import Person
 from labelloop.aws.wiring import wiring
 from labelloop.domain import human_loops
@@ -37,6 +37,7 @@ from labelloop.errors import (
     TooLargeError,
 )
 from labelloop.http_api import AS_IN_JSON
+from labelloop.services import review_labels
 from labelloop.settings import Variable
 
 LINK_S = 600

@@ -13,7 +13,7 @@ Idempotent  yes; a version that starts or runs already is left so
 from datetime import timedelta
 
 from labelloop import clock
-from labelloop.aws import model_hours, model_registry, parameters, rekognition
+from labelloop.aws import model_registry, parameters, rekognition
 from labelloop.domain import messages
 from labelloop.domain.hosting import ASKING_TAKES
 from labelloop.entrypoint import Strict, task
@@ -23,6 +23,7 @@ from labelloop.errors import (
     NotFoundError,
     QuotaExceededError,
 )
+from labelloop.services import model_hours
 
 LONGEST_START = timedelta(hours=1)
 """Starting usually takes ten to twenty minutes."""

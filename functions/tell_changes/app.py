@@ -10,8 +10,9 @@ Idempotent  yes; what was told is not told again, however long ago that was
 import hashlib
 import json
 
-from labelloop.aws import model_registry, operator_news
+from labelloop.aws import model_registry
 from labelloop.entrypoint import Strict, task
+from labelloop.services import operator_news
 
 JUDGEMENT = "judgement_changed"
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
-from labelloop.aws import objects, paced_model, rekognition, training_data
+from labelloop.aws import objects, rekognition
 from labelloop.domain import evaluation, verification
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.images import ImageObject
@@ -25,6 +25,7 @@ from labelloop.errors import (
     NotFoundError,
     ObjectUnreadableError,
 )
+from labelloop.services import paced_model, training_data
 
 
 class Input(Strict):

@@ -189,7 +189,7 @@ def test_every_kind_of_message_is_sent_by_some_state_or_function_and_the_reverse
     sent = {state.body["Parameters"]["Payload"]["kind"] for state in telling}
     tellers = [
         *(files.ROOT / "functions").glob("*/app.py"),
-        *(files.LAYER / "labelloop/aws").glob("*.py"),
+        *(files.LAYER / "labelloop/services").glob("*.py"),
     ]
     code = "".join(path.read_text(encoding="utf-8") for path in tellers)
     told = {kind for kind in messages.OPERATOR_MESSAGES if f'"{kind}"' in code}

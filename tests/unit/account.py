@@ -25,16 +25,9 @@ from moto.core.utils import utcnow
 from moto.s3 import models as s3_models
 
 from labelloop import clock
-from labelloop.aws import (
-    api_images,
-    clients,
-    model_registry,
-    parameters,
-    review_labels,
-    user_pools,
-    version_doubt,
-)
+from labelloop.aws import clients, model_registry, parameters, user_pools
 from labelloop.domain.ceilings import Allowance
+from labelloop.services import api_images, review_labels, version_doubt
 from labelloop.settings import Variable
 from local.protocols import rest_operation
 from local.rekognition import RekognitionService

@@ -6,10 +6,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from labelloop.aws import clients, model_registry, objects, queues, review_labels
+from labelloop.aws import clients, model_registry, objects, queues
 from labelloop.domain import labels
 from labelloop.domain.manifests import VersionFiles
 from labelloop.errors import MalformedAnswerError, NotFoundError
+from labelloop.services import review_labels
 from labelloop.settings import Variable
 from tests.unit.account import ACCOUNT_ID, Account
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from functions.add_to_training.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import detections, training_data
+from labelloop.aws import detections
 from labelloop.domain import origins
 from labelloop.domain.annotations import Annotation, Box
 from labelloop.domain.detections import Outcome
@@ -16,6 +16,7 @@ from labelloop.domain.imports import ImportedLine
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.origins import Origin, Provenance
 from labelloop.errors import ConflictError, MalformedAnswerError, NotFoundError
+from labelloop.services import training_data
 from tests.unit.account import Account, Context, Json, event
 
 AGREED = event("add_to_training.agreed")

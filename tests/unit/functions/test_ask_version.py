@@ -8,7 +8,7 @@ import pytest
 from functions.ask_version import app
 from functions.ask_version.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import model_registry, version_answers
+from labelloop.aws import model_registry
 from labelloop.clock import from_iso
 from labelloop.domain import manifests
 from labelloop.domain.annotations import Annotation, Box
@@ -22,6 +22,7 @@ from labelloop.errors import (
     ThrottledError,
     TookTooLongError,
 )
+from labelloop.services import version_answers
 from local.rekognition.errors import ServiceError
 from tests.unit.account import Account, Context, Json, event, refuses
 

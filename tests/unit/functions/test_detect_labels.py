@@ -7,7 +7,7 @@ import pytest
 
 from functions.detect_labels.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import detections, model_registry, version_doubt
+from labelloop.aws import detections, model_registry
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.rejection import NoneAnswer
 from labelloop.errors import (
@@ -16,6 +16,7 @@ from labelloop.errors import (
     ServiceFailedError,
     ThrottledError,
 )
+from labelloop.services import version_doubt
 from labelloop.settings import Variable
 from tests.unit import calibrated
 from tests.unit.account import Account, Context, Json, event, measured, refuses, version_arn

@@ -9,7 +9,7 @@ import pytest
 
 from functions.evaluate_model.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import detections, model_registry, version_answers
+from labelloop.aws import detections, model_registry
 from labelloop.domain import manifests
 from labelloop.domain.annotations import Annotation, Box
 from labelloop.domain.answers import Answer, Finding
@@ -22,6 +22,7 @@ from labelloop.domain.origins import GIVEN, Origin, Provenance, Stratum
 from labelloop.domain.sampling import START, LogCounts
 from labelloop.domain.splits import Split
 from labelloop.errors import InconsistentError, NotFoundError
+from labelloop.services import version_answers
 from labelloop.settings import Variable
 from tests.unit.account import Account, Context, Json, event, measured, version, version_arn
 

@@ -7,7 +7,7 @@ import pytest
 
 from functions.host_model.app import LOOK_TAKES, lambda_handler
 from labelloop import clock
-from labelloop.aws import detections, model_hours, model_registry, review_tasks
+from labelloop.aws import detections, model_registry, review_tasks
 from labelloop.clock import iso
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.ceilings import LOOK_EVERY
@@ -15,6 +15,7 @@ from labelloop.domain.detections import Outcome
 from labelloop.domain.parameters import API_IMAGES, MODEL_HOURS
 from labelloop.domain.review_tasks import ReviewTask
 from labelloop.errors import ThrottledError
+from labelloop.services import model_hours
 from tests.contract import files
 from tests.unit.account import (
     Account,

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from functions.list_images_to_inspect.app import lambda_handler
-from labelloop.aws import training_data
 from labelloop.domain import fitness, inventory
 from labelloop.domain.imports import IMPORTED_MANIFESTS
 from labelloop.domain.inventory import ToInspect
 from labelloop.errors import UntrainableError
+from labelloop.services import training_data
 from tests.unit.account import Account, Context, Json, event
 from tests.unit.functions.preparation import inspect, png, upload
 

@@ -9,7 +9,7 @@ import pytest
 from functions.check_new_images import app as check_new_images
 from functions.prepare_training.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import detections, model_registry, objects, training_data
+from labelloop.aws import detections, model_registry, objects
 from labelloop.domain import fitness, inventory, manifests, origins, splits
 from labelloop.domain.annotations import Annotation, training_line
 from labelloop.domain.detections import Outcome
@@ -20,6 +20,7 @@ from labelloop.domain.origins import GIVEN, Origin, Provenance
 from labelloop.domain.selection import Day
 from labelloop.domain.splits import Split
 from labelloop.errors import InconsistentError, TrainingInProgressError, UntrainableError
+from labelloop.services import training_data
 from labelloop.settings import Variable
 from tests import cases
 from tests.unit.account import Account, Context, Json, event, version

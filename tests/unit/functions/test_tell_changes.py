@@ -6,7 +6,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.tell_changes.app import JUDGEMENT, lambda_handler
-from labelloop.aws import model_registry, operator_news
+from labelloop.aws import model_registry
+from labelloop.services import operator_news
 from tests.unit.account import Account, Context, event
 
 DEPLOYED = event("tell_changes.deployment")

@@ -32,7 +32,6 @@ from labelloop import clock
 from labelloop.aws.clients import client
 from labelloop.aws.failures import translated
 from labelloop.aws.items import from_item, to_item, to_value
-from labelloop.aws.remembered import remembered
 from labelloop.aws.wiring import wiring
 from labelloop.clock import epoch_s, iso
 from labelloop.domain.accuracy import Sample
@@ -43,6 +42,7 @@ from labelloop.domain.rejection import NoneAnswer, with_answer
 from labelloop.domain.sampling import START, LogCounts, Position
 from labelloop.domain.selection import Day
 from labelloop.errors import ChangedMeanwhileError, TrainingInProgressError
+from labelloop.remembered import remembered
 from labelloop.settings import Variable
 
 NOTED_EVERY = timedelta(minutes=1)

@@ -6,7 +6,6 @@ from typing import Any
 
 from labelloop.aws.clients import client
 from labelloop.aws.failures import translated
-from labelloop.aws.remembered import remembered
 from labelloop.aws.wiring import wiring
 from labelloop.domain import parameters as rules
 from labelloop.domain.parameters import (
@@ -16,6 +15,7 @@ from labelloop.domain.parameters import (
     Unusable,
     parse,
 )
+from labelloop.remembered import remembered
 from labelloop.settings import Variable
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from labelloop.aws.clients import client
 from labelloop.aws.failures import translated
-from labelloop.aws.remembered import remembered
 from labelloop.aws.wiring import wiring
+from labelloop.remembered import remembered
 from labelloop.settings import Variable
 
 _INVITED = "FORCE_CHANGE_PASSWORD"

@@ -1,16 +1,17 @@
-"""labelloop.aws.version_answers: what a version said is remembered, and read in the log."""
+"""labelloop.services.version_answers: what a version said is remembered, and read in the log."""
 
 from typing import Any
 
 import pytest
 
 from labelloop import clock
-from labelloop.aws import detections, version_answers
+from labelloop.aws import detections
 from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.answers import Answer, Finding
 from labelloop.domain.comparison import Case
 from labelloop.domain.detections import Label, LabelBox, Outcome
 from labelloop.domain.origins import GIVEN, Origin, Provenance
+from labelloop.services import version_answers
 from tests.unit.account import Account
 
 VERSION, OTHER = "v11-9f8e7d6c", "v12-0a1b2c3d"

@@ -1,10 +1,10 @@
-"""labelloop.aws.version_doubt: read once a version, and done without where there is none."""
+"""labelloop.services.version_doubt: read once a version, and done without where there is none."""
 
 import pytest
 
-from labelloop.aws import version_doubt
 from labelloop.domain.manifests import VersionFiles
 from labelloop.errors import ServiceFailedError
+from labelloop.services import version_doubt
 from tests.unit import calibrated
 from tests.unit.account import Account
 

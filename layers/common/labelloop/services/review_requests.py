@@ -6,14 +6,7 @@ of it, once for each kind of refusal.
 
 from datetime import datetime
 
-from labelloop.aws import (
-    detections,
-    human_loops,
-    objects,
-    operator_news,
-    review_labels,
-    review_tasks,
-)
+from labelloop.aws import detections, human_loops, objects, review_tasks
 from labelloop.aws.wiring import wiring
 from labelloop.domain import human_tasks, orientation
 from labelloop.domain.annotations import ModelType
@@ -23,6 +16,7 @@ from labelloop.domain.images import NO_VERSION
 from labelloop.domain.manifests import shown_key
 from labelloop.domain.review_tasks import ReviewTask, suggestion
 from labelloop.errors import InvalidRequestError, NotFoundError, RefusedError
+from labelloop.services import operator_news, review_labels
 from labelloop.settings import Variable
 
 _BEGINNING_BYTES = 256 * 1024

@@ -1,10 +1,10 @@
-"""labelloop.aws.training_data: what trainings read and write in the bucket."""
+"""labelloop.services.training_data: what trainings read and write in the bucket."""
 
 import json
 
 import pytest
 
-from labelloop.aws import objects, training_data
+from labelloop.aws import objects
 from labelloop.domain import inventory
 from labelloop.domain.annotations import Annotation
 from labelloop.domain.imports import IMPORTED_IMAGES, IMPORTED_MANIFESTS
@@ -12,6 +12,7 @@ from labelloop.domain.inventory import Inspected, LeftOut, ToInspect
 from labelloop.domain.manifests import LABELLED_FOLDER, SplitImage
 from labelloop.domain.splits import Ledger, Split
 from labelloop.errors import NotFoundError
+from labelloop.services import training_data
 from tests.unit.account import Account
 
 CAT = f"{LABELLED_FOLDER}cat/1.jpg"

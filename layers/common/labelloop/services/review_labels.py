@@ -3,12 +3,12 @@
 import json
 
 from labelloop.aws import model_registry, objects
-from labelloop.aws.remembered import remembered
 from labelloop.aws.wiring import wiring
 from labelloop.domain import labels as label_names
 from labelloop.domain import layouts
 from labelloop.domain.manifests import LABELLED_FOLDER, VersionFiles
 from labelloop.errors import InvalidRequestError, MalformedAnswerError, NotFoundError
+from labelloop.remembered import remembered
 from labelloop.settings import Variable
 
 

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from labelloop.aws import model_registry, rekognition, version_doubt
+from labelloop.aws import model_registry, rekognition
 from labelloop.domain import rejection
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Label
 from labelloop.domain.images import ImageObject
 from labelloop.errors import ModelNotReadyError, NotFoundError
+from labelloop.services import version_doubt
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
-"""labelloop.aws.api_images: images are counted in blocks, by several containers, over midnight."""
+"""labelloop.services.api_images: counted in blocks, by several containers, over midnight."""
 
 from typing import Any
 
 import pytest
 
 from labelloop.aws import model_registry
-from labelloop.aws.api_images import ApiImages
 from labelloop.domain.ceilings import block_of
 from labelloop.domain.parameters import API_IMAGES
 from labelloop.errors import ApiImagesSpentError, ThrottledError
+from labelloop.services.api_images import ApiImages
 from tests.unit.account import Account
 
 TODAY = "2026-11-21"
