@@ -1,7 +1,7 @@
 """Everything that is changed inside moto 5.2.5, each change with the reason for it.
 
 ``apply`` runs once a process, before the first request. Each patch is a function of its own; its
-test in ``tests/unit/local_runtime/test_moto_patches.py`` shows moto's own behaviour first and fails
+test in ``tests/unit/local/moto_patches/`` shows moto's own behaviour first and fails
 when moto learns to do it. moto is pinned: a patch replaces whole functions of that version.
 """
 

@@ -15,7 +15,7 @@ import pytest
 from botocore.config import Config
 
 from local import drawing
-from tests.unit.local_runtime.small_stack import SmallStack, launch_small
+from tests.unit.local.small_stack import SmallStack, launch_small
 
 LABELS = ("bolt", "gear")
 REGION = "us-east-1"

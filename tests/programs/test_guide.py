@@ -16,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.programs.conftest import LABELS, Pictures, client_of
-from tests.unit.local_runtime.small_stack import SmallStack
+from tests.unit.local.small_stack import SmallStack
 
 SOON = {"Delay": 0.1, "MaxAttempts": 600}
 """The guide's programs wait for minutes at a time."""

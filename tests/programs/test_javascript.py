@@ -13,7 +13,7 @@ import pytest
 
 from tests.programs.conftest import LABELS, REGION, Pictures, client_of
 from tests.programs.test_guide import delete, wait_for_dataset
-from tests.unit.local_runtime.small_stack import SmallStack
+from tests.unit.local.small_stack import SmallStack
 
 HERE = Path(__file__).parent / "javascript"
 

@@ -14,7 +14,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from tests.programs.conftest import client_of
-from tests.unit.local_runtime.small_stack import SmallStack
+from tests.unit.local.small_stack import SmallStack
 
 PASSWORD = "correct-Horse-9"
 TIMEOUT_S = 60

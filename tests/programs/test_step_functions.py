@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from tests.programs.conftest import Pictures, client_of
 from tests.programs.test_guide import SOON, create_dataset, delete, described_project, stop
-from tests.unit.local_runtime.small_stack import SmallStack
+from tests.unit.local.small_stack import SmallStack
 
 ACCOUNT = "123456789012"
 REKOGNITION_POLICY = "arn:aws:iam::aws:policy/AmazonRekognitionFullAccess"
