@@ -7,13 +7,13 @@ import SpaceBetween from "@cloudscape-design/components/space-between";
 import Spinner from "@cloudscape-design/components/spinner";
 import { useEffect, useState } from "react";
 
-import { Api, Refused, SignedOut, type SessionInfo } from "./api";
-import { Header } from "./Header";
-import { TaskQueue } from "./queue";
-import { Review } from "./Review";
-import { becomeTheOne } from "./tabs";
-import { pageBase, readConfig, SignIn, SignInFailed } from "./session";
-import { TEXTS } from "./texts";
+import { Api, Refused, SignedOut, type SessionInfo } from "./review/api";
+import { TaskQueue } from "./review/queue";
+import { Review } from "./review/Review";
+import { Header } from "./shared/Header";
+import { pageBase, readConfig, SignIn, SignInFailed } from "./shared/session";
+import { becomeTheOne } from "./shared/tabs";
+import { TEXTS } from "./shared/texts";
 
 type State =
   | { at: "loading"; takesOver: boolean }

@@ -4,8 +4,8 @@ import "./styles.css";
 import { createRoot } from "react-dom/client";
 
 import { App } from "./App";
-import { Boundary } from "./Boundary";
-import { followTheme } from "./theme";
+import { Boundary } from "./shared/Boundary";
+import { followTheme } from "./shared/theme";
 
 followTheme();
 const root = document.getElementById("root");

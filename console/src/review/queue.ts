@@ -5,7 +5,7 @@
 // with words. Answers that wait outlive a reload of the page.
 
 import { Refused, SignedOut, Unavailable, type Answer, type ReviewApi, type Task } from "./api";
-import { TEXTS } from "./texts";
+import { TEXTS } from "../shared/texts";
 
 /** So many images are ready behind the one that is shown, at least and at most. */
 export const AHEAD = 4;

@@ -23,14 +23,14 @@ import type { ReactZoomPanPinchRef } from "react-zoom-pan-pinch";
 import type { Answer, Api, Box, SessionInfo, Task } from "./api";
 import { fromModel, inTheMiddle, moved, resized, Sheet, type Brush, type Size } from "./boxes";
 import { BoxList } from "./BoxList";
-import { Header } from "./Header";
+import { Header } from "../shared/Header";
 import { ImageView } from "./ImageView";
 import { Keys } from "./Keys";
-import { Bounces, signOf } from "./keys";
+import { Bounces, signOf } from "../shared/keys";
 import { Labels, onlyFirstClick, WITH_KEYS } from "./Labels";
 import { Pace, useSummary } from "./Pace";
 import type { Held, TaskQueue, View } from "./queue";
-import { TEXTS } from "./texts";
+import { TEXTS } from "../shared/texts";
 import { Unsent } from "./Unsent";
 
 const BoxEditor = lazy(() => import("./BoxEditor"));

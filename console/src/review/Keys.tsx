@@ -3,7 +3,7 @@
 import Modal from "@cloudscape-design/components/modal";
 
 import type { ModelType } from "./api";
-import { KEYS, TEXTS } from "./texts";
+import { KEYS, TEXTS } from "../shared/texts";
 
 export function Keys({ kind, onClose }: { kind: ModelType; onClose: () => void }) {
   return (

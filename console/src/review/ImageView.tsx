@@ -8,7 +8,7 @@ import { useCallback, useEffect, useLayoutEffect, useRef, useState, type ReactNo
 import { TransformComponent, TransformWrapper, type ReactZoomPanPinchRef } from "react-zoom-pan-pinch";
 
 import type { Held } from "./queue";
-import { TEXTS } from "./texts";
+import { TEXTS } from "../shared/texts";
 
 const MOST_ZOOM = 12;
 const MOST_ENLARGED = 4;

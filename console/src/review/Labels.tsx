@@ -7,7 +7,7 @@ import Input, { type InputProps } from "@cloudscape-design/components/input";
 import ToggleButton from "@cloudscape-design/components/toggle-button";
 import { memo, useState, type MouseEvent, type Ref } from "react";
 
-import { TEXTS } from "./texts";
+import { TEXTS } from "../shared/texts";
 
 export const WITH_KEYS = 9;
 

@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "react";
 
 import type { Api, Summary } from "./api";
 import type { View } from "./queue";
-import { TEXTS } from "./texts";
+import { TEXTS } from "../shared/texts";
 
 const LOOK_EVERY_MS = 30_000;
 const MOST_COUNTED = 10_000;

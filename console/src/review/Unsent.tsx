@@ -5,7 +5,7 @@ import Button from "@cloudscape-design/components/button";
 import Modal from "@cloudscape-design/components/modal";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 
-import { TEXTS } from "./texts";
+import { TEXTS } from "../shared/texts";
 
 interface Props {
   count: number;

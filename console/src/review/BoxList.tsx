@@ -3,7 +3,7 @@
 import Button from "@cloudscape-design/components/button";
 
 import type { Item } from "./boxes";
-import { TEXTS } from "./texts";
+import { TEXTS } from "../shared/texts";
 
 interface Props {
   items: readonly Item[];
