@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 # Mails go nowhere here: GET /_local/mail shows them.
 LOCAL_MAIL := NotificationEmail=operator@example.com ConsumerEmail=consumer@example.com
 PERMISSIONS := $(CURDIR)/.local/permissions.jsonl
-CODE := functions layers/common/labelloop cli local tests benchmarks scripts
+CODE := functions layers/common/labelloop cli local pages tests benchmarks scripts
 export AWS_EC2_METADATA_DISABLED := true
 export SAM_CLI_TELEMETRY := 0
 

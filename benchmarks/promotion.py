@@ -49,6 +49,7 @@ from labelloop.domain import verdict
 from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.comparison import Comparison
 from labelloop.domain.estimates import Estimate
+from pages import machine_parts
 
 SETS = ("parts", "photographs", "logos", "several", "boxes")
 LOOPS: Mapping[str, int] = dict.fromkeys(SETS, 20) | {"boxes": 25}
@@ -334,7 +335,7 @@ def state_of_the_code() -> str:
         Path(local.__file__).parent / "rekognition",
         Path(sets.__file__).parent,
     ]
-    files = [Path(__file__), Path(replay.__file__), Path(local.__file__).parent / "drawing.py"]
+    files = [Path(__file__), Path(replay.__file__), Path(machine_parts.__file__)]
     files += [file for folder in folders for file in sorted(folder.glob("*.py"))]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 

@@ -35,14 +35,14 @@ import numpy.typing as npt
 from benchmarks import RESULTS
 from benchmarks.pictures import sets
 from benchmarks.pictures.sets import PictureSet
-from cli import charts
-from cli.page import page, table
 from labelloop.domain import detections, selection
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Label, Outcome
 from labelloop.domain.parameters import BY_NAME
 from local.rekognition import classifier
 from local.rekognition.classifier import Classifier
+from pages import charts
+from pages.page import page, table
 
 SETS = ("uneven parts", "parts", "photographs", "logos")
 FIRST_OF_EACH_LABEL = 3

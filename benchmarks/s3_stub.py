@@ -30,7 +30,7 @@ from xml.sax.saxutils import escape
 
 import urllib3
 
-from local import s3_requests
+from local.doors import s3_requests
 
 HOST = "127.0.0.1"
 CONTROL = "/_stub/"

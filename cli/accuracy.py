@@ -7,12 +7,12 @@ import click
 
 from cli import models, rejection
 from cli.failures import CommandError
-from cli.figures import counted, f1_of
 from cli.stack import Stack, on_stack, show
 from labelloop.domain import accuracy as rules
 from labelloop.domain.accuracy import Accuracy
 from labelloop.domain.labels import SHOWN_AS_NONE
 from labelloop.domain.rejection import NoneAnswer
+from pages.figures import counted, f1_of
 
 ALL_LABELS = "(all)"
 

@@ -9,18 +9,19 @@ from html import escape
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import charts, evaluate_text
-from cli.charts import Claim
+from cli import evaluate_text
 from cli.evaluations import Confused
-from cli.figures import counted
 from cli.labelled_pictures import Picture
-from cli.page import page, table
 from cli.parallel import bar, in_parallel
 from cli.report import NOTHING
 from cli.report_page import COLOURS, MOST_LABELS, confusion, folded, section
 from cli.stack import Stack
 from cli.trials import Evaluation, LabelResult, Pair, Seen, Trial
 from labelloop.domain.scoring import METRICS, Metric
+from pages import charts
+from pages.charts import Claim
+from pages.figures import counted
+from pages.page import page, table
 
 MOST_PICTURES = 60
 """Of each kind."""

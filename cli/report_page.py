@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from cli import charts, minimums, models, report_words
-from cli.charts import Point
+from cli import minimums, models, report_words
 from cli.evaluations import (
     Confused,
     Data,
@@ -16,10 +15,12 @@ from cli.evaluations import (
     Report,
     mistakes,
 )
-from cli.figures import counted
-from cli.page import page, table
 from labelloop.domain.calibration import Outlook
 from labelloop.domain.scoring import METRICS
+from pages import charts
+from pages.charts import Point
+from pages.figures import counted
+from pages.page import page, table
 
 MOST_LABELS = 40
 """In a plot; the table has all of them."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from cli.evaluations import Comparison, Difference, Estimate, Figures, Report
-from cli.figures import counted, estimated, signed
+from pages.figures import counted, estimated, signed
 
 METRIC_NAMES = {"f1": "F1", "precision": "precision", "recall": "recall"}
 

@@ -23,14 +23,14 @@ def unseen(model_type: ModelType, seed: str) -> list[bytes]:
 
 def _draw(model_type: ModelType, rng: random.Random, number: int) -> tuple[bytes, Annotation]:
     # No other command needs numpy.
-    from local import drawing  # noqa: PLC0415
     from local.demo.pictures import jpeg  # noqa: PLC0415
+    from pages import machine_parts  # noqa: PLC0415
 
     if model_type is ModelType.DETECTION:
-        image, parts = drawing.draw_scene(rng)
+        image, parts = machine_parts.draw_scene(rng)
         return jpeg(image), Annotation.of_boxes([Box(*part) for part in parts], image.size)
     if model_type is ModelType.MULTI_LABEL:
-        shown = rng.sample(drawing.LABELS, rng.randint(1, 2))
-        return jpeg(drawing.draw_several(shown, rng)), Annotation.of_labels(shown)
-    label = drawing.LABELS[number % 2]
-    return jpeg(drawing.draw(label, rng)), Annotation.of_labels([label])
+        shown = rng.sample(machine_parts.LABELS, rng.randint(1, 2))
+        return jpeg(machine_parts.draw_several(shown, rng)), Annotation.of_labels(shown)
+    label = machine_parts.LABELS[number % 2]
+    return jpeg(machine_parts.draw(label, rng)), Annotation.of_labels([label])

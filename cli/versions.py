@@ -7,9 +7,9 @@ import click
 
 from cli import costs, executions, models, terminal
 from cli.failures import CommandError
-from cli.figures import f1_of
 from cli.hosting import confirm, put_into_service
 from cli.stack import Stack, on_stack, show
+from pages.figures import f1_of
 
 
 @click.command()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from local.constants import DEFAULT_PORT, HOST, STACK_NAME
-from local.moto_imports import skip_ec2
+from local.moto_patches.without_ec2 import skip_ec2
 
 # No client in this process may see the developer's own configuration, and moto makes clients while
 # it is imported: a profile that is chosen but not known would end it there. Nor may calls to
@@ -27,11 +27,11 @@ for _name in ("NO_PROXY", "no_proxy"):
 os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
 skip_ec2()
 
-from local.control import PAGES  # noqa: E402
+from local.doors.control import PAGES  # noqa: E402
 from local.people import add_person  # noqa: E402
 from local.runtime import Runtime  # noqa: E402
 from local.server import PortTakenError, Settings, start, stop  # noqa: E402
-from local.template import TemplateError  # noqa: E402
+from local.stack.template import TemplateError  # noqa: E402
 
 
 def main(arguments: list[str]) -> int:

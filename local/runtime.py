@@ -13,23 +13,23 @@ from botocore.config import Config
 from local.constants import HOST
 
 if TYPE_CHECKING:
-    from local.authorization import Authorizer
-    from local.calls import CallLog
     from local.clock import Clock
-    from local.events import EventBus
-    from local.executions import Executions
-    from local.faults import Faults
-    from local.functions import FunctionPool
-    from local.http_api import HttpApis
-    from local.identity import Identities
-    from local.mail import Mailbox
-    from local.queues import QueuePollers
+    from local.doors.calls import CallLog
+    from local.doors.rekognition_calls import Regions
+    from local.permissions.authorization import Authorizer
+    from local.permissions.identity import Identities
     from local.rekognition.service import RekognitionService
-    from local.rekognition_calls import Regions
     from local.sagemaker.service import SageMaker
-    from local.schedules import Schedules
-    from local.sign_in import SignIn
-    from local.stack import Stack
+    from local.services.event_bus import EventBus
+    from local.services.faults import Faults
+    from local.services.function_pool import FunctionPool
+    from local.services.http_apis import HttpApis
+    from local.services.mail import Mailbox
+    from local.services.queue_pollers import QueuePollers
+    from local.services.scheduler import Schedules
+    from local.services.sign_in import SignIn
+    from local.services.state_machines import Executions
+    from local.stack.deployed import Stack
 
 # Any key that was never given out is the operator's; this one is the runtime's own.
 OPERATOR_KEY = "OPERATOR"

@@ -15,9 +15,6 @@ from typing import TYPE_CHECKING
 
 from moto.moto_api._internal.models import moto_api_backend
 
-from local import message_moves, moto_patches, sagemaker_calls, user_roles
-from local.authorization import Authorizer
-from local.calls import CallLog
 from local.clock import Clock
 from local.constants import (
     ACCOUNT_ID,
@@ -29,26 +26,31 @@ from local.constants import (
     SIGN_IN_PREFIX,
     STACK_NAME,
 )
-from local.control import Control
-from local.events import EventBus
-from local.executions import Executions
-from local.faults import Faults
-from local.functions import FunctionPool
-from local.gateway import Gateway
-from local.http_api import HttpApis
-from local.http_server import Server
-from local.identity import Identities
-from local.mail import Mailbox
-from local.queues import QueuePollers
+from local.doors import sagemaker_calls
+from local.doors.calls import CallLog
+from local.doors.control import Control
+from local.doors.gateway import Gateway
+from local.doors.http_server import Server
+from local.doors.rekognition_calls import BucketStore, Regions
+from local.moto_patches import message_moves, patches
+from local.permissions import user_roles
+from local.permissions.authorization import Authorizer
+from local.permissions.identity import Identities
 from local.rekognition.service import RekognitionService
-from local.rekognition_calls import BucketStore, Regions
 from local.runtime import Runtime
-from local.schedules import Schedules
-from local.sign_in import SignIn
-from local.stack import Stack
+from local.services.event_bus import EventBus
+from local.services.faults import Faults
+from local.services.function_pool import FunctionPool
+from local.services.http_apis import HttpApis
+from local.services.mail import Mailbox
+from local.services.queue_pollers import QueuePollers
+from local.services.scheduler import Schedules
+from local.services.sign_in import SignIn
+from local.services.state_machines import Executions
+from local.stack.deployed import Stack
 
 if TYPE_CHECKING:
-    from local.gateway import Page
+    from local.doors.gateway import Page
 
 log = logging.getLogger(__name__)
 
@@ -171,7 +173,7 @@ def _assemble(settings: Settings) -> tuple[Runtime, Server]:
         ) from error
     runtime.port = server.server_port
     os.environ["MOTO_PORT"] = str(runtime.port)
-    moto_patches.apply(runtime)
+    patches.apply(runtime)
     message_moves.serve()
     server.start()
     return runtime, server

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from local.constants import ACCOUNT_ID, REGION
-from local.intrinsics import Resolver
-from local.template import Template, load
+from local.stack.intrinsics import Resolver
+from local.stack.template import Template, load
 
 STACK = "label-loop"
 STACK_ID = (

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from PIL import Image, ImageDraw
 
-from local import drawing
-from local.drawing import Outline
+from pages import machine_parts
+from pages.machine_parts import Outline
 
 
 def _round(*holes: float) -> Outline:
@@ -38,14 +38,14 @@ def _plate(rng: random.Random, size_px: int, corners: int, holes: Sequence[float
 
 
 UNEVEN: Mapping[str, tuple[Outline, int]] = {
-    "washer": (drawing.PARTS["washer"], 60),
-    "bolt": (drawing.PARTS["bolt"], 25),
-    "nut": (drawing.PARTS["nut"], 10),
-    "gear": (drawing.PARTS["gear"], 5),
+    "washer": (machine_parts.PARTS["washer"], 60),
+    "bolt": (machine_parts.PARTS["bolt"], 25),
+    "nut": (machine_parts.PARTS["nut"], 10),
+    "gear": (machine_parts.PARTS["gear"], 5),
 }
 PARTS: Mapping[str, tuple[Outline, int]] = {
-    "bolt": (drawing.PARTS["bolt"], 1),
-    "gear": (drawing.PARTS["gear"], 1),
+    "bolt": (machine_parts.PARTS["bolt"], 1),
+    "gear": (machine_parts.PARTS["gear"], 1),
     "square nut": (_cornered(4), 1),
     "hexagon nut": (_cornered(6), 1),
     "octagon nut": (_cornered(8), 1),

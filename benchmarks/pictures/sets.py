@@ -26,8 +26,9 @@ from benchmarks.pictures import composing, packages
 from benchmarks.pictures.composing import Conditions, Size
 from benchmarks.pictures.outlines import PARTS, UNEVEN
 from labelloop.domain.annotations import Annotation, Box, ModelType
-from local.drawing import Outline, draw_outline
 from local.rekognition.backbone import Backbone
+from pages import machine_parts
+from pages.machine_parts import Outline, draw_outline
 
 SIDE_PX = 224
 SCENE_PX: Size = (256, 192)
@@ -303,7 +304,11 @@ def _key() -> str:
     """Another one for each state of the code that draws and looks."""
     here = Path(__file__).parent
     its = Path(local.__file__).parent
-    files = [*sorted(here.glob("*.py")), its / "drawing.py", its / "rekognition" / "backbone.py"]
+    files = [
+        *sorted(here.glob("*.py")),
+        Path(machine_parts.__file__),
+        its / "rekognition" / "backbone.py",
+    ]
     drawing = [file for file in files if file.name != "versions.py"]
     return hashlib.sha256(b"".join(file.read_bytes() for file in drawing)).hexdigest()[:12]
 

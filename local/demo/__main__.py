@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from labelloop.domain.annotations import ModelType
-from local.demo import report
+from local.demo import demo_report
 from local.demo.application import Application
 from local.demo.display import Display
 from local.demo.failure import DemoError
@@ -44,12 +44,12 @@ def main(arguments: Sequence[str]) -> int:
         return INTERRUPTED
     except DemoError as error:
         return _failed(str(error), application)
-    page = report.html(results, story.pictures, display.times(), material)
+    page = demo_report.html(results, story.pictures, display.times(), material)
     options.report.write_text(page, encoding="utf-8")
     if console.is_terminal:
-        console.print(report.table(results))
+        console.print(demo_report.table(results))
     else:
-        print(report.plain_table(results))
+        print(demo_report.plain_table(results))
     print(f"{results.verdict} ({display.seconds:.0f} s; the pictures: {options.report})")
     return 0 if results.better else 1
 

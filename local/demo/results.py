@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cli.figures import estimated, signed
 from labelloop.domain.annotations import ModelType
 from local.demo.failure import DemoError
 from local.demo.pictures import Picture
+from pages.figures import estimated, signed
 
 Json = Mapping[str, Any]
 

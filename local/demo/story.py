@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from labelloop.domain.annotations import ModelType, training_line
 from labelloop.domain.review_tasks import answer_body
 from local.demo.application import Application
-from local.demo.boxes import left_as_they_were
+from local.demo.box_review import left_as_they_were
 from local.demo.display import Display, Step
 from local.demo.failure import DemoError
 from local.demo.material import Material

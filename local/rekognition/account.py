@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from local.rekognition.backbone import Backbone
-from local.rekognition.errors import ServiceError
-from local.rekognition.objects import ObjectStore
+from local.rekognition.object_store import ObjectStore
 from local.rekognition.orders import Orders
 from local.rekognition.resources import (
     Dataset,
@@ -21,6 +20,7 @@ from local.rekognition.resources import (
     ProjectVersion,
     Quotas,
 )
+from local.rekognition.service_error import ServiceError
 
 Item = TypeVar("Item")
 

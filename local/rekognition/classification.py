@@ -17,9 +17,9 @@ from local.rekognition.boxes import Finding
 from local.rekognition.classifier import Classifier
 from local.rekognition.evaluation import Evaluation
 from local.rekognition.manifest import Entry, UseCase
-from local.rekognition.models import Json, Trained, Usable
 from local.rekognition.multilabel import MultiLabelClassifier
 from local.rekognition.snapshots import Verdict
+from local.rekognition.trainers import Json, Trained, Usable
 
 Confidences = npt.NDArray[np.float64]
 

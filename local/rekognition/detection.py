@@ -8,9 +8,9 @@ from PIL import ImageOps
 from local.rekognition import images
 from local.rekognition.account import Account, invalid
 from local.rekognition.boxes import Finding
-from local.rekognition.errors import ServiceError
-from local.rekognition.models import TrainedModel
 from local.rekognition.resources import Json
+from local.rekognition.service_error import ServiceError
+from local.rekognition.trainers import TrainedModel
 
 
 class DetectionOperations:

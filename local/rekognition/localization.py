@@ -19,8 +19,8 @@ from local.rekognition.detector import LONGEST_LONG_SIDE_PX, Detector
 from local.rekognition.detector_training import Scene
 from local.rekognition.evaluation import Evaluation
 from local.rekognition.manifest import Entry, UseCase
-from local.rekognition.models import Json, Usable
 from local.rekognition.snapshots import Verdict
+from local.rekognition.trainers import Json, Usable
 
 
 @dataclass(frozen=True)

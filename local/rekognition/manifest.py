@@ -19,7 +19,7 @@ from local.rekognition.annotations import (
     read_attribute,
     with_problems,
 )
-from local.rekognition.objects import parse_s3_uri
+from local.rekognition.object_store import parse_s3_uri
 
 MAXIMUM_LINE_CHARACTERS = 100_000
 MAXIMUM_LABELS = 250

@@ -1,8 +1,8 @@
 """Outcomes on order: what `PUT /_local/rekognition` has the emulator do to the next models.
 
-Calls that fail are ordered from the gateway (local/faults.py). Here are the ends that the service's
-own work can come to, and that no request brings about. An order fires once, for the first version
-whose name it matches, unless it says how many ``times`` (-1: every time).
+Calls that fail are ordered from the gateway (local/services/faults.py). Here are the ends that the
+service's own work can come to, and that no request brings about. An order fires once, for the first
+version whose name it matches, unless it says how many ``times`` (-1: every time).
 """
 
 import threading

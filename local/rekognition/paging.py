@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from local.rekognition.errors import ServiceError
+from local.rekognition.service_error import ServiceError
 
 DEFAULT_PAGE_SIZE = 100
 

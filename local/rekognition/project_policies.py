@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from local.rekognition.account import Account, not_found
-from local.rekognition.errors import ServiceError
 from local.rekognition.paging import page
 from local.rekognition.resources import Json
+from local.rekognition.service_error import ServiceError
 
 DEFAULT_PAGE_SIZE = 5
 _NEEDED = ("Effect", "Principal", "Action", "Resource")

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 
 from local.rekognition.account import Account, invalid, newest_first
 from local.rekognition.distribution import TooFewImagesError, distribute
-from local.rekognition.errors import ServiceError
 from local.rekognition.manifest import (
     Entry,
     UnreadableManifestError,
@@ -17,6 +16,7 @@ from local.rekognition.manifest import (
 )
 from local.rekognition.paging import page
 from local.rekognition.resources import Dataset, Json, Project
+from local.rekognition.service_error import ServiceError
 
 
 class ProjectOperations:

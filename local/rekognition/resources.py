@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local.rekognition.manifest import Entry, label_counts
-from local.rekognition.models import TrainedModel
 from local.rekognition.throttle import TokenBucket
+from local.rekognition.trainers import TrainedModel
 from local.rekognition.training import ResultFiles, TrainingOutcome
 
 Json = dict[str, Any]

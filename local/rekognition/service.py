@@ -24,14 +24,14 @@ from typing import Any
 from local.rekognition import shapes
 from local.rekognition.account import Account
 from local.rekognition.detection import DetectionOperations
-from local.rekognition.errors import ServiceError
-from local.rekognition.objects import ObjectStore
+from local.rekognition.object_store import ObjectStore
 from local.rekognition.orders import OrderError
 from local.rekognition.project_policies import PolicyOperations
+from local.rekognition.project_versions import VersionOperations
 from local.rekognition.projects import ProjectOperations
 from local.rekognition.resources import Durations, Quotas
+from local.rekognition.service_error import ServiceError
 from local.rekognition.tags import TagOperations
-from local.rekognition.versions import VersionOperations
 
 
 class RekognitionService:

@@ -15,7 +15,7 @@ from typing import Any
 import botocore.session
 from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
 
-from local.rekognition.errors import ServiceError
+from local.rekognition.service_error import ServiceError
 
 # Amazon's patterns are Java's, which can name Unicode categories; Python's nearest are wider.
 JAVA_CATEGORIES = {

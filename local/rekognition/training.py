@@ -26,8 +26,8 @@ from local.rekognition.manifest import (
     choose_use_case,
     label_counts,
 )
-from local.rekognition.models import Prepared, Trained, TrainedModel, Trainer, Usable
-from local.rekognition.objects import ObjectStore, parse_s3_uri
+from local.rekognition.object_store import ObjectStore, parse_s3_uri
+from local.rekognition.trainers import Prepared, Trained, TrainedModel, Trainer, Usable
 
 MINIMUM_LABEL_OVERLAP = 0.5
 READERS = max(1, min(4, os.cpu_count() or 1))

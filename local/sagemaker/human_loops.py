@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from local.rekognition.errors import ServiceError
+from local.rekognition.service_error import ServiceError
 from local.sagemaker.world import World
 
 IN_PROGRESS = "InProgress"

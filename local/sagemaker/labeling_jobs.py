@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from local.rekognition.errors import ServiceError
+from local.rekognition.service_error import ServiceError
 from local.sagemaker.human_loops import split_uri
 from local.sagemaker.world import World
 

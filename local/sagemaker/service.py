@@ -8,7 +8,7 @@ from typing import Any
 import botocore.session
 
 from local.rekognition import shapes
-from local.rekognition.errors import ServiceError
+from local.rekognition.service_error import ServiceError
 from local.sagemaker.human_loops import HumanLoops
 from local.sagemaker.labeling_jobs import LabelingJobs
 from local.sagemaker.world import World

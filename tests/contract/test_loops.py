@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from local.lineage import MOST_ROUNDS
+from local.services.lineage import MOST_ROUNDS
 from tests.contract import files
 
 HANDS_OVER = {"SetUpStackFunction": "Setup", "SetUpHumanReviewFunction": "HumanReview"}

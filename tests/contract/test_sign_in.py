@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from local.intrinsics import Resolver
-from local.template import load
+from local.stack.intrinsics import Resolver
+from local.stack.template import load
 from scripts.policies import STACK, STACK_ID, MadeUp
 from tests.contract import files
 

@@ -13,7 +13,7 @@ from labelloop.aws.rekognition import VersionStatus
 from labelloop.domain import images, parameters, stack_names
 from labelloop.domain.selection import LOOK_EVERY
 from labelloop.settings import Variable
-from local.template import load
+from local.stack.template import load
 from tests.contract import files
 from tests.contract.files import LAYER, STEMS
 

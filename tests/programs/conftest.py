@@ -14,7 +14,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from local import drawing
+from pages import machine_parts
 from tests.unit.local.small_stack import SmallStack, launch_small
 
 LABELS = ("bolt", "gear")
@@ -64,7 +64,7 @@ class Pictures:
     def put(self, key: str, label: str) -> str:
         """The key of a new picture."""
         content = BytesIO()
-        drawing.draw(label, random.Random(key)).save(content, "JPEG")
+        machine_parts.draw(label, random.Random(key)).save(content, "JPEG")
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=content.getvalue())
         return key
 

@@ -29,9 +29,9 @@ from labelloop.aws import clients, model_registry, parameters, user_pools
 from labelloop.domain.ceilings import Allowance
 from labelloop.services import api_images, review_labels, version_doubt
 from labelloop.settings import Variable
-from local.protocols import rest_operation
+from local.doors.protocols import rest_operation
 from local.rekognition import RekognitionService
-from local.rekognition.errors import ServiceError
+from local.rekognition.service_error import ServiceError
 from local.sagemaker.human_loops import HumanLoops
 from local.sagemaker.service import SageMaker
 from local.sagemaker.world import World

@@ -15,8 +15,8 @@ import urllib3
 from PIL import Image, ImageOps
 
 from labelloop.domain.annotations import Annotation, Box
-from local import drawing
 from local.launch import LaunchError, wait_for
+from pages import machine_parts
 from tests.detect_api import machine_token, post
 from tests.stack import Record, Reviewer, Stack, Uploaded, launched
 
@@ -109,12 +109,12 @@ def _metadata(job: str, **values: Any) -> dict[str, Any]:
 
 def _several_parts(stack: Stack, numbers: range) -> Iterator[dict[str, Any]]:
     """Lines as a Ground Truth job for several labels writes them."""
-    class_map = {str(number): label for number, label in enumerate(drawing.LABELS)}
+    class_map = {str(number): label for number, label in enumerate(machine_parts.LABELS)}
     for number in numbers:
         rng = random.Random(number)
-        labels = rng.sample(drawing.LABELS, rng.randint(1, 3))
-        uri = _upload(stack, f"pictures/{number}.jpg", drawing.draw_several(labels, rng))
-        ids = sorted(drawing.LABELS.index(label) for label in labels)
+        labels = rng.sample(machine_parts.LABELS, rng.randint(1, 3))
+        uri = _upload(stack, f"pictures/{number}.jpg", machine_parts.draw_several(labels, rng))
+        ids = sorted(machine_parts.LABELS.index(label) for label in labels)
         yield {
             "source-ref": uri,
             "parts": ids,
@@ -130,12 +130,12 @@ def _several_parts(stack: Stack, numbers: range) -> Iterator[dict[str, Any]]:
 
 def _scenes(stack: Stack, numbers: range) -> Iterator[dict[str, Any]]:
     """Lines as a Ground Truth job for bounding boxes writes them."""
-    class_map = {str(number): label for number, label in enumerate(drawing.LABELS)}
+    class_map = {str(number): label for number, label in enumerate(machine_parts.LABELS)}
     for number in numbers:
-        image, parts = drawing.draw_scene(random.Random(number))
+        image, parts = machine_parts.draw_scene(random.Random(number))
         boxes = [
             {
-                "class_id": drawing.LABELS.index(part.label),
+                "class_id": machine_parts.LABELS.index(part.label),
                 "left": part.left,
                 "top": part.top,
                 "width": part.width,
@@ -164,7 +164,7 @@ def _train(stack: Stack, lines: Iterable[Mapping[str, Any]], name: str) -> Mappi
     assert "InspectImages" in execution.states, "what lies elsewhere was copied in"
     version = stack.versions()[-1]
     report: Mapping[str, Any] = stack.read_json(f"evaluation/{version['name']}/report.json")
-    assert {entry["label"] for entry in report["labels"]} == set(drawing.LABELS)
+    assert {entry["label"] for entry in report["labels"]} == set(machine_parts.LABELS)
     for split in ("train", "test"):
         images = report[f"{split}_images"]
         assert report["entries"][split] == {"sent": images, "stored": images, "errors": []}
@@ -189,8 +189,8 @@ def test_a_model_of_several_labels_learns_from_ground_truths_own_lines(multi_lab
         for name, metadata in line.items()
         if name.endswith("-metadata")
     ), "rewritten to what Custom Labels trains on"
-    labels = list(drawing.LABELS[:3])
-    unseen = drawing.draw_several(labels, random.Random("unseen"))
+    labels = list(machine_parts.LABELS[:3])
+    unseen = machine_parts.draw_several(labels, random.Random("unseen"))
     with multi_label.faults(CANNOT_READ):
         record, mail = _look(multi_label, "unseen", unseen)
         (order,) = multi_label.local.control("GET", "faults")
@@ -203,7 +203,9 @@ def test_a_model_of_several_labels_learns_from_ground_truths_own_lines(multi_lab
 def test_what_was_not_found_counts_at_once_and_in_the_choice_under_a_budget(
     multi_label: Stack,
 ) -> None:
-    image = _jpeg(drawing.draw_several(list(drawing.LABELS[:2]), random.Random("budget")))
+    image = _jpeg(
+        machine_parts.draw_several(list(machine_parts.LABELS[:2]), random.Random("budget"))
+    )
     answer = post(multi_label, machine_token(multi_label)["access_token"], image)
     assert answer.status == 200
     assert all("chance_pct" in label for label in answer.content["labels"])
@@ -228,7 +230,7 @@ def test_a_model_that_gives_boxes_is_trained_judged_and_deployed(detection: Stac
     report = _train(detection, _scenes(detection, range(16)), "first")
     assert report["promote"], report["reasons"]
     assert 0 < report["f1"] <= 1
-    image, _ = drawing.draw_scene(random.Random("unseen"))
+    image, _ = machine_parts.draw_scene(random.Random("unseen"))
     record, mail = _look(detection, "unseen", image)
     _check_decision(detection, record, mail)
     assert all(
@@ -242,7 +244,7 @@ def test_a_stack_with_versions_keeps_its_type_and_its_model_goes_on(detection: S
     with pytest.raises(LaunchError, match=told):
         detection.local.control("PUT", "stack", {"parameters": {"ModelType": "classification"}})
     assert detection.local.control("GET", "stack")["parameters"]["ModelType"] == "detection"
-    image, _ = drawing.draw_scene(random.Random("unseen"))
+    image, _ = machine_parts.draw_scene(random.Random("unseen"))
     record, mail = _look(detection, "unseen-after", image)
     _check_decision(detection, record, mail)
     assert record["labels"] and all("box" in label for label in record["labels"])
@@ -292,14 +294,19 @@ def _trains_as(upload: Uploaded) -> str:
 
 def test_the_labels_that_people_choose_train(multi_label: Stack) -> None:
     stack, reviewer = multi_label, multi_label.add_reviewer()
-    pictures = [drawing.draw_several(["bolt", "nut"], random.Random(f"seen {n}")) for n in range(3)]
+    pictures = [
+        machine_parts.draw_several(["bolt", "nut"], random.Random(f"seen {n}")) for n in range(3)
+    ]
     with stack.parameters({"Minimum-Label-Detection-Confidence": "100.00"}):
         chosen, undone, deleted = (
             _doubt(stack, f"seen-{n}", _jpeg(picture)) for n, picture in enumerate(pictures)
         )
     stack.client("s3").delete_object(Bucket=stack.bucket, Key=deleted.key)
     session = reviewer.ask("GET", "/review/session")[1]
-    assert (session["model_type"], session["labels"]) == ("multi-label", sorted(drawing.LABELS))
+    assert (session["model_type"], session["labels"]) == (
+        "multi-label",
+        sorted(machine_parts.LABELS),
+    )
     for upload in (chosen, undone, deleted):
         task, _ = _see(reviewer, upload)
         assert task["suggestion"] is None
@@ -321,7 +328,7 @@ def test_the_labels_that_people_choose_train(multi_label: Stack) -> None:
 
 def test_the_boxes_that_people_draw_train_where_they_are_in_the_file(detection: Stack) -> None:
     stack, reviewer = detection, detection.add_reviewer()
-    scenes = {name: drawing.draw_scene(random.Random(name)) for name in ("upright", "turned")}
+    scenes = {name: machine_parts.draw_scene(random.Random(name)) for name in ("upright", "turned")}
     exif = Image.Exif()
     exif[0x0112] = 6  # turned to the right it is shown
     turned = io.BytesIO()
@@ -365,7 +372,7 @@ def test_boxes_for_another_image_and_images_that_are_gone_for_good_are_told(
     stack, reviewer = detection, detection.add_reviewer()
     with stack.parameters({"Minimum-Label-Detection-Confidence": "100.00"}):
         other, gone = (
-            _doubt(stack, name, _jpeg(drawing.draw_scene(random.Random(name))[0]))
+            _doubt(stack, name, _jpeg(machine_parts.draw_scene(random.Random(name))[0]))
             for name in ("other", "gone")
         )
     stack.client("s3").delete_object(Bucket=stack.bucket, Key=gone.key, VersionId=gone.version_id)

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from cli.__main__ import main
-from local.sign_in import app_code
+from local.services.sign_in import app_code
 from tests.stack import Reviewer, Stack, launched
 
 

@@ -10,14 +10,15 @@ from typing import Any
 import boto3
 import pytest
 
-from cli import charts, report_page
-from cli.charts import Point
+from cli import report_page
 from cli.evaluations import Report
 from labelloop.domain import comparison, evaluation
 from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.answers import Answer, Finding
 from labelloop.domain.comparison import Case, Party
 from labelloop.domain.origins import GIVEN, Origin, Provenance, Stratum
+from pages import charts
+from pages.charts import Point
 from tests.unit import calibrated
 from tests.unit.cli.world import World, aws_in_memory, error_of
 

@@ -23,7 +23,7 @@ from labelloop.errors import (
     TookTooLongError,
 )
 from labelloop.services import version_answers
-from local.rekognition.errors import ServiceError
+from local.rekognition.service_error import ServiceError
 from tests.unit.account import Account, Context, Json, event, refuses
 
 RUNNING = event("ask_version.running")

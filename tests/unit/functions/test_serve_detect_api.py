@@ -20,7 +20,7 @@ from labelloop.domain.images import MAX_BYTES, MAX_REQUEST_BYTES, ImageObject
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.parameters import API_IMAGES, MODEL_HOURS
 from labelloop.domain.rejection import NoneAnswer
-from local.rekognition.errors import ServiceError
+from local.rekognition.service_error import ServiceError
 from tests.unit import api, calibrated
 from tests.unit.account import Account, Context, Json, event, refuses, version_arn
 

@@ -21,14 +21,14 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import make_server
 
-from local import moto_patches
 from local.clock import Clock
-from local.events import EventBus
-from local.executions import Executions
-from local.faults import Faults
-from local.functions import FunctionPool, FunctionSpec
-from local.queues import QueuePollers
-from local.schedules import Schedules
+from local.moto_patches import patches
+from local.services.event_bus import EventBus
+from local.services.faults import Faults
+from local.services.function_pool import FunctionPool, FunctionSpec
+from local.services.queue_pollers import QueuePollers
+from local.services.scheduler import Schedules
+from local.services.state_machines import Executions
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -153,7 +153,7 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestRuntime]:
             pass
 
     runtime = TestRuntime(tmp_path_factory.mktemp("logs"))
-    moto_patches.apply(runtime)  # type: ignore[arg-type]
+    patches.apply(runtime)  # type: ignore[arg-type]
     app = runtime.wsgi(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Handler)
     runtime.port = server.server_port

@@ -19,7 +19,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from local.identity import Identities
+from local.permissions.identity import Identities
 
 ROOT = Path(__file__).parents[3]
 TEMPLATE = Path(__file__).parent / "data" / "small" / "template.yaml"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local.faults import FaultError, Faults
+from local.services.faults import FaultError, Faults
 
 PUT = ("dynamodb", "PutItem", "DetectLabels")
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from labelloop.domain.annotations import Annotation, Box
-from local.demo.boxes import left_as_they_were
+from local.demo.box_review import left_as_they_were
 from local.demo.failure import DemoError
 
 SHOWS = Annotation.of_boxes([Box("nut", 10, 10, 40, 40), Box("nut", 100, 10, 40, 40)], (200, 100))

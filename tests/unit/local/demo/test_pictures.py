@@ -7,7 +7,7 @@ from PIL import Image
 from labelloop.domain.annotations import ModelType
 from local.demo import pictures
 from local.demo.pictures import PictureSets, draw_sets
-from local.drawing import LABELS
+from pages.machine_parts import LABELS
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from PIL import Image
 from rich.console import Console
 
 from labelloop.domain.annotations import ModelType
-from local.demo import report
+from local.demo import demo_report
+from local.demo.demo_report import gain_chart
 from local.demo.material import drawn
 from local.demo.pictures import Picture, PictureSets, jpeg
-from local.demo.report import gain_chart
 from local.demo.results import Figure, StepTime
 from tests.unit.local.demo.support import results
 
@@ -43,7 +43,7 @@ class Outline(HTMLParser):
 def page() -> str:
     content = jpeg(Image.new("RGB", (64, 64)))
     held_back = tuple(Picture(f"held-back-{n:03d}.jpg", "nut", content) for n in range(100))
-    return report.html(results(), PictureSets((), held_back, ()), STEPS, MATERIAL)
+    return demo_report.html(results(), PictureSets((), held_back, ()), STEPS, MATERIAL)
 
 
 def test_the_page_is_well_formed_and_loads_nothing_from_elsewhere(page: str) -> None:
@@ -58,7 +58,7 @@ def test_the_page_is_well_formed_and_loads_nothing_from_elsewhere(page: str) -> 
 def test_the_page_has_every_figure(page: str) -> None:
     for figure in ("70 of 100", "90 of 100", "0.90 (0.83 to 0.94)", "24 + 12", "10 seconds"):
         assert figure in page
-    assert page.count("<figure>") == report.MOST_PICTURES
+    assert page.count("<figure>") == demo_report.MOST_PICTURES
     assert "20 went from wrong to right, 0 from right to wrong, and 10 are wrong in both" in page
 
 
@@ -86,7 +86,7 @@ def test_the_page_tells_what_was_refused_and_what_was_deployed_by_command() -> N
     content = jpeg(Image.new("RGB", (64, 64)))
     held_back = tuple(Picture(f"held-back-{n:03d}.jpg", "nut", content) for n in range(100))
     told = replace(both, versions=(first, refused))
-    page = report.html(told, PictureSets((), held_back, ()), STEPS, MATERIAL)
+    page = demo_report.html(told, PictureSets((), held_back, ()), STEPS, MATERIAL)
     assert 'class="verdict bad">No later version took version 1' in page
     assert "refused, deployed by command" in page
     assert "Version 2 learned from 24 images and was refused." in page
@@ -94,7 +94,7 @@ def test_the_page_tells_what_was_refused_and_what_was_deployed_by_command() -> N
 
 def test_both_tables_show_both_versions() -> None:
     console = Console(width=160, record=True, file=io.StringIO())
-    console.print(report.table(results()))
-    for text in (console.export_text(), report.plain_table(results())):
+    console.print(demo_report.table(results()))
+    for text in (console.export_text(), demo_report.plain_table(results())):
         assert "v1-0a1b2c3d" in text and "v2-<b>" in text
         assert "0.90 (0.83 to 0.94)" in text

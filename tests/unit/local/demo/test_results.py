@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from labelloop.domain.annotations import ModelType
+from local.demo.demo_report import choose_pictures
 from local.demo.failure import DemoError
 from local.demo.pictures import Picture
-from local.demo.report import choose_pictures
 from local.demo.results import Figure, measured
 from tests.unit.local.demo.support import results, said, version
 

@@ -12,8 +12,8 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.config import Config
 
-from local import actions
-from local.calls import Call, CallLog, LoggedCall, Request, UnknownCallError, identify
+from local.doors.calls import Call, CallLog, LoggedCall, Request, UnknownCallError, identify
+from local.permissions import actions
 
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/t"
 PROJECT = "arn:aws:rekognition:us-east-1:123456789012:project/p/1"

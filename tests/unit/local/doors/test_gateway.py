@@ -161,7 +161,7 @@ def test_an_object_that_is_missing_is_a_secret_from_who_may_not_list(
 def test_an_operation_without_a_row_fails_loudly_under_a_role(small_stack: SmallStack) -> None:
     refused = small_stack.work("dynamodb", "list_global_tables")
     assert (refused["Code"], refused["status"]) == ("NotImplemented", 501)
-    assert "add it to local/actions.py" in refused["Message"]
+    assert "add it to local/permissions/actions.py" in refused["Message"]
 
 
 def test_the_key_of_no_existing_role_is_refused(small_stack: SmallStack) -> None:

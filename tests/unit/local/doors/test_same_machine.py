@@ -12,8 +12,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from local.functions import _RuntimeApi
-from local.same_machine import refusal
+from local.permissions.same_machine import refusal
+from local.services.function_pool import _RuntimeApi
 from tests.unit.local.small_stack import SmallStack
 
 DOORS = (

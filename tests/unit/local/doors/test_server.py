@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from local.control import PAGES
+from local.doors.control import PAGES
 from tests.unit.local.small_stack import (
     ROOT,
     SmallStack,
@@ -133,7 +133,7 @@ def test_a_template_that_cannot_be_deployed_is_said_in_one_line(tmp_path: Path) 
     error = refusal(tmp_path, {"Door": {"Type": "AWS::EC2::Instance", "Properties": {}}})
     assert error == (
         "label loop cannot start: Door: resource type AWS::EC2::Instance is not supported: "
-        "add it to local/resources/\n"
+        "add it to local/stack/resources/\n"
     )
 
 

@@ -27,7 +27,7 @@ import pytest
 from moto.sqs.models import sqs_backends
 from moto.stepfunctions.parser.utils import TMP_THREADS
 
-from local import moto_patches, srp
+from local.moto_patches import patches, srp
 from tests.unit.local.conftest import ACCOUNT, REGION, TIME_SCALE
 from tests.unit.local.machines import Machines, one_state, task
 
@@ -127,7 +127,7 @@ def test_moto_alone_is_still_wasteful(
 
 def test_every_patch_is_shown_to_be_needed() -> None:
     shown = {patch for patch, _, _ in [*NEEDED, *WASTEFUL]} | {"emit_object_events"}
-    assert {patch.__name__ for patch in moto_patches.PATCHES} == shown | OWN
+    assert {patch.__name__ for patch in patches.PATCHES} == shown | OWN
 
 
 def test_moto_alone_still_misshapes_object_events(alone: dict[str, Any]) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from local.authorization import Authorizer
-from local.policies import PolicyError, matches
+from local.permissions.authorization import Authorizer
+from local.permissions.policy_documents import PolicyError, matches
 
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/worker"

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from local.identity import Identities, UnknownKeyError
+from local.permissions.identity import Identities, UnknownKeyError
 
 ROLE = "arn:aws:iam::123456789012:role/stack-DetectLabelsFunctionRole-ABC"
 

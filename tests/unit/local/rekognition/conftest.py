@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from local import drawing
 from local.rekognition import RekognitionService
+from pages import machine_parts
 from tests.unit.local.rekognition.support import (
     ACCOUNT_ID,
     REGION,
@@ -71,8 +71,8 @@ def trained(make_client: MakeClient) -> Running:
     client = make_client()
     project = client.create_project_with_datasets(
         "parts",
-        draw_lines(client.store, "train", 10, 1, drawing.LABELS),
-        draw_lines(client.store, "test", 4, 2, drawing.LABELS),
+        draw_lines(client.store, "train", 10, 1, machine_parts.LABELS),
+        draw_lines(client.store, "test", 4, 2, machine_parts.LABELS),
     )
     version = client.train(project)["ProjectVersionArn"]
     client.call("StartProjectVersion", ProjectVersionArn=version, MinInferenceUnits=1)

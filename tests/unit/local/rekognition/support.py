@@ -12,9 +12,9 @@ from botocore.exceptions import ParamValidationError
 from botocore.validate import validate_parameters
 from PIL import Image
 
-from local import drawing
 from local.rekognition import RekognitionService
 from local.rekognition.shapes import find_problems, operation_model
+from pages import machine_parts
 
 BUCKET = "label-loop"
 REGION, ACCOUNT_ID = "eu-west-1", "123456789012"
@@ -173,7 +173,7 @@ def several_labels_line(source_ref: str, labels: Iterable[str]) -> dict[str, Any
 
 
 def boxes_line(
-    source_ref: str, parts: Iterable[drawing.PlacedPart], size_px: tuple[int, int]
+    source_ref: str, parts: Iterable[machine_parts.PlacedPart], size_px: tuple[int, int]
 ) -> dict[str, Any]:
     """A manifest line with bounding boxes."""
     placed = list(parts)
@@ -218,7 +218,7 @@ def draw_lines(
     for label in labels:
         for number in range(images_per_label):
             key = f"{folder}/{label}/{number}.jpg"
-            store.put(BUCKET, key, encode(drawing.draw(label, rng)))
+            store.put(BUCKET, key, encode(machine_parts.draw(label, rng)))
             lines.append(line(f"s3://{BUCKET}/{key}", label))
     return lines
 
@@ -230,9 +230,9 @@ def draw_several_lines(
     rng = random.Random(seed)
     lines = []
     for number in range(count):
-        labels = rng.sample(drawing.LABELS, rng.randint(1, 3))
+        labels = rng.sample(machine_parts.LABELS, rng.randint(1, 3))
         key = f"{folder}/{number}.jpg"
-        store.put(BUCKET, key, encode(drawing.draw_several(labels, rng)))
+        store.put(BUCKET, key, encode(machine_parts.draw_several(labels, rng)))
         lines.append(several_labels_line(f"s3://{BUCKET}/{key}", labels))
     return lines
 
@@ -244,7 +244,7 @@ def draw_scene_lines(
     rng = random.Random(seed)
     lines = []
     for number in range(count):
-        image, parts = drawing.draw_scene(rng)
+        image, parts = machine_parts.draw_scene(rng)
         key = f"{folder}/{number}.jpg"
         store.put(BUCKET, key, encode(image))
         lines.append(boxes_line(f"s3://{BUCKET}/{key}", parts, image.size))

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from local import drawing
 from local.rekognition import detection_evaluation
 from local.rekognition.backbone import Backbone
 from local.rekognition.boxes import Box, Finding, LabelledRegion, corners, overlaps
 from local.rekognition.detector import Detector, Head, Scaling, melt
 from local.rekognition.feature_grid import CHANNELS
+from pages import machine_parts
 
 LEFT, RIGHT = Box(0.1, 0.1, 0.2, 0.2), Box(0.6, 0.6, 0.2, 0.2)
 TRUTHS = [LabelledRegion("a", LEFT), LabelledRegion("a", RIGHT)]
@@ -20,23 +20,26 @@ TRUTHS = [LabelledRegion("a", LEFT), LabelledRegion("a", RIGHT)]
 
 def test_a_scene_is_the_same_for_the_same_seed_and_its_parts_are_inside() -> None:
     for seed in range(5):
-        image, parts = drawing.draw_scene(random.Random(seed))
-        again, same = drawing.draw_scene(random.Random(seed))
+        image, parts = machine_parts.draw_scene(random.Random(seed))
+        again, same = machine_parts.draw_scene(random.Random(seed))
         assert (image.tobytes(), parts) == (again.tobytes(), same)
-        assert image.size == drawing.DEFAULT_SCENE_PX
+        assert image.size == machine_parts.DEFAULT_SCENE_PX
         assert 2 <= len(parts) <= 5
         for part in parts:
-            assert part.label in drawing.LABELS
+            assert part.label in machine_parts.LABELS
             assert 0 <= part.left < part.left + part.width <= image.width
             assert 0 <= part.top < part.top + part.height <= image.height
 
 
 def test_several_parts_can_be_drawn_in_one_image() -> None:
-    image = drawing.draw_several(drawing.LABELS, random.Random(1), size=256)
+    image = machine_parts.draw_several(machine_parts.LABELS, random.Random(1), size=256)
     assert image.size == (256, 256)
-    assert image.tobytes() == drawing.draw_several(drawing.LABELS, random.Random(1), 256).tobytes()
+    assert (
+        image.tobytes()
+        == machine_parts.draw_several(machine_parts.LABELS, random.Random(1), 256).tobytes()
+    )
     with pytest.raises(KeyError):
-        drawing.draw_several(["banana"], random.Random(1))
+        machine_parts.draw_several(["banana"], random.Random(1))
 
 
 def test_a_feature_grid_tells_where_something_is(cache_dir: Path) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from local import drawing
 from local.rekognition import ServiceError
+from pages import machine_parts
 from tests.unit.local.rekognition.support import (
     BUCKET,
     Client,
@@ -253,8 +253,8 @@ def test_a_wrong_line_is_kept_with_its_errors(
 
 
 def test_a_manifest_may_mix_labels_several_labels_and_boxes(client: Client) -> None:
-    part = drawing.PlacedPart("gear", 10, 10, 50, 40)
-    nut = drawing.PlacedPart("nut", 0, 0, 30, 30)
+    part = machine_parts.PlacedPart("gear", 10, 10, 50, 40)
+    nut = machine_parts.PlacedPart("nut", 0, 0, 30, 30)
     mixed = [
         line(image(1), "bolt"),
         several_labels_line(image(2), ["bolt", "nut"]),
@@ -338,7 +338,10 @@ def test_a_deleted_dataset_goes_and_makes_room(client: Client) -> None:
 
 
 def test_errors_of_boxes_stand_at_their_attribute(client: Client) -> None:
-    good, far = drawing.PlacedPart("gear", 0, 0, 9, 9), drawing.PlacedPart("gear", 99, 0, 9, 9)
+    good, far = (
+        machine_parts.PlacedPart("gear", 0, 0, 9, 9),
+        machine_parts.PlacedPart("gear", 99, 0, 9, 9),
+    )
     broken = boxes_line(image(9), [good, far, good], (100, 80))
     del broken["boxes-metadata"]["objects"][2]
     dataset = client.create_dataset(client.create_project(), "TRAIN", [*lines(8), broken])

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from local import drawing
 from local.rekognition import ServiceError
+from pages import machine_parts
 from tests import cases
 from tests.unit.local.rekognition.conftest import Running
 from tests.unit.local.rekognition.support import BUCKET, Client, draw_lines, encode
@@ -18,7 +18,7 @@ DEFAULT_MINIMUM_CONFIDENCE_PCT = 70.0
 
 
 def draw(label: str, seed: int) -> bytes:
-    return encode(drawing.draw(label, random.Random(seed)))
+    return encode(machine_parts.draw(label, random.Random(seed)))
 
 
 def surest(running: Running, image: bytes) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def surest(running: Running, image: bytes) -> dict[str, Any]:
 def test_most_fresh_images_get_their_label_and_many_of_them_surely(running: Running) -> None:
     answers = [
         (label, surest(running, draw(label, seed)))
-        for label in drawing.LABELS
+        for label in machine_parts.LABELS
         for seed in range(100, 110)
     ]
     right = [answer for label, answer in answers if answer["Name"] == label]
@@ -40,7 +40,7 @@ def test_most_fresh_images_get_their_label_and_many_of_them_surely(running: Runn
 
 def test_images_unlike_the_training_images_are_doubtful(running: Running) -> None:
     rng = random.Random(7)
-    unrelated = [encode(drawing.draw_unrelated(rng)) for _ in range(20)]
+    unrelated = [encode(machine_parts.draw_unrelated(rng)) for _ in range(20)]
     confidences = [surest(running, image)["Confidence"] for image in unrelated]
     assert max(confidences) < DEFAULT_MINIMUM_CONFIDENCE_PCT
 
@@ -48,7 +48,7 @@ def test_images_unlike_the_training_images_are_doubtful(running: Running) -> Non
 def test_every_label_is_given_for_minimum_confidence_0_surest_first(running: Running) -> None:
     found = running.client.detect(running.version, draw("bolt", 1), MinConfidence=0)
     confidences = [label["Confidence"] for label in found]
-    assert {label["Name"] for label in found} == set(drawing.LABELS)
+    assert {label["Name"] for label in found} == set(machine_parts.LABELS)
     assert confidences == sorted(confidences, reverse=True)
     assert "Geometry" not in found[0]
 
@@ -80,7 +80,7 @@ def test_without_minimum_confidence_each_label_has_its_own_threshold(running: Ru
 
 def test_an_image_can_come_from_s3(running: Running) -> None:
     running.client.store.put(
-        BUCKET, "detect/ä b.png", encode(drawing.draw("nut", random.Random(1)), "PNG")
+        BUCKET, "detect/ä b.png", encode(machine_parts.draw("nut", random.Random(1)), "PNG")
     )
     answer = running.client.call(
         "DetectCustomLabels",
@@ -143,7 +143,7 @@ def test_an_image_at_the_limits_is_taken(running: Running, width: int, height: i
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK"])
 def test_images_of_every_colour_mode_are_taken(running: Running, mode: str) -> None:
-    image = drawing.draw("nut", random.Random(3)).convert(mode)
+    image = machine_parts.draw("nut", random.Random(3)).convert(mode)
     encoded = encode(image, "JPEG" if mode == "CMYK" else "PNG")
     assert running.client.detect(running.version, encoded, MinConfidence=0)
 
@@ -156,7 +156,7 @@ def test_21_sixteen_bit_gray_png(running: Running) -> None:
 
 
 def test_damage_that_decoders_pass_over_does_not_matter(running: Running) -> None:
-    image = encode(drawing.draw("nut", random.Random(3)), "PNG")
+    image = encode(machine_parts.draw("nut", random.Random(3)), "PNG")
     damaged = image[:33] + b"\0\0\0\1tEXtx" + bytes(4) + image[33:]
     assert running.client.detect(running.version, damaged, MinConfidence=0)
 

@@ -13,34 +13,34 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from local import drawing
 from local.rekognition.backbone import EMBEDDING_SIZE, Backbone
 from local.rekognition.classifier import train
 from local.rekognition.evaluation import evaluate
 from local.rekognition.throttle import TokenBucket
 from local.rekognition.weights import read_torch_weights
+from pages import machine_parts
 from tests.contract.files import ROOT
 from tests.unit.local.rekognition.support import ManualClock
 
 
-@pytest.mark.parametrize("label", drawing.LABELS)
+@pytest.mark.parametrize("label", machine_parts.LABELS)
 def test_a_drawing_is_the_same_for_the_same_seed_only(label: str) -> None:
-    one, same, other = (drawing.draw(label, random.Random(seed)) for seed in (1, 1, 2))
-    assert one.size == (drawing.DEFAULT_SIZE_PX, drawing.DEFAULT_SIZE_PX)
+    one, same, other = (machine_parts.draw(label, random.Random(seed)) for seed in (1, 1, 2))
+    assert one.size == (machine_parts.DEFAULT_SIZE_PX, machine_parts.DEFAULT_SIZE_PX)
     assert one.mode == "RGB"
     assert one.tobytes() == same.tobytes()
     assert one.tobytes() != other.tobytes()
 
 
 def test_only_known_labels_can_be_drawn_in_any_size() -> None:
-    assert drawing.draw("nut", random.Random(1), size=256).size == (256, 256)
-    assert drawing.draw_unrelated(random.Random(1), size=320).size == (320, 320)
+    assert machine_parts.draw("nut", random.Random(1), size=256).size == (256, 256)
+    assert machine_parts.draw_unrelated(random.Random(1), size=320).size == (320, 320)
     with pytest.raises(KeyError):
-        drawing.draw("banana", random.Random(1))
+        machine_parts.draw("banana", random.Random(1))
 
 
 def test_an_embedding_has_unit_length_and_is_the_same_every_time(cache_dir: Path) -> None:
-    image = drawing.draw("gear", random.Random(1))
+    image = machine_parts.draw("gear", random.Random(1))
     first, second = Backbone(cache_dir).embed(image), Backbone(cache_dir).embed(image)
     assert first.shape == (EMBEDDING_SIZE,)
     assert np.linalg.norm(first) == pytest.approx(1, abs=1e-5)

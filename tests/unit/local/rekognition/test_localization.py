@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from local import drawing
 from local.rekognition.boxes import Box, corners, overlaps
+from pages import machine_parts
 from tests.unit.local.rekognition.conftest import Running
 from tests.unit.local.rekognition.support import (
     BUCKET,
@@ -38,7 +38,7 @@ def box_of(label: dict[str, Any]) -> Box:
     return Box(box["Left"], box["Top"], box["Width"], box["Height"])
 
 
-def ratios(part: drawing.PlacedPart, size_px: tuple[int, int]) -> Box:
+def ratios(part: machine_parts.PlacedPart, size_px: tuple[int, int]) -> Box:
     width, height = size_px
     return Box(part.left / width, part.top / height, part.width / width, part.height / height)
 
@@ -47,7 +47,7 @@ def test_most_parts_of_fresh_scenes_are_found_where_they_are(running: Running) -
     rng = random.Random(11)
     parts = hits = found = 0
     for _ in range(8):
-        image, placed = drawing.draw_scene(rng)
+        image, placed = machine_parts.draw_scene(rng)
         answers = detect(running, encode(image))
         parts, found = parts + len(placed), found + len(answers)
         for part in placed:
@@ -59,7 +59,7 @@ def test_most_parts_of_fresh_scenes_are_found_where_they_are(running: Running) -
 
 
 def test_the_scene_of_a_turned_camera_has_its_boxes_where_people_see_them(running: Running) -> None:
-    image, _ = drawing.draw_scene(random.Random(12))
+    image, _ = machine_parts.draw_scene(random.Random(12))
     exif = Image.Exif()
     exif[0x0112] = 6  # turned to the right it is shown
     turned = io.BytesIO()
@@ -70,7 +70,7 @@ def test_the_scene_of_a_turned_camera_has_its_boxes_where_people_see_them(runnin
 
 
 def test_the_same_scene_in_another_size_has_the_same_boxes(running: Running) -> None:
-    image, _ = drawing.draw_scene(random.Random(12))
+    image, _ = machine_parts.draw_scene(random.Random(12))
     small = detect(running, encode(image, "PNG"), MinConfidence=50)
     twice = image.resize((image.width * 2, image.height * 2))
     large = detect(running, encode(twice, "PNG"), MinConfidence=50)
@@ -80,7 +80,7 @@ def test_the_same_scene_in_another_size_has_the_same_boxes(running: Running) -> 
 
 
 def test_candidates_come_surest_first_with_a_box_each(running: Running) -> None:
-    image = encode(drawing.draw_scene(random.Random(13))[0])
+    image = encode(machine_parts.draw_scene(random.Random(13))[0])
     everything = detect(running, image, MinConfidence=0)
     confidences = [label["Confidence"] for label in everything]
     assert confidences == sorted(confidences, reverse=True)
@@ -102,7 +102,7 @@ def test_candidates_come_surest_first_with_a_box_each(running: Running) -> None:
 def test_a_name_may_come_several_times(running: Running) -> None:
     rng = random.Random(14)
     for _ in range(10):
-        image, _ = drawing.draw_scene(rng)
+        image, _ = machine_parts.draw_scene(rng)
         names = [label["Name"] for label in detect(running, encode(image))]
         if len(names) > len(set(names)):
             return
@@ -111,7 +111,7 @@ def test_a_name_may_come_several_times(running: Running) -> None:
 
 def test_in_images_of_something_else_hardly_anything_is_found(running: Running) -> None:
     rng = random.Random(15)
-    counts = [len(detect(running, encode(drawing.draw_unrelated(rng)))) for _ in range(10)]
+    counts = [len(detect(running, encode(machine_parts.draw_unrelated(rng)))) for _ in range(10)]
     assert sum(counts) <= 5
 
 
@@ -132,7 +132,7 @@ def test_the_summary_has_average_precision_and_no_confusion_matrix(running: Runn
         "Recall",
     ]
     assert all(0 < value <= 1 for value in aggregate.values())
-    assert summary["EvaluationDetails"]["Labels"] == list(drawing.LABELS)
+    assert summary["EvaluationDetails"]["Labels"] == list(machine_parts.LABELS)
     version = running.client.describe_version(running.project, "v1")
     statistics = running.client.store.read_json(version["ManifestSummary"]["S3Object"])
     for part in ("training", "testing"):
@@ -142,7 +142,7 @@ def test_the_summary_has_average_precision_and_no_confusion_matrix(running: Runn
 def test_the_evaluation_snapshot_gives_the_summarys_figures_again(running: Running) -> None:
     version = running.client.describe_version(running.project, "v1")
     (asset,) = version["TestingDataResult"]["Output"]["Assets"]
-    counts: dict[str, dict[str, int]] = {label: {} for label in drawing.LABELS}
+    counts: dict[str, dict[str, int]] = {label: {} for label in machine_parts.LABELS}
     snapshot = running.client.store.read_lines(asset)
     assert len(snapshot) == 8
     for found in snapshot:

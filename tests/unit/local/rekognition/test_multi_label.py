@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local import drawing
+from pages import machine_parts
 from tests.unit.local.rekognition.conftest import Running
 from tests.unit.local.rekognition.support import Client, draw_lines, draw_several_lines, encode
 
@@ -28,8 +28,8 @@ def test_an_image_gets_the_labels_of_what_it_shows(running: Running) -> None:
     rng = random.Random(5)
     right = wrong = missed = several = 0
     for _ in range(20):
-        truth = set(rng.sample(drawing.LABELS, rng.randint(1, 3)))
-        answers = detect(running, encode(drawing.draw_several(truth, rng)))
+        truth = set(rng.sample(machine_parts.LABELS, rng.randint(1, 3)))
+        answers = detect(running, encode(machine_parts.draw_several(truth, rng)))
         found = {answer["Name"] for answer in answers}
         several += len(found) > 1
         right, wrong, missed = (
@@ -42,10 +42,10 @@ def test_an_image_gets_the_labels_of_what_it_shows(running: Running) -> None:
 
 
 def test_every_label_has_a_confidence_of_its_own(running: Running) -> None:
-    image = encode(drawing.draw_several(["bolt", "gear"], random.Random(3)))
+    image = encode(machine_parts.draw_several(["bolt", "gear"], random.Random(3)))
     found = detect(running, image, MinConfidence=0)
     confidences = [label["Confidence"] for label in found]
-    assert {label["Name"] for label in found} == set(drawing.LABELS)
+    assert {label["Name"] for label in found} == set(machine_parts.LABELS)
     assert confidences == sorted(confidences, reverse=True)
     assert not any("Geometry" in label for label in found)
     assert detect(running, image, MinConfidence=confidences[1]) == found[:2]
@@ -54,7 +54,7 @@ def test_every_label_has_a_confidence_of_its_own(running: Running) -> None:
 
 def test_images_unlike_the_training_images_are_doubtful(running: Running) -> None:
     rng = random.Random(7)
-    unrelated = [encode(drawing.draw_unrelated(rng)) for _ in range(20)]
+    unrelated = [encode(machine_parts.draw_unrelated(rng)) for _ in range(20)]
     surest = [detect(running, image, MinConfidence=0)[0]["Confidence"] for image in unrelated]
     assert max(surest) < DEFAULT_MINIMUM_CONFIDENCE_PCT
 
@@ -78,7 +78,7 @@ def test_the_snapshot_has_a_group_for_each_label(running: Running) -> None:
     store = running.client.store
     (asset,) = version["TestingDataResult"]["Output"]["Assets"]
     summary = store.read_json(version["EvaluationResult"]["Summary"]["S3Object"])
-    hits: dict[str, int] = dict.fromkeys(drawing.LABELS, 0)
+    hits: dict[str, int] = dict.fromkeys(machine_parts.LABELS, 0)
     lines = store.read_lines(asset)
     assert len(lines) == 16
     for found in lines:
@@ -92,7 +92,7 @@ def test_the_snapshot_has_a_group_for_each_label(running: Running) -> None:
             for key, value in found.items()
             if re.fullmatch(r"rekognition-custom-labels-evaluation-\d+-metadata", key)
         ]
-        assert {group["class-name"] for group in groups} == set(drawing.LABELS)
+        assert {group["class-name"] for group in groups} == set(machine_parts.LABELS)
         for group in groups:
             details = group["rekognition-custom-labels-evaluation-details"]
             assert details["is-present-in-ground-truth"] == (group["class-name"] in truth)
@@ -105,7 +105,7 @@ def test_the_snapshot_has_a_group_for_each_label(running: Running) -> None:
 def test_one_image_with_two_labels_makes_it_a_model_of_several(client: Client) -> None:
     train = draw_lines(client.store, "train", 2, 1, ("bolt", "gear"))
     both = draw_several_lines(client.store, "both", 4, 2)
-    test = draw_lines(client.store, "test", 1, 3, drawing.LABELS)
+    test = draw_lines(client.store, "test", 1, 3, machine_parts.LABELS)
     version = client.train(client.create_project_with_datasets("parts", [*train, *both], test))
     assert version["Status"] == "TRAINING_COMPLETED"
     summary = client.store.read_json(version["EvaluationResult"]["Summary"]["S3Object"])

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from local import drawing
 from local.rekognition import ServiceError
+from pages import machine_parts
 from tests.unit.local.rekognition.conftest import MakeClient, Running
 from tests.unit.local.rekognition.support import (
     BUCKET,
@@ -73,15 +73,15 @@ def test_the_summary_file_holds_the_results(running: Running) -> None:
     details, aggregate = summary["EvaluationDetails"], summary["AggregatedEvaluationResults"]
     assert summary["Version"] == 1
     assert details["ProjectVersionArn"] == running.version
-    assert details["Labels"] == list(drawing.LABELS)
+    assert details["Labels"] == list(machine_parts.LABELS)
     assert (details["NumberOfTrainingImages"], details["NumberOfTestingImages"]) == (40, 16)
     assert aggregate["F1Score"] == result["F1Score"]
     by_label = {item["Label"]: item for item in summary["LabelEvaluationResults"]}
-    assert set(by_label) == set(drawing.LABELS)
+    assert set(by_label) == set(machine_parts.LABELS)
     assert all(item["NumberOfTestingImages"] == 4 for item in by_label.values())
     mean_f1 = sum(item["Metrics"]["F1Score"] for item in by_label.values()) / 4
     assert aggregate["F1Score"] == pytest.approx(mean_f1)
-    for label in drawing.LABELS:
+    for label in machine_parts.LABELS:
         row = [x["Value"] for x in aggregate["ConfusionMatrix"] if x["GroundTruthLabel"] == label]
         assert sum(row) == pytest.approx(1)
 
@@ -90,7 +90,7 @@ def test_the_evaluation_snapshot_gives_the_summarys_figures_again(running: Runni
     version = running.client.describe_version(running.project, "v1")
     (asset,) = version["TestingDataResult"]["Output"]["Assets"]
     summary = running.client.store.read_json(version["EvaluationResult"]["Summary"]["S3Object"])
-    counts: dict[str, dict[str, int]] = {label: {} for label in drawing.LABELS}
+    counts: dict[str, dict[str, int]] = {label: {} for label in machine_parts.LABELS}
     snapshot = running.client.store.read_lines(asset)
     assert len(snapshot) == 16
     for found in snapshot:
@@ -137,7 +137,7 @@ def test_training_twice_on_the_same_images_gives_the_same_model(
     versions = client.call("DescribeProjectVersions", ProjectArn=project)
     second, first = versions["ProjectVersionDescriptions"]
     assert first["ProjectVersionArn"].split("/")[3] == "v1"
-    image = encode(drawing.draw("gear", random.Random(5)))
+    image = encode(machine_parts.draw("gear", random.Random(5)))
     answers = []
     for version in (first["ProjectVersionArn"], second["ProjectVersionArn"]):
         client.call("StartProjectVersion", ProjectVersionArn=version, MinInferenceUnits=1)
@@ -371,7 +371,7 @@ def test_a_few_bad_images_are_left_out_and_reported(client: Client, lines: Any) 
 
 def test_many_bad_images_fail_the_training(client: Client, lines: Any) -> None:
     train, test = lines
-    tiny = encode(drawing.draw("bolt", random.Random(1)).resize((40, 40)))
+    tiny = encode(machine_parts.draw("bolt", random.Random(1)).resize((40, 40)))
     client.store.put(BUCKET, "train/bolt/0.jpg", tiny)
     client.store.put(BUCKET, "train/bolt/1.jpg", tiny)
     version = client.train(client.create_project_with_datasets("parts", train, test))

@@ -12,8 +12,8 @@ from moto.stepfunctions.parser.api import ExecutionStatus
 from moto.stepfunctions.parser.backend.execution import Execution
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
-from local import executions
-from local.executions import ExecutionRefusedError
+from local.services import state_machines
+from local.services.state_machines import ExecutionRefusedError
 from tests.unit.local.conftest import ACCOUNT, REGION, ROLE
 
 PASS = {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
@@ -176,7 +176,7 @@ def test_finished_express_executions_are_forgotten_after_a_while(
     monkeypatch: pytest.MonkeyPatch,
     eventually: Callable[..., Any],
 ) -> None:
-    monkeypatch.setattr(executions, "KEPT_EXPRESS", 5)
+    monkeypatch.setattr(state_machines, "KEPT_EXPRESS", 5)
     arn = create(PASS)
     machine = stepfunctions_parser_backends[ACCOUNT][REGION].describe_state_machine(arn)
     runtime.executions.register(arn, "bounded")
@@ -264,7 +264,7 @@ def test_a_status_is_there_from_the_start_and_the_rest_when_it_says_that_all_is_
             listed.extend(sfn.list_executions(stateMachineArn=arn)["executions"])
             begin(self)
 
-    monkeypatch.setattr(executions, "Execution", Watched)
+    monkeypatch.setattr(state_machines, "Execution", Watched)
     started = sfn.start_execution(stateMachineArn=arn, input='{"k": 1}')
     assert [entry["status"] for entry in listed] == ["RUNNING"]
     ((output, stop_date),) = eventually(lambda: ended)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from local.clock import Clock
-from local.functions import FunctionNotFoundError, PoolClosedError
+from local.services.function_pool import FunctionNotFoundError, PoolClosedError
 from tests.unit.local.conftest import ACCOUNT, CODE, REGION, TestRuntime
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local import lineage
-from local.lineage import MOST_ROUNDS, RecursionStoppedError, invocation_trace, rounds
+from local.services import lineage
+from local.services.lineage import MOST_ROUNDS, RecursionStoppedError, invocation_trace, rounds
 from tests.unit.local.services.test_queues import Line, line  # noqa: F401
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.metrics import Metrics
+from local.services.embedded_metrics import Metrics
 from tests.unit.local.conftest import TestRuntime
 
 MOMENT = datetime(2026, 11, 21, 9, 15, 27, tzinfo=UTC)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from local.queues import MappingRefusedError, QueuePollers
+from local.services.queue_pollers import MappingRefusedError, QueuePollers
 from tests.unit.local.conftest import ACCOUNT, REGION, ROLE
 
 VISIBILITY_S = 20

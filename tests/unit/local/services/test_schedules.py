@@ -10,8 +10,8 @@ from typing import Any
 import botocore.exceptions
 import pytest
 
-from local.events import DeliveryError
-from local.schedules import InvalidScheduleError, UnknownScheduleError, parse_expression
+from local.services.event_bus import DeliveryError
+from local.services.scheduler import InvalidScheduleError, UnknownScheduleError, parse_expression
 from tests.unit.local.conftest import ACCOUNT, REGION, ROLE, TIME_SCALE
 
 

@@ -15,9 +15,9 @@ import boto3
 import jwt
 import pytest
 
-from local.calls import Request
 from local.constants import SIGN_IN_PREFIX
-from local.sign_in import CODE_LIFETIME_S, SignIn, app_code
+from local.doors.calls import Request
+from local.services.sign_in import CODE_LIFETIME_S, SignIn, app_code
 from tests.unit.cli.world import aws_in_memory
 
 PASSWORD = "correct-Horse-9"

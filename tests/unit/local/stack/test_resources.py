@@ -12,11 +12,11 @@ from unittest.mock import MagicMock
 import pytest
 from botocore.exceptions import ClientError
 
-from local.authorization import Authorizer
-from local.identity import Identities
-from local.resources import TYPES
-from local.stack import Stack
-from local.template import TemplateError
+from local.permissions.authorization import Authorizer
+from local.permissions.identity import Identities
+from local.stack.deployed import Stack
+from local.stack.resources import TYPES
+from local.stack.template import TemplateError
 from tests.unit.local.small_stack import SmallStack, eventually, launch_small
 
 
@@ -238,7 +238,7 @@ def test_an_unknown_property_is_named(tmp_path: Path) -> None:
     bucket = {"Type": "AWS::S3::Bucket", "Properties": {"ReplicationConfiguration": {}}}
     assert refusal(tmp_path, Images=bucket) == (
         "Images: AWS::S3::Bucket has no ['ReplicationConfiguration'] here: "
-        "add it in local/resources/storage.py"
+        "add it in local/stack/resources/storage.py"
     )
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from local.intrinsics import Resolver
-from local.template import Template, TemplateError, load
+from local.stack.intrinsics import Resolver
+from local.stack.template import Template, TemplateError, load
 
 PARAMETERS = {
     "Name": {"Type": "String", "Default": "Ada", "AllowedPattern": "[A-Z][a-z]+"},

@@ -1,0 +1,1 @@
+"""What speaks HTTP: the one door to every service, how AWS's protocols are read, and the log."""

@@ -1,0 +1,167 @@
+"""The control endpoints under /_local/: what a test or a person asks the runtime itself.
+
+GET    /_local/calls, summary, metrics, faults, rekognition, permissions, functions, mail, health,
+       stack, human-loops, labeling-jobs
+PUT    /_local/faults, rekognition, stack, cloudformation-response/<token>
+DELETE /_local/faults, rekognition, stack
+POST   /_local/schedules/<logical id>, human-loops/<name>, labeling-jobs/<name>, clock
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from local.constants import CONTROL_PREFIX
+from local.doors.calls import Request
+from local.doors.protocols import Response
+from local.rekognition.orders import OrderError
+from local.services.embedded_metrics import Metrics
+from local.services.faults import FaultError
+from local.stack.template import TemplateError
+
+if TYPE_CHECKING:
+    from local.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+PAGES = {
+    "GET /_local/mail": "the messages that would have been e-mailed",
+    "GET /_local/summary": "what was called, how often, and how executions ended",
+    "GET /_local/calls": "each call, by whom, and what it came to",
+    "GET /_local/metrics": "what the functions measured",
+    "GET /_local/stack": "deployment parameters, outputs and resources",
+    "GET /_local/permissions": "which permissions were used, and which never",
+    "GET /_local/functions": "the functions' processes",
+    "POST /_local/schedules/TrainingSchedule": "fires a schedule of the template now",
+    "POST /_local/clock": 'lets an hour be over at once, with {"leap_s": 3600}',
+    "PUT, DELETE /_local/faults": "makes AWS calls fail, hang or be late, and events come twice",
+    "PUT, DELETE /_local/rekognition": "how trainings and starts of models end, and quotas",
+    "GET, POST /_local/human-loops/NAME": "loops of Amazon A2I, and their workers' answers",
+    "GET, POST /_local/labeling-jobs/NAME": "jobs of Ground Truth, and how they end",
+}
+"""For people: what the runtime's start lists, and GET /_local/."""
+
+
+class Control:
+    """Answers the requests under /_local/."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._routes: dict[tuple[str, str], Callable[[str, bytes], Any]] = {
+            ("GET", ""): lambda *_: PAGES,
+            ("GET", "calls"): lambda *_: runtime.calls.as_json(),
+            ("GET", "summary"): lambda *_: self._summary(),
+            ("GET", "metrics"): lambda *_: Metrics(runtime).as_json(),
+            ("GET", "faults"): lambda *_: runtime.faults.as_json(),
+            ("PUT", "faults"): self._put_faults,
+            ("DELETE", "faults"): lambda *_: runtime.faults.clear(),
+            ("GET", "rekognition"): lambda *_: runtime.rekognition.orders(),
+            ("PUT", "rekognition"): self._put_orders,
+            ("DELETE", "rekognition"): lambda *_: runtime.rekognition.order({}),
+            ("GET", "permissions"): lambda *_: self._permissions(),
+            ("GET", "functions"): lambda *_: runtime.functions.describe(),
+            ("GET", "mail"): lambda *_: runtime.mailbox.as_json(),
+            ("GET", "health"): lambda *_: self._health(),
+            ("GET", "stack"): lambda *_: runtime.deployed.describe(),
+            ("PUT", "stack"): self._put_stack,
+            ("DELETE", "stack"): lambda *_: runtime.deployed.delete(),
+            ("GET", "human-loops"): lambda *_: runtime.sagemaker.human_loops.listed(),
+            ("POST", "human-loops"): self._work_on_loop,
+            ("GET", "labeling-jobs"): lambda *_: runtime.sagemaker.labeling_jobs.listed(),
+            ("POST", "labeling-jobs"): self._end_job,
+            ("POST", "schedules"): self._fire,
+            ("POST", "clock"): self._leap,
+            ("PUT", "cloudformation-response"): self._custom_resource_answer,
+        }
+
+    def __call__(self, request: Request) -> Response:
+        name, _, rest = request.path.removeprefix(CONTROL_PREFIX).partition("/")
+        route = self._routes.get((request.method, name))
+        if route is None:
+            return _json(404, {"error": f"no {request.method} {CONTROL_PREFIX}{name}"})
+        try:
+            return _json(200, route(rest, request.body))
+        except (FaultError, OrderError, TemplateError, json.JSONDecodeError) as error:
+            return _json(400, {"error": str(error)})
+        except LookupError as error:
+            return _json(404, {"error": str(error.args[0]) if error.args else repr(error)})
+        except Exception as error:
+            log.exception("%s %s failed", request.method, request.path)
+            return _json(500, {"error": repr(error)})
+
+    def _health(self) -> dict[str, Any]:
+        return {
+            "status": "ok",
+            "stack": self._runtime.stack_name,
+            "process": os.getpid(),
+            "data_dir": str(self._runtime.data_dir.absolute()),
+        }
+
+    def _summary(self) -> dict[str, Any]:
+        return {
+            "calls": self._runtime.calls.counts(),
+            "lambda": self._runtime.functions.counts(),
+            "busy": self._runtime.functions.busy(),
+            "events_underway": self._runtime.bus.underway(),
+            **self._runtime.executions.counts(),
+        }
+
+    def _put_faults(self, _: str, body: bytes) -> None:
+        self._runtime.faults.replace(json.loads(body))
+
+    def _put_orders(self, _: str, body: bytes) -> None:
+        wishes = json.loads(body)
+        if not isinstance(wishes, dict):
+            raise OrderError('expected {"outcomes": [...], "quotas": {...}}')
+        self._runtime.rekognition.order(wishes)
+
+    def _permissions(self) -> dict[str, Any]:
+        permissions = self._runtime.authorizer.permissions()
+        return {
+            "used": [entry for entry in permissions if entry["used"]],
+            "unused": self._runtime.authorizer.unused(),
+            "refused": self._runtime.authorizer.refused(),
+        }
+
+    def _put_stack(self, _: str, body: bytes) -> Any:
+        order = json.loads(body)
+        if not isinstance(order, dict) or set(order) - {"parameters"}:
+            raise TemplateError('expected {"parameters": {...}}')
+        self._runtime.deployed.update(order.get("parameters", {}))
+        return self._runtime.deployed.describe()
+
+    def _fire(self, logical_id: str, _: bytes) -> Any:
+        name = self._runtime.deployed.physical_id(logical_id, "AWS::Scheduler::Schedule")
+        return self._runtime.schedules.fire(name)
+
+    def _leap(self, _: str, body: bytes) -> Any:
+        """``{"leap_s": seconds}``: so much time is over, and what is due by then runs, once."""
+        self._runtime.clock.leap(float(json.loads(body)["leap_s"]))
+        self._runtime.schedules.changed()
+        return {"time": self._runtime.clock.iso()}
+
+    def _work_on_loop(self, name: str, body: bytes) -> Any:
+        """As a worker, ``{"worker", "answerContent"}``; or ``{"end", "reason"}`` the loop."""
+        order, loops = json.loads(body), self._runtime.sagemaker.human_loops
+        if "end" in order:
+            return loops.end(name, order["end"], order.get("reason"))
+        return loops.answer(name, order["worker"], order["answerContent"])
+
+    def _end_job(self, name: str, body: bytes) -> Any:
+        """``{"end": "Completed", "labels": {image address: label}, "reason"}``."""
+        order = json.loads(body)
+        return self._runtime.sagemaker.labeling_jobs.end(
+            name, order["end"], order.get("labels", {}), order.get("reason")
+        )
+
+    def _custom_resource_answer(self, token: str, body: bytes) -> None:
+        self._runtime.deployed.custom_resource_answers.put(token, json.loads(body))
+
+
+def _json(status: int, value: Any) -> Response:
+    body = json.dumps(value, default=str).encode()
+    return Response(status, [("Content-Type", "application/json")], body)

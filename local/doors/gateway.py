@@ -1,0 +1,464 @@
+"""The one door to every service: who calls, may they, should it fail, and who answers.
+
+Every AWS call of the stack comes through here over HTTP. The gateway finds out which call it is
+(local/doors/calls.py), checks it against the caller's role (local/permissions/authorization.py),
+lets ordered faults happen (local/services/faults.py) and hands it to the service: the Rekognition
+emulator, the function pool, synchronous executions, or moto.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http
+import logging
+import re
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from moto.core.exceptions import ServiceException
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.s3.models import s3_backends
+from werkzeug.exceptions import HTTPException
+
+from local.constants import (
+    ACCOUNT_ID,
+    API_PREFIX,
+    CONTROL_PREFIX,
+    SIGN_IN_PREFIX,
+    STATES_TIMEOUT,
+)
+from local.doors import protocols, rekognition_calls, s3_requests, sagemaker_calls, stack_calls
+from local.doors.calls import Call, LoggedCall, Request, UnknownCallError, identify
+from local.doors.protocols import Response
+from local.permissions import same_machine
+from local.permissions.actions import Requirement
+from local.permissions.identity import Principal, UnknownKeyError
+from local.services.faults import Fault
+from local.services.function_pool import STOPPED, FunctionNotFoundError
+from local.services.lineage import HEADER, RecursionStoppedError
+from local.services.state_machines import ExecutionRefusedError
+
+if TYPE_CHECKING:
+    from local.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+Page = Callable[[Request], Response]
+
+_MOTO_BACKENDS = {
+    "s3": "s3",
+    "dynamodb": "dynamodb",
+    "ssm": "ssm",
+    "sns": "sns",
+    "sqs": "sqs",
+    "states": "stepfunctions",
+    "events": "events",
+    "scheduler": "scheduler",
+    "cloudwatch": "cloudwatch",
+    "logs": "logs",
+    "cognito-idp": "cognitoidp",
+    "iam": "iam",
+    "sts": "sts",
+}
+# moto reads, decides and writes without a lock: of two conditional writes at once both would win.
+_ONE_AT_A_TIME = frozenset(("dynamodb", "s3", "ssm", "scheduler", "cognito-idp", "logs"))
+_UNSIGNED_OPERATIONS = frozenset(
+    (
+        "InitiateAuth",
+        "RespondToAuthChallenge",
+        "ForgotPassword",
+        "ConfirmForgotPassword",
+        "ChangePassword",
+        "GetUser",
+        "GlobalSignOut",
+        "RevokeToken",
+        "UpdateUserAttributes",
+    )
+)
+_PAGES = (API_PREFIX, SIGN_IN_PREFIX)
+_READING = frozenset(("GetObject", "HeadObject", "CopyObject", "UploadPartCopy"))
+_FORM = "application/x-www-form-urlencoded"
+_MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
+_MAX_KEY_BYTES = 1024
+
+
+class Gateway:
+    """The WSGI application in front of everything."""
+
+    def __init__(self, runtime: Runtime, pages: Mapping[str, Page]) -> None:
+        self._runtime = runtime
+        self._pages = pages
+        self._apps: dict[str, Any] = {}
+        self._apps_lock = threading.Lock()
+        self._service_locks = {service: threading.RLock() for service in _ONE_AT_A_TIME}
+        self._other_services = DomainDispatcherApplication(create_backend_app)
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        response = self._answer(environ)
+        phrase = _PHRASES.get(response.status, "Unknown")
+        start_response(f"{response.status} {phrase}", response.headers)
+        return [response.body]
+
+    def _answer(self, environ: dict[str, Any]) -> Response:
+        request = _read(environ)
+        foreign = self._foreign(request)
+        if foreign is not None:
+            log.warning("refused: %s %s: %s", request.method, request.path, foreign)
+            return Response(403, [("Content-Type", "text/plain")], f"{foreign}\n".encode())
+        for prefix, page in self._pages.items():
+            if request.path.startswith(prefix):
+                return page(request)
+        if request.path.endswith("/.well-known/openid-configuration"):
+            return self._runtime.sign_in.discovery(request)
+        if request.method == "OPTIONS" or "/.well-known/" in request.path:
+            return self._to_moto(None, environ)  # a browser's CORS question; Cognito's public keys
+        try:
+            call = identify(request)
+        except UnknownCallError as error:
+            return protocols.error_response(
+                error.service, "UnknownOperationException", str(error), 501, request.method
+            )
+        return self._make(call, request, environ)
+
+    def _foreign(self, request: Request) -> str | None:
+        """Why nobody answers: the request is not of this machine."""
+        apis = self._runtime.http_apis
+        return same_machine.refusal(
+            request.headers,
+            origin_admitted=apis.names(request),
+            is_page=request.method == "GET" and request.path.startswith(_PAGES),
+        )
+
+    def _make(self, call: Call, request: Request, environ: dict[str, Any]) -> Response:
+        runtime = self._runtime
+        time_iso = _iso(runtime.clock.now())
+        principal: Principal | None = None
+        refusal: Response | None
+        try:
+            principal = self._principal(call)
+            refusal = self._refusal(call, principal, request.method)
+        except UnknownKeyError:
+            message = "The security token included in the request is invalid"
+            refusal = protocols.error_response(
+                call.service, "InvalidClientTokenId", message, 403, request.method
+            )
+        function = principal.function if principal else None
+        response = refusal or self._pass(call, principal, request, environ)
+        runtime.calls.add(
+            LoggedCall(
+                time=time_iso,
+                function=function,
+                role=principal.role_name if principal else None,
+                service=call.service,
+                operation=call.operation,
+                resource=call.resource,
+                error=protocols.error_code(response),
+            )
+        )
+        return response
+
+    def _principal(self, call: Call) -> Principal | None:
+        if call.access_key_id is None:
+            return None
+        return self._runtime.identities.principal(call.access_key_id)
+
+    # Permission
+
+    def _refusal(  # noqa: PLR0911 - a case each
+        self, call: Call, principal: Principal | None, method: str
+    ) -> Response | None:
+        if call.access_key_id is None and call.operation not in _UNSIGNED_OPERATIONS:
+            return protocols.error_response(
+                call.service, "AccessDenied", "Access Denied", 403, method
+            )
+        if call.expires_at is not None and time.time() > call.expires_at:
+            return protocols.error_response(
+                "s3", "AccessDenied", "Request has expired", 403, method
+            )
+        if call.service == "s3" and len(call.params.get("Key", "").encode()) > _MAX_KEY_BYTES:
+            return protocols.error_response(
+                "s3", "KeyTooLongError", "Your key is too long", 400, method
+            )
+        if principal is None:
+            return None
+        if call.requirements is None:
+            message = (
+                f"{principal.role_name} called {call.service}.{call.operation}, and nobody has "
+                "written down which permission that needs: add it to local/permissions/actions.py"
+            )
+            log.error(message)
+            return protocols.error_response(call.service, "NotImplemented", message, 501, method)
+        for requirement in (*call.requirements, *_for_copied_tags(call)):
+            denied = self._denied(call.service, principal, requirement, method)
+            if denied is not None:
+                return denied
+        if call.service == "rekognition":
+            return rekognition_calls.refusal(call, principal, self._runtime)
+        return None
+
+    def _denied(
+        self, service: str, principal: Principal, requirement: Requirement, method: str
+    ) -> Response | None:
+        decision = self._runtime.authorizer.check(principal.role_arn, *requirement)
+        if decision:
+            return None
+        action, resource = requirement.action, requirement.resource
+        if service == "s3":
+            resource = f'"{resource}"'  # S3 alone puts the ARN in quotation marks
+        message = (
+            f"User: {principal.session_arn} is not authorized to perform: {action} "
+            f"on resource: {resource} {decision.reason}"
+        )
+        log.warning("refused: %s", message)
+        code, status = (
+            protocols.access_denied_code(service),
+            protocols.access_denied_status(service),
+        )
+        return protocols.error_response(service, code, message, status, method)
+
+    # Faults
+
+    def _pass(
+        self, call: Call, principal: Principal | None, request: Request, environ: dict[str, Any]
+    ) -> Response:
+        function = principal.function if principal else None
+        fault = self._runtime.faults.take(
+            call.service, call.operation, function, lambda: _content(request)
+        )
+        if fault is not None:
+            self._runtime.clock.sleep(fault.late_s)
+        fails = fault is not None and bool(fault.error or fault.kill or fault.hang)
+        if fault is not None and fails and fault.when == "before":
+            return self._fail(fault, call, request.method)
+        response = self._dispatch(call, principal, request, environ)
+        if fault is not None and fails:
+            return self._fail(fault, call, request.method)
+        return response
+
+    def _fail(self, fault: Fault, call: Call, method: str) -> Response:
+        fault.wait()
+        if call.session_token and (fault.kill or fault.hang):
+            self._runtime.functions.kill_worker(call.session_token, out_of_time=fault.hang)
+        code = fault.error or (STATES_TIMEOUT if fault.hang else "ServiceUnavailable")
+        status = fault.status if fault.error else 503
+        return protocols.error_response(call.service, code, fault.message, status, method)
+
+    # Services
+
+    def _dispatch(
+        self, call: Call, principal: Principal | None, request: Request, environ: dict[str, Any]
+    ) -> Response:
+        try:
+            own = self._answered_here(call, principal, request, environ)
+            if own is not None:
+                return own
+            if set(call.params.get("Owners", ())) - {self._runtime.account_id}:
+                # moto does not look: every bucket here is this account's.
+                return protocols.error_response(
+                    "s3", "AccessDenied", "Access Denied", 403, request.method
+                )
+            if call.operation == "PutObject" and _FORM in environ.get("CONTENT_TYPE", ""):
+                del environ[
+                    "CONTENT_TYPE"
+                ]  # curl's default, for which moto takes the content apart
+            response = self._to_moto(call.service, environ)
+        except Exception as error:
+            log.exception("%s.%s failed in the runtime itself", call.service, call.operation)
+            message = f"the embedded runtime failed: {error!r}"
+            return protocols.error_response(
+                call.service, "InternalFailure", message, 500, request.method
+            )
+        return self._after(call, principal, request, response)
+
+    def _answered_here(  # noqa: PLR0911 - a case each
+        self, call: Call, principal: Principal | None, request: Request, environ: dict[str, Any]
+    ) -> Response | None:
+        """The answer of a service that is the runtime's own; None of those that are moto's."""
+        match call.service:
+            case "rekognition":
+                return rekognition_calls.handle(call, principal, self._runtime)
+            case "lambda":
+                return self._to_lambda(call, request)
+            case "cloudformation":
+                return stack_calls.handle(call, self._runtime)
+            case "sagemaker" if call.region == self._runtime.region:
+                return sagemaker_calls.handle(call, self._runtime)
+            case "sagemaker":
+                return _not_here(call)
+        match call.operation:
+            case "AssumeRole":
+                return self._assume_role(call, environ)
+            case "StartSyncExecution":
+                return self._start_sync(call, principal)
+        return None
+
+    def _after(
+        self, call: Call, principal: Principal | None, request: Request, response: Response
+    ) -> Response:
+        """What AWS does beside what moto does."""
+        if call.service == "sns" and call.operation == "Publish" and response.status == 200:
+            self._runtime.mailbox.deliver(call.params, _iso(self._runtime.clock.now()))
+        if response.status == 404 and call.operation in _READING and principal is not None:
+            # S3 tells only those who may list the bucket that an object is not there.
+            bucket = call.params.get("CopySource", call.params["Bucket"]).split("/", 1)[0]
+            may_list = Requirement("s3:ListBucket", f"arn:aws:s3:::{bucket}")
+            return self._denied("s3", principal, may_list, request.method) or response
+        return response
+
+    def _to_lambda(self, call: Call, request: Request) -> Response:
+        if call.operation != "Invoke":
+            return _not_here(call)
+        name = str(call.params["FunctionName"])
+        kind = request.headers.get("x-amz-invocation-type", "RequestResponse")
+        functions = self._runtime.functions
+        traces = [request.headers[HEADER.lower()]] if HEADER.lower() in request.headers else []
+        if len(request.body) > _MAX_PAYLOAD_BYTES:
+            message = f"Request must be smaller than {_MAX_PAYLOAD_BYTES} bytes"
+            return protocols.error_response("lambda", "RequestTooLargeException", message, 413)
+        try:
+            if call.region != self._runtime.region:
+                raise FunctionNotFoundError(name)
+            if kind == "Event":
+                functions.invoke_async(name, request.body, traces)
+                return Response(202, [("x-amzn-requestid", str(uuid.uuid4()))], b"")
+            invocation = functions.invoke(name, request.body, traces)
+        except FunctionNotFoundError:
+            message = f"Function not found: {call.resource}"
+            return protocols.error_response("lambda", "ResourceNotFoundException", message, 404)
+        except RecursionStoppedError:
+            message = STOPPED.format(call.resource)
+            return protocols.error_response("lambda", "RecursiveInvocationException", message, 400)
+        headers = [
+            ("Content-Type", "application/json"),
+            ("x-amzn-requestid", str(uuid.uuid4())),
+            ("X-Amz-Executed-Version", "$LATEST"),
+        ]
+        if invocation.error:
+            headers.append(("X-Amz-Function-Error", invocation.error))
+        if request.headers.get("x-amz-log-type") == "Tail":
+            tail = base64.b64encode(invocation.log.encode()[-4096:]).decode()
+            headers.append(("X-Amz-Log-Result", tail))
+        return Response(200, headers, invocation.body)
+
+    def _assume_role(self, call: Call, environ: dict[str, Any]) -> Response:
+        """moto's keys, which then stand for the role."""
+        role_arn = str(call.params.get("RoleArn"))
+        if not self._runtime.authorizer.trusts_account(role_arn):
+            message = (
+                f"User: arn:aws:iam::{self._runtime.account_id}:root is not authorized to perform: "
+                f"sts:AssumeRole on resource: {role_arn}"
+            )
+            return protocols.error_response("sts", "AccessDenied", message, 403)
+        response = self._to_moto("sts", environ)
+        key = re.search(rb"<AccessKeyId>(\w+)</AccessKeyId>", response.body)
+        if key is not None:
+            self._runtime.identities.lend(key[1].decode(), role_arn)
+        return response
+
+    def _start_sync(self, call: Call, principal: Principal | None) -> Response:
+        params = call.params
+        caller = principal.role_name if principal else None
+        if call.region != self._runtime.region:
+            message = f"State Machine Does Not Exist: '{params['stateMachineArn']}'"
+            return protocols.error_response("states", "StateMachineDoesNotExist", message, 400)
+        try:
+            answer = self._runtime.executions.start_sync(
+                str(params["stateMachineArn"]), params.get("name"), params.get("input"), caller
+            )
+        except ExecutionRefusedError as error:
+            return protocols.error_response("states", error.code, error.message, 400)
+        return protocols.json_response(answer)
+
+    def _to_moto(self, service: str | None, environ: dict[str, Any]) -> Response:
+        backend = _MOTO_BACKENDS.get(service or "")
+        app = self._app(backend) if backend else self._other_services
+        answer: list[Any] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> None:
+            answer[:] = [int(status.split(" ", 1)[0]), headers]
+
+        lock = self._service_locks.get(service or "", contextlib.nullcontext())
+        with lock:
+            chunks = app(environ, start_response)
+            body = b"".join(chunks)
+        if hasattr(chunks, "close"):
+            chunks.close()
+        status, headers = answer
+        if not any(name.lower() in ("x-amzn-requestid", "x-amz-request-id") for name, _ in headers):
+            headers = [*headers, ("x-amzn-requestid", str(uuid.uuid4()))]
+        return Response(status, headers, body)
+
+    def _app(self, backend: str) -> Any:
+        app = self._apps.get(backend)
+        if app is None:
+            with self._apps_lock:
+                app = self._apps.get(backend) or create_backend_app(backend)
+                self._apps[backend] = app
+        return app
+
+
+def _for_copied_tags(call: Call) -> list[Requirement]:
+    """The permissions that a copy needs only because what is copied has tags."""
+    if call.service != "s3":
+        return []
+    needed = s3_requests.requirements_of_tags(call.operation, call.params)
+    if not needed:
+        return []
+    bucket, _, key = str(call.params["CopySource"]).partition("/")
+    backend = s3_backends[ACCOUNT_ID]["aws"]
+    try:
+        source = backend.get_object(bucket, key, version_id=call.params["CopySourceVersionId"])
+    except (ServiceException, HTTPException):
+        return []  # S3 itself says that it is not there
+    tagged = source is not None and backend.get_object_tagging(source)["Tags"]
+    return needed if tagged else []
+
+
+_PHRASES = {status.value: status.phrase for status in http.HTTPStatus}
+
+
+def _read(environ: dict[str, Any]) -> Request:
+    body = environ["wsgi.input"].read()
+    environ["wsgi.input"].seek(0)
+    headers = {
+        key[5:].lower().replace("_", "-"): value
+        for key, value in environ.items()
+        if key.startswith("HTTP_")
+    }
+    headers["content-type"] = environ.get("CONTENT_TYPE", "")
+    return Request(
+        method=environ["REQUEST_METHOD"],
+        path=environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace"),
+        raw_path=environ["RAW_URI"].split("?", 1)[0],
+        query=environ["QUERY_STRING"],
+        headers=headers,
+        body=body,
+    )
+
+
+def _content(request: Request) -> str:
+    """What the request says, wherever its protocol puts it."""
+    body = request.body.decode("utf-8", "replace")
+    source = request.headers.get("x-amz-copy-source", "")
+    return "\n".join((request.path, request.query, source, body))
+
+
+def _iso(epoch_s: float) -> str:
+    text = datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def _not_here(call: Call) -> Response:
+    message = f"the embedded runtime has no {call.service}.{call.operation} in {call.region}"
+    log.error(message)
+    return protocols.error_response(call.service, "NotImplemented", message, 501)
+
+
+__all__ = ["API_PREFIX", "CONTROL_PREFIX", "SIGN_IN_PREFIX", "Gateway", "Page"]

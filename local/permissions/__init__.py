@@ -1,0 +1,1 @@
+"""Who calls, what each call needs permission for, and the decision."""

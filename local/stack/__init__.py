@@ -1,0 +1,1 @@
+"""The template, and the stack that is deployed from it."""

@@ -1,0 +1,1 @@
+"""Charts, pages and pictures that the command line, the demo and the benchmarks share."""
