@@ -5,24 +5,24 @@ from typing import Any, NoReturn
 
 import click
 
-from cli import terminal
-from cli.accuracy import accuracy
-from cli.detect import detect
-from cli.doctor import doctor
-from cli.evaluate import evaluate
-from cli.helping import Commands
-from cli.hosting import deploy, start, stop
-from cli.imports import import_
-from cli.label import label
-from cli.log import log
-from cli.missed import missed
-from cli.params import params
-from cli.redrive import redrive
-from cli.report import report
-from cli.reviewers import reviewers
-from cli.smoke import smoke
-from cli.status import status
-from cli.versions import rollback, train, versions
+from . import terminal
+from .accuracy import accuracy
+from .detect import detect
+from .doctor import doctor
+from .evaluate import evaluate
+from .helping import Commands
+from .hosting import deploy, start, stop
+from .imports import import_
+from .label import label
+from .log import log
+from .missed import missed
+from .params import params
+from .redrive import redrive
+from .report import report
+from .reviewers import reviewers
+from .smoke import smoke
+from .status import status
+from .versions import rollback, train, versions
 
 
 class OneLineErrors(Commands):

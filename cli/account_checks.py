@@ -17,10 +17,11 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
-from cli.checks import Check, Found, note, ok, problem, warning
-from cli.failures import is_forbidden
-from cli.stack import Stack, describe
 from labelloop.domain import stack_names
+
+from .checks import Check, Found, note, ok, problem, warning
+from .failures import is_forbidden
+from .stack import Stack, describe
 
 MODELS_FOR_A_SWAP = 2
 """A new model is proven while the old one serves."""

@@ -5,14 +5,15 @@ from typing import Any
 
 import click
 
-from cli import models, rejection
-from cli.failures import CommandError
-from cli.stack import Stack, on_stack, show
 from labelloop.domain import accuracy as rules
 from labelloop.domain.accuracy import Accuracy
 from labelloop.domain.labels import SHOWN_AS_NONE
 from labelloop.domain.rejection import NoneAnswer
 from pages.figures import counted, f1_of
+
+from . import models, rejection
+from .failures import CommandError
+from .stack import Stack, on_stack, show
 
 ALL_LABELS = "(all)"
 

@@ -18,14 +18,6 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import files, terminal
-from cli.borrowed_models import Borrowed
-from cli.failures import CommandError, code_of, message_of
-from cli.kept_answers import Kept
-from cli.labelled_pictures import Picture, S3Place
-from cli.models import Version
-from cli.parallel import WORKERS, bar, concerns_all
-from cli.stack import Stack
 from labelloop import errors
 from labelloop.aws.failures import BY_CODE
 from labelloop.aws.rekognition import label_of
@@ -34,6 +26,15 @@ from labelloop.domain.answers import Answer
 from labelloop.domain.detections import Label
 from labelloop.domain.images import EVALUATED_FOLDER, MAX_REQUEST_BYTES, media_type
 from labelloop.domain.pacing import Pace
+
+from . import files, terminal
+from .borrowed_models import Borrowed
+from .failures import CommandError, code_of, message_of
+from .kept_answers import Kept
+from .labelled_pictures import Picture, S3Place
+from .models import Version
+from .parallel import WORKERS, bar, concerns_all
+from .stack import Stack
 
 MOST_REFUSED_IN_A_ROW = 200
 """At the slowest pace, more than six minutes."""

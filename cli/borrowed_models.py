@@ -18,18 +18,19 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cli import ceilings, log, models, terminal
-from cli.costs import START
-from cli.failures import CommandError, code_of
-from cli.hosting import stop_version
-from cli.kept_answers import Kept
-from cli.models import RUNNING, STARTING, STOPPING, Version
-from cli.params import effective_value
-from cli.progress import Progress
-from cli.stack import Stack
-from cli.stack_checks import running_elsewhere
-from cli.status import waiting_images
 from labelloop.domain.hosting import cost_usd
+
+from . import ceilings, log, models, terminal
+from .costs import START
+from .failures import CommandError, code_of
+from .hosting import stop_version
+from .kept_answers import Kept
+from .models import RUNNING, STARTING, STOPPING, Version
+from .params import effective_value
+from .progress import Progress
+from .stack import Stack
+from .stack_checks import running_elsewhere
+from .status import waiting_images
 
 LONGEST_START_S = 3600.0
 IMAGES_PER_UNIT_HOUR = 10_000

@@ -4,12 +4,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cli import models
-from cli.failures import CommandError
-from cli.params import effective_values
-from cli.stack import Stack
 from labelloop.domain.messages import model_hours_spent
 from labelloop.domain.parameters import API_IMAGES, MODEL_HOURS
+
+from . import models
+from .failures import CommandError
+from .params import effective_values
+from .stack import Stack
 
 
 def today(stack: Stack) -> dict[str, Any]:

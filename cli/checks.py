@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli.failures import CommandError, is_forbidden, message_of
-from cli.stack import Stack
+from .failures import CommandError, is_forbidden, message_of
+from .stack import Stack
 
 
 class Level(StrEnum):

@@ -5,12 +5,13 @@ from datetime import timedelta
 
 from botocore.exceptions import ClientError
 
-from cli import models, terminal
-from cli.failures import CommandError
-from cli.params import effective_values
-from cli.stack import Stack
 from labelloop.domain.hosting import cost_usd
 from labelloop.domain.messages import TRAINING_HOUR_USD
+
+from . import models, terminal
+from .failures import CommandError
+from .params import effective_values
+from .stack import Stack
 
 UPLOAD_USD = 5.00 / 1_000_000
 """For each object that is put into S3, as in ``benchmarks/prices.json``."""

@@ -18,12 +18,6 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 
-from cli import ceilings, costs, files, models, records, terminal
-from cli.cells import as_cells
-from cli.failures import CommandError, code_of
-from cli.parallel import bar, in_parallel
-from cli.stack import Stack, on_stack, show
-from cli.status import DEAD_LETTERS, messages_in
 from labelloop.domain.detections import Outcome, as_shown, detection_id
 from labelloop.domain.fitness import refusal_of_limits
 from labelloop.domain.images import (
@@ -35,6 +29,13 @@ from labelloop.domain.images import (
 )
 from labelloop.domain.manifests import MAX_KEY_BYTES
 from labelloop.domain.messages import one_line
+
+from . import ceilings, costs, files, models, records, terminal
+from .cells import as_cells
+from .failures import CommandError, code_of
+from .parallel import bar, in_parallel
+from .stack import Stack, on_stack, show
+from .status import DEAD_LETTERS, messages_in
 
 FOLDER = "images_for_detection/"
 SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -190,7 +191,7 @@ class Results:
 def _drawing() -> Any:
     """The module that draws. Raises CommandError without its library."""
     try:
-        from cli import drawing  # noqa: PLC0415 - all else works without Pillow
+        from . import drawing  # noqa: PLC0415 - all else works without Pillow
     except ImportError as error:
         raise CommandError(
             "--draw needs Pillow: python -m pip install pillow, for the Python that runs this."

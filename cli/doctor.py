@@ -7,9 +7,9 @@ from dataclasses import replace
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import account_checks, stack_checks
-from cli.checks import Check, Found, Level
-from cli.stack import Stack, describe, on_any_stack, outputs_of, show
+from . import account_checks, stack_checks
+from .checks import Check, Found, Level
+from .stack import Stack, describe, on_any_stack, outputs_of, show
 
 
 @click.command()

@@ -10,16 +10,6 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 
-from cli import borrowed_models, evaluate_page, evaluate_text, labelled_pictures, models, terminal
-from cli.asking import Asked, Asking
-from cli.failures import CommandError, code_of
-from cli.hosting import confirm
-from cli.kept_answers import Kept
-from cli.labelled_pictures import Picture
-from cli.models import Version
-from cli.params import effective_value
-from cli.stack import Stack, model_type, on_stack, show
-from cli.trials import Evaluation, Pair, Trial
 from labelloop.domain import labels
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.answers import Answer
@@ -28,6 +18,17 @@ from labelloop.domain.manifests import VersionFiles, read_index
 from labelloop.domain.scoring import METRICS, Metric
 from labelloop.domain.splits import Split
 from labelloop.errors import InconsistentError
+
+from . import borrowed_models, evaluate_page, evaluate_text, labelled_pictures, models, terminal
+from .asking import Asked, Asking
+from .failures import CommandError, code_of
+from .hosting import confirm
+from .kept_answers import Kept
+from .labelled_pictures import Picture
+from .models import Version
+from .params import effective_value
+from .stack import Stack, model_type, on_stack, show
+from .trials import Evaluation, Pair, Trial
 
 INTERRUPTED = 130
 METRIC = "Evaluation-Metric"

@@ -9,19 +9,20 @@ from html import escape
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import evaluate_text
-from cli.evaluations import Confused
-from cli.labelled_pictures import Picture
-from cli.parallel import bar, in_parallel
-from cli.report import NOTHING
-from cli.report_page import COLOURS, MOST_LABELS, confusion, folded, section
-from cli.stack import Stack
-from cli.trials import Evaluation, LabelResult, Pair, Seen, Trial
 from labelloop.domain.scoring import METRICS, Metric
 from pages import charts
 from pages.charts import Claim
 from pages.figures import counted
 from pages.page import page, table
+
+from . import evaluate_text
+from .evaluations import Confused
+from .labelled_pictures import Picture
+from .parallel import bar, in_parallel
+from .report import NOTHING
+from .report_page import COLOURS, MOST_LABELS, confusion, folded, section
+from .stack import Stack
+from .trials import Evaluation, LabelResult, Pair, Seen, Trial
 
 MOST_PICTURES = 60
 """Of each kind."""
@@ -285,7 +286,7 @@ def _thumbnails(stack: Stack, galleries: Iterable[Gallery]) -> dict[_Look, str]:
     """
     wanted = {look: one for gallery in galleries for one in gallery.drawn for look in _looks(one)}
     try:
-        from cli import thumbnails  # noqa: PLC0415 - all else works without Pillow
+        from . import thumbnails  # noqa: PLC0415 - all else works without Pillow
     except ImportError:
         return {}
 

@@ -3,14 +3,15 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from cli.report import MOST_LINES, NOTHING, aligned, metric_name, some
-from cli.trials import Bin, Evaluation, LabelResult, Pair, Share, Trial
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.answers import Finding
 from labelloop.domain.comparison import Difference
 from labelloop.domain.messages import one_line
 from labelloop.domain.scoring import METRICS
 from pages.figures import counted, estimated, signed
+
+from .report import MOST_LINES, NOTHING, aligned, metric_name, some
+from .trials import Bin, Evaluation, LabelResult, Pair, Share, Trial
 
 WHOLLY_RIGHT = {
     ModelType.CLASSIFICATION: "right",

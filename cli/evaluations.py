@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal
 from botocore.exceptions import ClientError
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
-from cli import models
-from cli.failures import CommandError, code_of
-from cli.stack import Stack
 from labelloop.domain import labels
 from labelloop.domain.manifests import VersionFiles
+
+from . import models
+from .failures import CommandError, code_of
+from .stack import Stack
 
 LabelName = Annotated[str, AfterValidator(labels.shown)]
 

@@ -5,11 +5,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cli import models
-from cli.failures import CommandError
-from cli.progress import Progress
-from cli.stack import Stack, caller
 from labelloop.domain.messages import cause_in_words
+
+from . import models
+from .failures import CommandError
+from .progress import Progress
+from .stack import Stack, caller
 
 
 def begin(stack: Stack, request: Mapping[str, Any]) -> str:

@@ -11,10 +11,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli.parallel import concerns_all
 from labelloop.domain import fitness
 from labelloop.domain.images import is_by_the_way, refusal_of_size
 from labelloop.errors import InvalidImageError
+
+from .parallel import concerns_all
 
 NoteFailure = Callable[[str, str], None]
 """Takes the name of what cannot be read, within its folder, and the reason in a sentence."""

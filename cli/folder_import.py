@@ -13,15 +13,16 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cli import costs, files, terminal
-from cli.failures import CommandError, code_of
-from cli.files import NoteFailure
-from cli.parallel import bar, in_parallel
-from cli.stack import Stack
 from labelloop.domain import labels, layouts
 from labelloop.domain.images import has_image_signature, media_type
 from labelloop.domain.manifests import LABELLED_FOLDER, MAX_KEY_BYTES
 from labelloop.errors import InvalidImageError, InvalidRequestError
+
+from . import costs, files, terminal
+from .failures import CommandError, code_of
+from .files import NoteFailure
+from .parallel import bar, in_parallel
+from .stack import Stack
 
 _SURELY_MANIFESTS = (".manifest", ".jsonl")
 BATCH_FILES = 500

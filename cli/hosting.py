@@ -6,11 +6,11 @@ from collections.abc import Iterable
 import click
 from botocore.exceptions import ClientError
 
-from cli import ceilings, costs, executions, models, terminal
-from cli.failures import CommandError, code_of
-from cli.models import RUNNING, STARTABLE, STARTING, STOPPING
-from cli.progress import Progress
-from cli.stack import Stack, on_stack, show
+from . import ceilings, costs, executions, models, terminal
+from .failures import CommandError, code_of
+from .models import RUNNING, STARTABLE, STARTING, STOPPING
+from .progress import Progress
+from .stack import Stack, on_stack, show
 
 LONGEST_STOP_S = 3600.0
 """A version cannot be stopped while it starts, which takes up to half an hour."""

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import click
 
-from cli import folder_import, manifest_import, terminal
-from cli.failures import CommandError
-from cli.folder_import import FolderImport
-from cli.manifest_import import SHOWN, ManifestImport
-from cli.stack import Stack, model_type, on_stack, show
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.manifests import LABELLED_FOLDER
 from labelloop.domain.messages import one_line
+
+from . import folder_import, manifest_import, terminal
+from .failures import CommandError
+from .folder_import import FolderImport
+from .manifest_import import SHOWN, ManifestImport
+from .stack import Stack, model_type, on_stack, show
 
 INTERRUPTED = 130
 

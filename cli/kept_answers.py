@@ -11,10 +11,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from cli.failures import CommandError
 from labelloop.domain import answers
 from labelloop.domain.answers import Answer
 from labelloop.errors import InconsistentError
+
+from .failures import CommandError
 
 
 def folder() -> Path:

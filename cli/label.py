@@ -5,12 +5,13 @@ from typing import Any
 
 import click
 
-from cli import executions
-from cli.failures import CommandError
-from cli.manifest_import import SHOWN
-from cli.stack import Stack, on_stack, show
 from labelloop.domain.manifests import UNLABELLED_FOLDER
 from labelloop.domain.messages import images_in_words, one_line
+
+from . import executions
+from .failures import CommandError
+from .manifest_import import SHOWN
+from .stack import Stack, on_stack, show
 
 RUNS_LOOKED_AT = 5
 """One that has just begun has not looked yet."""

@@ -12,16 +12,17 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import files, folder_import
-from cli.failures import CommandError, code_of
-from cli.manifest_import import from_file
-from cli.parallel import bar, concerns_all, in_parallel
-from cli.stack import Stack
 from labelloop.domain import fitness, images, orientation
 from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.imports import Collection
 from labelloop.domain.splits import CONTENT_BYTES, content_id
 from labelloop.errors import InvalidImageError
+
+from . import files, folder_import
+from .failures import CommandError, code_of
+from .manifest_import import from_file
+from .parallel import bar, concerns_all, in_parallel
+from .stack import Stack
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,6 @@ from typing import Any
 
 import click
 
-from cli.cells import as_cells
-from cli.failures import CommandError
-from cli.records import Record, named
-from cli.stack import Stack, on_stack, show
 from labelloop.aws.items import from_item
 from labelloop.clock import iso
 from labelloop.domain.detections import (
@@ -30,6 +26,11 @@ from labelloop.domain.detections import (
 from labelloop.domain.images import ImageObject
 from labelloop.domain.labels import known_as
 from labelloop.domain.messages import one_line
+
+from .cells import as_cells
+from .failures import CommandError
+from .records import Record, named
+from .stack import Stack, on_stack, show
 
 COLUMNS = (
     "date",

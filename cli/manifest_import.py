@@ -15,10 +15,6 @@ from typing import Any, BinaryIO
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli import costs, terminal
-from cli.failures import CommandError, code_of
-from cli.parallel import bar, concerns_all, in_parallel
-from cli.stack import Stack
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.imports import (
     IMPORTED_IMAGES,
@@ -32,6 +28,11 @@ from labelloop.domain.imports import (
 )
 from labelloop.domain.manifests import LABELLED_FOLDER
 from labelloop.domain.messages import one_line
+
+from . import costs, terminal
+from .failures import CommandError, code_of
+from .parallel import bar, concerns_all, in_parallel
+from .stack import Stack
 
 SHOWN = 20
 """How many files, lines or images of each kind are named to people; programs get all of them."""

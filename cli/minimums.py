@@ -10,10 +10,11 @@ from decimal import Decimal
 
 from botocore.exceptions import ClientError
 
-from cli.failures import CommandError, code_of
-from cli.stack import Stack
 from labelloop.domain.calibration import TABLE_PCT, Outlook, Price
 from labelloop.domain.manifests import VersionFiles
+
+from .failures import CommandError, code_of
+from .stack import Stack
 
 MINIMUM = "Minimum-Label-Detection-Confidence"
 HEAD = ("minimum", "sent to people", "of those not right")

@@ -10,13 +10,14 @@ from itertools import islice
 
 import click
 
-from cli import records
-from cli.failures import CommandError
-from cli.stack import Stack, deployment_parameter, on_stack, show
 from labelloop.domain.detections import detection_id
 from labelloop.domain.images import NO_VERSION, ImageObject, is_folder_marker
 from labelloop.domain.manifests import DETECTION_FOLDER
 from labelloop.domain.messages import one_line
+
+from . import records
+from .failures import CommandError
+from .stack import Stack, deployment_parameter, on_stack, show
 
 IMAGES_LOOKED_UP_AT_ONCE = records.MOST_AT_ONCE // 2
 """Of up to two names each."""

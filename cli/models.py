@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from cli.failures import CommandError
-from cli.stack import Stack, caller, deployment_parameter
 from labelloop.aws.items import from_item
 from labelloop.clock import iso
 from labelloop.domain.accuracy import Sample
 from labelloop.domain.ceilings import ModelTime, day_of
 from labelloop.domain.rejection import NoneAnswer
 from labelloop.domain.sampling import LogCounts
+
+from .failures import CommandError
+from .stack import Stack, caller, deployment_parameter
 
 RUNNING = "RUNNING"
 STARTING = "STARTING"

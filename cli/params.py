@@ -9,14 +9,15 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 
-from cli import minimums, models
-from cli.failures import CommandError
-from cli.helping import Commands
-from cli.stack import Stack, on_stack, show
 from labelloop.domain.calibration import Outlook
 from labelloop.domain.hosting import cost_usd
 from labelloop.domain.parameters import BY_NAME, CATALOGUE, Parameter
 from labelloop.errors import ConfigurationError
+
+from . import minimums, models
+from .failures import CommandError
+from .helping import Commands
+from .stack import Stack, on_stack, show
 
 
 @click.group(cls=Commands)

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
-from cli.checks import Found, ok, problem
-from cli.failures import code_of
-from cli.stack import Stack, physical_id
 from labelloop.domain.infrastructure import BRING_BACK, NO_ANSWERS, NO_IMAGES, enable_rule
+
+from .checks import Found, ok, problem
+from .failures import code_of
+from .stack import Stack, physical_id
 
 _ON = {"ENABLED", "Enabled", "Enabling", "Creating", "Updating"}
 

@@ -3,7 +3,7 @@
 import sys
 import time
 
-from cli import terminal
+from . import terminal
 
 
 class Progress:

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from cli.stack import Stack
 from labelloop.aws.items import from_item
+
+from .stack import Stack
 
 Record = Mapping[str, Any]
 MOST_AT_ONCE = 100

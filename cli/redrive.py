@@ -13,11 +13,11 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 
-from cli import terminal
-from cli.failures import code_of, message_of
-from cli.progress import Progress
-from cli.stack import Stack, on_stack, show
-from cli.status import DEAD_LETTERS, messages_in
+from . import terminal
+from .failures import code_of, message_of
+from .progress import Progress
+from .stack import Stack, on_stack, show
+from .status import DEAD_LETTERS, messages_in
 
 EVENTS = "events"
 COMPLETED = "COMPLETED"

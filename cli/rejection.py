@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from cli import params
-from cli.stack import Stack
 from labelloop.domain import rejection
 from labelloop.domain.accuracy import LEAST_ANSWERS, Accuracy
 from labelloop.domain.rejection import LEAST_ANSWERS_OF_VERSION, NoneAnswer
+
+from . import params
+from .stack import Stack
 
 _MINIMUM = "Minimum-Label-Detection-Confidence"
 

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import click
 
-from cli import evaluations, minimums, models, report_page, report_words
-from cli.evaluations import Data, Report
-from cli.failures import CommandError
-from cli.stack import Stack, on_stack, show
 from labelloop.domain.calibration import Outlook
 from labelloop.domain.messages import one_line
 from labelloop.domain.scoring import METRICS
 from pages.figures import counted
+
+from . import evaluations, minimums, models, report_page, report_words
+from .evaluations import Data, Report
+from .failures import CommandError
+from .stack import Stack, on_stack, show
 
 MOST_LINES = 20
 """Of each kind; the page and the JSON have the rest."""

@@ -5,8 +5,15 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from cli import minimums, models, report_words
-from cli.evaluations import (
+from labelloop.domain.calibration import Outlook
+from labelloop.domain.scoring import METRICS
+from pages import charts
+from pages.charts import Point
+from pages.figures import counted
+from pages.page import page, table
+
+from . import minimums, models, report_words
+from .evaluations import (
     Confused,
     Data,
     Entries,
@@ -15,12 +22,6 @@ from cli.evaluations import (
     Report,
     mistakes,
 )
-from labelloop.domain.calibration import Outlook
-from labelloop.domain.scoring import METRICS
-from pages import charts
-from pages.charts import Point
-from pages.figures import counted
-from pages.page import page, table
 
 MOST_LABELS = 40
 """In a plot; the table has all of them."""

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from cli.evaluations import Comparison, Difference, Estimate, Figures, Report
 from pages.figures import counted, estimated, signed
+
+from .evaluations import Comparison, Difference, Estimate, Figures, Report
 
 METRIC_NAMES = {"f1": "F1", "precision": "precision", "recall": "recall"}
 

@@ -8,9 +8,6 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 
-from cli.failures import CommandError, code_of
-from cli.helping import Commands
-from cli.stack import Stack, deployment_parameter, on_stack, show
 from labelloop.domain.review_tasks import (
     GROUPS,
     OPERATORS,
@@ -19,6 +16,10 @@ from labelloop.domain.review_tasks import (
     REVIEWERS,
     REVIEWERS_QUEUE,
 )
+
+from .failures import CommandError, code_of
+from .helping import Commands
+from .stack import Stack, deployment_parameter, on_stack, show
 
 _OUTPUTS = {REVIEWERS: "ReviewersGroup", OPERATORS: "OperatorsGroup"}
 INVITED = "FORCE_CHANGE_PASSWORD"

@@ -11,17 +11,18 @@ from datetime import timedelta
 
 import click
 
-from cli import models, smoke_clean_up, smoke_report, terminal
-from cli.borrowed_models import ended_by_signals
-from cli.costs import START
-from cli.failures import CommandError, in_one_line
-from cli.hosting import confirm
-from cli.smoke_run import FAILED, NOT_TRIED, PASSED, UNKNOWN, Done, Run
-from cli.smoke_sign_in import NotKnownError
-from cli.smoke_steps import BURST, STEPS, Step
-from cli.stack import Stack, on_stack, show
 from labelloop.domain.hosting import cost_usd
 from labelloop.domain.messages import TRAINING_HOUR_USD
+
+from . import models, smoke_clean_up, smoke_report, terminal
+from .borrowed_models import ended_by_signals
+from .costs import START
+from .failures import CommandError, in_one_line
+from .hosting import confirm
+from .smoke_run import FAILED, NOT_TRIED, PASSED, UNKNOWN, Done, Run
+from .smoke_sign_in import NotKnownError
+from .smoke_steps import BURST, STEPS, Step
+from .stack import Stack, on_stack, show
 
 INTERRUPTED = 130
 TRAINING = timedelta(hours=1)

@@ -7,17 +7,18 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cli import models
-from cli.failures import CommandError, code_of
-from cli.progress import Progress
-from cli.smoke_run import KEY, MARK, Run
-from cli.smoke_sign_in import remove_reviewer
-from cli.smoke_steps import DETECTED_FOLDER, TRAINING, own_version, stop_model
-from cli.stack import Stack
 from labelloop.domain.detections import detection_id, human_loop_name
 from labelloop.domain.images import ImageObject
 from labelloop.domain.manifests import TRAINING_FOLDER, VersionFiles
 from labelloop.domain.parameters import SYSTEM_RECORD
+
+from . import models
+from .failures import CommandError, code_of
+from .progress import Progress
+from .smoke_run import KEY, MARK, Run
+from .smoke_sign_in import remove_reviewer
+from .smoke_steps import DETECTED_FOLDER, TRAINING, own_version, stop_model
+from .stack import Stack
 
 MOST_KEYS = 1000
 LONGEST_DELETION_S = 900.0

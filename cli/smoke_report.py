@@ -9,8 +9,8 @@ from typing import Any
 
 import botocore
 
-from cli.smoke_run import FAILED, NOT_TRIED, PASSED, Done, Run
-from cli.smoke_steps import STEPS
+from .smoke_run import FAILED, NOT_TRIED, PASSED, Done, Run
+from .smoke_steps import STEPS
 
 PROJECT = Path(__file__).parent.parent / "pyproject.toml"
 _SECRETS = (

@@ -11,13 +11,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cli import models
-from cli.failures import CommandError, code_of
-from cli.stack import Stack, model_type
 from labelloop.clock import iso
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.imports import IMPORTED_MANIFESTS
 from labelloop.domain.manifests import LABELLED_FOLDER
+
+from . import models
+from .failures import CommandError, code_of
+from .stack import Stack, model_type
 
 KEY = "evaluation/smoke.json"
 MARK = "smoke-"

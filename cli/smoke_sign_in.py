@@ -18,11 +18,12 @@ from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 import click
 import urllib3
 
-from cli import terminal
-from cli.failures import CommandError
-from cli.reviewers import group_name, is_others_pool, temporary_password
-from cli.smoke_run import Run
 from labelloop.domain.review_tasks import REVIEWERS
+
+from . import terminal
+from .failures import CommandError
+from .reviewers import group_name, is_others_pool, temporary_password
+from .smoke_run import Run
 
 MOST_PAGES = 8
 """On the way to the code: redirections and forms."""

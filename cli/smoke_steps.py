@@ -13,15 +13,6 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from cli import executions, models, smoke_pictures, smoke_sign_in
-from cli.failures import CommandError, code_of
-from cli.hosting import stop_version
-from cli.models import RUNNING, Version
-from cli.parallel import in_parallel
-from cli.progress import Progress
-from cli.smoke_run import MARK, Run
-from cli.stack import Stack, physical_id
-from cli.status import DEAD_LETTERS, messages_in
 from labelloop.aws.items import from_item
 from labelloop.domain.annotations import ModelType, training_line
 from labelloop.domain.detections import Outcome, detection_id
@@ -29,6 +20,16 @@ from labelloop.domain.hosting import cost_usd
 from labelloop.domain.images import ImageObject
 from labelloop.domain.manifests import LABELLED_FOLDER, VersionFiles
 from labelloop.domain.metrics import DETECTIONS, F1, MODEL_RUNNING, NAMESPACE, STACK
+
+from . import executions, models, smoke_pictures, smoke_sign_in
+from .failures import CommandError, code_of
+from .hosting import stop_version
+from .models import RUNNING, Version
+from .parallel import in_parallel
+from .progress import Progress
+from .smoke_run import MARK, Run
+from .stack import Stack, physical_id
+from .status import DEAD_LETTERS, messages_in
 
 DETECTED_FOLDER = f"images_for_detection/{MARK}"
 BURST = 60

@@ -14,10 +14,11 @@ import click
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from cli import terminal
-from cli.failures import CommandError, code_of, in_one_line
 from labelloop.domain.annotations import ModelType
 from local.clock import Clock
+
+from . import terminal
+from .failures import CommandError, code_of, in_one_line
 
 STACK_NAME = "label-loop"
 DATA_DIR = Path(__file__).parent.parent / ".local"

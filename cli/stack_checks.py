@@ -5,17 +5,18 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
-from cli import ceilings, minimums, models, parts
-from cli.checks import Check, Found, note, ok, problem, warning
-from cli.params import effective_value, effective_values, stored_values
-from cli.reviewers import group_name
-from cli.stack import Stack, deployment_parameter, model_type
-from cli.status import DEAD_LETTERS, messages_in
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.images import is_by_the_way
 from labelloop.domain.manifests import LABELLED_FOLDER
 from labelloop.domain.parameters import BY_NAME, SYSTEM_RECORD
 from labelloop.domain.review_tasks import GROUPS
+
+from . import ceilings, minimums, models, parts
+from .checks import Check, Found, note, ok, problem, warning
+from .params import effective_value, effective_values, stored_values
+from .reviewers import group_name
+from .stack import Stack, deployment_parameter, model_type
+from .status import DEAD_LETTERS, messages_in
 
 TEMPLATE = Path(__file__).parent.parent / "template.yaml"
 FEWEST_IMAGES = 3

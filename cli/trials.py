@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from cli.labelled_pictures import Picture, Pictures
 from labelloop.domain import comparison, estimates, scoring
 from labelloop.domain.accuracy import Accuracy
 from labelloop.domain.annotations import Annotation, ModelType
@@ -19,6 +18,8 @@ from labelloop.domain.comparison import Case, Comparison, Difference, Party
 from labelloop.domain.estimates import Estimate, Weighed
 from labelloop.domain.origins import GIVEN
 from labelloop.domain.scoring import METRICS, Counts, Metric
+
+from .labelled_pictures import Picture, Pictures
 
 BINS = 10
 """Of confidences."""

@@ -5,11 +5,12 @@ from typing import Any
 
 import click
 
-from cli import costs, executions, models, terminal
-from cli.failures import CommandError
-from cli.hosting import confirm, put_into_service
-from cli.stack import Stack, on_stack, show
 from pages.figures import f1_of
+
+from . import costs, executions, models, terminal
+from .failures import CommandError
+from .hosting import confirm, put_into_service
+from .stack import Stack, on_stack, show
 
 
 @click.command()
