@@ -1,7 +1,7 @@
 """Lambda on this machine: every function's handler in worker processes, run by AWS's own runtime
 client.
 
-A worker is a fork of ``worker.py``: ``awslambdaric`` against a Runtime API of its own. The pool
+A worker is ``python worker.py``: ``awslambdaric`` against a Runtime API of its own. The pool
 speaks that API in the thread that invokes: it hands out the event, reads the answer, and needs no
 thread or polling in between. Callers: ``local/doors/gateway.py`` (Invoke), ``queue_pollers.py``,
 ``event_bus.py``, ``http_apis.py``, ``local/stack/resources/``.
@@ -18,6 +18,7 @@ import logging
 import os
 import select
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -27,14 +28,13 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from moto.logs.models import logs_backends
 
 from local.permissions import same_machine
 from local.services import lineage
 from local.services.embedded_metrics import Metrics
-from local.services.fork_server import ForkServer, base_environment
 from local.services.lineage import RecursionStoppedError
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+WORKER = Path(__file__).with_name("worker.py")
 DEFAULT_MAX_WORKERS = 4
 
 # Lambda's own limit for the import of a function is 10 s. Here several workers may share two cores
@@ -100,10 +101,14 @@ def environment_of(spec: FunctionSpec, runtime: Runtime) -> dict[str, str]:
     """Lambda's variables and the function's own, and nothing of the developer's but where programs
     are.
     """
+    inherited = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
     python_path = [str(spec.code_dir), *(str(path) for path in spec.python_path)]
     return {
-        **base_environment(),
+        **{name: os.environ[name] for name in inherited if name in os.environ},
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
         "PYTHONPATH": os.pathsep.join(python_path),
+        "PYTHONUNBUFFERED": "1",
         "_HANDLER": spec.handler,
         "LAMBDA_TASK_ROOT": str(spec.code_dir),
         "AWS_LAMBDA_FUNCTION_NAME": spec.name,
@@ -314,9 +319,7 @@ class _LogSink:
 class _Worker:
     """One process with one function in it; serves one invocation at a time."""
 
-    def __init__(
-        self, runtime: Runtime, forks: ForkServer, spec: FunctionSpec, file: BinaryIO | None
-    ) -> None:
+    def __init__(self, runtime: Runtime, spec: FunctionSpec, file: BinaryIO | None) -> None:
         self.spec = spec
         self.session_token = uuid.uuid4().hex
         self._api = _RuntimeApi()
@@ -324,7 +327,15 @@ class _Worker:
         self._started = False
         self._is_out_of_time = False
         self._ended = threading.Event()
-        self._process = forks.start(spec.handler, self._environment(runtime), spec.code_dir)
+        self._process: subprocess.Popen[bytes] = subprocess.Popen(
+            [sys.executable, "-P", str(WORKER), spec.handler],
+            cwd=spec.code_dir,
+            env=self._environment(runtime),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
+        )
         self._pump_thread = threading.Thread(
             target=self._pump, name=f"log-{spec.stem}", daemon=True
         )
@@ -365,10 +376,6 @@ class _Worker:
             return self._too_large(request_id, len(answer.body)), True
         return self._outcome(request_id, answer.body, None), True
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
     def has_exited(self) -> bool:
         """Whether the process is known to have ended."""
         return self._ended.is_set()
@@ -381,6 +388,8 @@ class _Worker:
         """Ends the process and waits until it is gone."""
         self._process.kill()
         self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
         self._pump_thread.join(timeout=5)
         self._api.close()
 
@@ -395,15 +404,15 @@ class _Worker:
         }
 
     def _pump(self) -> None:
-        output = self._process.output
+        output = cast("IO[bytes]", self._process.stdout)
         unfinished = b""
-        while chunk := os.read(output, 65_536):
+        while chunk := os.read(output.fileno(), 65_536):
             *lines, unfinished = (unfinished + chunk).split(b"\n")
             if lines:
                 self._log.write(lines)
         if unfinished:
             self._log.write([unfinished])
-        os.close(output)
+        output.close()
         self._ended.set()
         self._api.worker_exited()
 
@@ -461,7 +470,6 @@ class FunctionPool:
     def __init__(self, runtime: Runtime, log_dir: Path | None = None) -> None:
         self._runtime = runtime
         self._log_dir = log_dir
-        self._forks = ForkServer()
         self._functions: dict[str, _Function] = {}
         self._free = threading.Condition()
         self._counts: Counter[str] = Counter()
@@ -545,20 +553,16 @@ class FunctionPool:
         return False
 
     def describe(self) -> dict[str, Any]:
-        """By function stem, with what it runs, how long it may take, and its processes."""
+        """By function stem, with what it runs and how long it may take."""
         with self._free:
-            processes = [
-                (function.spec, sorted(worker.pid for worker in function.workers))
-                for function in self._functions.values()
-            ]
+            specs = [function.spec for function in self._functions.values()]
         return {
             spec.stem: {
                 "environment": environment_of(spec, self._runtime),
                 "timeout_s": spec.timeout_s,
                 "memory_mb": spec.memory_mb,
-                "processes": ids,
             }
-            for spec, ids in processes
+            for spec in specs
         }
 
     def counts(self) -> dict[str, int]:
@@ -593,7 +597,6 @@ class FunctionPool:
             worker.close()
         with self._free:  # the busy ones are closed by the threads that were waiting for them
             self._free.wait_for(lambda: not any(f.workers for f in functions), timeout=10)
-        self._forks.close()
         for function in functions:
             if function.log_file is not None:
                 function.log_file.close()
@@ -625,7 +628,7 @@ class FunctionPool:
                 raise PoolClosedError("the runtime is stopping")
         new_worker = None
         try:
-            new_worker = _Worker(self._runtime, self._forks, function.spec, function.log_file)
+            new_worker = _Worker(self._runtime, function.spec, function.log_file)
         finally:
             with self._free:
                 function.starting -= 1

@@ -62,10 +62,15 @@ def function(stem: str) -> Json:
     return functions()[f"{camel(stem)}Function"]
 
 
+def shared_environment() -> Json:
+    """What the template sets for every function."""
+    variables: Json = template()["Globals"]["Function"]["Environment"]["Variables"]
+    return variables
+
+
 def environment(stem: str) -> Json:
     """What the template sets for the function of this folder, what all functions have included."""
-    common = template()["Globals"]["Function"]["Environment"]["Variables"]
-    return {**common, **function(stem)["Environment"]["Variables"]}
+    return {**shared_environment(), **function(stem)["Environment"]["Variables"]}
 
 
 def statements(properties: Json) -> list[Json]:

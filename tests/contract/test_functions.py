@@ -3,6 +3,7 @@
 import ast
 import logging
 import re
+from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
@@ -108,14 +109,27 @@ def test_cloudformation_is_answered_even_where_the_function_cannot_be_loaded() -
 # --- Environment variables ------------------------------------------------------------------------
 
 
+def _ours(names: Iterable[str]) -> set[str]:
+    return {name for name in names if not name.startswith(("POWERTOOLS_", "AWS_"))}
+
+
+SHARED = _ours(files.shared_environment())
+
+
 @every_function
-def test_a_function_gets_every_variable_that_it_reads_and_no_other(stem: str) -> None:
-    given = {
-        name for name in files.environment(stem) if not name.startswith(("POWERTOOLS_", "AWS_"))
-    }
+def test_a_function_gets_every_variable_that_it_reads_and_no_other_but_what_all_get(
+    stem: str,
+) -> None:
+    own = _ours(files.function(stem)["Environment"]["Variables"])
     read = variables.read_by(stem) - NOT_READ_BUT_REACHABLE.get(stem, set())
-    assert given | OPTIONAL == read | OPTIONAL
-    assert given & OPTIONAL <= read
+    assert own | SHARED | OPTIONAL == read | SHARED | OPTIONAL
+    assert own & OPTIONAL <= read
+    assert not own & SHARED
+
+
+@pytest.mark.parametrize("name", sorted(SHARED))
+def test_what_all_functions_get_is_a_name_that_many_of_them_read(name: str) -> None:
+    assert 3 * sum(name in variables.read_by(stem) for stem in STEMS) >= len(STEMS)
 
 
 def test_every_variable_that_is_declared_is_read_by_some_function() -> None:

@@ -189,7 +189,8 @@ def test_every_queue_is_watched_by_what_lies_in_it_or_how_long(queue: str) -> No
 @cache
 def _widgets() -> list[dict[str, Any]]:
     """The dashboard's widgets, each name for something of the template as ``{"Fn::Sub": …}``."""
-    body = files.template()["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    dashboard = files.template()["Resources"]["Dashboard"]["Properties"]
+    body, _ = dashboard["DashboardBody"]["Fn::Sub"]
     widgets: list[dict[str, Any]] = json.loads(body)["widgets"]
     return widgets
 
