@@ -11,7 +11,7 @@ Idempotent  yes; a schedule that is right is left alone
 from collections.abc import Iterator
 
 from labelloop import clock
-from labelloop.aws import model_registry, parameters, rules, schedules
+from labelloop.aws import parameters, rules, sampling_position, schedules
 from labelloop.aws.wiring import wiring
 from labelloop.clock import iso
 from labelloop.domain import infrastructure
@@ -90,5 +90,5 @@ def _bring_into_line() -> tuple[list[str], list[str]]:
 
 def _leave_out_what_came_meanwhile() -> None:
     """Let sampling go on from now, since it was switched off; the count stays."""
-    position = model_registry.sampling_position()
-    model_registry.move_sampling_position(position, position.not_before(iso(clock.now())))
+    position = sampling_position.read()
+    sampling_position.move(position, position.not_before(iso(clock.now())))

@@ -9,7 +9,7 @@ Idempotent  yes; what was answered is kept, and is not asked again
 """
 
 from labelloop import clock
-from labelloop.aws import model_registry, objects, queues
+from labelloop.aws import model_use, objects, queues
 from labelloop.domain import answers, manifests
 from labelloop.domain.answers import Answer
 from labelloop.domain.manifests import SplitImage, VersionFiles
@@ -97,7 +97,7 @@ def _answers(version_arn: str, image: SplitImage, pace: Pace) -> list[Answer]:
         return []
     if there.etag != image.etag:
         return []
-    model_registry.note_asked_to_compare()
+    model_use.note_asked_to_compare()
     try:
         labels = paced_model.detect_everything(version_arn, there, pace)
     except (InvalidImageError, ObjectUnreadableError):

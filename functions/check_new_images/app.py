@@ -5,8 +5,8 @@ Raises      ThrottledError, ServiceFailedError   retried by the state machine
 Idempotent  yes; it notes what it saw, and the same again changes nothing
 """
 
-from labelloop.aws import model_registry, parameters
-from labelloop.aws.model_registry import Look
+from labelloop.aws import last_look, model_versions, parameters, training_lock
+from labelloop.aws.last_look import Look
 from labelloop.domain import inventory, manifests
 from labelloop.domain.listed import Listed
 from labelloop.domain.parameters import OperatorSettings
@@ -44,15 +44,15 @@ def lambda_handler(request: Input) -> Output:
         listed = inventory.without_nones(listed)
     of_sampled = "sampled ones train" if settings.train_on_sampled_answers else ""
     digest = training_data.digest(listed, files, of_sampled)
-    since = model_registry.last_trained(model_registry.versions())
-    look = model_registry.last_look()
+    since = model_versions.last_trained(model_versions.known())
+    look = last_look.read()
     if look is None or (look.digest, look.since) != (digest, since):
         look = _look(listed, files, digest, since, settings)
-        model_registry.note_look(look)
+        last_look.note(look)
     enough = look.changes.total >= settings.minimum_untrained_images
     return Output(
         train=request.force or (settings.automatic_training and enough and not look.settled),
-        locked=model_registry.lock() is not None,
+        locked=training_lock.read() is not None,
         new_images=look.changes.total,
         images=look.images,
         minimum=settings.minimum_untrained_images,

@@ -7,7 +7,7 @@ Raises      BusyError   retried: the service cannot stop a version while it star
 Idempotent  yes; a version that is stopped or gone is left so
 """
 
-from labelloop.aws import model_registry, rekognition
+from labelloop.aws import deployed_version, model_versions, rekognition
 from labelloop.aws.rekognition import VersionStatus
 from labelloop.entrypoint import Strict, task
 
@@ -32,9 +32,9 @@ class Output(Strict):
 @task
 def lambda_handler(request: Input) -> Output:
     """Stop whatever this deployment made and runs beside the version that serves."""
-    deployed = model_registry.deployed()
+    deployed = deployed_version.now()
     served = {deployed.version, deployed.previous} if deployed else set()
-    records = {record["name"]: record for record in model_registry.versions()}
+    records = {record["name"]: record for record in model_versions.known()}
     # What somebody made by hand in the project is theirs.
     versions = {one.name: one for one in rekognition.versions() if one.name in records}
     serving = versions.pop(deployed.version, None) if deployed else None

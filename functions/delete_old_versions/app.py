@@ -8,7 +8,7 @@ What a version was made of, its report and its record stay.
 """
 
 from labelloop import clock
-from labelloop.aws import model_registry, parameters, rekognition
+from labelloop.aws import deployed_version, model_versions, parameters, rekognition
 from labelloop.aws.rekognition import VersionStatus
 from labelloop.entrypoint import Strict, logger, task
 from labelloop.errors import BusyError
@@ -37,9 +37,9 @@ class Output(Strict):
 def lambda_handler(_: Input) -> Output:
     """Delete the oldest ones, never the deployed or the previous one, nor one that is in use."""
     most = parameters.settings().maximum_model_versions
-    deployed = model_registry.deployed()
+    deployed = deployed_version.now()
     kept = {deployed.version, deployed.previous} if deployed else set()
-    known = {record["name"] for record in model_registry.versions()}
+    known = {record["name"] for record in model_versions.known()}
     newest_first = rekognition.versions()
     others = [version for version in newest_first if version.name not in kept]
     surplus = others[max(0, most - (len(newest_first) - len(others))) :]
@@ -53,6 +53,6 @@ def lambda_handler(_: Input) -> Output:
         except BusyError:
             logger.info("version is in use", extra={"version": version.name})
             continue
-        model_registry.note_version(version.name, {"deleted": clock.iso(clock.now())})
+        model_versions.note(version.name, {"deleted": clock.iso(clock.now())})
         deleted.append(version.name)
     return Output(deleted=deleted)

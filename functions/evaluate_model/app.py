@@ -14,7 +14,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from labelloop import clock
-from labelloop.aws import metrics, model_registry, objects, parameters, rekognition
+from labelloop.aws import (
+    deployed_version,
+    hosting_state,
+    metrics,
+    model_versions,
+    objects,
+    parameters,
+    rekognition,
+    sampling_position,
+)
 from labelloop.aws.line_files import write_lines
 from labelloop.aws.rekognition import VersionStatus
 from labelloop.aws.wiring import wiring
@@ -131,7 +140,7 @@ def _fails_for_good(name: str, error: Exception) -> bool:
 
     Each look would fail the same, and be told.
     """
-    record = model_registry.version(name)
+    record = model_versions.read(name)
     if record is None:
         return False
     failures = int(record.get("evaluation_failures", 0)) + 1
@@ -139,16 +148,16 @@ def _fails_for_good(name: str, error: Exception) -> bool:
     if failures >= MOST_FAILURES:
         why = f"Its evaluation failed: {error or repr(error)}"
         facts |= {"ended": clock.iso(clock.now()), "uncompared": why}
-    model_registry.note_version(name, facts)
+    model_versions.note(name, facts)
     return failures >= MOST_FAILURES
 
 
 def _judged(request: Input) -> Output:
     candidate, rules = _candidate(request.version), _rules(parameters.settings())
-    shares = model_registry.log_shares()
+    shares = sampling_position.log_shares()
     own = _figures(candidate, rules.metric, shares)
     model_type = candidate.examined.model_type
-    deployed = model_registry.deployed()
+    deployed = deployed_version.now()
     other = deployed.version if deployed and deployed.version != candidate.name else ""
     champion = _champion(candidate, other) if other else None
     figure, note = _figure(candidate, champion, rules.metric)
@@ -224,7 +233,7 @@ def _told(
         entries={split: candidate.record.get(f"entries_{split}") for split in ("train", "test")},
     )
     objects.write_json(report, {**content, "uncompared": uncompared, "asked": asked})
-    model_registry.note_version(
+    model_versions.note(
         candidate.name,
         {
             "trained": now,
@@ -276,7 +285,7 @@ def _candidate(name: str) -> _Candidate:
         _tested(version, summary.thresholds, model_type), model_type, index
     )
     doubt = _assessed(name, examined, summary.thresholds)
-    return _Candidate(name, model_registry.version(name) or {}, summary, index, examined, doubt)
+    return _Candidate(name, model_versions.read(name) or {}, summary, index, examined, doubt)
 
 
 def _assessed(name: str, examined: Examined, thresholds: Mapping[str, float]) -> Assessment:
@@ -416,7 +425,7 @@ def _whom_to_ask(
             return None, None
     except NotFoundError:
         return None, f"The index of {candidate.name} was deleted, so its images cannot be found."
-    if not runs and model_registry.hosting_is_paused():
+    if not runs and hosting_state.is_paused():
         return None, f"{name} was stopped by hand. To let it run again: labelloop start"
     give_up_after = clock.iso(clock.now() + hosting.ASKING_TAKES)
     ask = Ask(

@@ -9,7 +9,7 @@ Idempotent  yes; a second call writes the same words
 from collections.abc import Iterator
 
 from labelloop import clock
-from labelloop.aws import model_registry, objects, rekognition
+from labelloop.aws import model_versions, objects, rekognition
 from labelloop.aws.rekognition import S3Location
 from labelloop.domain import training_failures
 from labelloop.domain.messages import cause_in_words
@@ -37,7 +37,7 @@ class Output(Strict):
 def lambda_handler(request: Input) -> Output:
     """Put the service's findings into words, as far as there are any."""
     explanation = _explain(request)
-    model_registry.note_version(
+    model_versions.note(
         request.version,
         {"failure": explanation.text, "ended": clock.iso(clock.now())},
     )

@@ -18,15 +18,19 @@ from uuid import uuid4
 
 from labelloop import clock
 from labelloop.aws import (
+    daily_counts,
+    deployed_version,
     detections,
     executions,
+    hosting_state,
     metrics,
-    model_registry,
+    model_use,
     parameters,
     rekognition,
     review_tasks,
+    training_lock,
 )
-from labelloop.aws.model_registry import Hosting
+from labelloop.aws.hosting_state import Hosting
 from labelloop.aws.rekognition import Version, VersionStatus
 from labelloop.aws.wiring import wiring
 from labelloop.clock import from_iso, iso
@@ -84,7 +88,7 @@ NOTHING = Output(step=Step.NOTHING, resent=0)
 def lambda_handler(request: Input) -> Output:
     """Look at the deployed version, and do what brings it to where the operator wants it."""
     if request.images_wait:
-        if not model_registry.begin_to_look(ONE_LOOK_FOR):
+        if not hosting_state.begin_to_look(ONE_LOOK_FOR):
             return NOTHING
         return _look_after(*_hosted(), request)
     try:
@@ -115,7 +119,7 @@ def _hosted() -> tuple[Version | None, Hosting | None]:
 
 
 def _look_after(version: Version | None, now: Hosting | None, request: Input) -> Output:
-    if version is None or now is None or model_registry.hosting_is_paused():
+    if version is None or now is None or hosting_state.is_paused():
         if request.images_wait:
             _tell_images_wait(version)
         return NOTHING
@@ -150,7 +154,7 @@ def _look_after(version: Version | None, now: Hosting | None, request: Input) ->
 
 def _deployed() -> Version | None:
     """The deployed version as the service knows it; None where there is none, or it was deleted."""
-    deployed = model_registry.deployed()
+    deployed = deployed_version.now()
     try:
         return rekognition.version(deployed.version) if deployed else None
     except NotFoundError:
@@ -159,7 +163,7 @@ def _deployed() -> Version | None:
 
 def _noted(version: Version) -> Hosting:
     """What is known of its hosting, now that its status is known too."""
-    now = model_registry.hosting(version.name)
+    now = hosting_state.of(version.name)
     runs = version.status is VersionStatus.RUNNING
     if now.runs == runs:
         return now
@@ -169,13 +173,13 @@ def _noted(version: Version) -> Hosting:
         now = replace(now, running_since=seen, stopped=None, inference_units=units)
     else:
         now = replace(now, stopped=seen)
-    model_registry.note_hosting(now)
+    hosting_state.note(now)
     return now
 
 
 def _is_deployed_in_place() -> bool:
     """Whether a deployment goes on for which the model that serves was stopped."""
-    lock = model_registry.lock()
+    lock = training_lock.read()
     return lock is not None and lock.in_place and executions.status(lock.owner) == "RUNNING"
 
 
@@ -208,7 +212,7 @@ def _send_round(now: Hosting, settings: OperatorSettings) -> int:
     if not waiting_images.any_since(max(answers_from, now.tried or "")):
         return waiting_images.send_round()
     _mention("model_not_answering", f"silent-{now.version}-{_today()}", _run(now, settings))
-    model_registry.note_hosting(replace(now, tried=iso(clock.now())))
+    hosting_state.note(replace(now, tried=iso(clock.now())))
     return waiting_images.send_round(1)
 
 
@@ -219,8 +223,8 @@ def _idle_for(now: Hosting, settings: OperatorSettings) -> timedelta:
     since = clock.now() - limit
     if (
         runs < limit
-        or model_registry.asked_directly_since(since)
-        or model_registry.asked_to_compare_since(since)
+        or model_use.asked_directly_since(since)
+        or model_use.asked_to_compare_since(since)
         or detections.any_since(since)
     ):
         return timedelta()
@@ -231,7 +235,7 @@ def _stop(version: Version, now: Hosting, facts: Mapping[str, Any] | None) -> No
     """Stop it, and tell so when it is. Without facts another message tells that."""
     # Noted first: whatever happens then, a later look tells of it.
     stopping = replace(now, stopping=facts)
-    model_registry.note_hosting(stopping)
+    hosting_state.note(stopping)
     try:
         rekognition.stop_version(version.arn)
     except (RefusedError, BusyError) as error:
@@ -260,13 +264,13 @@ def _start(version: Version, now: Hosting, settings: OperatorSettings, images_wa
     }
     # Noted first: whatever happens then, a later look tells of it.
     started = replace(now, asked=iso(clock.now()), untold=facts)
-    model_registry.note_hosting(started)
+    hosting_state.note(started)
     try:
         rekognition.start_version(
             version.arn, settings.minimum_inference_units, settings.maximum_inference_units
         )
     except (QuotaExceededError, BusyError) as error:
-        model_registry.note_hosting(now)
+        hosting_state.note(now)
         cause = f"{error} {version.status_message}".strip()
         _mention(
             "model_not_started",
@@ -295,7 +299,7 @@ def _tell_ceilings(version: Version | None) -> None:
         }
         _mention("model_hours_spent", f"model-hours-{day}", facts)
     ceiling = settings.maximum_daily_api_images
-    if ceiling and model_registry.api_images(day) >= ceiling:
+    if ceiling and daily_counts.api_images(day) >= ceiling:
         facts = {"ceiling": ceiling}
         _mention("api_images_spent", f"api-images-{day}", facts)
 
@@ -334,12 +338,12 @@ def _usd_per_unit_hour() -> float:
 
 def _tell_gone() -> None:
     """Tell once that the deployed version was deleted, where one is deployed."""
-    if deployed := model_registry.deployed():
+    if deployed := deployed_version.now():
         _mention("version_gone", f"gone-{deployed.version}", {"version": deployed.version})
 
 
 def _tell_images_wait(version: Version | None) -> None:
-    if version is None and model_registry.deployed():
+    if version is None and deployed_version.now():
         return  # The schedule tells that it was deleted, or the whole project.
     facts = {"version": version.name if version else None}
     _mention("images_waiting", IMAGES_WAITING_ONCE, facts)
@@ -353,7 +357,7 @@ def _mention(kind: str, once: str, facts: Mapping[str, Any]) -> None:
 def _tell_noted(kind: str, once: str, facts: Mapping[str, Any], told: Hosting) -> Hosting:
     """Tell what was noted to be told, and note that it was: rather twice than never."""
     operator_news.tell(kind, once, "HostModel", facts)
-    model_registry.note_hosting(told)
+    hosting_state.note(told)
     return told
 
 

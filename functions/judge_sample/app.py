@@ -9,7 +9,7 @@ Raises      NotFoundError    caught: the record is gone
 Idempotent  yes; a detection counts once, with what its record says now
 """
 
-from labelloop.aws import detections, model_registry
+from labelloop.aws import detections, model_versions, none_answers, sampled_answers
 from labelloop.aws.wiring import wiring
 from labelloop.domain import accuracy
 from labelloop.domain.accuracy import Sample
@@ -50,10 +50,10 @@ def lambda_handler(request: Input) -> Output:
     record = detections.get(request.detection_id)
     version = record["version"]
     _note(record, _sample(record))
-    of_version = model_registry.version(version) or {}
+    of_version = model_versions.read(version) or {}
     f1 = float(of_version.get("f1", 0))
     accepted = of_version.get("figures", {}).get("accepted")
-    all_answers = accuracy.of(model_registry.samples(version))
+    all_answers = accuracy.of(sampled_answers.of_version(version))
     # Like with like: samples are of what it accepts, which it is right about more often.
     before = (accepted["value"], accepted["low"]) if accepted else (f1, f1)
     return Output(
@@ -70,12 +70,12 @@ def lambda_handler(request: Input) -> Output:
 def _note(record: detections.Record, sample: Sample | None) -> None:
     detection, completed = record["detection_id"], str(record["completed"])
     if record.get("label") != NONE_OF_THEM:
-        model_registry.note_sample(record["version"], detection, sample, completed)
+        sampled_answers.note(record["version"], detection, sample, completed)
         return
     right = sample.right if sample else None
     pct = float(record["confidence_pct"])
     answer = NoneAnswer(detection, record["version"], pct, right, completed)
-    model_registry.note_none_answer(answer)
+    none_answers.note(answer)
 
 
 def _sample(record: detections.Record) -> Sample | None:

@@ -7,7 +7,7 @@ Raises      UntrainableError   caught: too many lines of imported manifests are 
 Idempotent  yes; the batches of a run have the same names each time
 """
 
-from labelloop.aws import model_registry, objects
+from labelloop.aws import last_look, objects
 from labelloop.domain import fitness
 from labelloop.domain.imports import BadLine, Collection
 from labelloop.domain.inventory import ToInspect
@@ -39,7 +39,7 @@ def lambda_handler(request: Input) -> Output:
     """Compare what lies in the folders with what is remembered, and write the rest down."""
     lines, collection = training_data.imported_lines(training_data.imported_manifests())
     if collection.too_many_bad:
-        model_registry.settle_look(request.digest)
+        last_look.settle(request.digest)
         raise UntrainableError(_too_many_bad(collection))
     listed = training_data.images()
     known = {

@@ -7,7 +7,7 @@ Raises      BusyError   retried: the service cannot stop a version while it star
 Idempotent  yes; each call looks at what there is and does the next step
 """
 
-from labelloop.aws import model_registry, rekognition
+from labelloop.aws import deployed_version, rekognition
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import NotFoundError
 
@@ -27,7 +27,7 @@ class Output(Strict):
 @task
 def lambda_handler(request: Input) -> Output:
     """Begin to stop it, or see whether it has stopped. It stays the deployed one meanwhile."""
-    deployed = model_registry.deployed()
+    deployed = deployed_version.now()
     if deployed is None or deployed.version == request.version:
         return Output(done=True)
     try:

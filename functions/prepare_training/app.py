@@ -13,7 +13,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from labelloop import clock
-from labelloop.aws import detections, model_registry, objects, parameters, rekognition
+from labelloop.aws import (
+    detections,
+    last_look,
+    model_versions,
+    objects,
+    parameters,
+    rekognition,
+    review_day,
+)
 from labelloop.aws.rekognition import VersionStatus
 from labelloop.domain import data_reports, inventory, manifests, splits
 from labelloop.domain.imports import Collection, ImportedLine
@@ -55,7 +63,7 @@ def lambda_handler(request: Input) -> Output:
     """Decide each image's split, name the version by its data, write its files."""
     lines, collection = training_data.imported_lines(training_data.imported_manifests())
     examined = _examine(lines)
-    known = model_registry.versions()
+    known = model_versions.known()
     selection = _select(examined, collection, request.digest, [one["name"] for one in known])
     left_out = examined.left_out + selection.left_out
     data = manifests.data_hash(selection.images)
@@ -73,11 +81,11 @@ def lambda_handler(request: Input) -> Output:
         name, proceed = manifests.version_name(number, data, len(before) + 1), True
         has_files = False
     if not has_files:
-        since = model_registry.last_trained([one for one in known if one["name"] != name])
+        since = model_versions.last_trained([one for one in known if one["name"] != name])
         beside = examined.passed_over
         _write(name, since, selection, left_out, passed_over=beside, collection=collection)
         # Noted last: a version that the registry knows has had all its files.
-        model_registry.add_version(
+        model_versions.add(
             name,
             {
                 "number": number,
@@ -131,7 +139,7 @@ def _look_up_origins(inspected: Iterable[Inspected]) -> dict[str, Inspected]:
         detection = manifests.detection_of_key(one.key)
         if one.provenance is None and detection is not None:
             untold[detection].append(one)
-    all_asked = bool(untold) and not model_registry.review_day().date
+    all_asked = bool(untold) and not review_day.read().date
     found = {
         one.key: inventory.as_logged(one, record, all_asked=all_asked)
         for record in detections.how_they_came(sorted(untold))
@@ -171,7 +179,7 @@ def _select(
 def _settle(examined: Examined, digest: str) -> None:
     """Let polls pass these images by until something changes, unless copies are still to come."""
     if not examined.missing:
-        model_registry.settle_look(digest)
+        last_look.settle(digest)
 
 
 def _write(

@@ -11,7 +11,7 @@ Idempotent  yes; each call looks at what there is and does the next step
 
 from typing import Literal
 
-from labelloop.aws import model_registry, objects, rekognition
+from labelloop.aws import model_versions, objects, rekognition
 from labelloop.aws.rekognition import Dataset, VersionStatus
 from labelloop.domain import training_failures
 from labelloop.domain.splits import Split
@@ -86,7 +86,7 @@ def _note_entries(request: Input, dataset: Dataset) -> None:
             "and dropped the others without saying why."
         )
     name = f"entries_{request.dataset_type.lower()}"
-    model_registry.note_version(
+    model_versions.note(
         request.version,
         {name: {"sent": request.images, "stored": counts.total, "errors": errors}},
     )

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from labelloop import clock
-from labelloop.aws import detections, model_registry, parameters
+from labelloop.aws import detections, parameters, review_day, sampling_position
 from labelloop.clock import iso
 from labelloop.domain import sampling, selection
 from labelloop.domain.detections import Outcome
@@ -50,11 +50,11 @@ def lambda_handler(_: Input) -> Output:
     if not settings.sampling_enabled:
         return Output(counted=0, sampled=0)
     now = clock.now()
-    position = model_registry.sampling_position()
+    position = sampling_position.read()
     if position.after > f"{iso(now)}~":
         # A run has counted whose clock was ahead: it has seen all that there was.
         back = replace(position, after=iso(now - SETTLED_AFTER))
-        model_registry.move_sampling_position(position, back)
+        sampling_position.move(position, back)
         position = back
     records = detections.in_time_order(
         position.not_before(iso(now - LONGEST_GAP)).after, now - SETTLED_AFTER
@@ -74,12 +74,12 @@ def lambda_handler(_: Input) -> Output:
             chance = selection.either(1 / every, drawn)
             _ask(portion[date_id]["detection_id"], chance, now)
         after = replace(after, after=passed[-1]["date_id"], log=position.log.counting(passed))
-        model_registry.move_sampling_position(position, after)
+        sampling_position.move(position, after)
         position = after
         counted, sampled = counted + len(portion), sampled + len(taken)
     after = position.not_before(iso(now - LATEST))
     if after != position:
-        model_registry.move_sampling_position(position, after)
+        sampling_position.move(position, after)
     return Output(counted=counted, sampled=sampled)
 
 
@@ -90,7 +90,7 @@ def _is_unseen_none(record: detections.Record) -> bool:
 
 def _rate() -> float:
     """With what chance images that wait are drawn for review anyway: about as it was for these."""
-    return model_registry.review_day().rate
+    return review_day.read().rate
 
 
 def _ask(detection: str, chance: float, now: datetime) -> None:

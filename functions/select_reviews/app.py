@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import chain, islice
 
 from labelloop import clock
-from labelloop.aws import detections, model_registry, parameters
+from labelloop.aws import detections, parameters, review_day
 from labelloop.aws.wiring import wiring
 from labelloop.clock import iso
 from labelloop.domain import sampling, selection
@@ -49,7 +49,7 @@ class Output(Strict):
 def lambda_handler(_: Input) -> Output:
     """Finish what a run before has left, choose as many as are due, and ask about them."""
     settings, now = parameters.settings(), clock.now()
-    before = _ask_about_chosen(model_registry.review_day(), now)
+    before = _ask_about_chosen(review_day.read(), now)
     if not settings.review_enabled or not settings.daily_review_budget:
         return Output(asked=0)
     waiting = [
@@ -63,7 +63,7 @@ def lambda_handler(_: Input) -> Output:
     after = drawn.without(gone)
     if chosen or after != today:
         after = after.choosing(chosen)
-        model_registry.keep_review_day(before, after)
+        review_day.keep(before, after)
         _ask_about_chosen(after, now)
     return Output(asked=len(chosen))
 
@@ -79,7 +79,7 @@ def _ask_about_chosen(day: Day, now: datetime) -> Day:
         except NotFoundError:
             continue  # Its record has expired since.
     after = day.all_asked()
-    model_registry.keep_review_day(day, after)
+    review_day.keep(day, after)
     return after
 
 

@@ -20,7 +20,8 @@ from labelloop.aws import (
     detections,
     executions,
     functions,
-    model_registry,
+    hosting_state,
+    model_use,
     objects,
     parameters,
     queues,
@@ -232,7 +233,7 @@ def _ask(image: ImageObject | bytes) -> Detected:
     version, labels = answer.version, answer.labels
     if version is None or labels is None:
         raise _no_model(version)
-    model_registry.note_asked_directly()
+    model_use.note_asked_directly()
     minimum_pct = parameters.settings().minimum_confidence_pct
     decision = decide(
         labels,
@@ -254,7 +255,7 @@ def _no_model(version: str | None) -> ModelNotReadyError | ModelHoursSpentError:
     """Why no model answers; one that may run is asked to start."""
     if version is None:
         return ModelNotReadyError("No model has been deployed yet.")
-    if model_registry.hosting_is_paused():
+    if hosting_state.is_paused():
         return ModelNotReadyError(
             "The model was stopped by hand, and starts when the operator lets it."
         )

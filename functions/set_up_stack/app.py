@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from labelloop import clock
 from labelloop.answering import NEVER_MADE, answer
-from labelloop.aws import functions, model_registry, objects, parameters, rekognition
+from labelloop.aws import functions, model_versions, objects, parameters, rekognition
 from labelloop.aws.rekognition import VersionStatus
 from labelloop.custom_resource import (
     NotYetDone,
@@ -67,7 +67,7 @@ def _settled(wanted: ModelType, project_arn: str) -> ModelType:
     All functions get their type from here, so that none of them has a new one before it is known
     that there is no model of the old one, which would then answer for it.
     """
-    settled = model_registry.model_type()
+    settled = model_versions.model_type()
     if settled == wanted:
         return wanted
     if settled and any(
@@ -78,7 +78,7 @@ def _settled(wanted: ModelType, project_arn: str) -> ModelType:
             f"goes on as it is. Deploy it with ModelType={settled}, and another stack for "
             f"{wanted}: sam deploy --stack-name"
         )
-    model_registry.note_model_type(wanted)
+    model_versions.note_model_type(wanted)
     return wanted
 
 

@@ -13,7 +13,7 @@ Idempotent  yes; a version that starts or runs already is left so
 from datetime import timedelta
 
 from labelloop import clock
-from labelloop.aws import model_registry, parameters, rekognition
+from labelloop.aws import deployed_version, hosting_state, parameters, rekognition
 from labelloop.domain import messages
 from labelloop.domain.hosting import ASKING_TAKES
 from labelloop.entrypoint import Strict, task
@@ -52,7 +52,7 @@ def lambda_handler(request: Input) -> Output:
     """Start it with as many inference units as the operator wants now."""
     settings = parameters.settings()
     version = rekognition.version(request.version or _deployed())
-    if request.unless_paused and model_registry.hosting_is_paused():
+    if request.unless_paused and hosting_state.is_paused():
         raise ConflictError(f"{version.name} was stopped by hand, and so is not started.")
     runs = rekognition.is_active(version.status, stopping=False)
     if not runs and model_hours.are_spent(settings):
@@ -75,7 +75,7 @@ def lambda_handler(request: Input) -> Output:
 
 
 def _deployed() -> str:
-    deployed = model_registry.deployed()
+    deployed = deployed_version.now()
     if deployed is None:
         raise NotFoundError("No version is deployed.")
     return deployed.version

@@ -9,7 +9,7 @@ Idempotent  yes; the version's name is unique in the project, and a second call 
 from datetime import timedelta
 
 from labelloop import clock
-from labelloop.aws import model_registry, objects, rekognition
+from labelloop.aws import model_versions, objects, rekognition
 from labelloop.entrypoint import Strict, task
 
 LONGEST_TRAINING = timedelta(hours=30)
@@ -34,6 +34,6 @@ class Output(Strict):
 def lambda_handler(request: Input) -> Output:
     """Ask the service, and note the ARN that it gave."""
     arn = rekognition.create_version(request.version, objects.bucket(), request.evaluation_folder)
-    model_registry.note_version(request.version, {"arn": arn})
+    model_versions.note(request.version, {"arn": arn})
     give_up_after = clock.iso(clock.now() + LONGEST_TRAINING)
     return Output(version_arn=arn, give_up_after=give_up_after)

@@ -8,7 +8,7 @@ Idempotent  yes; a version that is stopped or gone is left so
 
 from contextlib import suppress
 
-from labelloop.aws import model_registry, rekognition
+from labelloop.aws import deployed_version, rekognition
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import NotFoundError
 
@@ -28,7 +28,7 @@ class Output(Strict):
 @task
 def lambda_handler(request: Input) -> Output:
     """Stop it, unless it is the one that serves."""
-    serving = model_registry.deployed()
+    serving = deployed_version.now()
     if serving is not None and serving.version == request.version:
         return Output(stopped=False)
     with suppress(NotFoundError):

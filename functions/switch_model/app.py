@@ -8,7 +8,7 @@ Idempotent  yes; a version that serves already stays
 from typing import Any
 
 from labelloop import clock
-from labelloop.aws import model_registry, parameters
+from labelloop.aws import deployed_version, hosting_state, model_versions, parameters, training_lock
 from labelloop.aws.wiring import wiring
 from labelloop.clock import from_iso
 from labelloop.domain.hosting import run_in_figures
@@ -40,10 +40,10 @@ def lambda_handler(request: Input) -> Output:
 
     Nothing after the switch may fail it: the workflow would take the candidate for unproven.
     """
-    version = model_registry.version(request.version) or {}
-    lock = model_registry.lock()
+    version = model_versions.read(request.version) or {}
+    lock = training_lock.read()
     by = lock.owner if lock else ""
-    now = model_registry.switch(request.version, request.version_arn, model_registry.deployed(), by)
+    now = deployed_version.switch(request.version, request.version_arn, deployed_version.now(), by)
     try:
         parameters.show_system_record(
             {
@@ -62,7 +62,7 @@ def lambda_handler(request: Input) -> Output:
 def _run_of(version: str | None) -> dict[str, Any] | None:
     """How long the version has run by now; a deployment in place has ended that to make room."""
     try:
-        hosting, lock = model_registry.hosting(version or ""), model_registry.lock()
+        hosting, lock = hosting_state.of(version or ""), training_lock.read()
         in_place = lock is not None and lock.in_place
         if hosting.running_since is None or not (hosting.runs or in_place):
             return None

@@ -6,8 +6,8 @@ Raises      TrainingInProgressError   caught: this execution ends, the other one
 Idempotent  yes; the holder may take it again
 """
 
-from labelloop.aws import executions, model_registry
-from labelloop.aws.model_registry import Lock
+from labelloop.aws import executions, training_lock
+from labelloop.aws.training_lock import Lock
 from labelloop.entrypoint import Strict, logger, task
 from labelloop.errors import TrainingInProgressError
 
@@ -30,9 +30,9 @@ class Output(Strict):
 @task
 def lambda_handler(request: Input) -> Output:
     """Take the lock from nobody, or from an execution that no longer runs."""
-    lock = model_registry.lock()
+    lock = training_lock.read()
     if lock is None:
-        model_registry.take_lock(Lock(request.execution_arn, None, request.in_place))
+        training_lock.take(Lock(request.execution_arn, None, request.in_place))
         _note(request)
         return Output(unfinished=None)
     if lock.owner == request.execution_arn:
@@ -43,7 +43,7 @@ def lambda_handler(request: Input) -> Output:
     # One that succeeded could not give the lock back, and nothing else is left to do.
     unfinished = lock.unfinished if status == "SUCCEEDED" else lock.owner
     mine = Lock(request.execution_arn, unfinished, request.in_place)
-    model_registry.take_lock(mine, from_owner=lock.owner)
+    training_lock.take(mine, from_owner=lock.owner)
     _note(request)
     return Output(unfinished=unfinished)
 

@@ -10,7 +10,7 @@ Idempotent  yes; what was told is not told again, however long ago that was
 import hashlib
 import json
 
-from labelloop.aws import model_registry
+from labelloop.aws import model_versions, told_news
 from labelloop.entrypoint import Strict, task
 from labelloop.services import operator_news
 
@@ -52,9 +52,9 @@ def _tell_of_judgement(teller: str) -> bool:
 
     A new stack is noted as told, since its versions will all be new ones.
     """
-    if model_registry.was_told(JUDGEMENT):
+    if told_news.was_told(JUDGEMENT):
         return False
-    if all("attempt" in version for version in model_registry.versions()):
-        model_registry.told(JUDGEMENT)
+    if all("attempt" in version for version in model_versions.known()):
+        told_news.told(JUDGEMENT)
         return False
     return operator_news.tell("judgement_changed", JUDGEMENT, teller, {}, for_good=True)

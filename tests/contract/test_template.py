@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 from botocore.session import Session
 
-from labelloop.aws import clients, detections, model_registry, review_tasks
+from labelloop.aws import (
+    clients,
+    daily_counts,
+    detections,
+    model_versions_table,
+    review_tasks,
+    told_news,
+)
 from labelloop.aws.rekognition import VersionStatus
 from labelloop.domain import images, parameters, stack_names
 from labelloop.domain.selection import LOOK_EVERY
@@ -481,14 +488,16 @@ def _names_in(module: Any) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("table", "module"),
+    ("table", "module", "expiring"),
     [
-        ("DetectionsTable", detections),
-        ("ReviewTasksTable", review_tasks),
-        ("ModelVersionsTable", model_registry),
+        ("DetectionsTable", detections, [detections]),
+        ("ReviewTasksTable", review_tasks, [review_tasks]),
+        ("ModelVersionsTable", model_versions_table, [told_news, daily_counts]),
     ],
 )
-def test_a_gateway_uses_the_keys_and_indexes_that_its_table_has(table: str, module: Any) -> None:
+def test_a_gateway_uses_the_keys_and_indexes_that_its_table_has(
+    table: str, module: Any, expiring: list[Any]
+) -> None:
     properties = files.template()["Resources"][table]["Properties"]
     keys = {key["AttributeName"] for key in properties["KeySchema"]}
     indexes = properties.get("GlobalSecondaryIndexes", [])
@@ -498,7 +507,8 @@ def test_a_gateway_uses_the_keys_and_indexes_that_its_table_has(table: str, modu
     named = {value for name, value in vars(module).items() if name.endswith("_INDEX")}
     assert named == {index["IndexName"] for index in indexes}
     if "TimeToLiveSpecification" in properties:
-        assert properties["TimeToLiveSpecification"]["AttributeName"] in _names_in(module)
+        for each in expiring:
+            assert properties["TimeToLiveSpecification"]["AttributeName"] in _names_in(each)
 
 
 def test_direct_writes_of_state_machines_use_the_keys_that_the_tables_have() -> None:

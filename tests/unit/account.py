@@ -25,7 +25,15 @@ from moto.core.utils import utcnow
 from moto.s3 import models as s3_models
 
 from labelloop import clock
-from labelloop.aws import clients, model_registry, parameters, user_pools
+from labelloop.aws import (
+    clients,
+    daily_counts,
+    deployed_version,
+    model_use,
+    none_answers,
+    parameters,
+    user_pools,
+)
 from labelloop.domain.ceilings import Allowance
 from labelloop.services import api_images, review_labels, version_doubt
 from labelloop.settings import Variable
@@ -274,7 +282,7 @@ class Account:
         """Let models have run so long today."""
         now = clock.now()
         time = {"day": f"{now:%Y-%m-%d}", "seconds": hours * 3600, "models": 0}
-        model_registry.keep_model_time({**time, "looked": clock.iso(now)}, None)
+        daily_counts.keep_model_time({**time, "looked": clock.iso(now)}, None)
 
     def operator_mail(self) -> list[Json]:
         """What was published to the operator's topic so far."""
@@ -334,15 +342,15 @@ def _forget() -> None:
     """A process that has just begun has read nothing yet."""
     for answer in (
         parameters.settings,
-        model_registry.deployed_lately,
-        model_registry.none_answers_lately,
+        deployed_version.lately,
+        none_answers.lately,
         review_labels.choices,
         user_pools.reviewers,
     ):
         answer._known = None
     api_images.this_container._allowance = Allowance()
     api_images.this_container._refused_until = None
-    model_registry._noted.clear()
+    model_use._noted.clear()
     version_doubt._known.clear()
     version_doubt._missed.clear()
 

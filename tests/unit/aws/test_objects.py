@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from labelloop.aws import clients, model_registry, objects, queues
+from labelloop.aws import clients, deployed_version, objects, queues
 from labelloop.domain import labels
 from labelloop.domain.manifests import VersionFiles
 from labelloop.errors import MalformedAnswerError, NotFoundError
@@ -185,7 +185,7 @@ def test_nobody_chooses_a_part_of_a_data_set(account: Account) -> None:
 
 
 def test_nobody_chooses_the_label_of_what_is_none_of_them(account: Account) -> None:
-    model_registry.switch("v1", "arn", None)
+    deployed_version.switch("v1", "arn", None)
     report = {"labels": [{"label": "cat"}, {"label": labels.NONE_OF_THEM}]}
     objects.write_json(VersionFiles("v1").report, report)
     account.put("images_labeled_by_folder/None of the Above/1.jpg", b"x")

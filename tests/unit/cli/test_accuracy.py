@@ -7,7 +7,7 @@ from click.testing import CliRunner, Result
 
 from cli.__main__ import main
 from cli.stack import Stack
-from labelloop.aws import model_registry
+from labelloop.aws import model_versions, none_answers, sampled_answers
 from labelloop.aws.wiring import wiring
 from labelloop.domain.accuracy import Sample
 from labelloop.domain.rejection import NoneAnswer
@@ -23,10 +23,10 @@ def stack(account: Account) -> Stack:
     """Two versions; of one, ten of whose sampled detections were answered."""
     outputs = {"ModelVersionsTable": wiring[Variable.MODEL_VERSIONS_TABLE]}
     for number in (1, 2):
-        model_registry.add_version(f"v{number}", {"number": number, "f1": 0.9, "test_images": 20})
+        model_versions.add(f"v{number}", {"number": number, "f1": 0.9, "test_images": 20})
     for number in range(10):
         sample = Sample(("gear",) if number else ("bolt",), number > 1)
-        model_registry.note_sample("v2", str(number), sample, "2026-11-21")
+        sampled_answers.note("v2", str(number), sample, "2026-11-21")
     return Stack("label-loop", outputs, account.boto3)
 
 
@@ -49,13 +49,13 @@ def test_each_label_and_all_together_have_their_share_and_its_interval(stack: St
 
 def test_what_it_was_sure_of_in_its_test_stands_beside_where_that_is_known(stack: Stack) -> None:
     accepted = {"value": 0.95, "low": 0.76, "high": 0.99, "images": 20, "effective_images": 20}
-    model_registry.note_version("v2", {"figures": {"accepted": accepted}})
+    model_versions.note("v2", {"figures": {"accepted": accepted}})
     _, total, *_ = _run(stack, "v2").stdout.splitlines()
     assert "when tested: 95.0% (76.0% to 99.0%) of 20 test images that it was sure of" in total
 
 
 def test_a_version_that_has_become_worse_is_marked(stack: Stack) -> None:
-    model_registry.note_version("v2", {"drift_told": "2026-11-21"})
+    model_versions.note("v2", {"drift_told": "2026-11-21"})
     assert _run(stack).stdout.count("worse by now") == 1
 
 
@@ -66,7 +66,7 @@ def test_what_a_version_took_for_none_of_its_labels_has_a_line_of_its_own(stack:
         at = f"2026-11-21T09:00:{number:02}.000Z"
         pct = 95.0 if number < 30 else 60.0
         answer = NoneAnswer(str(number), "v2", pct, number > 1, at)
-        model_registry.note_none_answer(answer)
+        none_answers.note(answer)
     rows = json.loads(_run(stack, "--json").stdout)
     assert [row["label"] for row in rows] == [None, "bolt", "gear", "none of them"]
     assert (rows[-1]["right"], rows[-1]["answers"], rows[-1]["accepted"]) == (28, 30, True)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from functions.apply_parameters.app import lambda_handler
-from labelloop.aws import model_registry
+from labelloop.aws import sampling_position
 from labelloop.domain.origins import Stratum
 from labelloop.domain.parameters import CATALOGUE
 from labelloop.domain.sampling import START, LogCounts, Position
@@ -88,17 +88,17 @@ def test_switched_off_and_on_again(scheduled: Account) -> None:
 def test_what_came_while_sampling_was_switched_off_is_left_out(scheduled: Account) -> None:
     log = LogCounts({Stratum("v1", accepted=True): 9})
     before = Position("2026-11-20T09:15:27.000Z#1", 7, log=log)
-    model_registry.move_sampling_position(START, before)
+    sampling_position.move(START, before)
     assert _changed() == []
     scheduled.set_parameter("Enable-Automatic-Human-Sampling", "false")
     _apply()
-    assert model_registry.sampling_position() == before
+    assert sampling_position.read() == before
     scheduled.clock.advance(3600)
     scheduled.set_parameter("Enable-Automatic-Human-Sampling", "true")
     for _ in range(2):
         _apply()
         after = replace(before, after="2026-11-21T10:15:27.000Z")
-        assert model_registry.sampling_position() == after
+        assert sampling_position.read() == after
         scheduled.clock.advance(3600)
 
 

@@ -8,7 +8,7 @@ import pytest
 from functions.ask_version import app
 from functions.ask_version.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import model_registry
+from labelloop.aws import model_use
 from labelloop.clock import from_iso
 from labelloop.domain import manifests
 from labelloop.domain.annotations import Annotation, Box
@@ -84,8 +84,8 @@ def test_what_it_says_is_kept_with_all_that_it_is_unsure_of(account: Account) ->
     }
     asked = account.rekognition.asked("DetectCustomLabels")
     assert {request["MinConfidence"] for request in asked} == {0}
-    assert model_registry.asked_to_compare_since(clock.now())
-    assert not model_registry.asked_directly_since(clock.now())
+    assert model_use.asked_to_compare_since(clock.now())
+    assert not model_use.asked_directly_since(clock.now())
 
 
 def test_twice_comes_to_the_same_as_once_and_asks_nothing_twice(account: Account) -> None:

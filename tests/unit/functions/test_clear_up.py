@@ -3,7 +3,7 @@
 import pytest
 
 from functions.clear_up.app import lambda_handler
-from labelloop.aws import model_registry
+from labelloop.aws import deployed_version, model_versions
 from labelloop.errors import BusyError
 from tests.unit.account import Account, Context, Json, event, refuses, version, version_arn
 
@@ -18,7 +18,7 @@ def _there_are(account: Account, **statuses: str) -> None:
 
 def _known(**facts: Json) -> None:
     for number, (name, values) in enumerate(facts.items(), start=1):
-        model_registry.add_version(name, {"number": number, **values})
+        model_versions.add(name, {"number": number, **values})
 
 
 def test_before_the_first_model_there_is_nothing_to_clear_up(account: Account) -> None:
@@ -29,8 +29,8 @@ def test_before_the_first_model_there_is_nothing_to_clear_up(account: Account) -
 def test_all_that_runs_beside_what_serves_is_stopped_and_waited_for(account: Account) -> None:
     account.rekognition.answers["StopProjectVersion"] = lambda _: {"Status": "STOPPING"}
     _known(v1={"promote": True}, v2={"promote": True}, v3={"promote": False}, v4={"promote": True})
-    before = model_registry.switch("v1", version_arn("v1"), None)
-    model_registry.switch("v2", version_arn("v2"), before)
+    before = deployed_version.switch("v1", version_arn("v1"), None)
+    deployed_version.switch("v2", version_arn("v2"), before)
     _there_are(account, v1="RUNNING", v2="RUNNING", v3="STOPPED", v4="RUNNING", theirs="RUNNING")
     answer = lambda_handler(FIRST_CALL, Context())
     assert answer == {"done": False, "stopped": ["v1", "v4"], "serves": True, "proven": "v4"}
@@ -63,7 +63,7 @@ def test_only_the_newest_version_that_is_there_and_good_is_recommended(
     account: Account, facts: Json, statuses: dict[str, str], proven: str | None
 ) -> None:
     _known(v1={"promote": True}, **facts)
-    model_registry.switch("v1", version_arn("v1"), None)
+    deployed_version.switch("v1", version_arn("v1"), None)
     _there_are(account, v1="STOPPED", **statuses)
     answer = lambda_handler(FIRST_CALL, Context())
     assert answer == {"done": True, "stopped": [], "serves": False, "proven": proven}

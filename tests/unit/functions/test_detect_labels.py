@@ -7,7 +7,7 @@ import pytest
 
 from functions.detect_labels.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import detections, model_registry
+from labelloop.aws import deployed_version, detections, none_answers
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.rejection import NoneAnswer
 from labelloop.errors import (
@@ -41,7 +41,7 @@ def _boxes(*labels: tuple[str, float]) -> Json:
 @pytest.fixture
 def serving(account: Account) -> Account:
     """An account in which v1 serves and is certain of what it sees."""
-    model_registry.switch("v1", version_arn("v1"), None)
+    deployed_version.switch("v1", version_arn("v1"), None)
     account.rekognition.answers["DetectCustomLabels"] = lambda _: _labels(
         ("dent", 3.5), ("scratch", 96.5)
     )
@@ -70,8 +70,8 @@ def test_a_certain_detection_is_logged_with_all_that_the_model_said(serving: Acc
 def test_it_is_said_whether_the_model_was_asked(account: Account) -> None:
     """Not for an image that waits, nor one that is known: neither tells how fast the model is."""
     assert _detect()["asked_model"] is False
-    model_registry.switch("v1", version_arn("v1"), None)
-    model_registry.deployed_lately(at_once=True)
+    deployed_version.switch("v1", version_arn("v1"), None)
+    deployed_version.lately(at_once=True)
     account.rekognition.answers["DetectCustomLabels"] = lambda _: _labels(("dent", 99.0))
     assert _detect()["asked_model"] is True
     again = event("detect_labels.image")
@@ -344,7 +344,7 @@ def _people_said(right: bool, count: int, version: str = "v1") -> None:
     for number in range(count):
         detection, at = f"{number:032x}", f"2026-11-21T09:00:{number:02}.000Z"
         answer = NoneAnswer(detection, version, 96.5, right, at)
-        model_registry.note_none_answer(answer)
+        none_answers.note(answer)
 
 
 def test_an_image_that_is_none_of_the_labels_goes_to_people_until_they_have_said_enough(
@@ -443,8 +443,8 @@ def test_an_image_that_waited_is_detected_when_it_comes_round_again(serving: Acc
 
 def test_a_model_that_was_replaced_and_stopped_is_not_the_end(serving: Account) -> None:
     _detect()
-    before = model_registry.deployed()
-    model_registry.switch("v2", version_arn("v2"), before)
+    before = deployed_version.now()
+    deployed_version.switch("v2", version_arn("v2"), before)
 
     def only_v2(request: Json) -> Json:
         if request["ProjectVersionArn"] == version_arn("v2"):
@@ -557,8 +557,8 @@ def test_an_image_that_waits_is_counted_as_waiting_once_and_then_as_what_it_beca
 ) -> None:
     for _ in range(2):
         _detect()
-    model_registry.switch("v1", version_arn("v1"), None)
-    model_registry.deployed_lately(at_once=True)
+    deployed_version.switch("v1", version_arn("v1"), None)
+    deployed_version.lately(at_once=True)
     account.rekognition.answers["DetectCustomLabels"] = lambda _: _labels()
     _detect()
     assert measured(capsys.readouterr().out) == [
@@ -595,8 +595,8 @@ def test_what_waits_for_a_model_does_not_forget_who_has_sent_it(account: Account
     _detect(_by(None))
     _detect(_by("bob"))
     assert set(detections.get(detection)["senders"]) == {SENDER, "bob"}
-    model_registry.switch("v1", version_arn("v1"), None)
-    model_registry.deployed_lately(at_once=True)
+    deployed_version.switch("v1", version_arn("v1"), None)
+    deployed_version.lately(at_once=True)
     account.rekognition.answers["DetectCustomLabels"] = lambda _: _labels(("dent", 99.0))
 
     # S3's own event about it, late: it knows of no sender, and leaves what it finds.

@@ -9,7 +9,7 @@ import pytest
 
 from functions.evaluate_model.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import detections, model_registry
+from labelloop.aws import deployed_version, detections, model_versions, sampling_position
 from labelloop.domain import manifests
 from labelloop.domain.annotations import Annotation, Box
 from labelloop.domain.answers import Answer, Finding
@@ -97,14 +97,14 @@ def _indexed(account: Account, name: str, annotations: dict[str, Annotation]) ->
 
 
 def _deploy_champion(account: Account, tested: Sequence[Json]) -> None:
-    model_registry.switch(CHAMPION, version_arn(CHAMPION), None)
+    deployed_version.switch(CHAMPION, version_arn(CHAMPION), None)
     _trained(account, CHAMPION, tested)
 
 
 @pytest.fixture
 def candidate(account: Account) -> Account:
     """A trained candidate that is right on 24 of 30 test images."""
-    model_registry.add_version(CANDIDATE, {"number": 12, "data": "x"})
+    model_versions.add(CANDIDATE, {"number": 12, "data": "x"})
     _trained(account, CANDIDATE, _snapshot("+" * 24 + "-" * 6))
     account.rekognition.answers["DescribeProjectVersions"] = lambda request: {
         "ProjectVersionDescriptions": [
@@ -194,7 +194,7 @@ def test_the_operators_metric_and_improvement_decide(candidate: Account) -> None
 def test_a_model_under_the_minimum_is_rejected_and_its_record_says_so(candidate: Account) -> None:
     candidate.set_parameter("Minimum-F1-Score", "0.95")
     assert _evaluate()["promote"] is False
-    found = model_registry.version(CANDIDATE)
+    found = model_versions.read(CANDIDATE)
     assert found
     assert found["promote"] is False
     assert found["trained"]
@@ -241,7 +241,7 @@ def test_samples_weigh_what_their_kind_has_of_the_log(candidate: Account) -> Non
     _deploy_champion(candidate, _snapshot("-" * 10 + "+" * 90))
     assert _evaluate()["promote"] is True
     log = LogCounts({Stratum(CHAMPION, accepted=False): 100, Stratum(CHAMPION, accepted=True): 900})
-    model_registry.move_sampling_position(START, replace(START, after="2026", log=log))
+    sampling_position.move(START, replace(START, after="2026", log=log))
     report = _report(candidate)
     assert report["comparison"]["basis"] == "incoming"
     assert report["comparison"]["incoming"]["gain"] == pytest.approx(0.1 / 2 - 0.9 / 10)
@@ -269,7 +269,7 @@ def test_what_the_version_was_made_of_is_in_the_report(candidate: Account) -> No
     data = {"images": 120, "left_out": {"images": 0}}
     candidate.put(VersionFiles(CANDIDATE).data_report, json.dumps(data).encode())
     entries = {"sent": 30, "stored": 29, "errors": ["One test image: it is broken."]}
-    model_registry.note_version(CANDIDATE, {"entries_test": entries})
+    model_versions.note(CANDIDATE, {"entries_test": entries})
     report = _report(candidate)
     assert report["data"] == data
     assert report["entries"] == {"train": None, "test": entries}
@@ -361,7 +361,7 @@ def test_how_sure_the_version_is_is_kept_for_when_it_serves(
     _indexed(candidate, CANDIDATE, {f"{n}.jpg": both if n < 5 else cat for n in range(20)})
     _indexed(candidate, CHAMPION, {f"{n}.jpg": both if n < 5 else cat for n in range(20)})
     _trained(candidate, CANDIDATE, [line(n) for n in range(20)], knows=("cat", "dog"))
-    model_registry.switch(CHAMPION, version_arn(CHAMPION), None)
+    deployed_version.switch(CHAMPION, version_arn(CHAMPION), None)
     _trained(candidate, CHAMPION, [line(n) for n in range(20)], knows=("cat", "dog"))
     _evaluate()
     doubt = _doubt(candidate, CANDIDATE)
@@ -385,7 +385,7 @@ def test_of_a_classification_model_it_is_kept_what_a_minimum_would_cost(candidat
 
 
 def test_a_champion_that_somebody_deleted_does_not_serve(candidate: Account) -> None:
-    model_registry.switch(CHAMPION, version_arn(CHAMPION), None)
+    deployed_version.switch(CHAMPION, version_arn(CHAMPION), None)
     output = _evaluate()
     assert output["promote"] is True
     assert f"The deployed model {CHAMPION} does not exist any more" in output["reasons"][1]
@@ -406,7 +406,7 @@ def test_without_both_indexes_what_is_missing_cannot_be_asked_and_the_champion_s
 
 
 def test_the_deployed_version_itself_is_compared_with_no_other(candidate: Account) -> None:
-    model_registry.switch(CANDIDATE, version_arn(CANDIDATE), None)
+    deployed_version.switch(CANDIDATE, version_arn(CANDIDATE), None)
     report = _report(candidate)
     assert (report["champion"], report["comparison"]) == (CANDIDATE, None)
     assert "No other model is deployed" in report["reasons"][1]
@@ -421,7 +421,7 @@ def test_a_trained_version_without_results_is_inconsistent(candidate: Account) -
 
 
 def _noted(version: str) -> Json:
-    return model_registry.version(version) or {}
+    return model_versions.read(version) or {}
 
 
 def test_an_evaluation_that_goes_on_failing_comes_to_an_end(candidate: Account) -> None:
@@ -525,7 +525,7 @@ def test_a_champion_that_has_not_seen_todays_test_images_is_to_be_asked_before_t
         "give_up_after": "2026-11-21T11:15:27.000Z",
     }
     assert sorted(_listed(grown)) == sorted(f"content {number}" for number in range(10, 40))
-    record = model_registry.version(CANDIDATE)
+    record = model_versions.read(CANDIDATE)
     assert record is not None
     assert "promote" not in record
     assert not grown.keys(VersionFiles(CANDIDATE).report)
@@ -621,7 +621,7 @@ def test_what_the_operator_has_stopped_is_not_started_and_the_champion_stays(
         f"{CHAMPION} was stopped by hand. To let it run again: labelloop start"
     )
     assert any("could not be compared" in reason for reason in output["reasons"])
-    record = model_registry.version(CANDIDATE)
+    record = model_versions.read(CANDIDATE)
     assert record is not None
     assert (record["promote"], record["uncompared"]) == (False, output["uncompared"])
     report = json.loads(grown.read(output["report"]))
@@ -637,7 +637,7 @@ def test_what_could_not_be_asked_leaves_the_champion_until_it_can_be(grown: Acco
     _remember("+" * 10 + "-" * 20)
     output = _evaluate(final=True)
     assert (output["promote"], output["uncompared"]) == (True, None)
-    record = model_registry.version(CANDIDATE)
+    record = model_versions.read(CANDIDATE)
     assert record is not None
     assert record["uncompared"] is None
 
@@ -662,7 +662,7 @@ def test_a_further_candidate_made_of_the_same_images_has_to_gain_more(grown: Acc
     # They differ on 21 images, of which it is right on 11.
     _remember("-" * 11 + "+" * 19)
     assert _evaluate(final=True)["promote"] is True
-    model_registry.note_version(CANDIDATE, {"attempt": 2})
+    model_versions.note(CANDIDATE, {"attempt": 2})
     output = _evaluate(final=True)
     assert output["promote"] is False
     assert any("as candidate 2 made of the same data" in reason for reason in output["reasons"])

@@ -7,7 +7,16 @@ import pytest
 
 from functions.host_model.app import LOOK_TAKES, lambda_handler
 from labelloop import clock
-from labelloop.aws import detections, model_registry, review_tasks
+from labelloop.aws import (
+    daily_counts,
+    deployed_version,
+    detections,
+    hosting_state,
+    model_use,
+    review_tasks,
+    training_lock,
+    waiting_mark,
+)
 from labelloop.clock import iso
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.ceilings import LOOK_EVERY
@@ -55,7 +64,7 @@ def _mails(account: Account) -> list[str]:
 @pytest.fixture
 def deployed(account: Account) -> Account:
     """A version that is deployed, and stopped."""
-    model_registry.switch(SERVING, version_arn(SERVING), None)
+    deployed_version.switch(SERVING, version_arn(SERVING), None)
     _is(account, "STOPPED")
     account.rekognition.answers["StartProjectVersion"] = lambda _: {"Status": "STARTING"}
     account.rekognition.answers["StopProjectVersion"] = lambda _: {"Status": "STOPPING"}
@@ -201,7 +210,7 @@ def test_a_deployment_in_place_has_stopped_the_model_on_purpose(
     deployed: Account, status: str, step: str
 ) -> None:
     owner = "arn:aws:states:eu-west-1:123456789012:execution:x:y"
-    model_registry.take_lock(model_registry.Lock(owner, None, in_place=True))
+    training_lock.take(training_lock.Lock(owner, None, in_place=True))
     deployed.stepfunctions.answers["DescribeExecution"] = lambda _: {
         "executionArn": owner,
         "stateMachineArn": "arn:aws:states:eu-west-1:123456789012:stateMachine:x",
@@ -253,9 +262,7 @@ def test_a_model_without_work_is_stopped_and_what_it_cost_is_told(running: Accou
     assert not _mails(running)
 
 
-@pytest.mark.parametrize(
-    "note", [model_registry.note_asked_directly, model_registry.note_asked_to_compare]
-)
+@pytest.mark.parametrize("note", [model_use.note_asked_directly, model_use.note_asked_to_compare])
 def test_asking_the_model_without_a_record_is_work_too(
     running: Account, note: Callable[[], None]
 ) -> None:
@@ -329,14 +336,14 @@ def test_always_on_a_model_without_work_is_mentioned_once_a_day(running: Account
 
 
 def test_another_version_begins_anew(running: Account) -> None:
-    before = model_registry.deployed()
-    model_registry.switch("v8", version_arn("v8"), before)
+    before = deployed_version.now()
+    deployed_version.switch("v8", version_arn("v8"), before)
     running.rekognition.answers["DescribeProjectVersions"] = lambda _: {
         "ProjectVersionDescriptions": [version("v8", "RUNNING")]
     }
     running.clock.advance(45 * MINUTE)
     assert _look()["step"] == "nothing"
-    assert model_registry.hosting("v8").running_since == iso(clock.now())
+    assert hosting_state.of("v8").running_since == iso(clock.now())
 
 
 def test_a_run_that_somebody_ended_is_over_also_while_nothing_is_done_about_it(
@@ -346,11 +353,11 @@ def test_a_run_that_somebody_ended_is_over_also_while_nothing_is_done_about_it(
     _is(running, "STOPPED")
     running.clock.advance(5 * MINUTE)
     _look()
-    assert not model_registry.hosting(SERVING).runs
+    assert not hosting_state.of(SERVING).runs
     _is(running, "RUNNING")
     running.clock.advance(60 * MINUTE)
     _look()
-    assert model_registry.hosting(SERVING).running_since == iso(clock.now())
+    assert hosting_state.of(SERVING).running_since == iso(clock.now())
 
 
 def test_a_run_that_failed_is_told_with_its_hours_and_cost_when_the_next_begins(
@@ -518,15 +525,15 @@ def test_the_operator_is_told_once_a_day_that_the_api_takes_no_more_images(
     deployed: Account,
 ) -> None:
     deployed.set_parameter(API_IMAGES, "3")
-    model_registry.count_api_images("2026-11-21", 2, 3)
+    daily_counts.count_api_images("2026-11-21", 2, 3)
     _look()
     assert _mails(deployed) == []
-    model_registry.count_api_images("2026-11-21", 2, 3)
+    daily_counts.count_api_images("2026-11-21", 2, 3)
     _look_for(deployed, 10)
     assert _mails(deployed) == ["api_images_spent"]
     deployed.set_parameter(API_IMAGES, "0")
     deployed.clock.advance(86_400)
-    model_registry.count_api_images("2026-11-22", 2, 3)
+    daily_counts.count_api_images("2026-11-22", 2, 3)
     _look_for(deployed, 10)
     assert _mails(deployed) == []
 
@@ -535,7 +542,7 @@ def _tell_of_everything(running: Account) -> None:
     """Let the next look have something of each kind to tell once a day."""
     running.set_parameter("Model-Hosting", "always-on")
     running.set_parameter(API_IMAGES, "1")
-    model_registry.count_api_images("2026-11-21", 1, 1)
+    daily_counts.count_api_images("2026-11-21", 1, 1)
     running.clock.advance(61 * MINUTE)
 
 
@@ -715,8 +722,8 @@ def test_marks_of_a_clock_that_was_ahead_hold_no_work(deployed: Account) -> None
     right = deployed.clock.now_s
     deployed.clock.advance(24 * 60 * MINUTE)
     assert _look("image")["step"] == "start"
-    model_registry.note_waiting_images_sent(iso(clock.now()))
-    model_registry.note_asked_directly()
+    waiting_mark.move(iso(clock.now()))
+    model_use.note_asked_directly()
     deployed.clock.now_s = right
     assert _look("image")["step"] == "start"
     _is(deployed, "RUNNING")

@@ -4,7 +4,7 @@ import pytest
 
 from functions.judge_sample.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import detections, model_registry
+from labelloop.aws import detections, model_versions, none_answers, sampled_answers
 from labelloop.domain.accuracy import LEAST_ANSWERS, Accuracy, Sample
 from labelloop.domain.detections import Outcome
 from labelloop.domain.labels import NONE_OF_THEM
@@ -20,7 +20,7 @@ FOUND = [{"name": "dent", "confidence_pct": 97.5}, {"name": "scratch", "confiden
 @pytest.fixture
 def tested(account: Account) -> Account:
     """An account with a version whose F1 score was 0.9."""
-    model_registry.add_version("v1", {"number": 1, "f1": 0.9})
+    model_versions.add("v1", {"number": 1, "f1": 0.9})
     return account
 
 
@@ -56,26 +56,26 @@ def test_an_answer_counts_once_however_often_it_comes(
     first = _answer(tested, label)
     assert (first["version"], first["right"], first["answers"]) == ("v1", right, 1)
     assert _judge() == first
-    assert model_registry.samples("v1") == [Sample(("dent",), bool(right))]
+    assert sampled_answers.of_version("v1") == [Sample(("dent",), bool(right))]
 
 
 def test_a_changed_answer_takes_the_former_ones_place(tested: Account) -> None:
     _answer(tested, "scratch")
     assert _answer(tested, "dent")["right"] == 1
-    assert len(model_registry.samples("v1")) == 1
+    assert len(sampled_answers.of_version("v1")) == 1
 
 
 def test_an_answer_that_was_taken_back_does_not_count(tested: Account) -> None:
     _answer(tested, "dent")
     assert _answer(tested, "")["answers"] == 0
-    assert model_registry.samples("v1") == []
+    assert sampled_answers.of_version("v1") == []
 
 
 def test_an_earlier_answer_that_comes_late_changes_nothing(tested: Account) -> None:
     _answer(tested, "dent")
     early = clock.iso(clock.now()).replace("2026", "2025")
-    model_registry.note_sample("v1", DETECTION, Sample(("dent",), False), early)
-    assert model_registry.samples("v1") == [Sample(("dent",), True)]
+    sampled_answers.note("v1", DETECTION, Sample(("dent",), False), early)
+    assert sampled_answers.of_version("v1") == [Sample(("dent",), True)]
 
 
 def _answer_none(account: Account, label: str, detection: str, outcome: Outcome) -> Json:
@@ -94,7 +94,7 @@ def test_an_image_that_is_none_of_the_labels_counts_by_itself_accepted_or_not(
     assert first == _judge()
     assert first["answers"] == 0, "of what was accepted as one of the labels"
     completed = clock.iso(clock.now())
-    assert model_registry.none_answers() == (NoneAnswer(DETECTION, "v1", 96.5, right, completed),)
+    assert none_answers.read() == (NoneAnswer(DETECTION, "v1", 96.5, right, completed),)
 
 
 def test_two_answers_at_once_about_such_images_both_count(tested: Account) -> None:
@@ -110,7 +110,7 @@ def test_two_answers_at_once_about_such_images_both_count(tested: Account) -> No
     detections.note(DETECTION, said)
     tested.hook("dynamodb", "before-call.dynamodb.PutItem", meanwhile)
     _judge()
-    assert {each.detection_id for each in model_registry.none_answers()} == {
+    assert {each.detection_id for each in none_answers.read()} == {
         DETECTION,
         f"{0:032x}",
     }
@@ -126,18 +126,16 @@ def test_the_operator_is_to_hear_of_a_version_that_is_surely_worse_than_it_was(
 
 def test_it_is_held_to_what_it_was_right_about_where_it_was_sure(tested: Account) -> None:
     accepted = {"value": 0.75, "low": 0.6, "high": 0.85, "images": 40, "effective_images": 40.0}
-    model_registry.note_version("v1", {"figures": {"accepted": accepted}})
+    model_versions.note("v1", {"figures": {"accepted": accepted}})
     answer = _many(tested, right=22, wrong=LEAST_ANSWERS - 22)
     assert (answer["drifted"], answer["accepted"]) == (False, accepted)
-    model_registry.note_version(
-        "v1", {"figures": {"accepted": {**accepted, "value": 0.99, "low": 0.97}}}
-    )
+    model_versions.note("v1", {"figures": {"accepted": {**accepted, "value": 0.99, "low": 0.97}}})
     assert _judge("0" * 32)["drifted"] is True
 
 
 def test_a_version_of_which_the_operator_has_heard_is_not_told_of_again(tested: Account) -> None:
     _many(tested, right=0, wrong=LEAST_ANSWERS)
-    model_registry.note_version("v1", {"drift_told": "2026-11-21T09:15:27.000Z"})
+    model_versions.note("v1", {"drift_told": "2026-11-21T09:15:27.000Z"})
     assert _judge("0" * 32)["drifted"] is False
 
 
@@ -159,6 +157,6 @@ def test_an_answer_of_who_has_sent_the_image_does_not_count(tested: Account) -> 
     _answer(tested, "dent")
     detections.note(DETECTION, {"answered_by_sender": True})
     assert _answer(tested, "dent")["answers"] == 0
-    assert model_registry.samples("v1") == []
+    assert sampled_answers.of_version("v1") == []
     detections.note(DETECTION, {"answered_by_sender": False})
     assert _answer(tested, "dent")["answers"] == 1

@@ -3,7 +3,7 @@
 import pytest
 
 from functions.make_room.app import lambda_handler
-from labelloop.aws import model_registry
+from labelloop.aws import deployed_version
 from labelloop.errors import BusyError
 from tests.unit.account import Account, Context, event, refuses, version, version_arn
 
@@ -12,7 +12,7 @@ SERVING = "v11-ffffffff"
 
 
 def _serving(account: Account, status: str) -> None:
-    model_registry.switch(SERVING, version_arn(SERVING), model_registry.deployed())
+    deployed_version.switch(SERVING, version_arn(SERVING), deployed_version.now())
     account.rekognition.answers["DescribeProjectVersions"] = lambda _: {
         "ProjectVersionDescriptions": [version(SERVING, status)]
     }
@@ -23,7 +23,7 @@ def test_there_is_room_where_nothing_serves(account: Account) -> None:
 
 
 def test_the_version_that_is_to_be_started_is_not_in_its_own_way(account: Account) -> None:
-    model_registry.switch(REQUEST["version"], version_arn(REQUEST["version"]), None)
+    deployed_version.switch(REQUEST["version"], version_arn(REQUEST["version"]), None)
     assert lambda_handler(REQUEST, Context()) == {"done": True}
 
 
@@ -37,7 +37,7 @@ def test_what_serves_is_stopped_and_waited_for(account: Account) -> None:
     account.rekognition.answers["StopProjectVersion"] = refuses("ResourceInUseException")
     _serving(account, "STOPPED")
     assert lambda_handler(REQUEST, Context()) == {"done": True}
-    deployed = model_registry.deployed()
+    deployed = deployed_version.now()
     assert deployed is not None
     assert deployed.version == SERVING
 

@@ -3,7 +3,7 @@
 import pytest
 
 from functions.notify_operator.app import lambda_handler
-from labelloop.aws import model_registry
+from labelloop.aws import deployed_version, told_news
 from labelloop.errors import InvalidRequestError, ServiceFailedError
 from tests.unit.account import Account, Context, event
 
@@ -19,7 +19,7 @@ def test_a_message_is_sent_once_however_often_it_is_asked_for(account: Account) 
 
 
 def test_programs_get_the_facts_and_which_model_serves(account: Account) -> None:
-    model_registry.switch("v11", "arn:v11", None)
+    deployed_version.switch("v11", "arn:v11", None)
     lambda_handler(STARTED, Context())
     assert account.operator_facts() == [
         {
@@ -59,7 +59,7 @@ def test_a_message_that_could_not_be_sent_is_sent_at_the_next_try(account: Accou
 
 
 def test_a_sender_that_died_is_forgotten_after_some_minutes(account: Account) -> None:
-    assert model_registry.begin_to_tell(STARTED["once"], "another execution", {})
+    assert told_news.begin(STARTED["once"], "another execution", {})
     assert lambda_handler(STARTED, Context()) == {"sent": False}
     account.clock.advance(301)
     assert lambda_handler(STARTED, Context()) == {"sent": True}

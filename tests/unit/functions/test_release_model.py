@@ -4,7 +4,7 @@ import pytest
 
 from functions.release_model.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import detections, model_registry
+from labelloop.aws import detections, model_use
 from labelloop.clock import from_iso
 from labelloop.domain.detections import Outcome
 from labelloop.errors import BusyError, NotFoundError
@@ -39,7 +39,7 @@ def _stopped(account: Account) -> list[str]:
 
 
 def test_without_work_it_is_stopped_at_once(account: Account) -> None:
-    model_registry.note_asked_to_compare()
+    model_use.note_asked_to_compare()
     assert _release() == {"stopped": True}
     assert _stopped(account) == [version_arn(VERSION)]
 
@@ -48,7 +48,7 @@ def test_what_came_before_it_was_started_keeps_it_from_nothing(account: Account)
     begun = account.clock.now_s
     account.clock.now_s = from_iso(ASKED["started"]).timestamp() - 3600
     detections.record_once("a" * 32, Outcome.CONFIDENT, {"label": "cat"}, clock.now())
-    model_registry.note_asked_directly()
+    model_use.note_asked_directly()
     account.clock.now_s = begun
     assert _release() == {"stopped": True}
 
@@ -65,7 +65,7 @@ def test_with_work_it_runs_on(account: Account, work: str) -> None:
         url = account.boto3("sqs").get_queue_url(QueueName="detection")["QueueUrl"]
         account.boto3("sqs").send_message(QueueUrl=url, MessageBody="{}")
     elif work == "asked directly":
-        model_registry.note_asked_directly()
+        model_use.note_asked_directly()
     else:
         account.set_parameter("Model-Hosting", "always-on")
     assert _release() == {"stopped": False}

@@ -3,7 +3,7 @@
 from functions.detect_labels.app import Input
 from functions.resend_waiting.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import detections, model_registry
+from labelloop.aws import detections, told_news
 from labelloop.domain.detections import Outcome, detection_id
 from labelloop.domain.images import ImageObject
 from labelloop.domain.messages import IMAGES_WAITING_ONCE
@@ -37,7 +37,7 @@ def test_when_nothing_waits_nothing_is_sent(account: Account) -> None:
 
 
 def test_the_operator_will_hear_of_it_again_should_images_wait_again(account: Account) -> None:
-    assert model_registry.begin_to_tell(IMAGES_WAITING_ONCE, "one", {})
-    model_registry.told(IMAGES_WAITING_ONCE)
+    assert told_news.begin(IMAGES_WAITING_ONCE, "one", {})
+    told_news.told(IMAGES_WAITING_ONCE)
     lambda_handler({}, Context())
-    assert model_registry.begin_to_tell(IMAGES_WAITING_ONCE, "another", {})
+    assert told_news.begin(IMAGES_WAITING_ONCE, "another", {})

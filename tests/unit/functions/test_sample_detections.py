@@ -8,7 +8,7 @@ import pytest
 from functions.sample_detections import app
 from functions.sample_detections.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import detections, model_registry, review_tasks
+from labelloop.aws import detections, review_day, review_tasks, sampling_position
 from labelloop.domain.detections import Outcome, human_loop_name
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.origins import Stratum
@@ -106,15 +106,15 @@ def test_a_backlog_is_counted_in_portions_and_each_is_counted_once(
     sampled.hook("dynamodb", "before-call.dynamodb.UpdateItem", die)
     with pytest.raises(RuntimeError):
         _sample()
-    assert model_registry.sampling_position().after.endswith(made[3])
-    assert model_registry.log_shares() == {ACCEPTED: 4}
+    assert sampling_position.read().after.endswith(made[3])
+    assert sampling_position.log_shares() == {ACCEPTED: 4}
     assert _sample() == {"counted": 6, "sampled": 2}
     assert _tasks(sampled) == {human_loop_name(made[n]) for n in (2, 5, 8)}
-    assert model_registry.log_shares() == {ACCEPTED: 10}
+    assert sampling_position.log_shares() == {ACCEPTED: 10}
 
 
 def test_what_the_images_of_the_log_were_is_counted_once_each(sampled: Account) -> None:
-    assert model_registry.log_shares() == {}
+    assert sampling_position.log_shares() == {}
     _record(sampled, 4)
     _record(sampled, 2, label=NONE_OF_THEM)
     _record(sampled, 2, Outcome.REVIEW)
@@ -123,18 +123,18 @@ def test_what_the_images_of_the_log_were_is_counted_once_each(sampled: Account) 
     _record(sampled, 3, Outcome.WAITING)
     for _ in range(2):
         _sample()
-        log = model_registry.sampling_position().log
+        log = sampling_position.read().log
         assert log.shares == {ACCEPTED: 6, DOUBTED: 3}
         assert (log.nones, log.refused) == ({"v1": 2}, 5)
     _record(sampled, 2, version="v2")
     _sample()
-    assert model_registry.log_shares() == {**log.shares, Stratum("v2", accepted=True): 2}
+    assert sampling_position.log_shares() == {**log.shares, Stratum("v2", accepted=True): 2}
 
 
 def test_an_image_that_waits_under_a_budget_could_have_been_drawn_too(sampled: Account) -> None:
     sampled.set_parameter("Daily-Review-Budget", "10")
-    before = model_registry.review_day()
-    model_registry.keep_review_day(before, Day("2026-11-21", revision=1, rate=0.25))
+    before = review_day.read()
+    review_day.keep(before, Day("2026-11-21", revision=1, rate=0.25))
     made = _record(sampled, 3, Outcome.DEFERRED) + _record(sampled, 3)
     assert _sample()["sampled"] == 2
     assert detections.get(made[2])["chance"] == pytest.approx(1 / 3 + 2 / 3 * 0.25)
@@ -144,7 +144,7 @@ def test_an_image_that_waits_under_a_budget_could_have_been_drawn_too(sampled: A
 def test_images_that_were_refused_do_not_hold_the_position_up(sampled: Account) -> None:
     made = _record(sampled, 3, Outcome.REJECTED)
     _sample()
-    assert made[2] in model_registry.sampling_position().after
+    assert made[2] in sampling_position.read().after
     _record(sampled, 3)
     assert _sample() == {"counted": 3, "sampled": 1}
 
@@ -244,7 +244,7 @@ def test_of_what_is_none_of_the_labels_more_is_sampled_with_the_chance_that_it_h
     assert detections.get(made[-3])["chance"] == pytest.approx(1 / 3)
     assert detections.get(made[28])["chance"] == pytest.approx(1 / 30)
     assert not any("human_loop" in detections.get(detection) for detection in asked_about)
-    assert model_registry.sampling_position().nones_since_last == 2
+    assert sampling_position.read().nones_since_last == 2
 
 
 def test_switched_off_it_does_nothing(sampled: Account) -> None:
@@ -256,19 +256,19 @@ def test_switched_off_it_does_nothing(sampled: Account) -> None:
 
 def test_of_two_runs_at_once_one_keeps_its_position(sampled: Account) -> None:
     _record(sampled, 4)
-    before = model_registry.sampling_position()
+    before = sampling_position.read()
     _sample()
-    after = model_registry.sampling_position()
+    after = sampling_position.read()
     with pytest.raises(ChangedMeanwhileError):
-        model_registry.move_sampling_position(before, after)
+        sampling_position.move(before, after)
     task = review_tasks.get(next(iter(_tasks(sampled))))
     assert task.wanted == 1
 
 
 def test_a_position_of_a_clock_that_was_ahead_holds_nothing_up(sampled: Account) -> None:
-    before = model_registry.sampling_position()
+    before = sampling_position.read()
     tomorrow = clock.iso(clock.now() + timedelta(days=1))
-    model_registry.move_sampling_position(before, replace(before, after=tomorrow))
+    sampling_position.move(before, replace(before, after=tomorrow))
     sampled.clock.advance(600)
     assert _sample() == {"counted": 0, "sampled": 0}
     _record(sampled, 3)

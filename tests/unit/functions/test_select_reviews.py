@@ -6,7 +6,7 @@ import pytest
 
 from functions.select_reviews.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import detections, model_registry, review_tasks
+from labelloop.aws import detections, review_day, review_tasks
 from labelloop.domain import selection
 from labelloop.domain.detections import Label, Outcome, human_loop_name
 from labelloop.domain.selection import LOOK_EVERY, Day
@@ -195,13 +195,13 @@ def test_what_an_index_that_lags_still_shows_is_not_chosen_twice(budgeted: Accou
     budgeted.hook("dynamodb", "after-call.dynamodb.Query", lag)
     assert _look(budgeted, 2) == [1, 1]
     assert _tasks(budgeted) == _loops("a1", "a2")
-    assert model_registry.review_day().asked == {"cat": 2}
+    assert review_day.read().asked == {"cat": 2}
 
 
 def test_an_image_whose_record_is_gone_is_passed_over(budgeted: Account) -> None:
-    before = model_registry.review_day()
+    before = review_day.read()
     gone = Day(f"{clock.now():%Y-%m-%d}", {"cat": 1}, (_id("a1"),), 1)
-    model_registry.keep_review_day(before, gone)
+    review_day.keep(before, gone)
     _defer(budgeted, {"a2": 1.0})
     _select()
     assert _tasks(budgeted) == _loops("a2")
@@ -230,10 +230,10 @@ def test_the_budget_is_kept_wherever_a_run_dies(budgeted: Account, call: int, mo
     assert _tasks(budgeted) <= _loops("a9", "a8")
     # What was chosen is asked about now, and the rest of the day has what is left of the budget.
     _select()
-    chosen = sum(model_registry.review_day().asked.values())
+    chosen = sum(review_day.read().asked.values())
     assert len(_tasks(budgeted)) == chosen
     assert chosen in {2, 4}
-    assert model_registry.review_day().chosen == ()
+    assert review_day.read().chosen == ()
     reviewed = [
         item
         for item in budgeted.items("DetectionsTable")
@@ -249,9 +249,9 @@ def test_what_a_run_that_died_has_chosen_is_finished_whatever_was_switched_off_s
     budgeted: Account, setting: tuple[str, str]
 ) -> None:
     _defer(budgeted, TEN)
-    day = model_registry.review_day()
+    day = review_day.read()
     chosen = Day(f"{clock.now():%Y-%m-%d}", {"cat": 1}, (_id("a5"),), 1)
-    model_registry.keep_review_day(day, chosen)
+    review_day.keep(day, chosen)
     detections.turn_to_review(_id("a5"))
     budgeted.set_parameter(*setting)
     assert _look(budgeted, 2) == [0, 0]
@@ -260,10 +260,10 @@ def test_what_a_run_that_died_has_chosen_is_finished_whatever_was_switched_off_s
 
 def test_of_two_runs_at_once_one_chooses(budgeted: Account) -> None:
     _defer(budgeted, TEN)
-    before = model_registry.review_day()
+    before = review_day.read()
     _select()
     with pytest.raises(ChangedMeanwhileError):
-        model_registry.keep_review_day(before, before.at(clock.now()))
+        review_day.keep(before, before.at(clock.now()))
 
 
 def test_a_clock_that_is_behind_does_not_spend_the_day_before_again(budgeted: Account) -> None:
@@ -301,13 +301,13 @@ def test_a_share_is_drawn_at_random_with_a_chance_that_its_record_has(budgeted: 
     assert set(drawn) == {name for name in names if selection.is_drawn(_id(name), rate)}
     others = [detections.get(_id(name)) for name in names if name not in drawn]
     assert not any("chance" in record for record in others)
-    assert model_registry.review_day().drawn == {}
+    assert review_day.read().drawn == {}
 
 
 def test_what_was_not_drawn_at_first_is_never_drawn(budgeted: Account) -> None:
     names = _drawing(budgeted, 40)
     _select()
-    first = {*model_registry.review_day().drawn, *map(_id, _drawn(names))}
+    first = {*review_day.read().drawn, *map(_id, _drawn(names))}
     budgeted.set_parameter("Daily-Review-Budget", "96000")
     _look(budgeted, 3)
     assert {_id(name) for name in _drawn(names)} == first
@@ -318,21 +318,21 @@ def test_what_has_just_come_is_neither_drawn_nor_chosen(budgeted: Account) -> No
     _defer(budgeted, {"a1": 1.0})
     budgeted.clock.advance(-200)
     assert _select() == 0
-    assert model_registry.review_day().drawn == {}
+    assert review_day.read().drawn == {}
 
 
 def test_what_was_drawn_and_waits_no_more_is_forgotten(budgeted: Account) -> None:
     _defer(budgeted, {"a1": 1.0}, human_loop=human_loop_name(_id("a1")))
-    before = model_registry.review_day()
+    before = review_day.read()
     day = Day(f"{clock.now():%Y-%m-%d}", drawn={_id("a1"): 0.5, _id("b2"): 0.5}, revision=1)
-    model_registry.keep_review_day(before, day)
+    review_day.keep(before, day)
     assert _select() == 0
-    assert model_registry.review_day().drawn == {}
+    assert review_day.read().drawn == {}
 
 
 def test_a_new_day_goes_on_with_what_was_drawn(budgeted: Account) -> None:
     _defer(budgeted, {"a1": 30.0, "a2": 1.0})
     day = Day("2026-11-20", drawn={_id("a1"): 0.5}, drawn_to="2026-11-22", revision=1)
-    model_registry.keep_review_day(model_registry.review_day(), day)
+    review_day.keep(review_day.read(), day)
     assert _select() == 1
     assert _drawn(["a1"]) == {"a1": 0.5}

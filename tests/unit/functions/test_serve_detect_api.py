@@ -11,7 +11,7 @@ from functions.detect_labels.app import lambda_handler as detect_labels
 from functions.request_review.app import lambda_handler as request_review
 from functions.serve_detect_api.app import lambda_handler
 from labelloop import clock, http_api
-from labelloop.aws import detections, model_registry, review_tasks
+from labelloop.aws import deployed_version, detections, model_use, none_answers, review_tasks
 from labelloop.aws.review_tasks import Person
 from labelloop.clock import iso
 from labelloop.domain.annotations import Annotation
@@ -63,7 +63,7 @@ def started(account: Account) -> list[Json]:
 @pytest.fixture
 def serving(account: Account, started: list[Json]) -> Account:
     """An account whose model serves and is certain, and whose workflow detects and logs."""
-    model_registry.switch(SERVING, version_arn(SERVING), None)
+    deployed_version.switch(SERVING, version_arn(SERVING), None)
     _finds(account, ("dent", 3.5), ("scratch", 96.5))
     account.stepfunctions.answers["StartSyncExecution"] = _workflow
     return account
@@ -180,7 +180,7 @@ def test_an_image_that_is_none_of_the_labels_is_sure_when_people_have_said_enoug
     assert (found["outcome"], found["label"]) == ("deferred", "none of them")
     for number in range(30):
         at = f"2026-11-21T09:00:{number:02}.000Z"
-        model_registry.note_none_answer(NoneAnswer(f"{number}", SERVING, 96.5, True, at))
+        none_answers.note(NoneAnswer(f"{number}", SERVING, 96.5, True, at))
     serving.clock.advance(60)
     _, found = _ask("image")
     assert (found["outcome"], found["label"]) == ("confident", "none of them")
@@ -207,7 +207,7 @@ def test_people_of_both_groups_may_detect(serving: Account, groups: str) -> None
 
 def test_a_model_that_took_over_meanwhile_is_the_one_that_answers(serving: Account) -> None:
     _ask("image")
-    model_registry.switch("v8", version_arn("v8"), model_registry.deployed())
+    deployed_version.switch("v8", version_arn("v8"), deployed_version.now())
 
     def only_the_new(request: Json) -> Json:
         if request["ProjectVersionArn"] != version_arn("v8"):
@@ -382,14 +382,14 @@ def test_asking_without_the_log_counts_as_work_and_is_noted_once_a_minute(
         _ask("image")
         serving.clock.advance(20)
     assert len(written) == 2
-    assert model_registry.asked_directly_since(clock.now())
+    assert model_use.asked_directly_since(clock.now())
     serving.clock.advance(180)
-    assert not model_registry.asked_directly_since(clock.now())
+    assert not model_use.asked_directly_since(clock.now())
 
 
 def test_a_model_that_does_not_answer_does_no_work(stopped: Account) -> None:
     _ask("image")
-    assert not model_registry.asked_directly_since(clock.now())
+    assert not model_use.asked_directly_since(clock.now())
 
 
 # --- With the log ---------------------------------------------------------------------------------

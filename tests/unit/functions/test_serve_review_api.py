@@ -9,7 +9,7 @@ import pytest
 
 from functions.serve_review_api.app import lambda_handler
 from labelloop import clock, http_api
-from labelloop.aws import model_registry, review_tasks
+from labelloop.aws import deployed_version, review_tasks
 from labelloop.aws.review_tasks import Person
 from labelloop.domain import human_loops
 from labelloop.domain.annotations import Annotation, Box, ModelType
@@ -215,7 +215,7 @@ def test_the_page_is_told_once_what_it_needs_to_know(queue: Account) -> None:
 
 
 def test_the_labels_of_the_model_that_serves_can_be_chosen_too(queue: Account) -> None:
-    model_registry.switch("v1", "arn:v1", None)
+    deployed_version.switch("v1", "arn:v1", None)
     report = {"labels": [{"label": "rust"}, {"label": "dent"}]}
     queue.put("evaluation/v1/report.json", json.dumps(report).encode())
     assert _ask("session")[1]["labels"] == ["dent", "rust", "scratch"]

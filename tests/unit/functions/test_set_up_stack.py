@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from functions.set_up_stack.app import FOLDERS, lambda_handler
-from labelloop.aws import model_registry, parameters
+from labelloop.aws import model_versions, parameters
 from labelloop.domain.parameters import BY_NAME, CATALOGUE
 from tests.unit.account import PREFIX, Account, Context, Json, refuses, version
 from tests.unit.cloudformation import CloudFormation, waiting
@@ -69,7 +69,7 @@ def test_the_functions_get_the_type_that_was_settled(
     account: Account, cloudformation: CloudFormation
 ) -> None:
     assert _typed(cloudformation, "detection", "create")["Data"]["ModelType"] == "detection"
-    assert model_registry.model_type() == "detection"
+    assert model_versions.model_type() == "detection"
 
 
 @pytest.mark.parametrize("status", ["RUNNING", "STOPPED", "TRAINING_IN_PROGRESS"])
@@ -84,7 +84,7 @@ def test_a_stack_that_has_versions_of_one_type_is_not_deployed_with_another(
     assert answer["Status"] == "FAILED"
     assert "ModelType cannot become multi-label" in answer["Reason"]
     assert "Deploy it with ModelType=detection" in answer["Reason"]
-    assert model_registry.model_type() == "detection"
+    assert model_versions.model_type() == "detection"
     # CloudFormation goes back, and then asks for what it was before.
     assert _typed(cloudformation, "detection")["Data"]["ModelType"] == "detection"
 
@@ -96,7 +96,7 @@ def test_a_stack_without_a_version_that_could_serve_may_become_another(
     _Versions(account, v1="TRAINING_FAILED")
     for model_type in ("detection", "multi-label"):
         assert _typed(cloudformation, model_type)["Data"]["ModelType"] == model_type
-        assert model_registry.model_type() == model_type
+        assert model_versions.model_type() == model_type
 
 
 def test_a_stack_of_an_earlier_release_has_the_type_that_it_is_updated_with(

@@ -4,7 +4,7 @@ import pytest
 
 from functions.start_model.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import model_registry
+from labelloop.aws import deployed_version
 from labelloop.domain import ceilings
 from labelloop.domain.parameters import MODEL_HOURS
 from labelloop.errors import (
@@ -76,7 +76,7 @@ def test_the_accounts_limit_is_said_at_once(account: Account) -> None:
 def test_none_is_the_version_that_serves(account: Account) -> None:
     with pytest.raises(NotFoundError):
         lambda_handler(event("start_model.serving"), Context())
-    model_registry.switch(CANDIDATE["version"], version_arn(CANDIDATE["version"]), None)
+    deployed_version.switch(CANDIDATE["version"], version_arn(CANDIDATE["version"]), None)
     _version(account, "STOPPED")
     account.rekognition.answers["StartProjectVersion"] = lambda _: {"Status": "STARTING"}
     answer = lambda_handler(event("start_model.serving"), Context())
@@ -114,7 +114,7 @@ def test_a_quota_that_keeps_it_from_being_asked_is_no_reason_to_replace_what_ser
 def test_when_the_days_model_hours_are_spent_none_is_started_before_the_next_day(
     account: Account, name: str
 ) -> None:
-    model_registry.switch(CANDIDATE["version"], version_arn(CANDIDATE["version"]), None)
+    deployed_version.switch(CANDIDATE["version"], version_arn(CANDIDATE["version"]), None)
     _version(account, "STOPPED")
     account.rekognition.answers["StartProjectVersion"] = lambda _: {"Status": "STARTING"}
     account.set_parameter(MODEL_HOURS, "2")

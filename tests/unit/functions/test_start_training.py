@@ -3,7 +3,7 @@
 import pytest
 
 from functions.start_training.app import lambda_handler
-from labelloop.aws import model_registry
+from labelloop.aws import model_versions
 from labelloop.errors import BusyError
 from tests.unit.account import Account, Context, event, refuses, version, version_arn
 
@@ -14,7 +14,7 @@ NAME = VERSION["version"]
 @pytest.fixture
 def noted(account: Account) -> Account:
     """A version that is noted, as PrepareTraining does."""
-    model_registry.add_version(NAME, {"number": 12, "data": "x"})
+    model_versions.add(NAME, {"number": 12, "data": "x"})
     return account
 
 
@@ -32,7 +32,7 @@ def test_the_arn_that_the_service_made_is_noted(noted: Account) -> None:
         "S3Bucket": noted.bucket,
         "S3KeyPrefix": VERSION["evaluation_folder"],
     }
-    found = model_registry.version(NAME)
+    found = model_versions.read(NAME)
     assert found
     assert found["arn"] == version_arn(NAME)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from functions.stop_model.app import lambda_handler
-from labelloop.aws import model_registry
+from labelloop.aws import deployed_version
 from labelloop.errors import BusyError
 from tests.unit.account import Account, Context, event, refuses, version, version_arn
 
@@ -28,7 +28,7 @@ def test_a_running_version_is_stopped(account: Account) -> None:
 
 
 def test_the_version_that_serves_is_left_running(account: Account) -> None:
-    model_registry.switch(NAME, version_arn(NAME), None)
+    deployed_version.switch(NAME, version_arn(NAME), None)
     assert lambda_handler(PREVIOUS, Context()) == {"stopped": False}
     assert account.rekognition.requests == []
 

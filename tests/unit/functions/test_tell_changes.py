@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.tell_changes.app import JUDGEMENT, lambda_handler
-from labelloop.aws import model_registry
+from labelloop.aws import model_versions, told_news
 from labelloop.services import operator_news
 from tests.unit.account import Account, Context, event
 
@@ -17,7 +17,7 @@ A_YEAR_S = timedelta(days=365).total_seconds()
 @pytest.fixture
 def old(account: Account) -> Account:
     """A stack with a version of the release before."""
-    model_registry.add_version("v1-9f8e7d6c", {"number": 1, "data": "x"})
+    model_versions.add("v1-9f8e7d6c", {"number": 1, "data": "x"})
     return account
 
 
@@ -42,7 +42,7 @@ def test_the_operator_of_an_old_stack_is_told_once_and_for_good(old: Account) ->
 
 def test_a_new_stack_is_told_nothing_however_many_versions_it_gets(account: Account) -> None:
     assert not _tell()
-    model_registry.add_version("v1-9f8e7d6c", {"number": 1, "data": "x", "attempt": 1})
+    model_versions.add("v1-9f8e7d6c", {"number": 1, "data": "x", "attempt": 1})
     assert not _tell()
     assert not account.operator_mail()
 
@@ -50,14 +50,14 @@ def test_a_new_stack_is_told_nothing_however_many_versions_it_gets(account: Acco
 def test_a_stack_that_had_begun_with_this_release_when_it_was_first_looked_at_is_no_old_one(
     account: Account,
 ) -> None:
-    model_registry.add_version("v1-9f8e7d6c", {"number": 1, "data": "x", "attempt": 1})
+    model_versions.add("v1-9f8e7d6c", {"number": 1, "data": "x", "attempt": 1})
     assert not _tell()
-    assert model_registry.was_told(JUDGEMENT)
+    assert told_news.was_told(JUDGEMENT)
 
 
 def test_two_at_once_tell_it_once(old: Account) -> None:
     news = {"kind": JUDGEMENT, "facts": {}}
-    assert model_registry.begin_to_tell(JUDGEMENT, "one", news, for_good=True)
+    assert told_news.begin(JUDGEMENT, "one", news, for_good=True)
     assert not _tell("two")
     assert not old.operator_mail()
     # The one that had begun has died.
@@ -90,7 +90,7 @@ def test_news_of_others_that_the_topic_refused_are_kept_and_sent_later(
     monkeypatch.setenv("OPERATOR_TOPIC_ARN", topic)
     # One that died between the two lines, a moment ago: it may still be about to tell.
     news = {"kind": "untrainable", "facts": {"cause": "Too few."}}
-    assert model_registry.begin_to_tell("two", "a run that died", news)
+    assert told_news.begin("two", "a run that died", news)
     assert _tell()
     assert [mail["MessageAttributes"]["kind"]["Value"] for mail in account.operator_mail()] == [
         "training_failed"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from labelloop.aws import model_registry
+from labelloop.aws import daily_counts
 from labelloop.domain.ceilings import block_of
 from labelloop.domain.parameters import API_IMAGES
 from labelloop.errors import ApiImagesSpentError, ThrottledError
@@ -43,7 +43,7 @@ def test_a_block_is_one_call_however_many_images_it_has(
     assert len(counts) == 1
     container.take()
     assert len(counts) == 2
-    assert model_registry.api_images(TODAY) == 2 * block
+    assert daily_counts.api_images(TODAY) == 2 * block
 
 
 def test_containers_together_take_as_many_as_the_ceiling_and_no_more(account: Account) -> None:
@@ -53,7 +53,7 @@ def test_containers_together_take_as_many_as_the_ceiling_and_no_more(account: Ac
     for _ in range(1000):
         taken += sum(_taken(container, 1) for container in containers)
     assert taken == 2500
-    assert model_registry.api_images(TODAY) == 2500
+    assert daily_counts.api_images(TODAY) == 2500
 
 
 def test_containers_that_end_leave_no_more_unused_than_a_block_each(account: Account) -> None:
@@ -116,13 +116,13 @@ def test_a_count_that_fails_takes_no_image_and_the_next_one_does(account: Accoun
     with pytest.raises(ThrottledError):
         container.take()
     container.take()
-    assert model_registry.api_images(TODAY) == block_of(20_000)
+    assert daily_counts.api_images(TODAY) == block_of(20_000)
 
 
 def test_a_block_that_is_counted_twice_is_lost_and_no_image_is_too_many(account: Account) -> None:
     """The answer to the first call was lost, and the SDK made it again."""
     account.set_parameter(API_IMAGES, "10")
-    assert model_registry.count_api_images(TODAY, 4, 10) == 4
+    assert daily_counts.count_api_images(TODAY, 4, 10) == 4
     container = ApiImages()
     assert _taken(container, 20) == 6
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from labelloop import clock
-from labelloop.aws import model_registry, parameters
+from labelloop.aws import daily_counts, parameters
 from labelloop.domain import ceilings, messages
 from labelloop.domain.ceilings import Allowance
 from labelloop.errors import ApiImagesSpentError
@@ -45,7 +45,7 @@ class ApiImages:
         if self._refused_until and now < self._refused_until:
             raise ApiImagesSpentError(messages.api_images_spent(ceiling))
         block = ceilings.block_of(ceiling)
-        counted = model_registry.count_api_images(day, block, ceiling)
+        counted = daily_counts.count_api_images(day, block, ceiling)
         if counted is None:
             until_midnight = ceilings.until_next_day(now)
             self._refused_until = now + min(LOOK_AGAIN_AFTER, until_midnight)

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from labelloop import clock
-from labelloop.aws import model_registry
+from labelloop.aws import daily_counts
 from labelloop.clock import iso
 from labelloop.domain import ceilings
 from labelloop.domain.ceilings import ModelTime
@@ -13,7 +13,7 @@ from labelloop.errors import ChangedMeanwhileError
 
 def counted() -> ModelTime | None:
     """What was counted on the last day on which any model ran."""
-    values = model_registry.model_time()
+    values = daily_counts.model_time()
     return ModelTime.from_json(values) if values else None
 
 
@@ -27,7 +27,7 @@ def count(models: int) -> None:
         return
     after = ceilings.with_look(before, clock.now(), models)
     try:
-        model_registry.keep_model_time(
+        daily_counts.keep_model_time(
             {**asdict(after), "looked": iso(after.looked)}, iso(before.looked) if before else None
         )
     except ChangedMeanwhileError:

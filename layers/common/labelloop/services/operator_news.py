@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from labelloop.aws import model_registry, topics
+from labelloop.aws import deployed_version, told_news, topics
 from labelloop.aws.wiring import place
 from labelloop.domain import messages, news
 from labelloop.errors import LabelLoopError
@@ -24,9 +24,9 @@ def tell(
     hour after that is mended. Raises KeyError for an unknown kind.
     """
     facts = {**_execution(teller), **facts}
-    if not model_registry.begin_to_tell(once, teller, {"kind": kind, "facts": facts}, for_good):
+    if not told_news.begin(once, teller, {"kind": kind, "facts": facts}, for_good):
         return False
-    serving = model_registry.deployed()
+    serving = deployed_version.now()
     known = {"serving": serving.version if serving else None, **facts}
     try:
         topics.tell_operator(
@@ -35,10 +35,10 @@ def tell(
     except Exception:
         # Where that is not noted either, whoever comes after some minutes may tell it.
         with suppress(LabelLoopError):
-            model_registry.not_told(once)
+            told_news.not_told(once)
         raise
     try:
-        model_registry.told(once)
+        told_news.told(once)
     except LabelLoopError:
         # It has been sent: trying all of this again would send it again.
         log.exception("%s was sent, but that is not noted", once)
@@ -53,7 +53,7 @@ def _execution(teller: str) -> dict[str, str]:
 def tell_what_was_not(teller: str) -> bool:
     """Send what was to be told and could not be sent, or whose teller died; whether any was."""
     sent = False
-    for once, untold, for_good in model_registry.untold():
+    for once, untold, for_good in told_news.untold():
         if untold["kind"] in messages.OPERATOR_MESSAGES:
             sent |= tell(untold["kind"], once, teller, untold["facts"], for_good=for_good)
     return sent

@@ -2,7 +2,7 @@
 
 import json
 
-from labelloop.aws import model_registry, objects
+from labelloop.aws import deployed_version, objects
 from labelloop.aws.wiring import wiring
 from labelloop.domain import labels as label_names
 from labelloop.domain import layouts
@@ -41,7 +41,7 @@ def may_be_new() -> bool:
 
 def _trained() -> set[str]:
     """The labels of the model that serves; none where it was not trained here."""
-    deployed = model_registry.deployed_lately()
+    deployed = deployed_version.lately()
     if deployed is None:
         return set()
     try:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from labelloop.aws import model_registry, rekognition
+from labelloop.aws import deployed_version, none_answers, rekognition
 from labelloop.domain import rejection
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Label
@@ -37,7 +37,7 @@ def ask(image: ImageObject | bytes, model_type: ModelType) -> Answer:
     version: str | None = None
     # What was read lately may have been replaced and stopped: then what serves now is asked.
     for read_anew in (False, True):
-        deployed = model_registry.deployed_lately(at_once=read_anew)
+        deployed = deployed_version.lately(at_once=read_anew)
         if deployed is None:
             continue
         version = deployed.version
@@ -49,7 +49,7 @@ def ask(image: ImageObject | bytes, model_type: ModelType) -> Answer:
 
 
 def _answer(
-    deployed: model_registry.Deployed, image: ImageObject | bytes, model_type: ModelType
+    deployed: deployed_version.Deployed, image: ImageObject | bytes, model_type: ModelType
 ) -> Answer:
     if model_type is ModelType.CLASSIFICATION:
         labels = rekognition.detect_everything(deployed.version_arn, image)
@@ -70,5 +70,5 @@ def accepts_none(
     What people have said so far is only read for an image that it takes for none.
     """
     return rejection.is_none(labels, model_type) and rejection.may_be_accepted(
-        model_registry.none_answers_lately(), version, minimum_confidence_pct
+        none_answers.lately(), version, minimum_confidence_pct
     )

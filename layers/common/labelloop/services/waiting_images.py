@@ -10,7 +10,7 @@ from functools import partial
 from itertools import islice
 
 from labelloop import clock
-from labelloop.aws import detections, model_registry, queues
+from labelloop.aws import detections, queues, told_news, waiting_mark
 from labelloop.clock import iso
 from labelloop.domain.images import ImageObject
 from labelloop.domain.messages import IMAGES_WAITING_ONCE
@@ -38,7 +38,7 @@ def _sent_to() -> str:
     A mark that is still to come was made by a clock that was ahead: then nobody knows, and all are
     sent that still wait.
     """
-    mark = model_registry.waiting_images_sent_to()
+    mark = waiting_mark.read()
     return mark if mark <= f"{iso(clock.now())}~" else ""
 
 
@@ -48,7 +48,7 @@ def send_round(most: int | None = None) -> int:
     Not more than ``most``, where that is given.
     """
     # Told again should it come to that again.
-    model_registry.forget_telling(IMAGES_WAITING_ONCE)
+    told_news.forget(IMAGES_WAITING_ONCE)
     settled = iso(clock.now() - SETTLED_AFTER)
     records = islice(detections.waiting(_sent_to()), most)
     sent = 0
@@ -62,7 +62,7 @@ def send_round(most: int | None = None) -> int:
             list(threads.map(partial(queues.send, Variable.DETECTION_QUEUE_URL), parts))
             sent += len(group)
             # A run that dies here goes on from here, not from the beginning.
-            model_registry.note_waiting_images_sent(min(str(group[-1]["date_id"]), settled))
+            waiting_mark.move(min(str(group[-1]["date_id"]), settled))
     return sent
 
 

@@ -1,0 +1,103 @@
+"""The table of model versions: how its records are read and written, and which module knows which.
+
+By ``kind`` and ``name``:
+
+    state    deployed          deployed_version   the version that serves, and the one before it
+    state    model_type        model_versions     what all are for: labels, several labels, or boxes
+    state    training          training_lock      one training or deployment at a time
+    state    sampling          sampling_position  how far the detections have been sampled
+    state    review_day        review_day         what people have been asked about today
+    state    look              last_look          what the last look at the labelled images came to
+    state    hosting           hosting_state      since when the deployed version runs
+    state    hosting_pause     hosting_state      there while the operator wants no model to run
+    state    hosting_look      hosting_state      there while somebody has just looked what should
+    state    asked_directly    model_use          when the model last worked without a record
+    state    asked_to_compare  model_use          when it was last asked to be compared with another
+    state    model_time        daily_counts       for how long models have run today
+    state    waiting_images    waiting_mark       how far waiting images have been sent round
+    state    none_answers      none_answers       whether versions were right to find nothing
+    version  <version>         model_versions     what became of a version
+    sample#<version>  <detection>  sampled_answers  whether it was right about a sampled detection
+    message  <once>            told_news          that the operator has been told something
+    images   <day>             daily_counts       how many images the API has counted on that day
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from labelloop.aws.clients import client
+from labelloop.aws.failures import translated
+from labelloop.aws.items import from_item, to_item
+from labelloop.aws.wiring import wiring
+from labelloop.settings import Variable
+
+
+def table_name() -> str:
+    """The table's name; a test's process lives through several."""
+    return wiring[Variable.MODEL_VERSIONS_TABLE]
+
+
+def _key(kind: str, name: str) -> dict[str, Any]:
+    return {"kind": {"S": kind}, "name": {"S": name}}
+
+
+def every(kind: str) -> list[dict[str, Any]]:
+    """Every item of a kind, by name."""
+    pages = (
+        client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=table_name(),
+            KeyConditionExpression="kind = :kind",
+            ExpressionAttributeValues={":kind": {"S": kind}},
+            ConsistentRead=True,
+        )
+    )
+    with translated():
+        return [from_item(item) for page in pages for item in page["Items"]]
+
+
+def get(kind: str, name: str) -> dict[str, Any] | None:
+    """The item as it is now; None where there is none."""
+    with translated():
+        answer = client("dynamodb").get_item(
+            TableName=table_name(), Key=_key(kind, name), ConsistentRead=True
+        )
+    return from_item(answer["Item"]) if "Item" in answer else None
+
+
+def put(kind: str, name: str, values: Mapping[str, Any], condition: str, **parts: Any) -> None:
+    """Write an item. Raises ChangedMeanwhileError where the condition does not hold."""
+    with translated():
+        client("dynamodb").put_item(
+            TableName=table_name(),
+            Item=to_item({**values, "kind": kind, "name": name}),
+            ConditionExpression=condition,
+            **parts,
+        )
+
+
+def overwrite(name: str, values: Mapping[str, Any]) -> None:
+    """Write a state, whatever it was."""
+    with translated():
+        client("dynamodb").put_item(
+            TableName=table_name(), Item=to_item({**values, "kind": "state", "name": name})
+        )
+
+
+def update(kind: str, name: str, **parts: Any) -> dict[str, Any]:
+    """Change parts of an item; what of it DynamoDB was asked to give back.
+
+    Raises ChangedMeanwhileError where the condition does not hold.
+    """
+    with translated():
+        answer = client("dynamodb").update_item(
+            TableName=table_name(), Key=_key(kind, name), **parts
+        )
+    return from_item(answer.get("Attributes", {}))
+
+
+def delete(kind: str, name: str) -> None:
+    """Delete the item, if it is there."""
+    with translated():
+        client("dynamodb").delete_item(TableName=table_name(), Key=_key(kind, name))
