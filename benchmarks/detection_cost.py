@@ -21,8 +21,8 @@ from typing import Any
 from samtranslator.yaml_helper import yaml_parse
 
 from benchmarks.first_model import pictures, serve_at_once
+from labelloop_pages.machine_parts import LABELS
 from local.launch import ROOT, LocalStack, launch, wait_for
-from pages.machine_parts import LABELS
 from tests.stack import Reviewer, Stack
 
 IMAGES = {0.0: 300, 0.1: 600, 1.0: 40}

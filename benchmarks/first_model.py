@@ -6,8 +6,8 @@ import random
 from typing import Any
 
 from labelloop.domain.annotations import Annotation, training_line
+from labelloop_pages.machine_parts import LABELS, draw
 from local.launch import LocalStack, wait_for
-from pages.machine_parts import LABELS, draw
 
 SIZE_PX = 224
 TRAINING_TAKES_AT_MOST_S = 300.0

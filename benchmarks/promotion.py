@@ -49,7 +49,7 @@ from labelloop.domain import verdict
 from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.comparison import Comparison
 from labelloop.domain.estimates import Estimate
-from pages import machine_parts
+from labelloop_pages import machine_parts
 
 SETS = ("parts", "photographs", "logos", "several", "boxes")
 LOOPS: Mapping[str, int] = dict.fromkeys(SETS, 20) | {"boxes": 25}

@@ -39,10 +39,10 @@ from labelloop.domain import detections, selection
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Label, Outcome
 from labelloop.domain.parameters import BY_NAME
+from labelloop_pages import charts
+from labelloop_pages.page import page, table
 from local.rekognition import classifier
 from local.rekognition.classifier import Classifier
-from pages import charts
-from pages.page import page, table
 
 SETS = ("uneven parts", "parts", "photographs", "logos")
 FIRST_OF_EACH_LABEL = 3

@@ -9,7 +9,7 @@ from labelloop.domain import accuracy as rules
 from labelloop.domain.accuracy import Accuracy
 from labelloop.domain.labels import SHOWN_AS_NONE
 from labelloop.domain.rejection import NoneAnswer
-from pages.figures import counted, f1_of
+from labelloop_pages.figures import counted, f1_of
 
 from . import models, rejection
 from .failures import CommandError

@@ -10,10 +10,10 @@ from html import escape
 from botocore.exceptions import BotoCoreError, ClientError
 
 from labelloop.domain.scoring import METRICS, Metric
-from pages import charts
-from pages.charts import Claim
-from pages.figures import counted
-from pages.page import page, table
+from labelloop_pages import charts
+from labelloop_pages.charts import Claim
+from labelloop_pages.figures import counted
+from labelloop_pages.page import page, table
 
 from . import evaluate_text
 from .evaluations import Confused

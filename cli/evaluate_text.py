@@ -8,7 +8,7 @@ from labelloop.domain.answers import Finding
 from labelloop.domain.comparison import Difference
 from labelloop.domain.messages import one_line
 from labelloop.domain.scoring import METRICS
-from pages.figures import counted, estimated, signed
+from labelloop_pages.figures import counted, estimated, signed
 
 from .report import MOST_LINES, NOTHING, aligned, metric_name, some
 from .trials import Bin, Evaluation, LabelResult, Pair, Share, Trial

@@ -8,7 +8,7 @@ import click
 from labelloop.domain.calibration import Outlook
 from labelloop.domain.messages import one_line
 from labelloop.domain.scoring import METRICS
-from pages.figures import counted
+from labelloop_pages.figures import counted
 
 from . import evaluations, minimums, models, report_page, report_words
 from .evaluations import Data, Report

@@ -7,10 +7,10 @@ from typing import Any
 
 from labelloop.domain.calibration import Outlook
 from labelloop.domain.scoring import METRICS
-from pages import charts
-from pages.charts import Point
-from pages.figures import counted
-from pages.page import page, table
+from labelloop_pages import charts
+from labelloop_pages.charts import Point
+from labelloop_pages.figures import counted
+from labelloop_pages.page import page, table
 
 from . import minimums, models, report_words
 from .evaluations import (

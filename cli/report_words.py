@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pages.figures import counted, estimated, signed
+from labelloop_pages.figures import counted, estimated, signed
 
 from .evaluations import Comparison, Difference, Estimate, Figures, Report
 

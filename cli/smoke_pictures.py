@@ -23,8 +23,8 @@ def unseen(model_type: ModelType, seed: str) -> list[bytes]:
 
 def _draw(model_type: ModelType, rng: random.Random, number: int) -> tuple[bytes, Annotation]:
     # No other command needs numpy.
+    from labelloop_pages import machine_parts  # noqa: PLC0415
     from local.demo.pictures import jpeg  # noqa: PLC0415
-    from pages import machine_parts  # noqa: PLC0415
 
     if model_type is ModelType.DETECTION:
         image, parts = machine_parts.draw_scene(rng)

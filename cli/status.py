@@ -8,7 +8,7 @@ import click
 from labelloop.domain.detections import Outcome, outcome_shards
 from labelloop.domain.hosting import run_in_figures
 from labelloop.domain.review_tasks import HELD_QUEUE, OPEN_QUEUE, QUEUE_INDEX
-from pages.figures import f1_of
+from labelloop_pages.figures import f1_of
 
 from . import ceilings, label, models, rejection, schedules
 from .stack import Stack, on_stack, show

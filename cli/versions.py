@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from pages.figures import f1_of
+from labelloop_pages.figures import f1_of
 
 from . import costs, executions, models, terminal
 from .failures import CommandError

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from PIL import Image, ImageDraw
 
-from pages import machine_parts
-from pages.machine_parts import Outline
+from labelloop_pages import machine_parts
+from labelloop_pages.machine_parts import Outline
 
 
 def _round(*holes: float) -> Outline:

@@ -26,9 +26,9 @@ from benchmarks.pictures import composing, packages
 from benchmarks.pictures.composing import Conditions, Size
 from benchmarks.pictures.outlines import PARTS, UNEVEN
 from labelloop.domain.annotations import Annotation, Box, ModelType
+from labelloop_pages import machine_parts
+from labelloop_pages.machine_parts import Outline, draw_outline
 from local.rekognition.backbone import Backbone
-from pages import machine_parts
-from pages.machine_parts import Outline, draw_outline
 
 SIDE_PX = 224
 SCENE_PX: Size = (256, 192)

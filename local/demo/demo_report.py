@@ -9,13 +9,13 @@ from html import escape
 
 from rich.table import Table
 
+from labelloop_pages import charts
+from labelloop_pages.figures import counted
+from labelloop_pages.page import page
 from local.demo.material import Material
 from local.demo.pictures import PictureSets, thumbnail
 from local.demo.report_template import BODY, STYLE
 from local.demo.results import Figure, Look, Results, StepTime, VersionResult
-from pages import charts
-from pages.figures import counted
-from pages.page import page
 
 THUMBNAIL_PX = 176
 MOST_PICTURES = 12

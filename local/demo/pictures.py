@@ -13,7 +13,7 @@ from itertools import chain
 from PIL import Image
 
 from labelloop.domain.annotations import Annotation, Box, ModelType
-from pages.machine_parts import LABELS, draw, draw_scene, draw_several, draw_unrelated
+from labelloop_pages.machine_parts import LABELS, draw, draw_scene, draw_several, draw_unrelated
 
 FIRST_SET_PER_LABEL = 6
 HELD_BACK_PER_LABEL = 28

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from labelloop.domain.annotations import ModelType
+from labelloop_pages.figures import estimated, signed
 from local.demo.failure import DemoError
 from local.demo.pictures import Picture
-from pages.figures import estimated, signed
 
 Json = Mapping[str, Any]
 

@@ -14,7 +14,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from pages import machine_parts
+from labelloop_pages import machine_parts
 from tests.unit.local.small_stack import SmallStack, launch_small
 
 LABELS = ("bolt", "gear")

@@ -15,8 +15,8 @@ import urllib3
 from PIL import Image, ImageOps
 
 from labelloop.domain.annotations import Annotation, Box
+from labelloop_pages import machine_parts
 from local.launch import LaunchError, wait_for
-from pages import machine_parts
 from tests.detect_api import machine_token, post
 from tests.stack import Record, Reviewer, Stack, Uploaded, launched
 

@@ -17,8 +17,8 @@ from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.answers import Answer, Finding
 from labelloop.domain.comparison import Case, Party
 from labelloop.domain.origins import GIVEN, Origin, Provenance, Stratum
-from pages import charts
-from pages.charts import Point
+from labelloop_pages import charts
+from labelloop_pages.charts import Point
 from tests.unit import calibrated
 from tests.unit.cli.world import World, aws_in_memory, error_of
 

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from labelloop.domain.annotations import ModelType
+from labelloop_pages.machine_parts import LABELS
 from local.demo import pictures
 from local.demo.pictures import PictureSets, draw_sets
-from pages.machine_parts import LABELS
 
 
 @pytest.fixture

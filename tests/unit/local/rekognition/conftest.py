@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from labelloop_pages import machine_parts
 from local.rekognition import RekognitionService
-from pages import machine_parts
 from tests.unit.local.rekognition.support import (
     ACCOUNT_ID,
     REGION,

@@ -12,9 +12,9 @@ from botocore.exceptions import ParamValidationError
 from botocore.validate import validate_parameters
 from PIL import Image
 
+from labelloop_pages import machine_parts
 from local.rekognition import RekognitionService
 from local.rekognition.shapes import find_problems, operation_model
-from pages import machine_parts
 
 BUCKET = "label-loop"
 REGION, ACCOUNT_ID = "eu-west-1", "123456789012"

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from labelloop_pages.machine_parts import PlacedPart
 from local.rekognition.manifest import Entry, UseCase, choose_use_case, read_manifest
-from pages.machine_parts import PlacedPart
 from tests.unit.local.rekognition.support import boxes_line, line, manifest, several_labels_line
 
 GOOD = PlacedPart("gear", 10, 10, 50, 40)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from labelloop_pages import machine_parts
 from local.rekognition import ServiceError
-from pages import machine_parts
 from tests import cases
 from tests.unit.local.rekognition.conftest import Running
 from tests.unit.local.rekognition.support import BUCKET, Client, draw_lines, encode

@@ -13,13 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from labelloop_pages import machine_parts
 from local.rekognition.backbone import EMBEDDING_SIZE, Backbone
 from local.rekognition.classifier import train
 from local.rekognition.evaluation import evaluate
 from local.rekognition.throttle import TokenBucket
 from local.rekognition.weights import read_torch_weights
-from pages import machine_parts
-from tests.contract.files import ROOT
 from tests.unit.local.rekognition.support import ManualClock
 
 
@@ -122,7 +121,7 @@ def test_matrices_are_multiplied_in_one_thread() -> None:
         "import local, os, numpy; numpy.ones((400, 400)) @ numpy.ones((400, 400)); "
         "print(len(os.listdir('/proc/self/task')))"
     )
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    environment = {"PATH": os.environ["PATH"]}
     done = subprocess.run(
         [sys.executable, "-c", program], env=environment, capture_output=True, check=True
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pages import machine_parts
+from labelloop_pages import machine_parts
 from tests.unit.local.rekognition.conftest import Running
 from tests.unit.local.rekognition.support import Client, draw_lines, draw_several_lines, encode
 
