@@ -1,7 +1,7 @@
 """Lambda on this machine: every function's handler in worker processes, run by AWS's own runtime
 client.
 
-A worker is ``python worker.py``: ``awslambdaric`` against a Runtime API of its own. The pool
+A worker is a fork of ``worker.py``: ``awslambdaric`` against a Runtime API of its own. The pool
 speaks that API in the thread that invokes: it hands out the event, reads the answer, and needs no
 thread or polling in between. Callers: ``local/doors/gateway.py`` (Invoke), ``queue_pollers.py``,
 ``event_bus.py``, ``http_apis.py``, ``local/stack/resources/``.
@@ -18,7 +18,6 @@ import logging
 import os
 import select
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -28,13 +27,14 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from moto.logs.models import logs_backends
 
 from local.permissions import same_machine
 from local.services import lineage
 from local.services.embedded_metrics import Metrics
+from local.services.fork_server import ForkServer, base_environment
 from local.services.lineage import RecursionStoppedError
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-WORKER = Path(__file__).with_name("worker.py")
 DEFAULT_MAX_WORKERS = 4
 
 # Lambda's own limit for the import of a function is 10 s. Here several workers may share two cores
@@ -101,14 +100,10 @@ def environment_of(spec: FunctionSpec, runtime: Runtime) -> dict[str, str]:
     """Lambda's variables and the function's own, and nothing of the developer's but where programs
     are.
     """
-    inherited = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR")
     python_path = [str(spec.code_dir), *(str(path) for path in spec.python_path)]
     return {
-        **{name: os.environ[name] for name in inherited if name in os.environ},
-        "LANG": "en_US.UTF-8",
-        "TZ": ":UTC",
+        **base_environment(),
         "PYTHONPATH": os.pathsep.join(python_path),
-        "PYTHONUNBUFFERED": "1",
         "_HANDLER": spec.handler,
         "LAMBDA_TASK_ROOT": str(spec.code_dir),
         "AWS_LAMBDA_FUNCTION_NAME": spec.name,
@@ -319,7 +314,9 @@ class _LogSink:
 class _Worker:
     """One process with one function in it; serves one invocation at a time."""
 
-    def __init__(self, runtime: Runtime, spec: FunctionSpec, file: BinaryIO | None) -> None:
+    def __init__(
+        self, runtime: Runtime, forks: ForkServer, spec: FunctionSpec, file: BinaryIO | None
+    ) -> None:
         self.spec = spec
         self.session_token = uuid.uuid4().hex
         self._api = _RuntimeApi()
@@ -327,15 +324,7 @@ class _Worker:
         self._started = False
         self._is_out_of_time = False
         self._ended = threading.Event()
-        self._process: subprocess.Popen[bytes] = subprocess.Popen(
-            [sys.executable, "-P", str(WORKER), spec.handler],
-            cwd=spec.code_dir,
-            env=self._environment(runtime),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            bufsize=0,
-        )
+        self._process = forks.start(spec.handler, self._environment(runtime), spec.code_dir)
         self._pump_thread = threading.Thread(
             target=self._pump, name=f"log-{spec.stem}", daemon=True
         )
@@ -388,8 +377,6 @@ class _Worker:
         """Ends the process and waits until it is gone."""
         self._process.kill()
         self._process.wait()
-        if self._process.stdin is not None:
-            self._process.stdin.close()
         self._pump_thread.join(timeout=5)
         self._api.close()
 
@@ -404,15 +391,15 @@ class _Worker:
         }
 
     def _pump(self) -> None:
-        output = cast("IO[bytes]", self._process.stdout)
+        output = self._process.output
         unfinished = b""
-        while chunk := os.read(output.fileno(), 65_536):
+        while chunk := os.read(output, 65_536):
             *lines, unfinished = (unfinished + chunk).split(b"\n")
             if lines:
                 self._log.write(lines)
         if unfinished:
             self._log.write([unfinished])
-        output.close()
+        os.close(output)
         self._ended.set()
         self._api.worker_exited()
 
@@ -470,6 +457,7 @@ class FunctionPool:
     def __init__(self, runtime: Runtime, log_dir: Path | None = None) -> None:
         self._runtime = runtime
         self._log_dir = log_dir
+        self._forks = ForkServer()
         self._functions: dict[str, _Function] = {}
         self._free = threading.Condition()
         self._counts: Counter[str] = Counter()
@@ -597,6 +585,7 @@ class FunctionPool:
             worker.close()
         with self._free:  # the busy ones are closed by the threads that were waiting for them
             self._free.wait_for(lambda: not any(f.workers for f in functions), timeout=10)
+        self._forks.close()
         for function in functions:
             if function.log_file is not None:
                 function.log_file.close()
@@ -628,7 +617,7 @@ class FunctionPool:
                 raise PoolClosedError("the runtime is stopping")
         new_worker = None
         try:
-            new_worker = _Worker(self._runtime, function.spec, function.log_file)
+            new_worker = _Worker(self._runtime, self._forks, function.spec, function.log_file)
         finally:
             with self._free:
                 function.starting -= 1
