@@ -90,7 +90,7 @@ class Used:
             Counter(summary["lambda"]),
             Counter(ended),
             summary["transitions"]["standard"],
-            _processes(stack.pid),
+            _processes(stack),
         )
 
     def since(self, before: "Used") -> "Used":
@@ -250,22 +250,16 @@ def _is_of_the_path(call: Json) -> bool:
     return call["function"] in PATH or any(workflow in role for workflow in WORKFLOWS)
 
 
-def _processes(server: int) -> dict[int, Process]:
-    """The workers of the runtime's server by their ids."""
+def _processes(stack: LocalStack) -> dict[int, Process]:
+    """The functions' processes by their ids."""
     found = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
+    for stem, function in stack.control("GET", "functions").items():
+        for pid in function["processes"]:
+            folder = Path(f"/proc/{pid}")
             after_name = (folder / "stat").read_text().rpartition(")")[2].split()
-            environment = (folder / "environ").read_bytes().decode(errors="replace").split("\0")
             peak = (folder / "status").read_text().partition("VmHWM:")[2].split()
-        except (OSError, ValueError):
-            continue  # It has ended, or is somebody else's.
-        variables = dict(text.split("=", 1) for text in environment if "=" in text)
-        if int(after_name[1]) != server or "POWERTOOLS_SERVICE_NAME" not in variables:
-            continue
-        name = variables["POWERTOOLS_SERVICE_NAME"].title().replace("_", "")
-        ticks = int(after_name[11]) + int(after_name[12])
-        found[int(folder.name)] = Process(name, ticks / TICKS_PER_S, int(peak[0]) / 1024)
+            ticks = int(after_name[11]) + int(after_name[12])
+            found[pid] = Process(stem, ticks / TICKS_PER_S, int(peak[0]) / 1024)
     return found
 
 

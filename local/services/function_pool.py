@@ -365,6 +365,10 @@ class _Worker:
             return self._too_large(request_id, len(answer.body)), True
         return self._outcome(request_id, answer.body, None), True
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def has_exited(self) -> bool:
         """Whether the process is known to have ended."""
         return self._ended.is_set()
@@ -541,16 +545,20 @@ class FunctionPool:
         return False
 
     def describe(self) -> dict[str, Any]:
-        """By function stem, with what it runs and how long it may take."""
+        """By function stem, with what it runs, how long it may take, and its processes."""
         with self._free:
-            specs = [function.spec for function in self._functions.values()]
+            processes = [
+                (function.spec, sorted(worker.pid for worker in function.workers))
+                for function in self._functions.values()
+            ]
         return {
             spec.stem: {
                 "environment": environment_of(spec, self._runtime),
                 "timeout_s": spec.timeout_s,
                 "memory_mb": spec.memory_mb,
+                "processes": ids,
             }
-            for spec in specs
+            for spec, ids in processes
         }
 
     def counts(self) -> dict[str, int]:

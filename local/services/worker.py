@@ -11,6 +11,7 @@ worker cost a third of a second and 45 MB.
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import importlib
 import importlib.util
@@ -41,11 +42,15 @@ IMPORTED = (
 imported, which a worker has after its fork alone; the runtime client does, so it is not here.
 """
 
+MODELS = ("dynamodb", "s3", "ssm")
+"""The services that most functions call, whose models are large."""
+
 
 def serve(control: socket.socket) -> None:
     """Forks a worker for each request, until the other end closes."""
     for name in IMPORTED:
         importlib.import_module(name)
+    _read_models()
     gc.collect()
     gc.freeze()  # The collector would write into the memory that workers share.
     woken, wake = socket.socketpair()
@@ -67,6 +72,19 @@ def serve(control: socket.socket) -> None:
         os.close(stdin)
         os.close(output)
         control.sendall(pid.to_bytes(4, "big"))
+
+
+def _read_models() -> None:
+    """Reads botocore's models of services for all workers: each reads them for its own session."""
+    from botocore.loaders import JSONFileLoader  # noqa: PLC0415 - as late as the others
+    from botocore.session import Session  # noqa: PLC0415
+
+    read = functools.cache(JSONFileLoader().load_file)
+    JSONFileLoader.load_file = lambda _, path: read(path)  # type: ignore[method-assign,assignment]
+    session = Session()
+    session.set_credentials("none", "none")
+    for service in MODELS:
+        session.create_client(service, "us-east-1")
 
 
 def _requests(

@@ -286,7 +286,24 @@ def test_closing_the_pool_ends_every_worker_and_every_wait(tmp_path: Path, event
     for thread in threads:
         thread.join(timeout=5)
     assert sorted(results) == ["Runtime.ExitError", "closed"]
-    assert not is_alive(worker._process.pid)
+    assert not is_alive(worker.pid)
+
+
+def test_workers_are_forked_anew_when_the_fork_server_was_killed(runtime: Any) -> None:
+    first = runtime.add_function("sample.echo", name="before")
+    kept = call(runtime, first)[0]["pid"]
+    fork_server = runtime.functions._forks._process.pid
+    os.kill(fork_server, signal.SIGKILL)
+    second = runtime.add_function("sample.echo", name="after")
+    other = call(runtime, second)[0]["pid"]
+    assert call(runtime, first)[0]["pid"] == kept != other
+    assert runtime.functions._forks._process.pid != fork_server
+
+
+def test_the_processes_of_a_function_are_told(runtime: Any) -> None:
+    pid = call(runtime, runtime.add_function("sample.echo", name="told"))[0]["pid"]
+    told = [each["processes"] for each in runtime.functions.describe().values()]
+    assert [pid] in told
 
 
 SERVER = """
