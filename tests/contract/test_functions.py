@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from labelloop import errors
 from labelloop.settings import Variable
-from tests.contract import files, variables
+from tests.contract import files, reach
 from tests.contract.files import LAYER, ROOT, STEMS, State
 
 TASKS = files.tasks()
@@ -121,7 +121,7 @@ def test_a_function_gets_every_variable_that_it_reads_and_no_other_but_what_all_
     stem: str,
 ) -> None:
     own = _ours(files.function(stem)["Environment"]["Variables"])
-    read = variables.read_by(stem) - NOT_READ_BUT_REACHABLE.get(stem, set())
+    read = reach.read_by(stem) - NOT_READ_BUT_REACHABLE.get(stem, set())
     assert own | SHARED | OPTIONAL == read | SHARED | OPTIONAL
     assert own & OPTIONAL <= read
     assert not own & SHARED
@@ -129,12 +129,12 @@ def test_a_function_gets_every_variable_that_it_reads_and_no_other_but_what_all_
 
 @pytest.mark.parametrize("name", sorted(SHARED))
 def test_what_all_functions_get_is_a_name_that_many_of_them_read(name: str) -> None:
-    assert 3 * sum(name in variables.read_by(stem) for stem in STEMS) >= len(STEMS)
+    assert 3 * sum(name in reach.read_by(stem) for stem in STEMS) >= len(STEMS)
 
 
 def test_every_variable_that_is_declared_is_read_by_some_function() -> None:
-    read = set().union(*(variables.read_by(stem) for stem in STEMS))
-    assert read == variables.declared()
+    read = set().union(*(reach.read_by(stem) for stem in STEMS))
+    assert read == reach.declared()
 
 
 # --- What states give to functions and take from them ---------------------------------------------
