@@ -1,7 +1,8 @@
-"""Which environment variables a function's code can read: its names followed through the modules.
+"""What a function's code can read and raise: its names followed through the modules.
 
 A name in a function's module, or in what it uses of our own modules, leads to its definition; what
-that uses leads on. The members of ``Variable`` that are met are the variables it may read.
+that uses leads on. The members of ``Variable`` that are met are the variables it may read, and the
+errors of ours that are raised by name are those that may come out of it, if nothing catches them.
 """
 
 import ast
@@ -9,8 +10,16 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from labelloop import errors
 from labelloop.settings import Variable
 from tests.contract.files import LAYER, ROOT
+
+ERRORS = {
+    name: error
+    for name, error in vars(errors).items()
+    if isinstance(error, type) and issubclass(error, errors.LabelLoopError)
+}
+"""The error tree by its names."""
 
 
 @dataclass
@@ -31,14 +40,26 @@ def declared() -> set[str]:
 @cache
 def read_by(stem: str) -> frozenset[str]:
     """The variables that the function of this folder can read."""
+    return frozenset(_walked(stem).found)
+
+
+@cache
+def raised_by(stem: str) -> frozenset[str]:
+    """The errors that the function of this folder, or what it uses, raises by name."""
+    return frozenset(_walked(stem).raised)
+
+
+@cache
+def _walked(stem: str) -> "_Walk":
     walk = _Walk()
     walk.module(f"functions.{stem}.app")
-    return frozenset(walk.found)
+    return walk
 
 
 class _Walk:
     def __init__(self) -> None:
         self.found: set[str] = set()
+        self.raised: set[str] = set()
         self._seen: set[tuple[str, str]] = set()
 
     def module(self, name: str) -> None:
@@ -65,8 +86,16 @@ class _Walk:
         elif attribute:
             self._definition(module, attribute)
 
+    def _raise(self, node: ast.Raise) -> None:
+        error = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+        name = getattr(error, "id", getattr(error, "attr", ""))
+        if name in ERRORS:
+            self.raised.add(name)
+
     def _use(self, module: str, node: ast.AST) -> None:
         known = _module(module)
+        if isinstance(node, ast.Raise):
+            self._raise(node)
         if (
             isinstance(node, ast.Attribute)
             and isinstance(node.value, ast.Name)

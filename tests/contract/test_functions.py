@@ -11,6 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from labelloop import errors
+from labelloop.errors import RetryableError
 from labelloop.settings import Variable
 from tests.contract import files, reach
 from tests.contract.files import LAYER, ROOT, STEMS, State
@@ -197,6 +198,46 @@ def test_a_state_does_with_an_error_what_the_functions_header_says(state: State)
                 assert _covers(retried, name), f"{state} does not retry {name}"
             elif "States.TaskFailed" not in retried:
                 assert name not in retried, f"{state} retries {name}"
+
+
+LAMBDAS_OWN = {
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+}
+"""Failures of Lambda itself that pass."""
+
+PACE = {"ThrottledError", "ThrottledOnceDetectedError", "Lambda.TooManyRequestsException"}
+"""What DetectLabels lets through to the dispatcher, which finds its pace by them."""
+
+WAITED_FOR = {"QuotaExceededError"}
+"""Refused, and retried all the same: what counts against the quota comes to an end by itself."""
+
+TELLING = "notify_operator"
+"""Retried whatever fails it: nothing is told if it is not."""
+
+
+@by_name
+def test_a_state_retries_all_that_may_succeed_later_and_nothing_that_was_refused(
+    state: State,
+) -> None:
+    """By the error tree, whatever the function's header says, and Lambda's own failures with it."""
+    assert state.stem
+    retried = files.error_names(state.body, "Retry")
+    can_raise = {name for line in files.raises(state.stem) for name in line.errors}
+    can_raise |= reach.raised_by(state.stem)
+    may_pass = {name for name in can_raise if issubclass(reach.ERRORS[name], RetryableError)}
+    # Who waits for no answer sees no error of the function's.
+    expected = LAMBDAS_OWN if _is_asynchronous(state) else LAMBDAS_OWN | may_pass
+    if state.name == "DetectLabels":
+        expected -= PACE
+    assert not {name for name in expected if not _covers(retried, name)}
+    named = {name for name in retried if name in reach.ERRORS}
+    assert {name for name in named if not issubclass(reach.ERRORS[name], RetryableError)} <= (
+        WAITED_FOR & can_raise
+    )
+    assert not retried & {"States.ALL", "States.TaskFailed"} or state.stem == TELLING
 
 
 @every_function
