@@ -11,7 +11,7 @@ Idempotent  yes; a detection counts once, with what its record says now
 
 from labelloop.aws import detections, model_versions, none_answers, sampled_answers
 from labelloop.aws.wiring import wiring
-from labelloop.domain import accuracy
+from labelloop.domain import accuracy, audit
 from labelloop.domain.accuracy import Sample
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.consensus import Agreement
@@ -86,4 +86,4 @@ def _sample(record: detections.Record) -> Sample | None:
         return None
     found = [Label.from_json(entry) for entry in record["labels"]]
     said = [Label.from_json(entry) for entry in record["human_labels"]]
-    return accuracy.judged(found, said, ModelType(wiring[Variable.MODEL_TYPE]))
+    return audit.judged(found, said, ModelType(wiring[Variable.MODEL_TYPE]))

@@ -5,19 +5,13 @@ share that the model got right is an estimate for all that were accepted.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-
-from labelloop.domain.annotations import Annotation, Box, ModelType
-from labelloop.domain.consensus import agree
-from labelloop.domain.detections import Label, found
-from labelloop.domain.labels import NONE_OF_THEM
 
 NORMAL_95 = 1.959964
 """So many standard deviations around the mean hold 95 % of a normal distribution."""
 LEAST_ANSWERS = 30
 """With fewer, chance alone leaves too much open for a warning."""
-_SIDE_PX = 10_000
 
 
 def share_interval(share: float, count: float) -> tuple[float, float]:
@@ -85,33 +79,3 @@ def by_label(samples: Iterable[Sample]) -> dict[str, Accuracy]:
         for label in sample.labels:
             with_label.setdefault(label, []).append(sample)
     return {label: of(with_label[label]) for label in sorted(with_label)}
-
-
-def judged(labels: Sequence[Label], said: Sequence[Label], model_type: ModelType) -> Sample:
-    """What people's answer says of a detection.
-
-    Right is the same label, or none where the model took the image for none; the same set of
-    labels; or boxes around the same things, none missing and none too many.
-    """
-    what = found(labels, model_type)
-    names = tuple(sorted({label.name for label in what}))
-    shown = [label for label in what if label.name != NONE_OF_THEM]
-    return Sample(names, agree(_shown(shown), _shown(said)))
-
-
-def _shown(labels: Sequence[Label]) -> Annotation:
-    """What an image with these shows; boxes are in ratios here, so its size is any."""
-    boxes = [
-        Box(
-            label.name,
-            round(label.box.left * _SIDE_PX),
-            round(label.box.top * _SIDE_PX),
-            round(label.box.width * _SIDE_PX),
-            round(label.box.height * _SIDE_PX),
-        )
-        for label in labels
-        if label.box is not None
-    ]
-    if boxes:
-        return Annotation.of_boxes(boxes, (_SIDE_PX, _SIDE_PX))
-    return Annotation.of_labels(label.name for label in labels)
