@@ -4,7 +4,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from labelloop.domain.messages import model_hours_spent
+from labelloop.domain.mails.about_ceilings import model_hours_spent
 from labelloop.domain.parameters import API_IMAGES, MODEL_HOURS
 
 from . import models

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from labelloop.domain.messages import one_line
+from labelloop.domain.wording import one_line
 
 _BEGIN_FORMULAS = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 """The same signs in full width, too."""

@@ -6,7 +6,7 @@ from datetime import timedelta
 from botocore.exceptions import ClientError
 
 from labelloop.domain.hosting import cost_usd
-from labelloop.domain.messages import TRAINING_HOUR_USD
+from labelloop.domain.mails.about_training import TRAINING_HOUR_USD
 
 from . import models, terminal
 from .failures import CommandError

@@ -28,7 +28,7 @@ from labelloop.domain.images import (
     refusal_of_size,
 )
 from labelloop.domain.manifests import MAX_KEY_BYTES
-from labelloop.domain.messages import one_line
+from labelloop.domain.wording import one_line
 
 from . import ceilings, costs, files, models, records, terminal
 from .cells import as_cells

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.answers import Finding
 from labelloop.domain.comparison import Difference
-from labelloop.domain.messages import one_line
 from labelloop.domain.scoring import METRICS
+from labelloop.domain.wording import one_line
 from labelloop_pages.figures import counted, estimated, signed
 
 from .report import MOST_LINES, NOTHING, aligned, metric_name, some

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from labelloop.domain.messages import cause_in_words
+from labelloop.domain.wording import cause_in_words
 
 from . import models
 from .failures import CommandError

@@ -14,7 +14,7 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
-from labelloop.domain.messages import one_line
+from labelloop.domain.wording import one_line
 
 
 class CommandError(click.ClickException):

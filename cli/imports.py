@@ -8,7 +8,7 @@ import click
 
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.manifests import LABELLED_FOLDER
-from labelloop.domain.messages import one_line
+from labelloop.domain.wording import one_line
 
 from . import folder_import, manifest_import, terminal
 from .failures import CommandError

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from labelloop.domain.manifests import UNLABELLED_FOLDER
-from labelloop.domain.messages import images_in_words, one_line
+from labelloop.domain.wording import images_in_words, one_line
 
 from . import executions
 from .failures import CommandError

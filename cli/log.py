@@ -25,7 +25,7 @@ from labelloop.domain.detections import (
 )
 from labelloop.domain.images import ImageObject
 from labelloop.domain.labels import known_as
-from labelloop.domain.messages import one_line
+from labelloop.domain.wording import one_line
 
 from .cells import as_cells
 from .failures import CommandError

@@ -27,7 +27,7 @@ from labelloop.domain.imports import (
     without_service_fields,
 )
 from labelloop.domain.manifests import LABELLED_FOLDER
-from labelloop.domain.messages import one_line
+from labelloop.domain.wording import one_line
 
 from . import costs, terminal
 from .failures import CommandError, code_of

@@ -13,7 +13,7 @@ import click
 from labelloop.domain.detections import detection_id
 from labelloop.domain.images import NO_VERSION, ImageObject, is_folder_marker
 from labelloop.domain.manifests import DETECTION_FOLDER
-from labelloop.domain.messages import one_line
+from labelloop.domain.wording import one_line
 
 from . import records
 from .failures import CommandError

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from labelloop.domain.calibration import Outlook
-from labelloop.domain.messages import one_line
 from labelloop.domain.scoring import METRICS
+from labelloop.domain.wording import one_line
 from labelloop_pages.figures import counted
 
 from . import evaluations, minimums, models, report_page, report_words

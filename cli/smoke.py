@@ -12,7 +12,7 @@ from datetime import timedelta
 import click
 
 from labelloop.domain.hosting import cost_usd
-from labelloop.domain.messages import TRAINING_HOUR_USD
+from labelloop.domain.mails.about_training import TRAINING_HOUR_USD
 
 from . import models, smoke_clean_up, smoke_report, terminal
 from .borrowed_models import ended_by_signals

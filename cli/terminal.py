@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from labelloop.domain.messages import one_line, plain_text
+from labelloop.domain.wording import one_line, plain_text
 
 _REWRITE = "\r\x1b[K"
 

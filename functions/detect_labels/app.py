@@ -15,7 +15,6 @@ from typing import Any
 from labelloop import clock
 from labelloop.aws import detections, metrics, objects, parameters
 from labelloop.aws.wiring import place, wiring
-from labelloop.domain import messages
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import (
     Label,
@@ -29,7 +28,8 @@ from labelloop.domain.detections import (
 )
 from labelloop.domain.doubt import MOST_UNSURE
 from labelloop.domain.images import ImageObject, refusal
-from labelloop.domain.messages import DetectionResult
+from labelloop.domain.mails import to_consumer
+from labelloop.domain.mails.to_consumer import DetectionResult
 from labelloop.domain.metrics import CONFIDENCE, DETECTIONS, Metric
 from labelloop.domain.parameters import OperatorSettings
 from labelloop.errors import (
@@ -130,7 +130,7 @@ def lambda_handler(event: Input, invocation: Invocation) -> Output:
         senders = {*(before or {}).get("senders", ()), event.detail.sender} - {None}
         record, asked_model = _record(image, model_type, settings, invocation, senders)
     result = _result(image, model_type, record)
-    message = messages.detection_result(result, place(Variable.PROJECT_ARN))
+    message = to_consumer.detection_result(result, place(Variable.PROJECT_ARN))
     return Output(
         detection_id=detection,
         outcome=result.outcome,
@@ -140,9 +140,9 @@ def lambda_handler(event: Input, invocation: Invocation) -> Output:
         notify=wants_message(result.outcome, settings.notifications),
         subject=message.subject,
         message=message.as_json(),
-        filter_label=messages.filter_label(result),
-        filter_confidence=messages.filter_confidence(result),
-        filter_version=messages.filter_version(result),
+        filter_label=to_consumer.filter_label(result),
+        filter_confidence=to_consumer.filter_confidence(result),
+        filter_version=to_consumer.filter_version(result),
     )
 
 

@@ -27,7 +27,7 @@ from labelloop.aws import (
 from labelloop.aws.line_files import write_lines
 from labelloop.aws.rekognition import VersionStatus
 from labelloop.aws.wiring import wiring
-from labelloop.domain import calibration, evaluation, hosting, manifests, messages
+from labelloop.domain import calibration, evaluation, hosting, manifests, wording
 from labelloop.domain import comparison as comparisons
 from labelloop.domain import verdict as verdicts
 from labelloop.domain.annotations import ModelType
@@ -177,7 +177,7 @@ def _judged(request: Input) -> Output:
     )
     attempt = int(candidate.record.get("attempt", 1))
     is_open = verdicts.is_open(figure, comparison, rules, attempt)
-    problem = messages.cause_in_words({"cause": request.problem}) if request.problem else None
+    problem = wording.cause_in_words({"cause": request.problem}) if request.problem else None
     if not request.final:
         ask, problem = _whom_to_ask(candidate, champion, is_open)
         if ask:

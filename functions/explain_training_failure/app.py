@@ -12,9 +12,9 @@ from labelloop import clock
 from labelloop.aws import model_versions, objects, rekognition
 from labelloop.aws.rekognition import S3Location
 from labelloop.domain import training_failures
-from labelloop.domain.messages import cause_in_words
 from labelloop.domain.splits import Split
 from labelloop.domain.training_failures import Explanation
+from labelloop.domain.wording import cause_in_words
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import NotFoundError
 

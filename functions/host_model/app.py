@@ -37,7 +37,7 @@ from labelloop.clock import from_iso, iso
 from labelloop.domain import ceilings
 from labelloop.domain import hosting as rules
 from labelloop.domain.hosting import Situation, Step
-from labelloop.domain.messages import IMAGES_WAITING_ONCE
+from labelloop.domain.mails.about_hosting import IMAGES_WAITING_ONCE
 from labelloop.domain.metrics import (
     MODEL_COST,
     MODEL_RUNNING,

@@ -11,7 +11,7 @@ from labelloop.aws import last_look, objects
 from labelloop.domain import fitness
 from labelloop.domain.imports import BadLine, Collection
 from labelloop.domain.inventory import ToInspect
-from labelloop.domain.messages import one_line
+from labelloop.domain.wording import one_line
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import UntrainableError
 from labelloop.services import training_data

@@ -9,7 +9,7 @@ Idempotent  yes; a message that was sent is not sent again. A crash before sendi
 
 from typing import Any
 
-from labelloop.domain import messages
+from labelloop.domain.mails import to_operator
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import InvalidRequestError
 from labelloop.services import operator_news
@@ -33,7 +33,7 @@ class Output(Strict):
 @task
 def lambda_handler(request: Input) -> Output:
     """Send the message unless it was sent."""
-    if request.kind not in messages.OPERATOR_MESSAGES:
+    if request.kind not in to_operator.MAILS:
         raise InvalidRequestError(f"There is no message of the kind {request.kind!r}.")
     return Output(
         sent=operator_news.tell(request.kind, request.once, request.teller, request.facts)

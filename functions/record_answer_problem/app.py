@@ -10,7 +10,7 @@ import hashlib
 from labelloop.aws import detections
 from labelloop.domain import human_loops
 from labelloop.domain.detections import detection_of_loop
-from labelloop.domain.messages import cause_in_words
+from labelloop.domain.wording import cause_in_words
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import MalformedAnswerError, NotFoundError
 

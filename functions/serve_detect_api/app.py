@@ -28,7 +28,6 @@ from labelloop.aws import (
     review_tasks,
 )
 from labelloop.aws.wiring import wiring
-from labelloop.domain import messages
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Label, Outcome, decide, detection_id, surest_first
 from labelloop.domain.doubt import MOST_UNSURE
@@ -41,6 +40,7 @@ from labelloop.domain.images import (
     media_type,
     refusal,
 )
+from labelloop.domain.mails import about_ceilings
 from labelloop.domain.manifests import DETECTION_FOLDER, MAX_KEY_BYTES
 from labelloop.entrypoint import Strict, logger
 from labelloop.errors import (
@@ -261,7 +261,7 @@ def _no_model(version: str | None) -> ModelNotReadyError | ModelHoursSpentError:
         )
     settings = parameters.settings()
     if model_hours.are_spent(settings):
-        words = messages.model_hours_spent(settings.maximum_daily_model_hours)
+        words = about_ceilings.model_hours_spent(settings.maximum_daily_model_hours)
         return ModelHoursSpentError(words)
     functions.start(wiring[Variable.HOST_MODEL_FUNCTION], b'{"images_wait": true}')
     return ModelNotReadyError(

@@ -14,8 +14,8 @@ from datetime import timedelta
 
 from labelloop import clock
 from labelloop.aws import deployed_version, hosting_state, parameters, rekognition
-from labelloop.domain import messages
 from labelloop.domain.hosting import ASKING_TAKES
+from labelloop.domain.mails import about_ceilings
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import (
     ConflictError,
@@ -56,7 +56,9 @@ def lambda_handler(request: Input) -> Output:
         raise ConflictError(f"{version.name} was stopped by hand, and so is not started.")
     runs = rekognition.is_active(version.status, stopping=False)
     if not runs and model_hours.are_spent(settings):
-        raise ModelHoursSpentError(messages.model_hours_spent(settings.maximum_daily_model_hours))
+        raise ModelHoursSpentError(
+            about_ceilings.model_hours_spent(settings.maximum_daily_model_hours)
+        )
     started = clock.now()
     try:
         rekognition.start_version(

@@ -8,9 +8,8 @@ from botocore.session import Session
 
 from labelloop import errors
 from labelloop.aws.rekognition import VersionStatus
-from labelloop.domain import messages
 from labelloop.domain.detections import Outcome
-from labelloop.domain.news import to_operator
+from labelloop.domain.mails import to_operator
 from labelloop.domain.places import Place
 from tests.contract import files, shapes
 from tests.contract.files import WORKFLOWS, State
@@ -192,10 +191,10 @@ def test_every_kind_of_message_is_sent_by_some_state_or_function_and_the_reverse
         *(files.LAYER / "labelloop/services").glob("*.py"),
     ]
     code = "".join(path.read_text(encoding="utf-8") for path in tellers)
-    told = {kind for kind in messages.OPERATOR_MESSAGES if f'"{kind}"' in code}
+    told = {kind for kind in to_operator.MAILS if f'"{kind}"' in code}
     assert told
     assert not sent & told
-    assert sent | told == set(messages.OPERATOR_MESSAGES)
+    assert sent | told == set(to_operator.MAILS)
 
 
 @pytest.mark.parametrize("state", telling, ids=str)
@@ -211,7 +210,9 @@ def test_a_message_is_given_every_fact_that_it_is_worded_with(state: State) -> N
         name.removesuffix(".$"): samples.get(name.removesuffix(".$"), "a fact")
         for name in payload["facts"]
     }
-    message = to_operator(payload["kind"], {"serving": None, **facts}, Place("s", "r", "b", ""))
+    message = to_operator.whole(
+        payload["kind"], {"serving": None, **facts}, Place("s", "r", "b", "")
+    )
     assert message.subject
 
 

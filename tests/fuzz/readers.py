@@ -21,6 +21,7 @@ from labelloop.domain import (
     orientation,
     origins,
     splits,
+    wording,
 )
 from labelloop.domain.annotations import Annotation, Box, ModelType, training_line
 from labelloop.domain.doubt import Calibration
@@ -142,8 +143,8 @@ def kept_files(data: bytes) -> None:
 def names(data: bytes) -> None:
     """Names of keys, folders, files and labels."""
     text = data.decode(errors="surrogateescape")
-    shown = messages.one_line(text)
-    assert shown.encode().decode() == shown == messages.one_line(shown)
+    shown = wording.one_line(text)
+    assert shown.encode().decode() == shown == wording.one_line(shown)
     assert len(shown.splitlines()) <= 1
     assert messages.subject_line(text).isascii()
     for name in text.split("/"):
@@ -154,7 +155,7 @@ def names(data: bytes) -> None:
                 _check_words(error, len(name))
             else:
                 assert check(taken) == taken == labels.composed(name)
-                assert messages.one_line(taken) == taken
+                assert wording.one_line(taken) == taken
     layouts.parts(path.split("/") for path in text.split("\n"))
     key = f"{manifests.LABELLED_FOLDER}{text}"
     label = manifests.folder_label(key)

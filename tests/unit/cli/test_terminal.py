@@ -9,7 +9,7 @@ import cli
 from cli.cells import as_cells
 from cli.failures import CommandError
 from cli.terminal import rewrite, say
-from labelloop.domain.messages import one_line, plain_text
+from labelloop.domain.wording import one_line, plain_text
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from labelloop import clock
 from labelloop.aws import detections, told_news
 from labelloop.domain.detections import Outcome, detection_id
 from labelloop.domain.images import ImageObject
-from labelloop.domain.messages import IMAGES_WAITING_ONCE
+from labelloop.domain.mails.about_hosting import IMAGES_WAITING_ONCE
 from tests.unit.account import Account, Context
 
 

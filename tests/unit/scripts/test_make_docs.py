@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from labelloop.domain.messages import OPERATOR_MESSAGES
+from labelloop.domain.mails import to_operator
 from scripts.make_docs import DOCS, PARTS, DocsError, operators_parameters, parts, with_parts
 
 TEMPLATE = {
@@ -66,7 +66,7 @@ def test_every_parameter_is_described_with_its_default() -> None:
     assert "| `Minimum-F1-Score` | `0.80` | a number from 0.00 to 1.00 |" in operators_parameters()
 
 
-@pytest.mark.parametrize("kind", sorted(OPERATOR_MESSAGES))
+@pytest.mark.parametrize("kind", sorted(to_operator.MAILS))
 def test_the_documentation_tells_of_every_message_to_the_operator(kind: str) -> None:
     facts: dict[str, Any] = dict.fromkeys(
         ("version", "workflow", "cause", "execution", "report", "key", "why_not_stopped"), "XXX"
@@ -78,7 +78,7 @@ def test_the_documentation_tells_of_every_message_to_the_operator(kind: str) -> 
     facts |= {"right": 1, "answers": 1, "ceiling": 3}
     facts |= {"loop": "XXX", "job": "XXX", "labelled": 3, "on_console": 2}
     facts |= {"refused": 1, "left_out": [{"key": "XXX", "reason": "x"}], "to_mend": ["x"]}
-    subject = OPERATOR_MESSAGES[kind](facts).subject.replace("XXX", "…")
+    subject = to_operator.MAILS[kind](facts).subject.replace("XXX", "…")
 
     rows = [
         line.split("|")

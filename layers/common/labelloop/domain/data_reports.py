@@ -8,8 +8,8 @@ from typing import Any
 from labelloop.domain.imports import Collection, Noted
 from labelloop.domain.inventory import LabelLeftOut, LeftOut, Selection
 from labelloop.domain.manifests import Changes
-from labelloop.domain.messages import alike, images_in_words, listed, one_line
 from labelloop.domain.splits import Split
+from labelloop.domain.wording import alike, images_in_words, listed, one_line
 
 EXAMPLES = 100
 """How many images, reasons or lines a report names; the rest is counted."""

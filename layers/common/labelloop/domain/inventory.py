@@ -37,9 +37,9 @@ from labelloop.domain.manifests import (
     fingerprint,
     folder_label,
 )
-from labelloop.domain.messages import one_line
 from labelloop.domain.origins import GIVEN, Origin, Provenance
 from labelloop.domain.splits import Ledger, Split
+from labelloop.domain.wording import one_line
 from labelloop.errors import UNREADABLE, InconsistentError, InvalidRequestError, UntrainableError
 
 INSPECTED_FOLDER = "manifests/inspected/"

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 
 from labelloop import clock
 from labelloop.aws import daily_counts, parameters
-from labelloop.domain import ceilings, messages
+from labelloop.domain import ceilings
 from labelloop.domain.ceilings import Allowance
+from labelloop.domain.mails import about_ceilings
 from labelloop.errors import ApiImagesSpentError
 
 LOOK_AGAIN_AFTER = timedelta(minutes=1)
@@ -43,13 +44,13 @@ class ApiImages:
 
     def _count(self, now: datetime, day: str, ceiling: int) -> None:
         if self._refused_until and now < self._refused_until:
-            raise ApiImagesSpentError(messages.api_images_spent(ceiling))
+            raise ApiImagesSpentError(about_ceilings.api_images_spent(ceiling))
         block = ceilings.block_of(ceiling)
         counted = daily_counts.count_api_images(day, block, ceiling)
         if counted is None:
             until_midnight = ceilings.until_next_day(now)
             self._refused_until = now + min(LOOK_AGAIN_AFTER, until_midnight)
-            raise ApiImagesSpentError(messages.api_images_spent(ceiling))
+            raise ApiImagesSpentError(about_ceilings.api_images_spent(ceiling))
         self._allowance = self._allowance.with_block(counted, block, ceiling)
 
 

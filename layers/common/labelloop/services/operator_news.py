@@ -7,7 +7,7 @@ from typing import Any
 
 from labelloop.aws import deployed_version, told_news, topics
 from labelloop.aws.wiring import place
-from labelloop.domain import messages, news
+from labelloop.domain.mails import to_operator
 from labelloop.errors import LabelLoopError
 from labelloop.settings import Variable
 
@@ -30,7 +30,7 @@ def tell(
     known = {"serving": serving.version if serving else None, **facts}
     try:
         topics.tell_operator(
-            news.to_operator(kind, known, place(Variable.OPERATOR_TOPIC_ARN)), kind
+            to_operator.whole(kind, known, place(Variable.OPERATOR_TOPIC_ARN)), kind
         )
     except Exception:
         # Where that is not noted either, whoever comes after some minutes may tell it.
@@ -54,6 +54,6 @@ def tell_what_was_not(teller: str) -> bool:
     """Send what was to be told and could not be sent, or whose teller died; whether any was."""
     sent = False
     for once, untold, for_good in told_news.untold():
-        if untold["kind"] in messages.OPERATOR_MESSAGES:
+        if untold["kind"] in to_operator.MAILS:
             sent |= tell(untold["kind"], once, teller, untold["facts"], for_good=for_good)
     return sent

@@ -13,7 +13,7 @@ from labelloop import clock
 from labelloop.aws import detections, queues, told_news, waiting_mark
 from labelloop.clock import iso
 from labelloop.domain.images import ImageObject
-from labelloop.domain.messages import IMAGES_WAITING_ONCE
+from labelloop.domain.mails.about_hosting import IMAGES_WAITING_ONCE
 from labelloop.settings import Variable
 
 SETTLED_AFTER = timedelta(seconds=30)

@@ -1,7 +1,15 @@
 """A message to the operator whole: its words, and which stack and where it is about."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
+from labelloop.domain.mails import (
+    about_answers,
+    about_ceilings,
+    about_hosting,
+    about_training,
+    about_upkeep,
+    about_versions,
+)
 from labelloop.domain.manifests import (
     DETECTION_FOLDER,
     LABELLED_FOLDER,
@@ -9,8 +17,19 @@ from labelloop.domain.manifests import (
     UNLABELLED_FOLDER,
     VersionFiles,
 )
-from labelloop.domain.messages import OPERATOR_MESSAGES, Facts, Message, cause_in_words
+from labelloop.domain.messages import Facts, Message
 from labelloop.domain.places import Place
+from labelloop.domain.wording import cause_in_words
+
+MAILS: Mapping[str, Callable[[Facts], Message]] = {
+    **about_training.MAILS,
+    **about_versions.MAILS,
+    **about_hosting.MAILS,
+    **about_ceilings.MAILS,
+    **about_answers.MAILS,
+    **about_upkeep.MAILS,
+}
+"""Every kind of message to the operator, and what words it."""
 
 _OF_A_VERDICT = {"model_deployed", "model_rejected", "model_not_compared", "drift"}
 _OF_A_FOLDER = {
@@ -23,9 +42,9 @@ _OF_PEOPLE = {"drift", "labeling_job_ended", "ground_truth_refused", "a2i_refuse
 _OF_PEOPLE |= {"loops_unanswered"}
 
 
-def to_operator(kind: str, facts: Facts, place: Place) -> Message:
+def whole(kind: str, facts: Facts, place: Place) -> Message:
     """The message of this kind about these facts of a stack. Raises KeyError for another kind."""
-    message = OPERATOR_MESSAGES[kind](facts)
+    message = MAILS[kind](facts)
     where = [f"Stack {place.stack}, Region {place.region}"]
     if "labelloop " in message.text:
         where.append(
