@@ -8,6 +8,7 @@ built layer: its libraries must be for arm64.
 import json
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -55,6 +56,21 @@ def _look() -> None:
     _ask_others(translated)
     _say("asl-validator on the state machines")
     linters.check_states(sorted(ROOT.glob("statemachine/*.asl.yaml")))
+    _say("SAM's help knows the commands that the documents show")
+    _check_shown_commands()
+
+
+def _check_shown_commands() -> None:
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
+        text = page.read_text(encoding="utf-8")
+        for command, rest in re.findall(r"^[ &\w]*\bsam (build|deploy|delete)\b(.*)$", text, re.M):
+            words = (str(SAM), command, "--help")
+            shown = subprocess.run(words, text=True, capture_output=True, check=True).stdout
+            for option in re.findall(r"--[a-z-]+", rest.partition("#")[0]):
+                if option not in shown:
+                    sys.exit(
+                        f"{page.name} shows sam {command} {option}, which SAM's help does not."
+                    )
 
 
 def _say(what: str) -> None:

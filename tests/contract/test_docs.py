@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import pytest
+from awscli.clidriver import create_clidriver
 
 from cli.__main__ import main
 from tests.contract.files import ROOT
@@ -48,7 +49,7 @@ def test_nobody_has_to_read_much_before_the_rest_is_found() -> None:
 
 @every_page
 def test_each_command_that_is_shown_is_taken_with_its_options(page: Path) -> None:
-    shown = re.findall(r"^ +\./labelloop (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    shown = re.findall(r"^ *\./labelloop (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     for line in shown:
         words = shlex.split(re.sub(r"\[\S+\]", "", line), comments=True)
         command: click.Command = main
@@ -60,3 +61,28 @@ def test_each_command_that_is_shown_is_taken_with_its_options(page: Path) -> Non
             command, context = found, click.Context(found, context, name)
         options, _, _ = command.make_parser(context).parse_args(words)
         assert options is not None, line
+
+
+@cache
+def _aws_options(service: str, operation: str) -> set[str]:
+    """The options of a command, from the tables of which the AWS CLI writes its help."""
+    of_all = create_clidriver().create_help_command()
+    of_service = of_all.command_table[service].create_help_command()
+    of_it = of_service.command_table[operation].create_help_command()
+    return {f"--{name}" for name in (*of_all.arg_table, *of_it.arg_table)}
+
+
+@every_page
+def test_each_command_of_aws_has_the_options_that_are_shown(page: Path) -> None:
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    for line in re.findall(r"\baws ([a-z0-9-]+ [a-z0-9-]+ [^|\n]*)", text):
+        service, operation, *rest = line.split()
+        shown = {word for word in rest if re.fullmatch(r"--[a-z-]+", word)}
+        assert shown <= _aws_options(service, operation), line
+
+
+def test_the_guide_marks_what_is_typed_for_aws() -> None:
+    guide = (ROOT / "docs" / "getting-started.md").read_text(encoding="utf-8")
+    for info, block in re.findall(r"^ *```([^\n]*)\n(.*?)^ *```$", guide, re.MULTILINE | re.DOTALL):
+        is_local = "--local" in block or "make local" in block or "AWS_ENDPOINT_URL" in block
+        assert info == ("sh" if is_local else "sh aws"), block
