@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from labelloop.aws import none_answers, sampled_answers
 from labelloop.domain import accuracy as rules
 from labelloop.domain.accuracy import Accuracy
 from labelloop.domain.labels import SHOWN_AS_NONE
@@ -30,10 +31,10 @@ def accuracy(stack: Stack, version: str | None, as_json: bool) -> None:
     Images that a version took for none of its labels have a line of their own: it counts the newest
     that people answered, accepted or not, where the version was sure enough.
     """
-    known = [record for record in models.records(stack) if version in {None, record["name"]}]
+    known = [record for record in models.records() if version in {None, record["name"]}]
     if version and not known:
         raise CommandError(f"There is no version {version}. See: labelloop versions")
-    nones = models.none_answers(stack)
+    nones = none_answers.read()
     rows = [row for record in known for row in _rows(stack, record, nones)]
     text = "\n".join([_HEADING, *map(_line, rows)]) if rows else "No sampled answer has come yet."
     show(as_json, rows, text)
@@ -42,7 +43,7 @@ def accuracy(stack: Stack, version: str | None, as_json: bool) -> None:
 def _rows(
     stack: Stack, record: Mapping[str, Any], nones: Sequence[NoneAnswer]
 ) -> Iterator[dict[str, Any]]:
-    samples = models.samples(stack, record["name"])
+    samples = sampled_answers.of_version(record["name"])
     figures = {ALL_LABELS: rules.of(samples), **rules.by_label(samples)} if samples else {}
     for label, of_label in figures.items():
         yield {

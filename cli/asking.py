@@ -19,8 +19,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from labelloop import errors
-from labelloop.aws.failures import BY_CODE
-from labelloop.aws.rekognition import label_of
+from labelloop.aws.failures import BY_CODE, code_of, message_of
+from labelloop.aws.rekognition import Version, label_of
 from labelloop.domain import answers
 from labelloop.domain.answers import Answer
 from labelloop.domain.detections import Label
@@ -29,10 +29,9 @@ from labelloop.domain.pacing import Pace
 
 from . import files, terminal
 from .borrowed_models import Borrowed
-from .failures import CommandError, code_of, message_of
+from .failures import CommandError
 from .kept_answers import Kept
 from .labelled_pictures import Picture, S3Place
-from .models import Version
 from .parallel import WORKERS, bar, concerns_all
 from .stack import Stack
 

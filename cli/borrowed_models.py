@@ -18,19 +18,21 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from labelloop import clock
+from labelloop.aws import detections, hosting_state, model_use, rekognition
+from labelloop.aws.failures import code_of
+from labelloop.aws.rekognition import Version, VersionStatus
 from labelloop.domain.hosting import cost_usd
 
-from . import ceilings, log, models, terminal
+from . import ceilings, models, terminal
 from .costs import START
-from .failures import CommandError, code_of
+from .failures import CommandError
 from .hosting import stop_version
 from .kept_answers import Kept
-from .models import RUNNING, STARTING, STOPPING, Version
 from .params import effective_value
 from .progress import Progress
 from .stack import Stack
 from .stack_checks import running_elsewhere
-from .status import waiting_images
 
 LONGEST_START_S = 3600.0
 IMAGES_PER_UNIT_HOUR = 10_000
@@ -41,7 +43,7 @@ WORK_NOTED_EVERY = timedelta(minutes=1)
 
 def is_up(version: Version) -> bool:
     """Whether it runs, or is about to, without being started."""
-    return version.status in {RUNNING, STARTING}
+    return version.status in {VersionStatus.RUNNING, VersionStatus.STARTING}
 
 
 def what_it_takes(stack: Stack, version: Version, images: int) -> list[str]:
@@ -49,7 +51,7 @@ def what_it_takes(stack: Stack, version: Version, images: int) -> list[str]:
 
     Raises CommandError for a version that cannot be started.
     """
-    if version.status not in models.STARTABLE:
+    if not models.may_be_started(version):
         raise CommandError(f"Version {version.name} cannot be started: it is {version.status}.")
     tomorrow = ceilings.why_none_starts(stack)
     if tomorrow:
@@ -62,12 +64,12 @@ def what_it_takes(stack: Stack, version: Version, images: int) -> list[str]:
         f"runs, US${price:.2f} an hour: about US${most:.2f} for {images} images, if the start is "
         "billed too and it takes as many images as in AWS's own example, 10,000 an hour."
     ]
-    if version.name == _deployed(stack) and models.hosting_is_paused(stack):
+    if version.name == models.serving() and hosting_state.is_paused():
         told.append(
             "It is the deployed model, which was stopped by hand. While it runs for this, images "
             "that come in are detected too; then it stays stopped until: labelloop start"
         )
-    execution = models.running_deployment(stack)
+    execution = models.running_deployment()
     if execution:
         told.append(
             f"A training or deployment goes on ({execution}). A new model is proven beside the one "
@@ -83,22 +85,22 @@ class Borrowed:
 
     def __init__(self, stack: Stack, name: str) -> None:
         self.name = name
-        self.since = stack.now()
+        self.since = clock.now()
         self._stack = stack
         self._noted: datetime | None = None
-        self._marks = {models.asked_directly(stack)}
+        self._marks = {model_use.asked_directly()}
 
     def note_work(self) -> None:
         """Note that it is asked: the deployed one is not stopped for idleness then."""
-        now = self._stack.now()
+        now = clock.now()
         if self._noted is None or now - self._noted >= WORK_NOTED_EVERY:
             self._noted = now
-            if _deployed(self._stack) == self.name and not self.is_asked_by_others():
-                self._marks.add(models.note_asked_directly(self._stack))
+            if models.serving() == self.name and not self.is_asked_by_others():
+                self._marks.add(model_use.note_asked_directly(at_once=True))
 
     def is_asked_by_others(self) -> bool:
         """Whether others have had images looked at that the log knows nothing of."""
-        return models.asked_directly(self._stack) not in self._marks
+        return model_use.asked_directly() not in self._marks
 
 
 @contextlib.contextmanager
@@ -107,7 +109,7 @@ def running(stack: Stack, version: Version, kept: Kept) -> Iterator[Borrowed]:
 
     SIGTERM, and a terminal that is closed, end it as Ctrl-C does.
     """
-    if version.status not in models.BILLED:
+    if not rekognition.is_active(version.status):
         kept.forget_start()
     if kept.was_started:
         terminal.say(
@@ -132,20 +134,20 @@ def running(stack: Stack, version: Version, kept: Kept) -> Iterator[Borrowed]:
 
 def _start(stack: Stack, version: Version, kept: Kept) -> None:
     """Start a version, unless somebody else does."""
-    rekognition = stack.client("rekognition", attempts=1)
+    service = stack.client("rekognition", attempts=1)
     progress = Progress()
     while True:
-        stopping = [one.name for one in models.versions(stack) if one.status == STOPPING]
+        stopping = [
+            one.name for one in rekognition.listed() if one.status == VersionStatus.STOPPING
+        ]
         # Noted first: whatever happens then, the next evaluation knows to stop it.
         kept.note_start()
         try:
-            rekognition.start_project_version(
-                ProjectVersionArn=version.arn, MinInferenceUnits=UNITS
-            )
+            service.start_project_version(ProjectVersionArn=version.arn, MinInferenceUnits=UNITS)
         except ClientError as error:
             kept.forget_start()
             code = code_of(error)
-            if code == "ResourceInUseException" and is_up(models.find(stack, version.name)):
+            if code == "ResourceInUseException" and is_up(models.find(version.name)):
                 break
             if not stopping or code not in {"ResourceInUseException", "LimitExceededException"}:
                 progress.end()
@@ -162,7 +164,7 @@ def _start(stack: Stack, version: Version, kept: Kept) -> None:
 
 
 def _no_room(stack: Stack, name: str, error: ClientError) -> str:
-    here = [v.name for v in models.versions(stack) if v.status in models.BILLED]
+    here = [v.name for v in rekognition.listed() if rekognition.is_active(v.status)]
     there = running_elsewhere(stack)
     running = f"Running now: {', '.join(here + there)}. " if here or there else ""
     stop = f" labelloop stop {here[0]}" if here else ""
@@ -177,10 +179,10 @@ def _no_room(stack: Stack, name: str, error: ClientError) -> str:
 def _wait_until_it_runs(stack: Stack, name: str) -> None:
     progress = Progress()
     give_up = time.monotonic() + LONGEST_START_S
-    while (version := models.find(stack, name)).status != RUNNING:
-        if version.status != STARTING:
+    while (version := models.find(name)).status != VersionStatus.RUNNING:
+        if version.status != VersionStatus.STARTING:
             raise CommandError(
-                f"{name} did not start: it is {version.status}. {version.message}".rstrip()
+                f"{name} did not start: it is {version.status}. {version.status_message}".rstrip()
             )
         if time.monotonic() > give_up:
             raise CommandError(f"{name} has been starting for an hour: try again later.")
@@ -200,11 +202,11 @@ def _give_back(stack: Stack, borrowed: Borrowed, kept: Kept) -> None:
         if need:
             terminal.say(f"{name} is left running: {need}", err=True)
         else:
-            if models.find(stack, name).status not in models.BILLED:
+            if not rekognition.is_active(models.find(name).status):
                 # Interrupted just now, a start may not show yet.
                 time.sleep(stack.look_every_s)
             stop_version(stack, name, no_wait=True)
-            ran_for = stack.now() - borrowed.since
+            ran_for = clock.now() - borrowed.since
             usd = cost_usd(ran_for, UNITS, models.unit_hour_usd(stack))
             terminal.say(
                 f"{name} is stopped, after {ran_for / timedelta(minutes=1):.0f} minutes, its start "
@@ -222,11 +224,11 @@ def _give_back(stack: Stack, borrowed: Borrowed, kept: Kept) -> None:
 
 def _need(stack: Stack, borrowed: Borrowed) -> str:
     """For what a version is needed that nobody needed when it was started; empty for nothing."""
-    execution = models.running_deployment(stack)
-    if borrowed.name != _deployed(stack):
+    execution = models.running_deployment()
+    if borrowed.name != models.serving():
         deploys = execution is not None and _candidate(stack, execution) == borrowed.name
         return "it is being deployed." if deploys else ""
-    if models.hosting_is_paused(stack):
+    if hosting_state.is_paused():
         return ""
     hosting = effective_value(stack, "Model-Hosting")
     if hosting == "always-on":
@@ -234,8 +236,12 @@ def _need(stack: Stack, borrowed: Borrowed) -> str:
     then = "it is stopped when it has been idle for Idle-Minutes-Before-Stop."
     if execution:
         return f"it serves, and a training or deployment goes on; {then}"
-    recorded = log.by_time(stack, None, (borrowed.since, stack.now()))
-    if waiting_images(stack) or borrowed.is_asked_by_others() or next(recorded, None) is not None:
+    recorded = detections.of_time(borrowed.since, clock.now())
+    if (
+        detections.count_waiting()
+        or borrowed.is_asked_by_others()
+        or next(recorded, None) is not None
+    ):
         return f"it serves, and images have come in; {then}"
     return ""
 
@@ -244,12 +250,8 @@ def _candidate(stack: Stack, execution: str) -> str | None:
     """The version that a training or deployment is about."""
     described = stack.client("stepfunctions").describe_execution(executionArn=execution)
     request: dict[str, Any] = json.loads(described.get("input") or "{}")
-    newest = models.versions(stack)
+    newest = rekognition.listed()
     return request.get("deploy") or (newest[0].name if newest else None)
-
-
-def _deployed(stack: Stack) -> str | None:
-    return (models.deployed(stack) or {}).get("version")
 
 
 @contextlib.contextmanager

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from botocore.exceptions import ClientError
-
+from labelloop import clock
+from labelloop.aws import daily_counts
+from labelloop.domain.ceilings import day_of
 from labelloop.domain.mails.about_ceilings import model_hours_spent
 from labelloop.domain.parameters import API_IMAGES, MODEL_HOURS
 
 from . import models
-from .failures import CommandError
+from .failures import REFUSED
 from .params import effective_values
 from .stack import Stack
 
@@ -17,9 +18,9 @@ def today(stack: Stack) -> dict[str, Any]:
     """Hours of models and images by the API, each with its ceiling; 0 for none."""
     values = effective_values(stack)
     return {
-        "model_hours": models.hours_today(stack),
+        "model_hours": models.hours_today(),
         "maximum_model_hours": int(values[MODEL_HOURS]),
-        "api_images": models.api_images_today(stack),
+        "api_images": daily_counts.api_images(day_of(clock.now())),
         "maximum_api_images": int(values[API_IMAGES]),
     }
 
@@ -33,7 +34,7 @@ def why_none_starts(stack: Stack) -> str:
     """Why no model is started before tomorrow, and what to do about it; empty where one may be."""
     try:
         found = today(stack)
-    except (ClientError, CommandError):
+    except REFUSED:
         return ""  # It is started or not, whatever else whoever asks may not read.
     return model_hours_spent(found["maximum_model_hours"]) if no_model_runs(found) else ""
 

@@ -7,7 +7,10 @@ from enum import StrEnum
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .failures import CommandError, is_forbidden, message_of
+from labelloop.aws.failures import message_of
+from labelloop.errors import LabelLoopError
+
+from .failures import CommandError, as_refused, is_forbidden
 from .stack import Stack
 
 
@@ -49,12 +52,17 @@ class Check:
             return
         try:
             yield from self.look(stack)
-        except ClientError as error:
-            yield self._refused(error)
-        except BotoCoreError as error:
-            yield Found(Level.PROBLEM, f"AWS could not be asked: {error}")
-        except CommandError as error:
-            yield Found(Level.PROBLEM, error.message)
+        except LabelLoopError as error:
+            yield self._failed(as_refused(error))
+        except (ClientError, BotoCoreError, CommandError) as error:
+            yield self._failed(error)
+
+    def _failed(self, error: Exception) -> Found:
+        if isinstance(error, ClientError):
+            return self._refused(error)
+        if isinstance(error, CommandError):
+            return Found(Level.PROBLEM, error.message)
+        return Found(Level.PROBLEM, f"AWS could not be asked: {error}")
 
     def _refused(self, error: ClientError) -> Found:
         if not is_forbidden(error):

@@ -3,13 +3,12 @@
 import sys
 from datetime import timedelta
 
-from botocore.exceptions import ClientError
-
+from labelloop.aws import hosting_state, rekognition
 from labelloop.domain.hosting import cost_usd
 from labelloop.domain.mails.about_training import TRAINING_HOUR_USD
 
 from . import models, terminal
-from .failures import CommandError
+from .failures import REFUSED
 from .params import effective_values
 from .stack import Stack
 
@@ -34,7 +33,7 @@ def of_running(stack: Stack, name: str) -> str:
     """
     try:
         values, price = effective_values(stack), models.unit_hour_usd(stack)
-    except (ClientError, CommandError):
+    except REFUSED:
         return ""
     units = int(values["Minimum-Inference-Units"])
     of = "one inference unit" if units == 1 else f"{units} inference units"
@@ -62,7 +61,7 @@ def of_import(stack: Stack, images: int) -> list[str]:
         )
     try:
         values = effective_values(stack)
-    except (ClientError, CommandError):
+    except REFUSED:
         return told
     trains = values["Enable-Automatic-Training"] == "true"
     if trains and images >= int(values["Minimum-Untrained-Images"]):
@@ -76,11 +75,11 @@ def of_import(stack: Stack, images: int) -> list[str]:
 def say_what_starts(stack: Stack) -> None:
     """Say what images that come in start, where the deployed model does not run."""
     try:
-        name = (models.deployed(stack) or {}).get("version")
-        if name is None or models.hosting_is_paused(stack):
+        name = models.serving()
+        if name is None or hosting_state.is_paused():
             return
-        runs = {one.name for one in models.versions(stack) if one.status in models.BILLED}
-    except (ClientError, CommandError):
+        runs = {one.name for one in rekognition.listed() if rekognition.is_active(one.status)}
+    except REFUSED:
         return
     told = of_running(stack, name)
     if name not in runs and told:

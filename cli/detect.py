@@ -18,6 +18,9 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 
+from labelloop.aws import detections, rekognition
+from labelloop.aws.failures import code_of
+from labelloop.aws.rekognition import VersionStatus
 from labelloop.domain.detections import Outcome, as_shown, detection_id
 from labelloop.domain.fitness import refusal_of_limits
 from labelloop.domain.images import (
@@ -27,17 +30,16 @@ from labelloop.domain.images import (
     media_type,
     refusal_of_size,
 )
-from labelloop.domain.manifests import MAX_KEY_BYTES
+from labelloop.domain.manifests import DETECTION_FOLDER, MAX_KEY_BYTES
 from labelloop.domain.wording import one_line
 
-from . import ceilings, costs, files, models, records, terminal
+from . import ceilings, costs, files, models, terminal
 from .cells import as_cells
-from .failures import CommandError, code_of
+from .failures import CommandError
 from .parallel import bar, in_parallel
 from .stack import Stack, on_stack, show
 from .status import DEAD_LETTERS, messages_in
 
-FOLDER = "images_for_detection/"
 SUFFIXES = (".jpg", ".jpeg", ".png")
 FINAL = frozenset(Outcome) - {Outcome.WAITING}
 PENDING = "pending"
@@ -348,7 +350,9 @@ class _Found:
         except OSError as error:
             is_image, failure = True, files.unreadable(error)
         if is_image:
-            image = Image(path, name, f"{FOLDER}{self._batch.name}/{name}", failure=failure)
+            image = Image(
+                path, name, f"{DETECTION_FOLDER}{self._batch.name}/{name}", failure=failure
+            )
             self._batch.images.append(image)
         else:
             self._batch.left_out.append(files.printable(name))
@@ -367,7 +371,7 @@ def _looks_like_image(path: Path) -> bool:
 
 def _upload(stack: Stack, batch: Batch) -> None:
     """Bring the images into the bucket, where they are not there."""
-    folder = _BucketFolder(stack, f"{FOLDER}{batch.name}/")
+    folder = _BucketFolder(stack, f"{DETECTION_FOLDER}{batch.name}/")
     todo = [image for image in batch.images if not image.failure]
     with bar(len(todo), "Uploading") as move_on, in_parallel(folder.bring, todo) as brought:
         for _ in brought:
@@ -491,8 +495,8 @@ class _Log:
         # They are detected more or less in the order of their upload, so behind a hundred without
         # news there is none, most likely; in case there is, each look takes another place, too.
         hundreds = [
-            self.pending[start : start + records.MOST_AT_ONCE]
-            for start in range(0, len(self.pending), records.MOST_AT_ONCE)
+            self.pending[start : start + detections.LOOKED_UP_AT_ONCE]
+            for start in range(0, len(self.pending), detections.LOOKED_UP_AT_ONCE)
         ]
         behind = hundreds[self._read_while_new(hundreds) :]
         self._looks += 1
@@ -513,7 +517,7 @@ class _Log:
         """Whether one of the images, up to a hundred, has another outcome than before."""
         by_id = {image.detection_id: image for image in images}
         news = False
-        for found in records.named(self._stack, by_id):
+        for found in detections.those(by_id):
             record = as_shown(found)
             image = by_id[record["detection_id"]]
             before, image.record = image.outcome, record
@@ -522,19 +526,18 @@ class _Log:
 
 
 def _why_images_wait(stack: Stack) -> str:
-    serving = models.deployed(stack)
-    if serving is None:
+    version = models.serving()
+    if version is None:
         reason = (
             "No model serves yet, so the images wait for the first one. To get one: bring labelled "
             "images (labelloop import), then labelloop train."
         )
     else:
-        version = serving["version"]
-        statuses = {known.name: known.status for known in models.versions(stack)}
+        statuses = {known.name: known.status for known in rekognition.listed()}
         status = statuses.get(version, "GONE")
-        if status == models.STARTING:
+        if status == VersionStatus.STARTING:
             reason = f"Model {version} is starting, and the images wait until it runs."
-        elif status == models.RUNNING:
+        elif status == VersionStatus.RUNNING:
             reason = f"The images waited for model {version}, which runs now: their turn comes."
         elif tomorrow := ceilings.why_none_starts(stack):
             reason = f"Model {version} does not run, so the images wait. {tomorrow}."
@@ -574,7 +577,7 @@ def _as_json(batch: Batch, results: Results | None) -> dict[str, Any]:
     already_there = sum(image.was_there for image in batch.images)
     answer = {
         "name": batch.name,
-        "folder": f"{FOLDER}{batch.name}/",
+        "folder": f"{DETECTION_FOLDER}{batch.name}/",
         "images": len(batch.images),
         "uploaded": len(batch.sent()) - already_there,
         "already_there": already_there,

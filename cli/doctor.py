@@ -46,7 +46,9 @@ def _examine(stack: Stack) -> Iterator[tuple[Check, Found]]:
     except (ClientError, BotoCoreError):
         return  # as the stack's own check has said
     if outputs:
-        yield from _run(stack_checks.CHECKS, replace(stack, outputs=outputs))
+        deployed = replace(stack, outputs=outputs)
+        with deployed.gateways():
+            yield from _run(stack_checks.CHECKS, deployed)
 
 
 def _run(checks: Iterable[Check], stack: Stack) -> Iterator[tuple[Check, Found]]:

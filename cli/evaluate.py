@@ -10,6 +10,8 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 
+from labelloop.aws.failures import code_of
+from labelloop.aws.rekognition import Version
 from labelloop.domain import labels
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.answers import Answer
@@ -21,11 +23,10 @@ from labelloop.errors import InconsistentError
 
 from . import borrowed_models, evaluate_page, evaluate_text, labelled_pictures, models, terminal
 from .asking import Asked, Asking
-from .failures import CommandError, code_of
+from .failures import CommandError
 from .hosting import confirm
 from .kept_answers import Kept
 from .labelled_pictures import Picture
-from .models import Version
 from .params import effective_value
 from .stack import Stack, model_type, on_stack, show
 from .trials import Evaluation, Pair, Trial
@@ -125,7 +126,7 @@ class _Request:
 
     def evaluation(self) -> Evaluation:
         """Read, ask and count. Raises CommandError."""
-        serving = (models.deployed(self.stack) or {}).get("version")
+        serving = models.serving()
         if not self.names and serving is None:
             raise CommandError(
                 "No model has been deployed yet: name a version. Those that there are: labelloop "
@@ -176,7 +177,7 @@ class _Request:
             terminal.say("\n".join(told), err=True)
         for subject in sorted(unfinished, key=lambda subject: subject in down):
             # As it is by now: another one may have been asked for an hour.
-            version = models.find(self.stack, subject.version.name)
+            version = models.find(subject.version.name)
             with borrowed_models.running(self.stack, version, subject.kept) as borrowed:
                 asking = Asking(
                     self.stack, version, subject.kept, borrowed, complete=subject.complete
@@ -199,7 +200,7 @@ class _Subject:
     @classmethod
     def of(cls, stack: Stack, name: str, model_type: ModelType) -> "_Subject":
         """The version of this name. Raises CommandError."""
-        version = models.find(stack, name)
+        version = models.find(name)
         kept, thresholds = Kept(version.arn), _thresholds(stack, version)
         subject = cls(version, model_type, kept, thresholds, _trained(stack, name), Asked())
         subject.asked.answers.update(kept.answers(complete=subject.complete))
@@ -245,9 +246,12 @@ def _thresholds(stack: Stack, version: Version) -> Mapping[str, float]:
     """The version's assumed thresholds; none where its summary cannot be read."""
     if version.summary is None:
         return {}
-    bucket, key = version.summary
     try:
-        body = stack.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        body = (
+            stack.client("s3")
+            .get_object(Bucket=version.summary.bucket, Key=version.summary.key)["Body"]
+            .read()
+        )
         return read_summary(body).thresholds
     except (ClientError, InconsistentError):
         return {}

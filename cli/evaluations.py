@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal
 from botocore.exceptions import ClientError
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
+from labelloop.aws.failures import code_of
 from labelloop.domain import labels
 from labelloop.domain.manifests import VersionFiles
 
 from . import models
-from .failures import CommandError, code_of
+from .failures import CommandError
 from .stack import Stack
 
 LabelName = Annotated[str, AfterValidator(labels.shown)]
@@ -338,7 +339,7 @@ def read(stack: Stack, version: str | None) -> tuple[Report, dict[str, Any]]:
 
     Raises CommandError where there is none, with the reason that the version's record gives.
     """
-    name = _with_report(stack, version)
+    name = _with_report(version)
     key = VersionFiles(name).report
     try:
         answer = stack.client("s3").get_object(Bucket=stack.output("BucketName"), Key=key)
@@ -358,8 +359,8 @@ def read(stack: Stack, version: str | None) -> tuple[Report, dict[str, Any]]:
         ) from error
 
 
-def _with_report(stack: Stack, name: str | None) -> str:
-    records = models.records(stack)
+def _with_report(name: str | None) -> str:
+    records = models.records()
     if name is None:
         newest = next((record for record in records if "promote" in record), None)
         if newest is not None:

@@ -18,7 +18,7 @@ def begin(stack: Stack, request: Mapping[str, Any]) -> str:
 
     Raises CommandError while another training or deployment is going on.
     """
-    other = models.running_deployment(stack)
+    other = models.running_deployment()
     if other is not None:
         raise CommandError(
             f"Another training or deployment is going on, {other}: wait for its end, or stop it "

@@ -14,7 +14,9 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
+from labelloop.aws.failures import code_of, message_of
 from labelloop.domain.wording import one_line
+from labelloop.errors import LabelLoopError
 
 
 class CommandError(click.ClickException):
@@ -24,6 +26,8 @@ class CommandError(click.ClickException):
         super().__init__(one_line(" ".join(sentence.split())))
 
 
+REFUSED = (ClientError, LabelLoopError, CommandError)
+"""What a command gets where it may not read something, or cannot."""
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "RequestExpired"}
 _FORBIDDEN = {
     "403",  # S3, to HEAD requests
@@ -37,9 +41,12 @@ _UNCONFIGURED = (NoCredentialsError, PartialCredentialsError, NoRegionError, Pro
 
 @contextlib.contextmanager
 def in_one_line() -> Iterator[None]:
-    """Turn what the SDK raises into a CommandError."""
+    """Turn what the SDK and the gateways raise into a CommandError."""
     try:
         yield
+    except LabelLoopError as error:
+        with in_one_line():
+            raise as_refused(error) from error
     except _UNCONFIGURED as error:
         raise CommandError(
             f"{str(error).rstrip('.')}. Set AWS_PROFILE or sign in (aws configure, aws login), and "
@@ -55,19 +62,19 @@ def in_one_line() -> Iterator[None]:
         raise CommandError(f"AWS could not be asked: {error}") from error
 
 
-def code_of(error: ClientError) -> str:
-    """The error's code."""
-    return str(error.response.get("Error", {}).get("Code", ""))
+def as_refused(error: LabelLoopError) -> Exception:
+    """What AWS said where a gateway only passes it on; else the gateway's own words."""
+    cause = error.__cause__
+    if isinstance(cause, ClientError) and str(error) == message_of(cause):
+        return cause
+    if isinstance(cause, BotoCoreError):
+        return cause
+    return CommandError(str(error))
 
 
 def is_forbidden(error: ClientError) -> bool:
     """Whether a permission is missing."""
     return code_of(error) in _FORBIDDEN
-
-
-def message_of(error: ClientError) -> str:
-    """The service's own words."""
-    return str(error.response.get("Error", {}).get("Message", "")) or "no reason was given"
 
 
 def _sentence(error: ClientError) -> str:

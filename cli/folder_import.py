@@ -13,13 +13,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from labelloop.aws.failures import code_of
 from labelloop.domain import labels, layouts
 from labelloop.domain.images import has_image_signature, media_type
 from labelloop.domain.manifests import LABELLED_FOLDER, MAX_KEY_BYTES
 from labelloop.errors import InvalidImageError, InvalidRequestError
 
 from . import costs, files, terminal
-from .failures import CommandError, code_of
+from .failures import CommandError
 from .files import NoteFailure
 from .parallel import bar, in_parallel
 from .stack import Stack

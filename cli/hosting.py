@@ -6,11 +6,14 @@ from collections.abc import Iterable
 import click
 from botocore.exceptions import ClientError
 
+from labelloop.aws import hosting_state, rekognition
+from labelloop.aws.failures import code_of
+from labelloop.aws.rekognition import VersionStatus
+
 from . import ceilings, costs, executions, models, terminal
-from .failures import CommandError, code_of
-from .models import RUNNING, STARTABLE, STARTING, STOPPING
+from .failures import CommandError
 from .progress import Progress
-from .stack import Stack, on_stack, show
+from .stack import Stack, caller, on_stack, show
 
 LONGEST_STOP_S = 3600.0
 """A version cannot be stopped while it starts, which takes up to half an hour."""
@@ -25,7 +28,7 @@ def start(stack: Stack, no_wait: bool, as_json: bool) -> None:
     From then on it is started and stopped as Model-Hosting says. For another version: labelloop
     deploy VERSION
     """
-    name = _deployed_name(stack)
+    name = models.serving()
     if name is None:
         raise CommandError(
             "No model has been deployed yet. The first one is when enough labelled images are in "
@@ -52,8 +55,8 @@ def deploy(
 
     It is started and proven first; if that fails, the model that served goes on serving.
     """
-    _check_startable(stack, version)
-    concerns = [*_verdict_against(stack, version), *_interruption(stack, version, in_place)]
+    _check_startable(version)
+    concerns = [*_verdict_against(version), *_interruption(version, in_place)]
     if concerns and not yes:
         confirm(concerns, f"Put {version} into service all the same?")
     put_into_service(stack, version, no_wait, as_json, in_place=in_place)
@@ -66,13 +69,13 @@ def put_into_service(
 
     Raises CommandError where that is not possible, or did not succeed.
     """
-    _check_startable(stack, name)
+    _check_startable(name)
     tomorrow = ceilings.why_none_starts(stack)
     for sentence in filter(
-        None, (tomorrow, costs.of_running(stack, name), "" if in_place else _beside(stack, name))
+        None, (tomorrow, costs.of_running(stack, name), "" if in_place else _beside(name))
     ):
         terminal.say(sentence, err=True)
-    models.resume_hosting(stack)
+    hosting_state.resume()
     execution = executions.begin(stack, {"deploy": name, "in_place": in_place})
     if no_wait:
         answer = {"version": name, "execution": execution, "status": "RUNNING"}
@@ -81,22 +84,22 @@ def put_into_service(
     executions.follow(
         stack,
         execution,
-        lambda: f"{name} is {_words(models.find(stack, name).status)}",
+        lambda: f"{name} is {_words(models.find(name).status)}",
         f"Version {name} was not put into service",
     )
     answer = {"version": name, "execution": execution, "status": "SUCCEEDED"}
     show(as_json, answer, f"Version {name} is in service, and billed while it runs.")
 
 
-def _check_startable(stack: Stack, name: str) -> None:
-    status = models.find(stack, name).status
-    if status not in STARTABLE:
-        raise CommandError(f"Version {name} cannot be started: its status is {status}.")
+def _check_startable(name: str) -> None:
+    version = models.find(name)
+    if not models.may_be_started(version):
+        raise CommandError(f"Version {name} cannot be started: its status is {version.status}.")
 
 
-def _verdict_against(stack: Stack, name: str) -> list[str]:
+def _verdict_against(name: str) -> list[str]:
     """Why the version was not deployed by itself; empty where nothing speaks against it."""
-    record = models.record(stack, name)
+    record = models.record(name)
     if record.get("failure"):
         return [f"Version {name} has failed before: {record['failure']}"]
     if record.get("uncompared"):
@@ -108,19 +111,19 @@ def _verdict_against(stack: Stack, name: str) -> list[str]:
     return []
 
 
-def _beside(stack: Stack, name: str) -> str:
+def _beside(name: str) -> str:
     """That the version that serves runs, too, until this one is proven; empty where none does."""
-    serving = _deployed_name(stack)
-    if serving in (None, name) or models.find(stack, str(serving)).status not in models.BILLED:
+    serving = models.serving()
+    if serving in (None, name) or not rekognition.is_active(models.find(str(serving)).status):
         return ""
     return f"Until {name} is proven, {serving} runs, and is billed, too."
 
 
-def _interruption(stack: Stack, name: str, in_place: bool) -> list[str]:
-    serving = _deployed_name(stack)
+def _interruption(name: str, in_place: bool) -> list[str]:
+    serving = models.serving()
     if not in_place or serving in (None, name):
         return []
-    if models.find(stack, str(serving)).status not in models.BILLED:
+    if not rekognition.is_active(models.find(str(serving)).status):
         return []
     return [
         f"{serving} is stopped before {name} starts: no model serves for 10 to 20 minutes, or for "
@@ -151,18 +154,18 @@ def stop(stack: Stack, version: str | None, no_wait: bool, as_json: bool) -> Non
     Images that come in meanwhile wait. The deployed one stays stopped, whatever Model-Hosting
     says, until: labelloop start
     """
-    deployed = _deployed_name(stack)
+    deployed = models.serving()
     name = version or deployed
     if name is None:
         show(as_json, {"version": None, "status": None}, "No model is deployed: nothing to stop.")
         return
     if name == deployed:
-        models.pause_hosting(stack)
+        hosting_state.pause(caller(stack))
     status = stop_version(stack, name, no_wait=no_wait)
     others = [
         other.name
-        for other in models.versions(stack)
-        if other.status in models.BILLED and other.name != name
+        for other in rekognition.listed()
+        if rekognition.is_active(other.status) and other.name != name
     ]
     text = f"Version {name} is {status}."
     if name == deployed:
@@ -172,15 +175,10 @@ def stop(stack: Stack, version: str | None, no_wait: bool, as_json: bool) -> Non
     show(as_json, {"version": name, "status": status, "still_billed": others}, text)
 
 
-def _deployed_name(stack: Stack) -> str | None:
-    record = models.deployed(stack)
-    return str(record["version"]) if record else None
-
-
 def _words(status: str) -> str:
-    known = {
-        STARTING: "starting, which usually takes ten to twenty minutes",
-        RUNNING: "running and is being proven and put into service",
+    known: dict[str, str] = {
+        VersionStatus.STARTING: "starting, which usually takes ten to twenty minutes",
+        VersionStatus.RUNNING: "running and is being proven and put into service",
     }
     return known.get(status, f"about to start ({status})")
 
@@ -190,14 +188,20 @@ def stop_version(stack: Stack, name: str, *, no_wait: bool) -> str:
     progress = Progress()
     give_up = time.monotonic() + LONGEST_STOP_S
     while True:
-        version = models.find(stack, name)
-        if version.status == RUNNING:
+        version = models.find(name)
+        if version.status == VersionStatus.RUNNING:
             _begin_to_stop(stack, version.arn)
-        elif version.status not in models.BILLED or (no_wait and version.status == STOPPING):
+        elif not rekognition.is_active(version.status) or (
+            no_wait and version.status == VersionStatus.STOPPING
+        ):
             break
         if time.monotonic() > give_up:
             raise CommandError(f"Version {name} is still {version.status}: try again later.")
-        words = "starting, and can be stopped when it runs" if version.status == STARTING else ""
+        words = (
+            "starting, and can be stopped when it runs"
+            if version.status == VersionStatus.STARTING
+            else ""
+        )
         progress.say(f"{name} is {words or 'being stopped'}")
         time.sleep(stack.look_every_s)
     progress.end()

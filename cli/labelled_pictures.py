@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from labelloop.aws.failures import code_of
 from labelloop.domain import fitness, images, orientation
 from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.imports import Collection
@@ -19,7 +20,7 @@ from labelloop.domain.splits import CONTENT_BYTES, content_id
 from labelloop.errors import InvalidImageError
 
 from . import files, folder_import
-from .failures import CommandError, code_of
+from .failures import CommandError
 from .manifest_import import from_file
 from .parallel import bar, concerns_all, in_parallel
 from .stack import Stack

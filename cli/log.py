@@ -1,27 +1,23 @@
 """`labelloop log`: what the inference log says, by time, label, outcome, image or human loop."""
 
 import csv
-import heapq
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
 import click
 
-from labelloop.aws.items import from_item
-from labelloop.clock import iso
+from labelloop import clock
+from labelloop.aws import detections
+from labelloop.aws.detections import Record
 from labelloop.domain.detections import (
-    OUTCOME_INDEX,
-    TIME_INDEX,
     Outcome,
     as_shown,
-    day_shards,
     detection_id,
     detection_of_loop,
-    outcome_shards,
 )
 from labelloop.domain.images import ImageObject
 from labelloop.domain.labels import known_as
@@ -29,7 +25,6 @@ from labelloop.domain.wording import one_line
 
 from .cells import as_cells
 from .failures import CommandError
-from .records import Record, named
 from .stack import Stack, on_stack, show
 
 COLUMNS = (
@@ -43,8 +38,6 @@ COLUMNS = (
     "detection_id",
 )
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-
-Span = tuple[datetime, datetime]
 
 
 class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in its stubs alone
@@ -107,69 +100,33 @@ def log(
         show(as_json, found, "\n\n".join(_whole(record) for record in found))
         return
     label = label and known_as(label)
-    span = (_moment(stack, since), _moment(stack, until or timedelta()))
+    span = (_moment(since), _moment(until or timedelta()))
     if outcome is None or outcome == Outcome.CONFIDENT:
-        records = by_time(stack, label, span)
+        records = detections.of_time(*span, label)
     else:
-        records = _merged(stack, OUTCOME_INDEX, outcome_shards(Outcome(outcome)), span)
+        records = detections.of_outcome(Outcome(outcome), *span)
     fitting = (
         record
         for record in records
         if label in {None, record.get("label")} and outcome in {None, record["outcome"]}
     )
-    rows = _whole_records(stack, list(islice(fitting, limit or None)))
+    rows = _whole_records(list(islice(fitting, limit or None)))
     text = _as_csv(rows) if as_csv else _as_table(rows)
     show(as_json, rows, text)
 
 
-def _moment(stack: Stack, asked: datetime | timedelta) -> datetime:
+def _moment(asked: datetime | timedelta) -> datetime:
     """The point in time that is meant, so long before the stack's now where it is how long ago."""
-    return asked if isinstance(asked, datetime) else stack.now() - asked
+    return asked if isinstance(asked, datetime) else clock.now() - asked
 
 
 # --- Reading --------------------------------------------------------------------------------------
 
 
-def by_time(stack: Stack, label: str | None, span: Span) -> Iterator[Record]:
-    """What was detected in that time, the newest first."""
-    first, day = (moment.astimezone(UTC).date() for moment in span)
-    while day >= first:
-        yield from _merged(stack, TIME_INDEX, day_shards(f"{day:%Y-%m-%d}", label), span)
-        day -= timedelta(days=1)
-
-
-def _merged(stack: Stack, index: str, partitions: Iterable[str], span: Span) -> Iterator[Record]:
-    """The records of several partitions of an index, the newest first."""
-    streams = [_partition(stack, index, name, span) for name in partitions]
-    yield from heapq.merge(*streams, key=lambda record: str(record["date_id"]), reverse=True)
-
-
-def _partition(stack: Stack, index: str, name: str, span: Span) -> Iterator[Record]:
-    key = "day_shard" if index == TIME_INDEX else "outcome_shard"
-    since, until = map(iso, span)
-    pages = (
-        stack.client("dynamodb")
-        .get_paginator("query")
-        .paginate(
-            TableName=stack.output("DetectionsTable"),
-            IndexName=index,
-            KeyConditionExpression=f"{key} = :partition AND date_id BETWEEN :since AND :until",
-            ExpressionAttributeValues={
-                ":partition": {"S": name},
-                ":since": {"S": since},
-                ":until": {"S": f"{until}~"},
-            },
-            ScanIndexForward=False,
-        )
-    )
-    for page in pages:
-        yield from (from_item(item) for item in page["Items"])
-
-
-def _whole_records(stack: Stack, found: list[Record]) -> list[Record]:
+def _whole_records(found: list[Record]) -> list[Record]:
     """The records with what the index lacks, as what people answered; in the same order."""
     names = (record["detection_id"] for record in found)
-    by_id = {record["detection_id"]: record for record in named(stack, names)}
+    by_id = {record["detection_id"]: record for record in detections.those(names)}
     # One that has expired since stays as the index has it.
     return [as_shown(by_id.get(record["detection_id"], record)) for record in found]
 
@@ -177,7 +134,7 @@ def _whole_records(stack: Stack, found: list[Record]) -> list[Record]:
 def _about(stack: Stack, name: str) -> Iterator[Record]:
     """Every record about a key, a detection's id or a human loop's name."""
     detection = detection_of_loop(name) or name
-    yield from _get(stack, detection)
+    yield from _get(detection)
     bucket = stack.output("BucketName")
     pages = (
         stack.client("s3")
@@ -189,15 +146,13 @@ def _about(stack: Stack, name: str) -> Iterator[Record]:
             if version["Key"] == name:
                 etag = version["ETag"].strip('"')
                 seen = ImageObject(bucket, name, version["VersionId"], etag, version["Size"])
-                yield from _get(stack, detection_id(seen))
+                yield from _get(detection_id(seen))
 
 
-def _get(stack: Stack, detection: str) -> Iterator[Record]:
-    answer = stack.client("dynamodb").get_item(
-        TableName=stack.output("DetectionsTable"), Key={"detection_id": {"S": detection}}
-    )
-    if "Item" in answer:
-        yield as_shown(from_item(answer["Item"]))
+def _get(detection: str) -> Iterator[Record]:
+    record = detections.find(detection)
+    if record is not None:
+        yield as_shown(record)
 
 
 # --- Showing --------------------------------------------------------------------------------------

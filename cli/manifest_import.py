@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from labelloop.aws.failures import code_of
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.imports import (
     IMPORTED_IMAGES,
@@ -30,7 +31,7 @@ from labelloop.domain.manifests import LABELLED_FOLDER
 from labelloop.domain.wording import one_line
 
 from . import costs, terminal
-from .failures import CommandError, code_of
+from .failures import CommandError
 from .parallel import bar, concerns_all, in_parallel
 from .stack import Stack
 

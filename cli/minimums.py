@@ -10,10 +10,11 @@ from decimal import Decimal
 
 from botocore.exceptions import ClientError
 
+from labelloop.aws.failures import code_of
 from labelloop.domain.calibration import TABLE_PCT, Outlook, Price
 from labelloop.domain.manifests import VersionFiles
 
-from .failures import CommandError, code_of
+from .failures import CommandError
 from .stack import Stack
 
 MINIMUM = "Minimum-Label-Detection-Confidence"

@@ -10,16 +10,17 @@ from itertools import islice
 
 import click
 
+from labelloop import clock
+from labelloop.aws import detections
 from labelloop.domain.detections import detection_id
 from labelloop.domain.images import NO_VERSION, ImageObject, is_folder_marker
 from labelloop.domain.manifests import DETECTION_FOLDER
 from labelloop.domain.wording import one_line
 
-from . import records
 from .failures import CommandError
 from .stack import Stack, deployment_parameter, on_stack, show
 
-IMAGES_LOOKED_UP_AT_ONCE = records.MOST_AT_ONCE // 2
+IMAGES_LOOKED_UP_AT_ONCE = detections.LOOKED_UP_AT_ONCE // 2
 """Of up to two names each."""
 SENT_AT_ONCE = 10
 MOST_NAMED = 20
@@ -62,12 +63,12 @@ def missed(stack: Stack, *, days: int, dry_run: bool, as_json: bool) -> None:
 def _unseen(stack: Stack, days: int) -> Iterator[ImageObject]:
     found = _images(stack, days)
     while images := list(islice(found, IMAGES_LOOKED_UP_AT_ONCE)):
-        seen = _seen(stack, {name for image in images for name in _names(image)})
+        seen = detections.known(sorted({name for image in images for name in _names(image)}))
         yield from (image for image in images if not seen & _names(image))
 
 
 def _images(stack: Stack, days: int) -> Iterator[ImageObject]:
-    bucket, since = stack.output("BucketName"), stack.now() - timedelta(days=days)
+    bucket, since = stack.output("BucketName"), clock.now() - timedelta(days=days)
     pages = (
         stack.client("s3")
         .get_paginator("list_object_versions")
@@ -87,12 +88,6 @@ def _names(image: ImageObject) -> set[str]:
         return {detection_id(image)}
     named = ImageObject(image.bucket, image.key, NO_VERSION, image.etag, image.size_bytes)
     return {detection_id(image), detection_id(named)}
-
-
-def _seen(stack: Stack, names: set[str]) -> set[str]:
-    return {
-        record["detection_id"] for record in records.named(stack, sorted(names), "detection_id")
-    }
 
 
 def _send(stack: Stack, images: list[ImageObject]) -> None:

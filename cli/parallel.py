@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
-from .failures import code_of
+from labelloop.aws.failures import code_of
 
 WORKERS = 10
 """As many connections as one of the SDK's clients keeps."""

@@ -7,15 +7,15 @@ from decimal import Decimal
 from typing import Any
 
 import click
-from botocore.exceptions import ClientError
 
+from labelloop.aws import sampling_position
 from labelloop.domain.calibration import Outlook
 from labelloop.domain.hosting import cost_usd
 from labelloop.domain.parameters import BY_NAME, CATALOGUE, Parameter
 from labelloop.errors import ConfigurationError
 
 from . import minimums, models
-from .failures import CommandError
+from .failures import REFUSED, CommandError
 from .helping import Commands
 from .stack import Stack, on_stack, show
 
@@ -116,9 +116,9 @@ def _what_it_means(stack: Stack, parameter: Parameter, value: str) -> str:
     if parameter.name != "Human-Sampling-Interval":
         return _COUNTED_ALREADY.get(parameter.name, "")
     try:
-        counted = models.counted_since_sample(stack)
+        counted = sampling_position.read().since_last
         left = max(1, int(effective_value(stack, parameter.name)) - counted)
-    except (ClientError, CommandError):
+    except REFUSED:
         return "What was counted since the last sampled one counts."
     return (
         f"What was counted since the last sampled one, {counted}, counts: after {left} more, the "
@@ -132,7 +132,7 @@ def _what_always_costs(stack: Stack) -> str:
             effective_value(stack, "Minimum-Inference-Units"),
             models.unit_hour_usd(stack),
         )
-    except (ClientError, CommandError):
+    except REFUSED:
         return ""
     usd = cost_usd(timedelta(days=1), int(units), price)
     return (
@@ -144,9 +144,9 @@ def _what_always_costs(stack: Stack) -> str:
 def _serving(stack: Stack) -> tuple[str, Outlook] | None:
     """The version that serves, and what minimums would do; None where that cannot be known."""
     try:
-        version = (models.deployed(stack) or {}).get("version")
+        version = models.serving()
         found = minimums.outlook(stack, version) if version else None
-    except (ClientError, CommandError):
+    except REFUSED:
         return None  # The parameter is set, whatever else whoever did it may not read.
     return (version, found) if version and found else None
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
+from labelloop.aws.failures import code_of
 from labelloop.domain.infrastructure import BRING_BACK, NO_ANSWERS, NO_IMAGES, enable_rule
 
 from .checks import Found, ok, problem
-from .failures import code_of
 from .stack import Stack, physical_id
 
 _ON = {"ENABLED", "Enabled", "Enabling", "Creating", "Updating"}

@@ -13,8 +13,9 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 
+from labelloop.aws.failures import code_of, message_of
+
 from . import terminal
-from .failures import code_of, message_of
 from .progress import Progress
 from .stack import Stack, on_stack, show
 from .status import DEAD_LETTERS, messages_in

@@ -36,12 +36,12 @@ def report(stack: Stack, version: str | None, html_file: Path | None, as_json: b
     Without VERSION: the newest that was judged. With --json: the report as training wrote it.
     """
     found, written = evaluations.read(stack, version)
-    serving = (models.deployed(stack) or {}).get("version")
+    serving = models.serving()
     cost = minimums.outlook(stack, found.version)
     if html_file is None:
         show(as_json, written, _text(found, cost, serves=found.version == serving))
         return
-    page = report_page.html(found, models.records(stack), serving, cost)
+    page = report_page.html(found, models.records(), serving, cost)
     try:
         html_file.write_text(page, encoding="utf-8")
     except OSError as error:

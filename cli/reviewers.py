@@ -8,16 +8,15 @@ from typing import Any
 import click
 from botocore.exceptions import ClientError
 
+from labelloop.aws import review_tasks
+from labelloop.aws.failures import code_of
 from labelloop.domain.review_tasks import (
     GROUPS,
     OPERATORS,
-    QUEUE_INDEX,
-    REVIEWER,
     REVIEWERS,
-    REVIEWERS_QUEUE,
 )
 
-from .failures import CommandError, code_of
+from .failures import CommandError
 from .helping import Commands
 from .stack import Stack, deployment_parameter, on_stack, show
 
@@ -114,12 +113,12 @@ def remove(stack: Stack, *, who: str, as_json: bool) -> None:
     except ClientError as error:
         if code_of(error) != "UserNotFoundException":
             raise
-        if not _is_forgotten(stack, who, as_json):
+        if not _is_forgotten(who, as_json):
             raise _nobody(who) from error
         return
     attributes = _attributes(found["UserAttributes"])
     email, sub = attributes.get("email", found["Username"]), attributes["sub"]
-    _forget(stack, sub)
+    review_tasks.forget_person(sub)
     words = f"{email} ({sub}) may review no more, within a quarter of an hour at the latest."
     show(as_json, {"email": email, "sub": sub, "removed": True}, words)
 
@@ -128,7 +127,7 @@ def _take_out(stack: Stack, who: str, as_json: bool) -> None:
     """Take somebody out of the stack's groups, by whatever names the pool knows them."""
     found = {name: row for name, row in _people(stack).items() if who.lower() in _ways_to_say(row)}
     if not found:
-        if not _is_forgotten(stack, who, as_json):
+        if not _is_forgotten(who, as_json):
             raise _nobody(who)
         return
     for name, row in found.items():
@@ -138,7 +137,7 @@ def _take_out(stack: Stack, who: str, as_json: bool) -> None:
                 Username=name,
                 GroupName=group_name(stack, group),
             )
-        _forget(stack, row["sub"])
+        review_tasks.forget_person(row["sub"])
     row = next(iter(found.values()))
     words = f"{row['email']} may review no more, within a quarter of an hour at the latest."
     show(as_json, {"email": row["email"], "sub": row["sub"], "removed": True}, words)
@@ -172,46 +171,16 @@ def _names_of(stack: Stack, email: str) -> list[str]:
     return names
 
 
-def _named(stack: Stack) -> Iterator[tuple[str, str]]:
-    """Everybody who has figures, by id, and as whom they are shown."""
-    pages = (
-        stack.client("dynamodb")
-        .get_paginator("query")
-        .paginate(
-            TableName=stack.output("ReviewTasksTable"),
-            IndexName=QUEUE_INDEX,
-            KeyConditionExpression="queue = :queue",
-            ExpressionAttributeValues={":queue": {"S": REVIEWERS_QUEUE}},
-        )
-    )
-    for page in pages:
-        for item in page["Items"]:
-            yield item["available"]["S"], item.get("name", item["available"])["S"]
-
-
-def _is_forgotten(stack: Stack, who: str, as_json: bool) -> bool:
+def _is_forgotten(who: str, as_json: bool) -> bool:
     """Forget the address of somebody whom the user pool has no more; False where there is none."""
-    subs = [sub for sub, name in _named(stack) if who in {sub, name}]
+    known = review_tasks.everybodys_figures()
+    subs = [one.sub for one in known if who in {one.sub, one.name}]
     for sub in subs:
-        _forget(stack, sub)
+        review_tasks.forget_person(sub)
     if subs:
         words = f"{who} could review no more already, and is shown as {subs[0]} from now."
         show(as_json, {"sub": subs[0], "removed": False, "forgotten": True}, words)
     return bool(subs)
-
-
-def _forget(stack: Stack, sub: str) -> None:
-    """Show somebody by their id alone, whatever a token says that is still out.
-
-    Who has no figures gets an item without any, which is shown nowhere.
-    """
-    stack.client("dynamodb").update_item(
-        TableName=stack.output("ReviewTasksTable"),
-        Key={"task_id": {"S": REVIEWER + sub}},
-        UpdateExpression="SET forgotten = :sub REMOVE #name",
-        ExpressionAttributeNames={"#name": "name"},
-        ExpressionAttributeValues={":sub": {"S": sub}},
-    )
 
 
 def _check(email: str) -> None:

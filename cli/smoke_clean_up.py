@@ -7,13 +7,23 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from labelloop.aws import (
+    deployed_version,
+    detections,
+    hosting_state,
+    last_look,
+    model_versions,
+    rekognition,
+    review_tasks,
+)
+from labelloop.aws.failures import code_of
 from labelloop.domain.detections import detection_id, human_loop_name
 from labelloop.domain.images import ImageObject
 from labelloop.domain.manifests import TRAINING_FOLDER, VersionFiles
 from labelloop.domain.parameters import SYSTEM_RECORD
 
 from . import models
-from .failures import CommandError, code_of
+from .failures import CommandError
 from .progress import Progress
 from .smoke_run import KEY, MARK, Run
 from .smoke_sign_in import remove_reviewer
@@ -32,7 +42,7 @@ _WITH_MARKED = (
 def left(run: Run) -> list[str]:
     """What there is of the run now, what costs first."""
     told, version = [], own_version(run)
-    if version is not None and version.status in models.BILLED:
+    if version is not None and rekognition.is_active(version.status):
         told.append(f"{version.name} is {version.status} and is billed")
     elif version is not None and version.status == TRAINING:
         told.append(
@@ -49,13 +59,13 @@ def left(run: Run) -> list[str]:
 def is_stopped(run: Run) -> bool:
     """Whether no model of the run is billed."""
     version = own_version(run)
-    return version is None or version.status not in models.BILLED
+    return version is None or not rekognition.is_active(version.status)
 
 
 def stop_what_costs(run: Run) -> list[str]:
     """End the run's workflow and stop the model; a training goes on, which nobody can stop."""
     stack, execution = run.stack, run.kept.get("execution")
-    if execution is not None and models.running_deployment(stack) == execution:
+    if execution is not None and models.running_deployment() == execution:
         stack.client("stepfunctions").stop_execution(
             executionArn=execution, cause="labelloop smoke was broken off."
         )
@@ -77,8 +87,8 @@ def clean_up(run: Run) -> list[str]:
             f"{version.name} is still being trained, which cannot be stopped. Its pictures stay "
             "until it has ended; then: labelloop smoke --clean-up"
         )
-    known = [one.name for one in models.versions(stack)]
-    known += [record["name"] for record in models.records(stack)]
+    known = [one.name for one in rekognition.listed()]
+    known += [record["name"] for record in models.records()]
     others = sorted(set(known) - {run.version})
     if others:
         raise CommandError(
@@ -91,15 +101,17 @@ def clean_up(run: Run) -> list[str]:
     _delete_records(stack)
     deleted = _delete_objects(run)
     if run.version is not None:
-        _delete_item(stack, "ModelVersionsTable", kind="version", name=run.version)
+        model_versions.forget(run.version)
     _delete_versions(stack, [KEY])
     return [*told, f"{deleted} objects, their records, the version and its datasets are deleted."]
 
 
 def _forget_deployment(stack: Stack) -> None:
     """Let the stack be one that never had a model."""
-    for state in ("deployed", "hosting", "look", "hosting_pause"):
-        _delete_item(stack, "ModelVersionsTable", kind="state", name=state)
+    deployed_version.forget()
+    hosting_state.forget()
+    hosting_state.resume()
+    last_look.forget()
     stack.client("ssm").delete_parameters(Names=[stack.output("ParameterPrefix") + SYSTEM_RECORD])
 
 
@@ -110,7 +122,7 @@ def _delete_from_service(stack: Stack) -> None:
     while True:
         (project,) = rekognition.describe_projects(ProjectNames=[name])["ProjectDescriptions"]
         datasets = project.get("Datasets", [])
-        versions = models.versions(stack)
+        versions = rekognition.listed()
         if not datasets and not versions:
             break
         for dataset in datasets:
@@ -135,12 +147,6 @@ def _unless_busy(delete: Any, **what: str) -> None:
             raise
 
 
-def _delete_item(stack: Stack, table: str, **key: str) -> None:
-    stack.client("dynamodb").delete_item(
-        TableName=stack.output(table), Key={name: {"S": value} for name, value in key.items()}
-    )
-
-
 def _delete_records(stack: Stack) -> None:
     """Delete what the log and the review queue have about the pictures."""
     bucket = stack.output("BucketName")
@@ -151,8 +157,8 @@ def _delete_records(stack: Stack) -> None:
             bucket, entry["Key"], entry["VersionId"], entry["ETag"].strip('"'), entry["Size"]
         )
         detection = detection_id(image)
-        _delete_item(stack, "DetectionsTable", detection_id=detection)
-        _delete_item(stack, "ReviewTasksTable", task_id=human_loop_name(detection))
+        detections.forget(detection)
+        review_tasks.forget(human_loop_name(detection))
 
 
 def _delete_objects(run: Run) -> int:

@@ -11,13 +11,16 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from labelloop import clock
+from labelloop.aws import rekognition
+from labelloop.aws.failures import code_of
 from labelloop.clock import iso
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.imports import IMPORTED_MANIFESTS
 from labelloop.domain.manifests import LABELLED_FOLDER
 
 from . import models
-from .failures import CommandError, code_of
+from .failures import CommandError
 from .stack import Stack, model_type
 
 KEY = "evaluation/smoke.json"
@@ -63,7 +66,7 @@ class Run:
     def begin(cls, stack: Stack) -> "Run":
         """A new run. Raises CommandError where the stack has something to lose."""
         _check_that_nothing_is_lost(stack)
-        run = cls(stack, {"begun": iso(stack.now()), "seed": secrets.token_hex(4), "steps": {}})
+        run = cls(stack, {"begun": iso(clock.now()), "seed": secrets.token_hex(4), "steps": {}})
         try:
             run._write(IfNoneMatch="*")
         except ClientError as error:
@@ -130,8 +133,8 @@ def _check_that_nothing_is_lost(stack: Stack) -> None:
     What is trained here would be mixed with pictures of machine parts, and a model that serves
     would be replaced by theirs.
     """
-    found = [f"the version {record['name']}" for record in models.records(stack)[:1]]
-    found += [f"the version {version.name}" for version in models.versions(stack)[:1]]
+    found = [f"the version {record['name']}" for record in models.records()[:1]]
+    found += [f"the version {version.name}" for version in rekognition.listed()[:1]]
     for folder in (LABELLED_FOLDER, IMPORTED_MANIFESTS, "images_for_detection/"):
         listed = stack.client("s3").list_objects_v2(
             Bucket=stack.output("BucketName"), Prefix=folder, MaxKeys=2

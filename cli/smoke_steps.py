@@ -13,7 +13,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from labelloop.aws.items import from_item
+from labelloop import clock
+from labelloop.aws import detections, hosting_state, rekognition
+from labelloop.aws.failures import code_of
+from labelloop.aws.rekognition import Version, VersionStatus
 from labelloop.domain.annotations import ModelType, training_line
 from labelloop.domain.detections import Outcome, detection_id
 from labelloop.domain.hosting import cost_usd
@@ -22,13 +25,12 @@ from labelloop.domain.manifests import LABELLED_FOLDER, VersionFiles
 from labelloop.domain.metrics import DETECTIONS, F1, MODEL_RUNNING, NAMESPACE, STACK
 
 from . import executions, models, smoke_pictures, smoke_sign_in
-from .failures import CommandError, code_of
+from .failures import CommandError
 from .hosting import stop_version
-from .models import RUNNING, Version
 from .parallel import in_parallel
 from .progress import Progress
 from .smoke_run import MARK, Run
-from .stack import Stack, physical_id
+from .stack import Stack, caller, physical_id
 from .status import DEAD_LETTERS, messages_in
 
 DETECTED_FOLDER = f"images_for_detection/{MARK}"
@@ -68,7 +70,7 @@ def train(run: Run) -> list[str]:
     executions.follow(
         stack,
         execution,
-        lambda: _status_in_words(stack),
+        _status_in_words,
         "The training failed",
         lambda: (found := own_version(run)) is not None and found.status != TRAINING,
     )
@@ -78,7 +80,7 @@ def train(run: Run) -> list[str]:
             executions.why_it_gave_up(stack, execution) or f"No version was made: {execution}"
         )
     if found.status == "TRAINING_FAILED":
-        raise CommandError(f"The service failed the training: {found.message}")
+        raise CommandError(f"The service failed the training: {found.status_message}")
     seconds = _described(stack, found.name).get("BillableTrainingTimeInSeconds", 0)
     return [
         f"{found.name} was trained on {len(pictures)} pictures; "
@@ -88,7 +90,7 @@ def train(run: Run) -> list[str]:
 
 def own_version(run: Run) -> Version | None:
     """The version that the run has trained, or trains; None before there is one."""
-    found = models.versions(run.stack)
+    found = rekognition.listed()
     if run.version is None and found:
         # The stack had none when the run began.
         run.note(version=found[-1].name)
@@ -128,8 +130,8 @@ def _goes_on(stack: Stack, execution: str) -> bool:
     return bool(described["status"] == "RUNNING")
 
 
-def _status_in_words(stack: Stack) -> str:
-    newest = next(iter(models.versions(stack)), None)
+def _status_in_words() -> str:
+    newest = next(iter(rekognition.listed()), None)
     return f"{newest.name} is {newest.status}" if newest else "looking at the pictures"
 
 
@@ -157,9 +159,9 @@ def results(run: Run) -> list[str]:
             run.kept["execution"],
             lambda: f"{name} is being judged",
             "The evaluation failed",
-            lambda: "promote" in models.record(stack, name),
+            lambda: "promote" in models.record(name),
         )
-    record = models.record(stack, name)
+    record = models.record(name)
     if "promote" not in record:
         raise CommandError(f"{name} was not judged: {record.get('failure', 'nobody says why')}")
     verdict = models.verdict(record, "good enough")
@@ -188,24 +190,24 @@ def _places(described: Any) -> Iterable[tuple[str, str]]:
 def serve(run: Run) -> list[str]:
     """Let the model serve: by the training's own deployment, or by one that is asked for."""
     stack, name = run.stack, run.trained()
-    run.note(runs_since=stack.now().isoformat())
-    words = lambda: f"{name} is {models.find(stack, name).status}"  # noqa: E731
+    run.note(runs_since=clock.now().isoformat())
+    words = lambda: f"{name} is {models.find(name).status}"  # noqa: E731
     known = run.kept.get("execution")
     if known is not None and _goes_on(stack, known):
         executions.follow(stack, known, words, f"{name} was not put into service")
-    models.resume_hosting(stack)
-    if not _serves(stack, name):
+    hosting_state.resume()
+    if not _serves(name):
         # The verdict is about drawings, and is no concern of this test.
         execution = _execution(run, {"deploy": name, "in_place": False})
         executions.follow(stack, execution, words, f"{name} was not put into service")
-    if not _serves(stack, name):
-        raise CommandError(f"{name} does not serve: it is {models.find(stack, name).status}.")
+    if not _serves(name):
+        raise CommandError(f"{name} does not serve: it is {models.find(name).status}.")
     return [f"{name} was started, proven and put into service."]
 
 
-def _serves(stack: Stack, name: str) -> bool:
-    serving = (models.deployed(stack) or {}).get("version") == name
-    return serving and models.find(stack, name).status == RUNNING
+def _serves(name: str) -> bool:
+    serving = models.serving() == name
+    return serving and models.find(name).status == VersionStatus.RUNNING
 
 
 def two_versions(run: Run) -> list[str]:
@@ -219,7 +221,7 @@ def two_versions(run: Run) -> list[str]:
 
 def missing(run: Run) -> list[str]:
     """Ask about what is not there: the answers decide what is tried again and what never is."""
-    stack, version = run.stack, models.find(run.stack, run.trained())
+    stack, version = run.stack, models.find(run.trained())
     (content, *_) = smoke_pictures.unseen(run.model_type, run.seed)
     gone = _upload(stack, f"images_in_evaluation/{MARK}{run.seed}-gone.jpg", content)
     place = {"Bucket": gone.bucket, "Name": gone.key, "Version": gone.version_id}
@@ -311,7 +313,7 @@ def _detected(stack: Stack, images: Iterable[ImageObject]) -> tuple[float, str]:
     progress = Progress()
     while missing:
         for detection in list(missing):
-            record = _record(stack, detection)
+            record = detections.find(detection) or {}
             outcome = record.get("outcome")
             if outcome == Outcome.REJECTED:
                 key = missing[detection].key
@@ -332,21 +334,12 @@ def _detected(stack: Stack, images: Iterable[ImageObject]) -> tuple[float, str]:
     return time.monotonic() - began, counts
 
 
-def _record(stack: Stack, detection: str) -> Mapping[str, Any]:
-    answer = stack.client("dynamodb").get_item(
-        TableName=stack.output("DetectionsTable"),
-        Key={"detection_id": {"S": detection}},
-        ConsistentRead=True,
-    )
-    return from_item(answer["Item"]) if "Item" in answer else {}
-
-
 def stop_model(run: Run) -> list[str]:
     """Stop the run's model, if it is billed; what that was in words."""
     version = own_version(run)
-    if version is None or version.status not in models.BILLED:
+    if version is None or not rekognition.is_active(version.status):
         return ["No model of this test runs."]
-    models.pause_hosting(run.stack)
+    hosting_state.pause(caller(run.stack))
     return [_stopped(run, version)]
 
 
@@ -355,7 +348,7 @@ def _stopped(run: Run, version: Version) -> str:
     since = run.kept.get("runs_since")
     if since is None:
         return f"{version.name} is stopped."
-    ran_for = run.stack.now() - datetime.fromisoformat(since)
+    ran_for = clock.now() - datetime.fromisoformat(since)
     usd = cost_usd(ran_for, version.inference_units, models.unit_hour_usd(run.stack))
     return (
         f"{version.name} is stopped, {ran_for / timedelta(minutes=1):.0f} minutes after its start "
@@ -373,7 +366,7 @@ def datasets(run: Run) -> list[str]:
         "dataset_type": "TEST",
         "version": name,
         "manifest": VersionFiles(name).test_manifest,
-        "images": int(models.record(stack, name)["test_images"]),
+        "images": int(models.record(name)["test_images"]),
         "dataset_arn": None,
     }
     began, progress = time.monotonic(), Progress()
@@ -457,7 +450,7 @@ def alarms(run: Run) -> list[str]:
 
 def _told_by(stack: Stack, alarm: str) -> str:
     """Raise an alarm, and see whether its message leaves CloudWatch."""
-    cloudwatch, since = stack.client("cloudwatch"), stack.now()
+    cloudwatch, since = stack.client("cloudwatch"), clock.now()
     why = "labelloop smoke tries whether this alarm is heard. Nothing is wrong."
     cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason=why)
     began, progress = time.monotonic(), Progress()

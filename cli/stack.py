@@ -1,11 +1,11 @@
 """Which stack a command is about, where it is, and the options that say so."""
 
+import contextlib
 import functools
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,15 @@ import click
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from labelloop import clock
+from labelloop.aws import deployment
+from labelloop.aws.failures import code_of
 from labelloop.domain.annotations import ModelType
+from labelloop.settings import Variable
 from local.clock import Clock
 
 from . import terminal
-from .failures import CommandError, code_of, in_one_line
+from .failures import CommandError, in_one_line
 
 STACK_NAME = "label-loop"
 DATA_DIR = Path(__file__).parent.parent / ".local"
@@ -32,8 +36,15 @@ GetClient = Callable[..., Any]
 """Takes the name of a service and, where it is not ATTEMPTS, how often calls are made at most."""
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+OUTPUTS = {
+    Variable.BUCKET_NAME: "BucketName",
+    Variable.DETECTIONS_TABLE: "DetectionsTable",
+    Variable.MODEL_VERSIONS_TABLE: "ModelVersionsTable",
+    Variable.PARAMETER_PREFIX: "ParameterPrefix",
+    Variable.PROJECT_ARN: "ProjectArn",
+    Variable.REVIEW_TASKS_TABLE: "ReviewTasksTable",
+}
+"""Which output has what the template gives to functions."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +57,8 @@ class Stack:
     look_every_s: float = LOOK_EVERY_S
     on_this_machine: bool = False
     """Whether it is the embedded runtime's, which imitates a part of AWS."""
-    now: Callable[[], datetime] = _now
-    """Its time: on the embedded runtime, hours may go by in seconds."""
+    time_now: Callable[[], float] = clock.machine_time
+    """Its time in seconds since 1970: on the embedded runtime, hours may go by in seconds."""
 
     def output(self, name: str) -> str:
         """The stack's output of this name."""
@@ -57,6 +68,30 @@ class Stack:
                 "to it (sam build && sam deploy), or name another stack with --stack-name."
             )
         return self.outputs[name]
+
+    def gateways(self) -> contextlib.AbstractContextManager[None]:
+        """Let the gateways of this process, and its clock, be this stack's meanwhile."""
+        return deployment.of(_Variables(self), self._client, self.time_now)
+
+    def _client(self, service: str, attempts: int, _: float) -> Any:
+        """A gateway's client: those that shall see each refusal do, all others wait as we do."""
+        return self.client(service, attempts=1) if attempts == 1 else self.client(service)
+
+
+class _Variables(Mapping[str, str]):
+    """What functions have in their environment, by a stack's outputs."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+
+    def __getitem__(self, variable: str) -> str:
+        return self._stack.output(OUTPUTS[Variable(variable)])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(OUTPUTS)
+
+    def __len__(self) -> int:
+        return len(OUTPUTS)
 
 
 def on_stack(command: Callable[..., None]) -> Callable[..., None]:
@@ -101,7 +136,8 @@ def _with_options(
                     if local
                     else _on_aws(stack_name or STACK_NAME)
                 )
-            command(stack, **values)
+            with stack.gateways():
+                command(stack, **values)
 
     # click takes the command's name and its help text from them.
     with_stack.__name__, with_stack.__doc__ = command.__name__, command.__doc__
@@ -217,7 +253,7 @@ def _on_this_machine(data_dir: Path, stack_name: str | None) -> Stack:
             config=_config(attempts).merge(Config(proxies={})),
         )
 
-    now = Clock.from_env(description["clock"]).datetime
+    now = Clock.from_env(description["clock"]).now
     return Stack(description["stack"], {}, functools.cache(make), LOOK_EVERY_S_LOCALLY, True, now)
 
 

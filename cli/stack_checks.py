@@ -5,6 +5,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
+from labelloop.aws import hosting_state, rekognition
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.images import is_by_the_way
 from labelloop.domain.manifests import LABELLED_FOLDER
@@ -144,10 +145,10 @@ def bucket(stack: Stack) -> Iterator[Found]:
 
 def running_models(stack: Stack) -> Iterator[Found]:
     """What is billed now, and whether that is the model that serves."""
-    serving = str((models.deployed(stack) or {}).get("version", ""))
-    versions = models.versions(stack)
-    billed = [version for version in versions if version.status in models.BILLED]
-    busy = models.running_deployment(stack) is not None
+    serving = models.serving() or ""
+    versions = rekognition.listed()
+    billed = [version for version in versions if rekognition.is_active(version.status)]
+    busy = models.running_deployment() is not None
     price = models.unit_hour_usd(stack) if billed else 0.0
     for version in billed:
         cost = price * version.inference_units
@@ -177,8 +178,8 @@ def running_models(stack: Stack) -> Iterator[Found]:
 
 
 def _about_stopped(stack: Stack, serving: str) -> Found:
-    if models.hosting_is_paused(stack):
-        who = models.who_paused_hosting(stack)
+    if hosting_state.is_paused():
+        who = models.who_paused_hosting()
         return note(
             f"{serving} was stopped by hand{who and ' '}{who}: images wait for it.",
             "labelloop start",
@@ -200,14 +201,14 @@ def running_elsewhere(stack: Stack) -> list[str]:
         f"{arn.split('/')[1]} {version.name}"
         for arn in projects
         if arn != stack.output("ProjectArn")
-        for version in models.versions(stack, arn)
-        if version.status in models.BILLED
+        for version in rekognition.listed(arn)
+        if rekognition.is_active(version.status)
     ]
 
 
-def training_lock(stack: Stack) -> Iterator[Found]:
+def training_lock(_: Stack) -> Iterator[Found]:
     """Whether a training or deployment goes on, or one died."""
-    execution, status = models.training_lock(stack)
+    execution, status = models.training_lock()
     if execution is None:
         yield ok("No training or deployment goes on.")
     elif status == "RUNNING":
@@ -319,7 +320,7 @@ _SMALL_PAGES = {"PageSize": 50}
 
 def doubt(stack: Stack) -> Iterator[Found]:
     """Whether the minimum confidence sends mistakes to people, by the test of what serves."""
-    serving = (models.deployed(stack) or {}).get("version")
+    serving = models.serving()
     if serving is None:
         yield ok("No model has been deployed yet.")
         return

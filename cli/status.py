@@ -5,9 +5,18 @@ from typing import Any
 
 import click
 
-from labelloop.domain.detections import Outcome, outcome_shards
+from labelloop import clock
+from labelloop.aws import (
+    detections,
+    hosting_state,
+    none_answers,
+    rekognition,
+    review_tasks,
+    sampling_position,
+)
+from labelloop.aws.rekognition import Version, VersionStatus
 from labelloop.domain.hosting import run_in_figures
-from labelloop.domain.review_tasks import HELD_QUEUE, OPEN_QUEUE, QUEUE_INDEX
+from labelloop.domain.review_tasks import HELD_QUEUE, OPEN_QUEUE
 from labelloop_pages.figures import f1_of
 
 from . import ceilings, label, models, rejection, schedules
@@ -26,58 +35,53 @@ VERSIONS_SHOWN = 5
 def status(stack: Stack, as_json: bool) -> None:
     """Show the deployed model, what waits, when Label Loop looks next, and the last versions."""
     found = _look(stack)
-    show(as_json, found, _text(found, stack.now()))
+    show(as_json, found, _text(found, clock.now()))
 
 
 def _look(stack: Stack) -> dict[str, Any]:
-    serving = models.deployed(stack)
-    versions = models.versions(stack)
+    serving = models.serving()
+    versions = rekognition.listed()
     statuses = {version.name: version.status for version in versions}
-    free, held = (
-        _count(stack, "ReviewTasksTable", QUEUE_INDEX, "queue", queue)
-        for queue in (OPEN_QUEUE, HELD_QUEUE)
-    )
+    free, held = map(review_tasks.count_in, (OPEN_QUEUE, HELD_QUEUE))
     return {
         "stack": stack.name,
-        "deployed": serving and serving["version"],
-        "deployed_status": serving and statuses.get(serving["version"], "GONE"),
-        "hosting_is_paused": models.hosting_is_paused(stack),
-        "running": _running(stack, serving["version"] if serving else None, versions),
-        "billed": [name for name, status in statuses.items() if status in models.BILLED],
-        "in_progress": models.running_deployment(stack),
-        "waiting_images": waiting_images(stack),
+        "deployed": serving,
+        "deployed_status": serving and statuses.get(serving, "GONE"),
+        "hosting_is_paused": hosting_state.is_paused(),
+        "running": _running(stack, serving, versions),
+        "billed": [name for name, status in statuses.items() if rekognition.is_active(status)],
+        "in_progress": models.running_deployment(),
+        "waiting_images": detections.count_waiting(),
         "open_reviews": free + held,
         "held_reviews": held,
         "not_labelled": label.left_out_lately(stack),
         "today": ceilings.today(stack),
-        "counted": _counted(stack),
-        "none_of_them": _nones(stack, serving["version"]) if serving else None,
+        "counted": _counted(),
+        "none_of_them": _nones(stack, serving) if serving else None,
         "dead_letters": {kind: messages_in(stack, url) for kind, url in DEAD_LETTERS.items()},
         "schedules": schedules.found(stack),
         "versions": [
             {**record, "status": statuses.get(record["name"], "not in the service")}
-            for record in models.records(stack)[:VERSIONS_SHOWN]
+            for record in models.records()[:VERSIONS_SHOWN]
         ],
     }
 
 
-def _running(
-    stack: Stack, serving: str | None, versions: list[models.Version]
-) -> dict[str, Any] | None:
+def _running(stack: Stack, serving: str | None, versions: list[Version]) -> dict[str, Any] | None:
     """How long the deployed model has run, and what that cost; None while it does not run."""
     for version in versions:
-        if version.name == serving and version.status == models.RUNNING:
+        if version.name == serving and version.status == VersionStatus.RUNNING:
             units, price = version.inference_units, models.unit_hour_usd(stack)
-            ran_for = models.ran_for(stack, version.name)
+            ran_for = models.ran_for(version.name)
             if ran_for is None:
                 return {"usd_per_hour": units * price}
             return run_in_figures(ran_for, units, price)
     return None
 
 
-def _counted(stack: Stack) -> dict[str, Any] | None:
+def _counted() -> dict[str, Any] | None:
     """What became of the images that sampling has passed; None where it has passed none."""
-    log = models.log_counts(stack)
+    log = sampling_position.read().log
     accepted = sum(count for stratum, count in log.shares.items() if stratum.accepted)
     detected = sum(log.shares.values())
     if not detected + log.refused:
@@ -92,32 +96,8 @@ def _counted(stack: Stack) -> dict[str, Any] | None:
 
 def _nones(stack: Stack, serving: str) -> dict[str, Any] | None:
     """What people say of images that the deployed model takes for none of its labels."""
-    nones = rejection.of_version(stack, models.none_answers(stack), serving)
+    nones = rejection.of_version(stack, none_answers.read(), serving)
     return nones.as_json() if nones else None
-
-
-def waiting_images(stack: Stack) -> int:
-    """How many images wait for a model."""
-    return sum(
-        _count(stack, "DetectionsTable", "by_outcome", "outcome_shard", shard)
-        for shard in outcome_shards(Outcome.WAITING)
-    )
-
-
-def _count(stack: Stack, table: str, index: str, key: str, partition: str) -> int:
-    pages = (
-        stack.client("dynamodb")
-        .get_paginator("query")
-        .paginate(
-            TableName=stack.output(table),
-            IndexName=index,
-            KeyConditionExpression="#key = :partition",
-            ExpressionAttributeNames={"#key": key},
-            ExpressionAttributeValues={":partition": {"S": partition}},
-            Select="COUNT",
-        )
-    )
-    return sum(page["Count"] for page in pages)
 
 
 def messages_in(stack: Stack, url_output: str) -> int:
@@ -148,7 +128,7 @@ def _text(found: dict[str, Any], now: datetime) -> str:
     not_labelled = label.left_out_in_words(found["not_labelled"])
     if not_labelled:
         lines += ["", *not_labelled]
-    if found["waiting_images"] and found["deployed_status"] != models.RUNNING:
+    if found["waiting_images"] and found["deployed_status"] != VersionStatus.RUNNING:
         lines += ["", f"Images wait {_for_what(found)}"]
     if dead:
         lines += ["", "To see why there are dead letters, and what to do: labelloop doctor"]
@@ -187,7 +167,7 @@ def _for_what(found: dict[str, Any]) -> str:
         return "for the model, which was stopped by hand. To start it: labelloop start"
     if ceilings.no_model_runs(found["today"]):
         return "for the next day (UTC): models have run as long today as they may."
-    if found["deployed_status"] == models.STARTING:
+    if found["deployed_status"] == VersionStatus.STARTING:
         return "for the model. It is starting, which usually takes ten to twenty minutes."
     return "for the model. It is started within some minutes; now: labelloop start"
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from labelloop.aws import deployed_version, rekognition
+from labelloop.aws.rekognition import VersionStatus
 from labelloop_pages.figures import f1_of
 
 from . import costs, executions, models, terminal
@@ -15,17 +17,17 @@ from .stack import Stack, on_stack, show
 
 @click.command()
 @on_stack
-def versions(stack: Stack, as_json: bool) -> None:
+def versions(_: Stack, as_json: bool) -> None:
     """List every version, the newest first: its figures, its verdict and its status."""
-    statuses = {version.name: version.status for version in models.versions(stack)}
-    serving = models.deployed(stack) or {}
+    statuses = {version.name: version.status for version in rekognition.listed()}
+    serving = models.serving()
     found = [
         {
             **record,
             "status": statuses.get(record["name"], "not in the service"),
-            "serves": record["name"] == serving.get("version"),
+            "serves": record["name"] == serving,
         }
-        for record in models.records(stack)
+        for record in models.records()
     ]
     text = "\n".join(_line(record) for record in found) or "No version has been trained yet."
     show(as_json, found, text)
@@ -65,7 +67,7 @@ def train(stack: Stack, *, force: bool, yes: bool, no_wait: bool, as_json: bool)
         confirm(filter(None, told), "Train?" if force else "Look, and train if there are enough?")
     else:
         terminal.say("\n".join(filter(None, told)), err=True)
-    before = {record["name"]: record for record in models.records(stack)}
+    before = {record["name"]: record for record in models.records()}
     execution = executions.begin(stack, {"force": force})
     if not no_wait:
         # What was not decided, or not compared, may be gone on with.
@@ -74,12 +76,10 @@ def train(stack: Stack, *, force: bool, yes: bool, no_wait: bool, as_json: bool)
             for name, record in before.items()
             if record.get("ended") and not record.get("uncompared")
         }
-        executions.follow(
-            stack, execution, lambda: _progress(stack, decided), "The training failed"
-        )
+        executions.follow(stack, execution, lambda: _progress(decided), "The training failed")
     new = [
         record
-        for record in models.records(stack)
+        for record in models.records()
         if record["name"] not in before
         or before[record["name"]].get("ended") != record.get("ended")
     ]
@@ -89,7 +89,7 @@ def train(stack: Stack, *, force: bool, yes: bool, no_wait: bool, as_json: bool)
     if no_wait:
         text = "The training workflow has been started. See: labelloop status"
     elif new:
-        text = _line({"status": "trained", "serves": _serves(stack, new[0]["name"]), **new[0]})
+        text = _line({"status": "trained", "serves": models.serving() == new[0]["name"], **new[0]})
     else:
         text = "There is nothing to train on: too few new images. To train all the same: --force"
     show(as_json, {"execution": execution, "new": new}, text)
@@ -100,28 +100,24 @@ def train(stack: Stack, *, force: bool, yes: bool, no_wait: bool, as_json: bool)
 @on_stack
 def rollback(stack: Stack, no_wait: bool, as_json: bool) -> None:
     """Put the version that served before back into service, in the place of the one that does."""
-    serving = models.deployed(stack)
-    if serving is None or not serving.get("previous"):
+    serving = deployed_version.now()
+    if serving is None or not serving.previous:
         raise CommandError("No version served before: there is nothing to go back to.")
-    put_into_service(stack, str(serving["previous"]), no_wait, as_json)
+    put_into_service(stack, serving.previous, no_wait, as_json)
 
 
-def _serves(stack: Stack, name: str) -> bool:
-    return (models.deployed(stack) or {}).get("version") == name
-
-
-def _progress(stack: Stack, decided: set[str]) -> str:
-    new = [version for version in models.versions(stack) if version.name not in decided]
+def _progress(decided: set[str]) -> str:
+    new = [version for version in rekognition.listed() if version.name not in decided]
     if not new:
         return "looking for new images"
-    serving = _starting(stack) if new[0].status == "TRAINING_COMPLETED" else None
+    serving = _starting() if new[0].status == "TRAINING_COMPLETED" else None
     if serving:
         return f"{new[0].name} is trained; {serving} is starting, to be compared with it"
     return f"{new[0].name} is {new[0].status}"
 
 
-def _starting(stack: Stack) -> str | None:
+def _starting() -> str | None:
     """The deployed version while it starts."""
-    deployed = (models.deployed(stack) or {}).get("version")
-    starting = {one.name for one in models.versions(stack) if one.status == models.STARTING}
+    deployed = models.serving()
+    starting = {one.name for one in rekognition.listed() if one.status == VersionStatus.STARTING}
     return deployed if deployed in starting else None

@@ -24,18 +24,10 @@ from moto.core.models import botocore_stubber
 from moto.core.utils import utcnow
 from moto.s3 import models as s3_models
 
-from labelloop import clock
-from labelloop.aws import (
-    clients,
-    daily_counts,
-    deployed_version,
-    model_use,
-    none_answers,
-    parameters,
-    user_pools,
-)
+from labelloop import clock, remembered
+from labelloop.aws import clients, daily_counts, parameters
 from labelloop.domain.ceilings import Allowance
-from labelloop.services import api_images, review_labels, version_doubt
+from labelloop.services import api_images
 from labelloop.settings import Variable
 from local.doors.protocols import rest_operation
 from local.rekognition import RekognitionService
@@ -269,7 +261,7 @@ class Account:
         self.boto3("ssm").put_parameter(
             Name=PREFIX + name, Value=value, Type="String", Overwrite=True
         )
-        parameters.settings._known = None
+        parameters.settings.forget()
 
     def pause_hosting(self) -> None:
         """Do what ``labelloop stop`` does."""
@@ -340,32 +332,27 @@ def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account
 
 def _forget() -> None:
     """A process that has just begun has read nothing yet."""
-    for answer in (
-        parameters.settings,
-        deployed_version.lately,
-        none_answers.lately,
-        review_labels.choices,
-        user_pools.reviewers,
-    ):
-        answer._known = None
+    remembered.forget_all()
     api_images.this_container._allowance = Allowance()
     api_images.this_container._refused_until = None
-    model_use._noted.clear()
-    version_doubt._known.clear()
-    version_doubt._missed.clear()
+
+
+def make_table(dynamodb: Any, name: str, called: str) -> None:
+    """Make one of the template's tables."""
+    properties = files.template()["Resources"][name]["Properties"]
+    wanted = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
+    given = {word: properties[word] for word in wanted if word in properties}
+    dynamodb.create_table(TableName=called, **given)
 
 
 def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> Iterator[Account]:
     names = {name: f"label-loop-{name}" for name in TABLES}
-    s3, dynamodb = _client("s3"), _client("dynamodb")
+    s3 = _client("s3")
     bucket = "label-loop-bucket"
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     for name in TABLES:
-        properties = files.template()["Resources"][name]["Properties"]
-        wanted = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
-        given = {word: properties[word] for word in wanted if word in properties}
-        dynamodb.create_table(TableName=names[name], **given)
+        make_table(_client("dynamodb"), name, names[name])
     sns, sqs = _client("sns"), _client("sqs")
     topic = sns.create_topic(Name="operator")["TopicArn"]
     inbox = f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:operator-inbox"

@@ -4,16 +4,30 @@ An event's own time is better where there is one; this is for the rest.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-_time: Callable[[], float] = time.time
+machine_time: Callable[[], float] = time.time
+"""What this machine's clock says, in seconds since 1970."""
+_time = machine_time
 _sleep: Callable[[float], None] = time.sleep
 
 
 def now() -> datetime:
     """The time now, in UTC."""
     return datetime.fromtimestamp(_time(), UTC)
+
+
+@contextmanager
+def told_by(time_now: Callable[[], float]) -> Iterator[None]:
+    """Let another clock say meanwhile what time it is, in seconds since 1970."""
+    global _time  # noqa: PLW0603 - of the process, its threads too
+    before, _time = _time, time_now
+    try:
+        yield
+    finally:
+        _time = before
 
 
 def sleep(seconds: float) -> None:

@@ -54,7 +54,7 @@ class Variable(StrEnum):
     USER_POOL_ID = "USER_POOL_ID"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Wiring:
     """The variables of one function, checked when they are asked for."""
 

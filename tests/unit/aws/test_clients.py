@@ -66,7 +66,7 @@ def test_a_call_that_hangs_is_tried_as_often_as_is_said_and_waits_no_longer_betw
     monkeypatch.setattr("botocore.endpoint.time.sleep", waited.append)
     monkeypatch.setenv("AWS_ENDPOINT_URL", silence.url)
     monkeypatch.setattr(clients, "CONNECT_TIMEOUT_S", 60)
-    sqs = clients._client("sqs", clients.ATTEMPTS, READ_TIMEOUT_S)
+    sqs = clients.own_client.__wrapped__("sqs", clients.ATTEMPTS, READ_TIMEOUT_S)
     with pytest.raises(ServiceFailedError), translated():
         sqs.list_queues()
     assert silence.requests == clients.ATTEMPTS
@@ -81,7 +81,8 @@ def test_a_function_with_little_time_waits_for_answers_as_long_as_the_template_s
     monkeypatch.delenv("READ_TIMEOUT_S", raising=False)
     if given:
         monkeypatch.setenv("READ_TIMEOUT_S", given)
-    config = clients.client.__wrapped__("sqs").meta.config
+    with clients.made_by(clients.own_client.__wrapped__):
+        config = clients.client("sqs").meta.config
     assert (config.connect_timeout, config.read_timeout) == (2, read_timeout_s)
 
 

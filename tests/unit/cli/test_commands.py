@@ -17,6 +17,8 @@ from click.testing import CliRunner, Result
 from cli import executions, models, params
 from cli.__main__ import main
 from cli.stack import Stack
+from labelloop import clock
+from labelloop.aws import hosting_state
 from labelloop.clock import iso
 from labelloop.domain.parameters import BY_NAME, CATALOGUE
 from tests.unit import calibrated
@@ -61,17 +63,17 @@ class TestStop:
         world.deploy("v1", "RUNNING")
 
         assert "stays so until: labelloop start" in world.run("stop").stdout
-        assert models.hosting_is_paused(world.stack)
-        assert models.who_paused_hosting(world.stack).startswith(f"by {OPERATOR} at 20")
+        assert world.ask(hosting_state.is_paused)
+        assert world.ask(models.who_paused_hosting).startswith(f"by {OPERATOR} at 20")
         assert world.run("start", "--no-wait").exit_code == 0
-        assert not models.hosting_is_paused(world.stack)
+        assert not world.ask(hosting_state.is_paused)
 
     def test_another_version_is_stopped_for_good_anyway(self, world: World) -> None:
         world.deploy("v2", "STOPPED")
         world.model.coming["v1"] = ["RUNNING"]
 
         assert world.run("stop", "v1").exit_code == 0
-        assert not models.hosting_is_paused(world.stack)
+        assert not world.ask(hosting_state.is_paused)
 
     def test_a_model_that_starts_is_stopped_when_it_runs(self, world: World) -> None:
         world.model.coming["v1"] = ["STARTING", "STARTING", "RUNNING"]
@@ -110,7 +112,7 @@ class TestStop:
 
 def _spend(world: World, hours: float = 0.0, images: int = 0, **ceilings: str) -> None:
     """Let models have run so long today, and so many images have come by the API."""
-    day, looked = f"{world.stack.now():%Y-%m-%d}", iso(world.stack.now())
+    day, looked = f"{clock.now():%Y-%m-%d}", iso(clock.now())
     time = {"day": day, "seconds": hours * 3600, "looked": looked, "models": 1}
     world.put("versions", kind="state", name="model_time", **time)
     world.put("versions", kind="images", name=day, counted=images)
@@ -286,10 +288,10 @@ class TestStatus:
         world.deploy("v1", "STOPPED")
         for number in range(3):
             shard = f"waiting#{number * 3}"
-            world.put("detections", detection_id=str(number), outcome_shard=shard)
-        world.put("detections", detection_id="x", outcome_shard="review#1")
-        world.put("tasks", task_id="1", queue="open")
-        world.put("tasks", task_id="3", queue="held")
+            world.put("detections", detection_id=str(number), outcome_shard=shard, date_id="2026")
+        world.put("detections", detection_id="x", outcome_shard="review#1", date_id="2026")
+        world.put("tasks", task_id="1", queue="open", available="2026")
+        world.put("tasks", task_id="3", queue="held", available="2026")
         world.put("tasks", task_id="2")
         url = world.stack.output("AnswersDeadLetterQueueUrl")
         world.queues.send_message(QueueUrl=url, MessageBody="{}")
@@ -302,9 +304,9 @@ class TestStatus:
         assert "1 answers" in text
 
     def test_people_are_told_apart_who_have_taken_a_review(self, world: World) -> None:
-        world.put("tasks", task_id="1", queue="open")
+        world.put("tasks", task_id="1", queue="open", available="2026")
         assert "open reviews     1\n" in world.run("status").stdout
-        world.put("tasks", task_id="3", queue="held")
+        world.put("tasks", task_id="3", queue="held", available="2026")
         assert "open reviews     2, of which people have taken 1\n" in world.run("status").stdout
 
     def test_it_tells_the_schedules_and_by_when_each_looks_next(self, world: World) -> None:
@@ -331,7 +333,9 @@ class TestStatus:
 
     def test_a_schedule_that_is_late_is_due(self, world: World) -> None:
         _schedule("training", "rate(1 minute)", "ENABLED")
-        world.stack = replace(world.stack, now=lambda: datetime.now(UTC) + timedelta(hours=1))
+        world.stack = replace(
+            world.stack, time_now=(datetime.now(UTC) + timedelta(hours=1)).timestamp
+        )
         assert "labelled images: every minute, due now\n" in world.run("status").stdout
 
     def test_it_tells_what_today_has_come_to_of_what_it_may(self, world: World) -> None:
@@ -352,7 +356,7 @@ class TestStatus:
 
     def test_it_tells_that_a_ceiling_is_met_and_by_which_parameter(self, world: World) -> None:
         world.deploy("v1", "STOPPED")
-        world.put("detections", detection_id="1", outcome_shard="waiting#1")
+        world.put("detections", detection_id="1", outcome_shard="waiting#1", date_id="2026")
         _spend(world, 2.0, 500, Maximum_Daily_Model_Hours="2", Maximum_Daily_API_Images="500")
 
         text = world.run("status").stdout
@@ -362,7 +366,7 @@ class TestStatus:
         assert "Images wait for the next day (UTC)" in text
 
     def test_what_yesterday_came_to_is_not_todays(self, world: World) -> None:
-        yesterday = world.stack.now() - timedelta(days=1)
+        yesterday = clock.now() - timedelta(days=1)
         time = {"day": f"{yesterday:%Y-%m-%d}", "seconds": 200_000, "looked": iso(yesterday)}
         world.put("versions", kind="state", name="model_time", **time, models=0)
         world.put("versions", kind="images", name=f"{yesterday:%Y-%m-%d}", counted=20_000)
@@ -371,7 +375,14 @@ class TestStatus:
 
     def test_it_tells_what_became_of_the_images_that_sampling_counted(self, world: World) -> None:
         log = {"versions": [{"version": "v1", "accepted": 9, "doubted": 3, "nones": 2}]}
-        world.put("versions", kind="state", name="sampling", log={**log, "refused": 1})
+        world.put(
+            "versions",
+            kind="state",
+            name="sampling",
+            after="",
+            since_last=0,
+            log={**log, "refused": 1},
+        )
 
         found = json.loads(world.run("status", "--json").stdout)["counted"]
 
@@ -391,14 +402,14 @@ class TestStatus:
     ) -> None:
         if status:
             world.deploy("v1", status)
-        world.put("detections", detection_id="1", outcome_shard="waiting#1")
+        world.put("detections", detection_id="1", outcome_shard="waiting#1", date_id="2026")
 
         assert "Images wait " in (text := world.run("status").stdout) and words in text
 
     def test_images_wait_for_a_model_that_somebody_has_stopped(self, world: World) -> None:
         world.deploy("v1", "STOPPED")
         world.put("versions", kind="state", name="hosting_pause")
-        world.put("detections", detection_id="1", outcome_shard="waiting#1")
+        world.put("detections", detection_id="1", outcome_shard="waiting#1", date_id="2026")
 
         assert "stopped by hand. To start it: labelloop start" in world.run("status").stdout
 
@@ -406,7 +417,7 @@ class TestStatus:
         world.deploy("v1", "RUNNING")
         assert "v1, RUNNING, US$8.00 an hour" in world.run("status").stdout
 
-        since = (world.stack.now() - timedelta(minutes=90)).isoformat()
+        since = (clock.now() - timedelta(minutes=90)).isoformat()
         hosting = {"kind": "state", "name": "hosting", "version": "v1", "running_since": since}
         world.put("versions", **hosting)
         text = world.run("status").stdout
@@ -523,7 +534,7 @@ class TestParams:
         )
 
     def test_a_changed_interval_says_what_it_means_for_what_was_counted(self, world: World) -> None:
-        world.put("versions", kind="state", name="sampling", since_last=940)
+        world.put("versions", kind="state", name="sampling", after="", since_last=940)
         name = "Human-Sampling-Interval"
         said = world.run("params", "set", name, "2000").stdout
         assert "last sampled one, 940, counts: after 1060 more, the next one is taken." in said
@@ -744,7 +755,14 @@ class TestRollback:
     def test_the_version_before_is_deployed(self, world: World) -> None:
         world.deploy("v2", "RUNNING")
         world.model.coming["v1"] = ["STOPPED"]
-        world.put("versions", kind="state", name="deployed", version="v2", previous="v1")
+        world.put(
+            "versions",
+            kind="state",
+            name="deployed",
+            version="v2",
+            version_arn="arn:v2",
+            previous="v1",
+        )
 
         assert world.run("rollback").exit_code == 0
         assert world.executions.inputs == [{"deploy": "v1", "in_place": False}]

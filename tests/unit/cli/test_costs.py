@@ -1,11 +1,13 @@
 """What is said of costs before a command begins something that is billed."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
-from cli import costs, models
-from tests.unit.cli.world import World, aws_in_memory
+from cli import costs
+from labelloop.aws import hosting_state
+from tests.unit.cli.world import OPERATOR, World, aws_in_memory
 
 
 @pytest.fixture
@@ -46,8 +48,8 @@ def test_that_images_start_the_model_is_told_where_they_do(
 ) -> None:
     world.deploy("v1", status)
     if paused:
-        models.pause_hosting(world.stack)
-    costs.say_what_starts(world.stack)
+        world.ask(partial(hosting_state.pause, OPERATOR))
+    world.ask(partial(costs.say_what_starts, world.stack))
     said = capsys.readouterr().err
     assert said.startswith(told) and bool(said) == bool(told)
 
@@ -55,5 +57,5 @@ def test_that_images_start_the_model_is_told_where_they_do(
 def test_before_the_first_model_images_start_none(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    costs.say_what_starts(world.stack)
+    world.ask(partial(costs.say_what_starts, world.stack))
     assert capsys.readouterr().err == ""

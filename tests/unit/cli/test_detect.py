@@ -20,6 +20,7 @@ from click.testing import Result
 from PIL import Image
 
 from cli.stack import Stack
+from labelloop import clock
 from labelloop.clock import iso
 from labelloop.domain.detections import detection_id
 from labelloop.domain.images import ImageObject
@@ -387,7 +388,7 @@ class TestWaiting:
     def test_that_they_wait_for_the_next_day_is_said(self, world: Batches) -> None:
         world.file("1.png", picture(1))
         world.deploy("v1", "STOPPED")
-        now = world.stack.now()
+        now = clock.now()
         time = {"day": f"{now:%Y-%m-%d}", "seconds": 48 * 3600, "looked": iso(now), "models": 0}
         world.put("versions", kind="state", name="model_time", **time)
         world.detects = lambda _: {"outcome": "waiting"} if len(world.asked) < 5 else GEAR

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import pytest
 from botocore.exceptions import NoCredentialsError, NoRegionError
 from click.testing import CliRunner, Result
 
-from cli import models, parts, stack_checks
+from cli import parts, stack_checks
 from cli.__main__ import main
 from cli.stack import Stack
+from labelloop import clock
+from labelloop.aws import hosting_state
 from labelloop.clock import iso
 from labelloop.domain.parameters import CATALOGUE
 from local.clock import Clock
@@ -430,7 +433,7 @@ class TestModels:
         level, text = clinic.found("models")
         assert level == "ok" and "started within some minutes" in text
 
-        now = clinic.world.stack.now()
+        now = clock.now()
         time = {"day": f"{now:%Y-%m-%d}", "seconds": 48 * 3600, "looked": iso(now), "models": 0}
         clinic.world.put("versions", kind="state", name="model_time", **time)
         level, text = clinic.found("models")
@@ -441,7 +444,7 @@ class TestModels:
         level, text = clinic.found("models")
         assert level == "note" and "stopped by hand: images" in text and "labelloop start" in text
 
-        models.pause_hosting(clinic.world.stack)
+        clinic.world.ask(partial(hosting_state.pause, OPERATOR))
         _, text = clinic.found("models")
         assert f"stopped by hand by {OPERATOR} at 20" in text
 

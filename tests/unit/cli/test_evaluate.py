@@ -9,6 +9,7 @@ import re
 import signal
 import threading
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from cli import kept_answers, models
+from cli import kept_answers
 from cli.__main__ import main
 from cli.asking import MOST_REFUSED_IN_A_ROW, End, Round, Said, TooBusyError
 from cli.labelled_pictures import Picture
+from labelloop import clock
+from labelloop.aws import hosting_state, model_use
 from labelloop.clock import iso
 from labelloop.domain.annotations import Annotation, Box, training_line
 from labelloop.domain.images import MAX_REQUEST_BYTES
@@ -28,7 +31,7 @@ from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.manifests import SplitImage, VersionFiles, index_lines
 from labelloop.domain.splits import Split, content_id
 from tests.unit.cli.test_report import Outline
-from tests.unit.cli.world import BUCKET, PROJECT, World, aws_in_memory, error_of, refused
+from tests.unit.cli.world import BUCKET, OPERATOR, PROJECT, World, aws_in_memory, error_of, refused
 
 DATE = "2026-11-21T08:00:00"
 SUMMARY = "evaluation/summary.json"
@@ -638,7 +641,7 @@ class TestStarting:
         assert world.model.starts == [] and world.model.asked == []
 
     def test_when_the_days_model_hours_are_spent_it_is_not_started(self, world: Trials) -> None:
-        now = world.stack.now()
+        now = clock.now()
         time = {"day": f"{now:%Y-%m-%d}", "seconds": 48 * 3600, "looked": iso(now), "models": 0}
         world.put("versions", kind="state", name="model_time", **time)
 
@@ -853,7 +856,9 @@ class TestDeployed:
         assert world.model.stops == 1
 
     def test_it_is_left_running_where_images_have_come_in(self, world: Trials) -> None:
-        self.meanwhile(world, "detections", detection_id="d", outcome_shard="waiting#3")
+        self.meanwhile(
+            world, "detections", detection_id="d", outcome_shard="waiting#3", date_id="2026"
+        )
 
         result = world.evaluate(str(world.folder), "--yes")
 
@@ -875,28 +880,30 @@ class TestDeployed:
         assert world.model.stops == 0
 
     def test_one_that_was_stopped_by_hand_is_stopped_again(self, world: Trials) -> None:
-        models.pause_hosting(world.stack)
-        self.meanwhile(world, "detections", detection_id="d", outcome_shard="waiting#3")
+        world.ask(partial(hosting_state.pause, OPERATOR))
+        self.meanwhile(
+            world, "detections", detection_id="d", outcome_shard="waiting#3", date_id="2026"
+        )
 
         result = world.evaluate(str(world.folder), "--yes")
 
         assert "stopped by hand" in result.stderr
         assert world.model.stops == 1
-        assert models.hosting_is_paused(world.stack)
+        assert world.ask(hosting_state.is_paused)
 
     def test_that_it_is_asked_is_work(self, world: Trials) -> None:
         world.model.coming["v1"] = ["RUNNING"]
-        before = iso(world.stack.now())
+        before = iso(clock.now())
 
         assert world.evaluate().exit_code == 0
-        assert (models.asked_directly(world.stack) or "") >= before
+        assert (world.ask(model_use.asked_directly) or "") >= before
 
     def test_no_other_versions_work_is_work_of_it(self, world: Trials) -> None:
         world.model.coming["v2"] = ["RUNNING"]
         world.answers["v2"] = world.answers["v1"]
 
         assert world.evaluate(str(world.folder), "v2").exit_code == 0
-        assert models.asked_directly(world.stack) is None
+        assert world.ask(model_use.asked_directly) is None
 
     def test_before_the_first_deployment_a_version_must_be_named(self, world: Trials) -> None:
         world.tables.delete_item(

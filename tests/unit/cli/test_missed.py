@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
+from labelloop import clock
 from labelloop.domain.detections import detection_id
 from labelloop.domain.images import ImageObject
 from tests.unit.cli.world import BUCKET, World, aws_in_memory
@@ -73,7 +74,7 @@ def test_what_was_never_seen_is_sent_and_what_was_seen_is_not(
 
 def test_what_lies_there_for_longer_is_left_alone(bucket: Bucket) -> None:
     bucket.upload("lost.jpg", seen=False)
-    later = bucket.stack.now() + timedelta(days=31)
-    bucket.stack = replace(bucket.stack, now=lambda: later)
+    later = clock.now() + timedelta(days=31)
+    bucket.stack = replace(bucket.stack, time_now=later.timestamp)
     assert bucket.missed()["images"] == []
     assert bucket.missed("--days", "60")["images"] == [f"{FOLDER}lost.jpg"]

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import boto3
 import pytest
@@ -21,7 +21,7 @@ from click.testing import CliRunner, Result
 from cli.__main__ import main
 from cli.stack import Stack
 from labelloop.aws.items import to_item
-from tests.unit.account import in_memory
+from tests.unit.account import in_memory, make_table
 
 BUCKET = "the-bucket"
 OPERATOR = "arn:aws:sts::123456789012:user/moto"
@@ -30,8 +30,7 @@ BILLED = ("STARTING", "RUNNING", "STOPPING")
 PROJECT = "arn:aws:rekognition:us-east-1:123456789012:project/label-loop/1"
 PREFIX = "/label-loop/"
 
-Keys = tuple[str, str | None]
-"""The partition key and the sort key, where there is one."""
+Told = TypeVar("Told")
 Answer = Callable[[dict[str, Any]], Mapping[str, Any] | None]
 
 
@@ -196,11 +195,6 @@ class Executions:
         return {"executionArn": asked["executionArn"], **found}
 
 
-def _schema(keys: Keys) -> list[dict[str, str]]:
-    kinds = zip(keys, ("HASH", "RANGE"), strict=True)
-    return [{"AttributeName": key, "KeyType": kind} for key, kind in kinds if key]
-
-
 class World:
     """A stack as the command line sees it."""
 
@@ -210,10 +204,9 @@ class World:
         self.tables = client("dynamodb")
         self.queues = client("sqs")
         self.parameters = client("ssm")
-        self._table("versions", ("kind", "name"))
-        indexes = {"by_outcome": ("outcome_shard", None), "by_time": ("day_shard", "date_id")}
-        self._table("detections", ("detection_id", None), indexes)
-        self._table("tasks", ("task_id", None), {"by_queue": ("queue", None)})
+        make_table(self.tables, "ModelVersionsTable", "versions")
+        make_table(self.tables, "DetectionsTable", "detections")
+        make_table(self.tables, "ReviewTasksTable", "tasks")
         urls = {
             name: self.queues.create_queue(QueueName=name)["QueueUrl"] for name in ("d", "a", "e")
         }
@@ -237,28 +230,6 @@ class World:
         fakes = {"rekognition": self.model.client, "stepfunctions": self.executions.client}
         return fakes.get(service) or client(service)
 
-    def _table(self, name: str, keys: Keys, indexes: Mapping[str, Keys] | None = None) -> None:
-        names = {key for one in (keys, *(indexes or {}).values()) for key in one if key}
-        more: dict[str, Any] = {}
-        if indexes:
-            more["GlobalSecondaryIndexes"] = [
-                {
-                    "IndexName": index,
-                    "KeySchema": _schema(of_index),
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-                for index, of_index in indexes.items()
-            ]
-        self.tables.create_table(
-            TableName=name,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[
-                {"AttributeName": key, "AttributeType": "S"} for key in sorted(names)
-            ],
-            KeySchema=_schema(keys),
-            **more,
-        )
-
     def put(self, table: str, **values: Any) -> None:
         self.tables.put_item(TableName=table, Item=to_item(values))
 
@@ -266,6 +237,11 @@ class World:
         self.model.coming[name] = [status]
         self.put("versions", kind="version", name=name, number=len(self.model.coming))
         self.put("versions", kind="state", name="deployed", version=name, version_arn="arn:v")
+
+    def ask(self, question: Callable[[], Told]) -> Told:
+        """What a gateway says of this stack."""
+        with self.stack.gateways():
+            return question()
 
     def run(self, *words: str, answer: str | None = None) -> Result:
         return CliRunner().invoke(main, list(words), obj=self.stack, input=answer)

@@ -5,6 +5,8 @@ hangs ends before the function does, as an error that the function can tell of: 
 holds ``longest_call_s`` against every function's timeout.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -31,28 +33,42 @@ def longest_call_s(read_timeout_s: int, attempts: int) -> int:
     return attempts * (CONNECT_TIMEOUT_S + read_timeout_s) + (attempts > 1) * MOST_BACKOFF_S
 
 
-@cache
+MakeClient = Callable[[str, int, float], Any]
+"""Takes a service, how often a call is made at most, and how long an answer may take in seconds."""
+
+
 def client(service: str) -> Any:
     """The service's client, with a few quick retries."""
     read_timeout_s = READ_TIMEOUT_S
     if Variable.READ_TIMEOUT_S in wiring:
         read_timeout_s = wiring.whole_number(Variable.READ_TIMEOUT_S)
-    return _client(service, ATTEMPTS, read_timeout_s)
+    return _make(service, ATTEMPTS, read_timeout_s)
 
 
-@cache
 def client_without_retries(service: str) -> Any:
     """The service's client for calls whose refusals the caller wants to see at once."""
-    return _client(service, 1, ONE_READ_TIMEOUT_S)
+    return _make(service, 1, ONE_READ_TIMEOUT_S)
+
+
+def patient_client(service: str) -> Any:
+    """The service's client for one long call, never repeated."""
+    return _make(service, 1, EXECUTION_READ_TIMEOUT_S)
+
+
+@contextmanager
+def made_by(make: MakeClient) -> Iterator[None]:
+    """Let the clients come from elsewhere meanwhile."""
+    global _make  # noqa: PLW0603 - of the process, its threads too
+    before, _make = _make, make
+    try:
+        yield
+    finally:
+        _make = before
 
 
 @cache
-def patient_client(service: str) -> Any:
-    """The service's client for one long call, never repeated."""
-    return _client(service, 1, EXECUTION_READ_TIMEOUT_S)
-
-
-def _client(service: str, attempts: int, read_timeout_s: float) -> Any:
+def own_client(service: str, attempts: int, read_timeout_s: float) -> Any:
+    """A client with the credentials of this process."""
     config = Config(
         retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=CONNECT_TIMEOUT_S,
@@ -64,3 +80,6 @@ def _client(service: str, attempts: int, read_timeout_s: float) -> Any:
         s3={"addressing_style": "virtual"} if service == "s3" else None,
     )
     return boto3.client(service, config=config)  # type: ignore[call-overload]
+
+
+_make: MakeClient = own_client

@@ -38,6 +38,11 @@ def lately() -> Deployed | None:
     return now()
 
 
+def forget() -> None:
+    """Let the stack be one in which no version has served."""
+    table.delete("state", "deployed")
+
+
 def switch(version: str, version_arn: str, before: Deployed | None, by: str = "") -> Deployed:
     """Let a version serve in the place of the one that was read before; what is deployed now.
 

@@ -57,6 +57,7 @@ from labelloop.errors import ConflictError, NotFoundError
 from labelloop.settings import Variable
 
 LOOKED_UP_AT_ONCE = 100
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 
 Record = Mapping[str, Any]
 
@@ -195,44 +196,54 @@ def labelling(detection_ids: Sequence[str]) -> dict[str, Labelling]:
 
 def answers(detection_ids: Iterable[str]) -> Iterator[Record]:
     """What models said of those that they have looked at, as far as the log still has them."""
-    rest = iter(detection_ids)
-    while group := list(islice(rest, LOOKED_UP_AT_ONCE)):
-        fields = (
-            *("detection_id", "etag", "version", "labels", "labels_left_out"),
-            *("unsure", "complete"),
-        )
-        yield from (record for record in _looked_up(group, fields) if "labels" in record)
+    fields = (
+        *("detection_id", "etag", "version", "labels", "labels_left_out"),
+        *("unsure", "complete"),
+    )
+    yield from (record for record in _looked_up(detection_ids, fields) if "labels" in record)
 
 
 def unsure(detection_ids: Iterable[str]) -> Iterator[Record]:
     """What models did not find, and may be there, of those of which that is known."""
-    rest = iter(detection_ids)
-    while group := list(islice(rest, LOOKED_UP_AT_ONCE)):
-        found = _looked_up(group, ("detection_id", "unsure"))
-        yield from (record for record in found if "unsure" in record)
+    found = _looked_up(detection_ids, ("detection_id", "unsure"))
+    yield from (record for record in found if "unsure" in record)
 
 
 def how_they_came(detection_ids: Iterable[str]) -> Iterator[Record]:
     """What ``senders.provenance`` reads of those that the log still has, and the images' ETags."""
-    rest = iter(detection_ids)
-    while group := list(islice(rest, LOOKED_UP_AT_ONCE)):
-        yield from _looked_up(group, (*TOLD_BY, ANSWERED_BY_SENDER, "etag"))
+    yield from _looked_up(detection_ids, (*TOLD_BY, ANSWERED_BY_SENDER, "etag"))
 
 
-def _looked_up(detection_ids: Sequence[str], fields: Sequence[str]) -> Iterator[Record]:
-    """These fields of the records, those that they have."""
-    wanted: Mapping[str, Any] = {
-        _table(): {
-            "Keys": [{"detection_id": {"S": one}} for one in detection_ids],
-            "ProjectionExpression": ", ".join(f"#{i}" for i in range(len(fields))),
-            "ExpressionAttributeNames": {f"#{i}": name for i, name in enumerate(fields)},
-        }
+def known(detection_ids: Iterable[str]) -> set[str]:
+    """Those that the log has."""
+    return {record["detection_id"] for record in _looked_up(detection_ids, ("detection_id",))}
+
+
+def those(detection_ids: Iterable[str]) -> Iterator[Record]:
+    """The records of those that the log has, in any order."""
+    yield from _looked_up(detection_ids, ())
+
+
+def _looked_up(detection_ids: Iterable[str], fields: Sequence[str]) -> Iterator[Record]:
+    """These fields of the records, those that they have; all of them where none is named."""
+    projection = {
+        "ProjectionExpression": ", ".join(f"#{i}" for i in range(len(fields))),
+        "ExpressionAttributeNames": {f"#{i}": name for i, name in enumerate(fields)},
     }
-    while wanted:
-        with translated():
-            answer = client("dynamodb").batch_get_item(RequestItems=wanted)
-        yield from map(from_item, answer["Responses"].get(_table(), []))
-        wanted = answer.get("UnprocessedKeys", {})
+    rest = iter(detection_ids)
+    while keys := [{"detection_id": {"S": one}} for one in islice(rest, LOOKED_UP_AT_ONCE)]:
+        wanted: Mapping[str, Any] = {
+            _table(): {"Keys": keys, **(projection if fields else {})},
+        }
+        pause_s = _FIRST_PAUSE_S
+        while wanted:
+            with translated():
+                answer = client("dynamodb").batch_get_item(RequestItems=wanted)
+            yield from map(from_item, answer["Responses"].get(_table(), []))
+            wanted = answer.get("UnprocessedKeys", {})
+            if wanted:
+                clock.pause(pause_s)
+                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
 
 def get(detection: str) -> Record:
@@ -252,6 +263,12 @@ def find(detection: str) -> Record | None:
         return get(detection)
     except NotFoundError:
         return None
+
+
+def forget(detection: str) -> None:
+    """Delete the record."""
+    with translated():
+        client("dynamodb").delete_item(TableName=_table(), Key={"detection_id": {"S": detection}})
 
 
 def has_result(record: Record | None) -> bool:
@@ -426,11 +443,51 @@ def waiting(after: str = "") -> Iterator[Record]:
 
 def deferred(since: datetime) -> Iterator[Record]:
     """The deferred records from that moment on, the newest first. An index may lag."""
+    yield from _newest_first(
+        OUTCOME_INDEX, "outcome_shard", outcome_shards(Outcome.DEFERRED), iso(since), "~"
+    )
+
+
+def of_outcome(outcome: Outcome, since: datetime, until: datetime) -> Iterator[Record]:
+    """The records of an outcome that is not confident in that time, the newest first.
+
+    The records have what the index has.
+    """
+    yield from _newest_first(
+        OUTCOME_INDEX, "outcome_shard", outcome_shards(outcome), iso(since), f"{iso(until)}~"
+    )
+
+
+def of_time(since: datetime, until: datetime, label: str | None = None) -> Iterator[Record]:
+    """The records of that time, the newest first; only where that label decided, if it is named.
+
+    The records have what the index has.
+    """
+    first, day = (moment.astimezone(UTC).date() for moment in (since, until))
+    while day >= first:
+        shards = day_shards(f"{day:%Y-%m-%d}", label)
+        found = _newest_first(TIME_INDEX, "day_shard", shards, iso(since), f"{iso(until)}~")
+        # The shards have others, too.
+        yield from (record for record in found if label in {None, record.get("label")})
+        day -= timedelta(days=1)
+
+
+def count_waiting() -> int:
+    """How many images wait for a model."""
+    return sum(
+        page["Count"]
+        for shard in outcome_shards(Outcome.WAITING)
+        for page in _pages(OUTCOME_INDEX, "outcome_shard", shard, " ", "~", Select="COUNT")
+    )
+
+
+def _newest_first(
+    index: str, partition_key: str, partitions: Iterable[str], since: str, until: str
+) -> Iterator[Record]:
     streams = [
-        _partition(OUTCOME_INDEX, "outcome_shard", shard, iso(since), "~", newest_first=True)
-        for shard in outcome_shards(Outcome.DEFERRED)
+        _partition(index, partition_key, one, since, until, newest_first=True) for one in partitions
     ]
-    yield from heapq.merge(*streams, key=lambda record: record["date_id"], reverse=True)
+    yield from heapq.merge(*streams, key=lambda record: str(record["date_id"]), reverse=True)
 
 
 def _partition(
@@ -442,6 +499,18 @@ def _partition(
     *,
     newest_first: bool = False,
 ) -> Iterator[Record]:
+    pages = _pages(index, partition_key, partition, after, until, ScanIndexForward=not newest_first)
+    for page in pages:
+        for item in page["Items"]:
+            record = from_item(item)
+            # BETWEEN includes its ends; the record at ``after`` was counted before.
+            if record["date_id"] != after:
+                yield record
+
+
+def _pages(
+    index: str, partition_key: str, partition: str, after: str, until: str, **options: Any
+) -> Iterator[Mapping[str, Any]]:
     condition = f"{partition_key} = :partition AND date_id BETWEEN :after AND :until"
     pages = (
         client("dynamodb")
@@ -450,18 +519,13 @@ def _partition(
             TableName=_table(),
             IndexName=index,
             KeyConditionExpression=condition,
-            ScanIndexForward=not newest_first,
             ExpressionAttributeValues={
                 ":partition": {"S": partition},
                 ":after": {"S": after},
                 ":until": {"S": until},
             },
+            **options,
         )
     )
     with translated():
-        for page in pages:
-            for item in page["Items"]:
-                record = from_item(item)
-                # BETWEEN includes its ends; the record at ``after`` was counted before.
-                if record["date_id"] != after:
-                    yield record
+        yield from pages

@@ -61,9 +61,38 @@ def note(now: Hosting) -> None:
     table.overwrite("hosting", asdict(now))
 
 
+def forget() -> None:
+    """Know of no run any more."""
+    table.delete("state", "hosting")
+
+
+@dataclass(frozen=True)
+class Pause:
+    """That the operator wants no model to run; earlier releases noted neither who nor when."""
+
+    by: str | None
+    at: str | None
+
+
+def pause(by: str) -> None:
+    """Let nothing start the deployed version before ``resume``; note who wants that."""
+    table.overwrite("hosting_pause", asdict(Pause(by, iso(clock.now()))))
+
+
+def resume() -> None:
+    """Let the deployed version be started and stopped as Model-Hosting says."""
+    table.delete("state", "hosting_pause")
+
+
+def paused() -> Pause | None:
+    """Who wants no model to run, and since when; None where nobody does."""
+    values = table.get("state", "hosting_pause")
+    return None if values is None else Pause(values.get("by"), values.get("at"))
+
+
 def is_paused() -> bool:
     """Whether the operator wants no model to run."""
-    return table.get("state", "hosting_pause") is not None
+    return paused() is not None
 
 
 def begin_to_look(lasts: timedelta) -> bool:

@@ -41,6 +41,11 @@ def note(look: Look) -> None:
     table.overwrite("look", {**values, "images": look.images})
 
 
+def forget() -> None:
+    """Let the next look be the first one."""
+    table.delete("state", "look")
+
+
 def settle(digest: str) -> None:
     """Note that nothing more can be made of what was there, unless something else is by now."""
     try:

@@ -5,15 +5,25 @@ from datetime import datetime, timedelta
 from labelloop import clock
 from labelloop.aws import model_versions_table as table
 from labelloop.clock import iso
+from labelloop.remembered import memory
 
 NOTED_EVERY = timedelta(minutes=1)
 """How often a warm function that is asked without pause notes that it was."""
-_noted: dict[tuple[str, str], datetime] = {}
+_noted: dict[str, datetime] = memory()
 
 
-def note_asked_directly() -> None:
-    """Note that the model is asked without a record in the log, which is work all the same."""
-    _note_asked("asked_directly")
+def note_asked_directly(at_once: bool = False) -> str:
+    """Note that the model is asked without a record in the log, which is work all the same.
+
+    When that was noted last: now, where it is to be ``at_once``.
+    """
+    return _note_asked("asked_directly", at_once)
+
+
+def asked_directly() -> str | None:
+    """When the model was last asked so, as it was noted; None for never."""
+    values = table.get("state", "asked_directly")
+    return None if values is None else str(values["at"])
 
 
 def asked_directly_since(moment: datetime) -> bool:
@@ -31,11 +41,12 @@ def asked_to_compare_since(moment: datetime) -> bool:
     return _asked_since("asked_to_compare", moment)
 
 
-def _note_asked(name: str) -> None:
-    now, before = clock.now(), _noted.get((table.table_name(), name))
-    if before is None or now - before >= NOTED_EVERY:
+def _note_asked(name: str, at_once: bool = False) -> str:
+    now, before = clock.now(), _noted.get(name)
+    if at_once or before is None or now - before >= NOTED_EVERY:
         table.overwrite(name, {"at": iso(now)})
-        _noted[table.table_name(), name] = now
+        _noted[name] = before = now
+    return iso(before)
 
 
 def _asked_since(name: str, moment: datetime) -> bool:

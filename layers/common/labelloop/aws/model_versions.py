@@ -38,6 +38,11 @@ def note(name: str, facts: Mapping[str, Any]) -> None:
     )
 
 
+def forget(name: str) -> None:
+    """Know nothing of a version any more."""
+    table.delete("version", name)
+
+
 def last_trained(known: Sequence[Mapping[str, Any]]) -> str | None:
     """The newest of the versions whose training succeeded."""
     trained = [version["name"] for version in known if version.get("trained")]

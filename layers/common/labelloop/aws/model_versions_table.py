@@ -32,8 +32,7 @@ from labelloop.aws.wiring import wiring
 from labelloop.settings import Variable
 
 
-def table_name() -> str:
-    """The table's name; a test's process lives through several."""
+def _table() -> str:
     return wiring[Variable.MODEL_VERSIONS_TABLE]
 
 
@@ -47,7 +46,7 @@ def every(kind: str) -> list[dict[str, Any]]:
         client("dynamodb")
         .get_paginator("query")
         .paginate(
-            TableName=table_name(),
+            TableName=_table(),
             KeyConditionExpression="kind = :kind",
             ExpressionAttributeValues={":kind": {"S": kind}},
             ConsistentRead=True,
@@ -61,7 +60,7 @@ def get(kind: str, name: str) -> dict[str, Any] | None:
     """The item as it is now; None where there is none."""
     with translated():
         answer = client("dynamodb").get_item(
-            TableName=table_name(), Key=_key(kind, name), ConsistentRead=True
+            TableName=_table(), Key=_key(kind, name), ConsistentRead=True
         )
     return from_item(answer["Item"]) if "Item" in answer else None
 
@@ -70,7 +69,7 @@ def put(kind: str, name: str, values: Mapping[str, Any], condition: str, **parts
     """Write an item. Raises ChangedMeanwhileError where the condition does not hold."""
     with translated():
         client("dynamodb").put_item(
-            TableName=table_name(),
+            TableName=_table(),
             Item=to_item({**values, "kind": kind, "name": name}),
             ConditionExpression=condition,
             **parts,
@@ -81,7 +80,7 @@ def overwrite(name: str, values: Mapping[str, Any]) -> None:
     """Write a state, whatever it was."""
     with translated():
         client("dynamodb").put_item(
-            TableName=table_name(), Item=to_item({**values, "kind": "state", "name": name})
+            TableName=_table(), Item=to_item({**values, "kind": "state", "name": name})
         )
 
 
@@ -91,13 +90,11 @@ def update(kind: str, name: str, **parts: Any) -> dict[str, Any]:
     Raises ChangedMeanwhileError where the condition does not hold.
     """
     with translated():
-        answer = client("dynamodb").update_item(
-            TableName=table_name(), Key=_key(kind, name), **parts
-        )
+        answer = client("dynamodb").update_item(TableName=_table(), Key=_key(kind, name), **parts)
     return from_item(answer.get("Attributes", {}))
 
 
 def delete(kind: str, name: str) -> None:
     """Delete the item, if it is there."""
     with translated():
-        client("dynamodb").delete_item(TableName=table_name(), Key=_key(kind, name))
+        client("dynamodb").delete_item(TableName=_table(), Key=_key(kind, name))

@@ -56,7 +56,8 @@ class Version:
 
     name: str
     arn: str
-    status: VersionStatus
+    status: str
+    """A VersionStatus, or where ``listed`` gives it, one that is not documented."""
     status_message: str
     f1: float | None
     summary: S3Location | None
@@ -166,20 +167,30 @@ def versions(arn: str | None = None, names: Sequence[str] = ()) -> list[Version]
     version is passed over where all are listed, so that it does not hold up work on the others.
     ``arn`` is the project's, this deployment's unless given.
     """
+    found = listed(arn, names)
+    for one in found:
+        if names and not isinstance(one.status, VersionStatus):
+            raise UnknownStatusError(f"Version {one.name} has the unknown status {one.status}.")
+    return [one for one in found if isinstance(one.status, VersionStatus)]
+
+
+def listed(arn: str | None = None, names: Sequence[str] = ()) -> list[Version]:
+    """The same, whatever their statuses: for people, who can read one that we do not know."""
     request: dict[str, Any] = {"ProjectArn": arn or project_arn()}
     if names:
         request["VersionNames"] = list(names)
     pages = client("rekognition").get_paginator("describe_project_versions").paginate(**request)
     try:
         with translated():
-            entries = [entry for page in pages for entry in page["ProjectVersionDescriptions"]]
+            return [
+                _version(entry) for page in pages for entry in page["ProjectVersionDescriptions"]
+            ]
     except NotFoundError as error:
         raise NotFoundError(
             f"The project {request['ProjectArn']} was deleted in Rekognition, with all versions. "
             "To make it anew: sam deploy --parameter-overrides SetUpAgain=WORD, with a word that "
             "it was not before. Then, to train a version: labelloop train --force"
         ) from error
-    return [_version(entry) for entry in entries if names or entry["Status"] in {*VersionStatus}]
 
 
 def version(name: str, arn: str | None = None) -> Version:
@@ -200,19 +211,13 @@ def name_in(version_arn: str) -> str:
 
 def _version(entry: Mapping[str, Any]) -> Version:
     arn = entry["ProjectVersionArn"]
-    name = name_in(arn)
-    try:
-        status = VersionStatus(entry["Status"])
-    except ValueError as error:
-        raise UnknownStatusError(
-            f"Version {name} has the unknown status {entry['Status']}."
-        ) from error
+    status = entry["Status"]
     evaluation = entry.get("EvaluationResult", {})
     training, testing = entry.get("TrainingDataResult"), entry.get("TestingDataResult")
     return Version(
-        name=name,
+        name=name_in(arn),
         arn=arn,
-        status=status,
+        status=VersionStatus(status) if status in {*VersionStatus} else status,
         status_message=entry.get("StatusMessage", ""),
         f1=evaluation.get("F1Score"),
         summary=_location(evaluation.get("Summary")),
@@ -304,7 +309,7 @@ def delete_version(arn: str) -> None:
         return
 
 
-def is_active(status: VersionStatus, stopping: bool = True) -> bool:
+def is_active(status: str, stopping: bool = True) -> bool:
     """Whether a version is, or is about to be, billed; ``stopping`` says whether that counts."""
     active = {VersionStatus.STARTING, VersionStatus.RUNNING}
     return status in active or (stopping and status is VersionStatus.STOPPING)

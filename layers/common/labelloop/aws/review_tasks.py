@@ -15,6 +15,7 @@ decision counts once, whatever is tried again, and is taken off with the answer.
 """
 
 import heapq
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -153,6 +154,12 @@ def note_sender(task_id: str, sender: str) -> bool:
     return True
 
 
+def forget(task_id: str) -> None:
+    """Delete the task."""
+    with translated():
+        client("dynamodb").delete_item(TableName=_table(), Key={"task_id": {"S": task_id}})
+
+
 def _figures_added(sub: str, figures: Figures, name: str | None) -> dict[str, Any]:
     return {
         "TableName": _table(),
@@ -206,6 +213,21 @@ def everybodys_figures() -> dict[Person, Figures]:
     }
 
 
+def forget_person(sub: str) -> None:
+    """Show somebody by their id alone, whatever a token says that is still out.
+
+    Who has no figures gets an item without any, which is shown nowhere.
+    """
+    with translated():
+        client("dynamodb").update_item(
+            TableName=_table(),
+            Key={"task_id": {"S": REVIEWER + sub}},
+            UpdateExpression="SET forgotten = :sub REMOVE #name",
+            ExpressionAttributeNames={"#name": "name"},
+            ExpressionAttributeValues={":sub": {"S": sub}},
+        )
+
+
 def _figures(values: Mapping[str, Any]) -> Figures:
     return Figures(*(int(values.get(name, 0)) for name in ("compared", "agreed")))
 
@@ -243,11 +265,12 @@ def count_waiting(most: int = MOST_COUNTED) -> int:
     count = 0
     for queue in (OPEN_QUEUE, HELD_QUEUE):
         if count < most:
-            count += _count(queue, most)
+            count += count_in(queue, most)
     return min(count, most)
 
 
-def _count(queue: str, most: int) -> int:
+def count_in(queue: str, most: int = sys.maxsize) -> int:
+    """How many tasks are in a queue, counted no further than that many."""
     pages = (
         client("dynamodb")
         .get_paginator("query")

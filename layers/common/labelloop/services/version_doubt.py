@@ -8,12 +8,13 @@ from labelloop.aws import objects
 from labelloop.domain.doubt import Calibration
 from labelloop.domain.manifests import VersionFiles
 from labelloop.errors import UNREADABLE, NotFoundError
+from labelloop.remembered import memory
 
 LOOKED_FOR_AGAIN = timedelta(minutes=10)
 """A version that was evaluated when there were no such files may get one."""
 
-_known: dict[str, Calibration] = {}
-_missed: dict[str, datetime] = {}
+_known: dict[str, Calibration] = memory()
+_missed: dict[str, datetime] = memory()
 
 
 def calibration(version: str) -> Calibration | None:
