@@ -15,7 +15,7 @@ from labelloop.aws.rekognition import Version
 from labelloop.domain import labels
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.answers import Answer
-from labelloop.domain.evaluation import read_summary
+from labelloop.domain.evaluation_summary import read_summary
 from labelloop.domain.manifests import VersionFiles, read_index
 from labelloop.domain.scoring import METRICS, Metric
 from labelloop.domain.splits import Split

@@ -19,7 +19,7 @@ from PIL import Image
 from benchmarks.pictures.sets import SCENE_PX, PictureSet
 from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.detections import Label, LabelBox
-from labelloop.domain.evaluation import Summary, read_summary
+from labelloop.domain.evaluation_summary import Summary, read_summary
 from local.rekognition import (
     classifier,
     detection_evaluation,

@@ -27,14 +27,26 @@ from labelloop.aws import (
 from labelloop.aws.line_files import write_lines
 from labelloop.aws.rekognition import VersionStatus
 from labelloop.aws.wiring import wiring
-from labelloop.domain import calibration, evaluation, hosting, manifests, wording
+from labelloop.domain import (
+    calibration,
+    evaluation_report,
+    evaluation_snapshot,
+    evaluation_summary,
+    examination,
+    hosting,
+    manifests,
+    version_figures,
+    wording,
+)
 from labelloop.domain import comparison as comparisons
 from labelloop.domain import verdict as verdicts
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.answers import Answer
 from labelloop.domain.calibration import Assessment
 from labelloop.domain.comparison import Comparison, Party
-from labelloop.domain.evaluation import Examined, Figures, Summary, TestedImage, TestImages
+from labelloop.domain.evaluation_snapshot import TestedImage
+from labelloop.domain.evaluation_summary import Summary
+from labelloop.domain.examination import Examined, TestImages
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.manifests import SplitImage, VersionFiles
 from labelloop.domain.metrics import F1
@@ -42,6 +54,7 @@ from labelloop.domain.origins import LogShares
 from labelloop.domain.parameters import OperatorSettings
 from labelloop.domain.scoring import Metric
 from labelloop.domain.verdict import Rules, Verdict
+from labelloop.domain.version_figures import Figures
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import InconsistentError, NotFoundError, RetryableError
 from labelloop.services import training_data, version_answers
@@ -219,7 +232,7 @@ def _told(
     summary, now = candidate.summary, clock.iso(clock.now())
     uncompared, asked = (against.uncompared, against.asked) if against else (None, None)
     report = VersionFiles(candidate.name).report
-    content = evaluation.report(
+    content = evaluation_report.report(
         candidate.name,
         summary,
         rules,
@@ -281,7 +294,7 @@ def _rules(settings: OperatorSettings) -> Rules:
 def _candidate(name: str) -> _Candidate:
     version, model_type = rekognition.version(name), training_data.model_type()
     summary, index = _summary(version), _test_images(name)
-    examined = evaluation.examine(
+    examined = examination.examine(
         _tested(version, summary.thresholds, model_type), model_type, index
     )
     doubt = _assessed(name, examined, summary.thresholds)
@@ -298,14 +311,14 @@ def _assessed(name: str, examined: Examined, thresholds: Mapping[str, float]) ->
 def _test_images(version: str) -> TestImages:
     """The version's test images as its index has them; none where the index is gone."""
     try:
-        return evaluation.test_images(training_data.index(version))
+        return examination.test_images(training_data.index(version))
     except NotFoundError:
         return TestImages()
 
 
 def _figures(candidate: _Candidate, metric: Metric, shares: LogShares) -> Figures:
     settings = parameters.settings()
-    return evaluation.figures(
+    return version_figures.figures(
         candidate.examined.cases,
         candidate.examined.answers,
         candidate.summary.thresholds,
@@ -327,7 +340,7 @@ def _figure(candidate: _Candidate, champion: _Champion | None, metric: Metric) -
         return candidate.summary.metric(metric), ""
     examined = candidate.examined
     return (
-        evaluation.figure_without_none(examined.cases, examined.answers, known, metric),
+        version_figures.figure_without_none(examined.cases, examined.answers, known, metric),
         f"The minimum is held against its {verdicts.METRICS[metric]} without the images that are "
         "none of the labels: no version before it knows those.",
     )
@@ -378,7 +391,7 @@ def _etags(version: str) -> dict[str, str]:
 def _contents(version: str) -> dict[str, str]:
     """The contents of the version's test images; none where the index is gone."""
     try:
-        return evaluation.test_contents(training_data.index(version))
+        return examination.test_contents(training_data.index(version))
     except NotFoundError:
         return {}
 
@@ -395,7 +408,7 @@ def _evaluation(
         thresholds = _summary(champion).thresholds if champion.summary else {}
         tested = _tested(champion, thresholds, examined.model_type)
         _assess_unless_done(champion, thresholds, examined.model_type)
-        return thresholds, evaluation.answers(tested, by_key, examined.answers)
+        return thresholds, examination.answers(tested, by_key, examined.answers)
     except NotFoundError:
         return thresholds, {}
 
@@ -406,7 +419,7 @@ def _assess_unless_done(
     """Say how sure a version is that was evaluated when that was not said yet."""
     if not objects.is_there(VersionFiles(champion.name).doubt):
         tested = _tested(champion, thresholds, model_type)
-        examined = evaluation.examine(tested, model_type, _test_images(champion.name))
+        examined = examination.examine(tested, model_type, _test_images(champion.name))
         _assessed(champion.name, examined, thresholds)
 
 
@@ -486,7 +499,9 @@ def _asked(
 def _summary(version: rekognition.Version) -> Summary:
     if version.summary is None:
         raise InconsistentError(f"Version {version.name} was trained, but has no evaluation.")
-    return evaluation.read_summary(objects.read_at(version.summary.bucket, version.summary.key))
+    return evaluation_summary.read_summary(
+        objects.read_at(version.summary.bucket, version.summary.key)
+    )
 
 
 def _tested(
@@ -497,4 +512,4 @@ def _tested(
     if location is None:
         return iter(())
     lines = objects.lines_at(location.bucket, location.key)
-    return evaluation.read_snapshot(lines, model_type, thresholds)
+    return evaluation_snapshot.read_snapshot(lines, model_type, thresholds)

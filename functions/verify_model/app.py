@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from labelloop.aws import objects, rekognition
-from labelloop.domain import evaluation, verification
+from labelloop.domain import evaluation_snapshot, evaluation_summary, verification
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.images import ImageObject
 from labelloop.domain.manifests import SplitImage
@@ -86,9 +86,9 @@ def _evaluation(
     wanted = {image.key for image in chosen}
     try:
         body = objects.read_at(summary.bucket, summary.key)
-        thresholds = evaluation.read_summary(body).thresholds
+        thresholds = evaluation_summary.read_summary(body).thresholds
         lines = objects.lines_at(snapshot.bucket, snapshot.key)
-        tested = evaluation.read_snapshot(lines, model_type, thresholds)
+        tested = evaluation_snapshot.read_snapshot(lines, model_type, thresholds)
         found = ((image.key, image.labels) for image in tested if image.key in wanted)
         # The snapshot may be large: nothing is read behind the last of them.
         return _Evaluation(thresholds, dict(islice(found, len(wanted))))

@@ -9,7 +9,8 @@ from contextlib import suppress
 
 from labelloop.domain import (
     answers,
-    evaluation,
+    evaluation_snapshot,
+    evaluation_summary,
     fitness,
     human_loops,
     imports,
@@ -130,10 +131,10 @@ def kept_files(data: bytes) -> None:
     with suppress(InconsistentError):
         splits.read_ledger(lines)
     with suppress(InconsistentError):
-        evaluation.read_summary(data)
+        evaluation_summary.read_summary(data)
     for model_type in ModelType:
         with suppress(InconsistentError):
-            list(evaluation.read_snapshot(lines, model_type, {}))
+            list(evaluation_snapshot.read_snapshot(lines, model_type, {}))
     text = data.decode(errors="replace")
     assert isinstance(origins.from_metadata({"provenance": text}, "bucket"), Provenance | None)
     with suppress(*UNREADABLE):

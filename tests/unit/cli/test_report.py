@@ -12,7 +12,7 @@ import pytest
 
 from cli import report_page
 from cli.evaluations import Report
-from labelloop.domain import comparison, evaluation
+from labelloop.domain import comparison, version_figures
 from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.answers import Answer, Finding
 from labelloop.domain.comparison import Case, Party
@@ -118,7 +118,7 @@ def judged_figures() -> dict[str, Any]:
     ]
     shares = {Stratum("v1", accepted=False): 4, Stratum("v1", accepted=True): 6}
     thresholds = dict.fromkeys(names, 0.5)
-    own = evaluation.figures(
+    own = version_figures.figures(
         cases,
         said[0],
         thresholds,
