@@ -22,7 +22,11 @@ from moto import mock_aws
 from moto.core.config import default_user_config
 from moto.core.models import botocore_stubber
 from moto.core.utils import utcnow
+from moto.dynamodb.models import dynamodb_backends
 from moto.s3 import models as s3_models
+from moto.s3.models import s3_backends
+from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
 
 from labelloop import clock, remembered
 from labelloop.aws import clients, daily_counts, parameters
@@ -316,6 +320,40 @@ def in_memory() -> Iterator[None]:
         yield
 
 
+def make_bucket(name: str, region: str) -> None:
+    """A bucket that keeps versions. It, tables and queues are made in moto itself, since each test
+    has new ones: by requests that took more time than most tests.
+    """
+    s3 = s3_backends[ACCOUNT_ID]["aws"]
+    s3.create_bucket(name, region)
+    s3.put_bucket_versioning(name, "Enabled")
+
+
+def make_table(name: str, called: str, region: str) -> None:
+    """Make one of the template's tables."""
+    properties = files.template()["Resources"][name]["Properties"]
+    dynamodb_backends[ACCOUNT_ID][region].create_table(
+        called,
+        schema=properties["KeySchema"],
+        attr=properties["AttributeDefinitions"],
+        global_indexes=properties.get("GlobalSecondaryIndexes", []),
+        billing_mode=properties["BillingMode"],
+        throughput=None,
+        indexes=None,
+        streams=None,
+        sse_specification=None,
+        tags=[],
+        deletion_protection_enabled=False,
+        warm_throughput=None,
+    )
+
+
+def make_queue(name: str, region: str) -> str:
+    """A queue; its URL."""
+    sqs_backends[ACCOUNT_ID][region].create_queue(name)
+    return f"https://sqs.{region}.amazonaws.com/{ACCOUNT_ID}/{name}"
+
+
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
     """A fresh account with what the template makes, and a process that knows nothing yet."""
@@ -337,40 +375,27 @@ def _forget() -> None:
     api_images.this_container._refused_until = None
 
 
-def make_table(dynamodb: Any, name: str, called: str) -> None:
-    """Make one of the template's tables."""
-    properties = files.template()["Resources"][name]["Properties"]
-    wanted = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
-    given = {word: properties[word] for word in wanted if word in properties}
-    dynamodb.create_table(TableName=called, **given)
-
-
 def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> Iterator[Account]:
     names = {name: f"label-loop-{name}" for name in TABLES}
-    s3 = _client("s3")
-    bucket = "label-loop-bucket"
-    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    s3, bucket = _client("s3"), "label-loop-bucket"
+    make_bucket(bucket, REGION)
     for name in TABLES:
-        make_table(_client("dynamodb"), name, names[name])
-    sns, sqs = _client("sns"), _client("sqs")
-    topic = sns.create_topic(Name="operator")["TopicArn"]
-    inbox = f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:operator-inbox"
-    sqs.create_queue(QueueName="operator-inbox")
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=inbox)
-    detection_queue = sqs.create_queue(QueueName="detection")["QueueUrl"]
-    answers_queue = sqs.create_queue(QueueName="answers")["QueueUrl"]
+        make_table(name, names[name], REGION)
+    make_queue("operator-inbox", REGION)
+    sns = sns_backends[ACCOUNT_ID][REGION]
+    topic = sns.create_topic("operator").arn
+    sns.subscribe(topic, f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:operator-inbox", "sqs")
 
     emulator = RekognitionService(_Bucket(s3), standing, tmp_path, REGION, ACCOUNT_ID)
     project_arn = str(emulator.handle("CreateProject", {"ProjectName": "label-loop"})["ProjectArn"])
     variables = {
         Variable.ACCOUNT_ID: ACCOUNT_ID,
         Variable.ALLOW_NEW_LABELS: "false",
-        Variable.ANSWERS_QUEUE_URL: answers_queue,
+        Variable.ANSWERS_QUEUE_URL: make_queue("answers", REGION),
         Variable.BUCKET_NAME: bucket,
         Variable.DETECTIONS_TABLE: names["DetectionsTable"],
         Variable.DETECT_SCOPE: "labelloop/detect",
-        Variable.DETECTION_QUEUE_URL: detection_queue,
+        Variable.DETECTION_QUEUE_URL: make_queue("detection", REGION),
         Variable.DETECTION_RETENTION_DAYS: "0",
         Variable.DETECTION_STATE_MACHINE_ARN: _state_machine("detection"),
         Variable.FLOW_DEFINITION_ARN: "",

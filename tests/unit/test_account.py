@@ -6,7 +6,10 @@ import boto3
 import pytest
 from moto.s3 import models as s3_models
 
-from tests.unit.account import in_memory
+from tests.contract import files
+from tests.unit.account import Account, account, in_memory
+
+__all__ = ["account"]
 
 
 def test_its_objects_are_dated_by_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,3 +22,22 @@ def test_its_objects_are_dated_by_the_machine(monkeypatch: pytest.MonkeyPatch) -
         s3.create_bucket(Bucket="images")
         s3.put_object(Bucket="images", Key="1.jpg", Body=b"1")
         assert s3.head_object(Bucket="images", Key="1.jpg")["LastModified"].year < 2100
+
+
+def test_what_is_made_in_moto_itself_is_what_requests_would_have_made(account: Account) -> None:
+    s3, sqs, dynamodb = (account.boto3(service) for service in ("s3", "sqs", "dynamodb"))
+    assert s3.get_bucket_versioning(Bucket=account.bucket)["Status"] == "Enabled"
+    for name in ("operator-inbox", "detection", "answers"):
+        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        assert url == sqs.create_queue(QueueName=name)["QueueUrl"]
+    for name, made in account._names.items():
+        properties = files.template()["Resources"][name]["Properties"]
+        wanted = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
+        given = {word: properties[word] for word in wanted if word in properties}
+        asked = dynamodb.create_table(TableName="asked-for", **given)["TableDescription"]
+        found = dynamodb.describe_table(TableName=made)["Table"]
+        own = ("TableName", "TableArn", "TableId", "CreationDateTime")
+        assert {word: found[word] for word in found if word not in own} == {
+            word: asked[word] for word in asked if word not in own
+        }
+        dynamodb.delete_table(TableName="asked-for")

@@ -21,9 +21,10 @@ from click.testing import CliRunner, Result
 from cli.__main__ import main
 from cli.stack import Stack
 from labelloop.aws.items import to_item
-from tests.unit.account import in_memory, make_table
+from tests.unit.account import in_memory, make_queue, make_table
 
 BUCKET = "the-bucket"
+REGION = "us-east-1"
 OPERATOR = "arn:aws:sts::123456789012:user/moto"
 """Who gives the commands."""
 BILLED = ("STARTING", "RUNNING", "STOPPING")
@@ -204,12 +205,10 @@ class World:
         self.tables = client("dynamodb")
         self.queues = client("sqs")
         self.parameters = client("ssm")
-        make_table(self.tables, "ModelVersionsTable", "versions")
-        make_table(self.tables, "DetectionsTable", "detections")
-        make_table(self.tables, "ReviewTasksTable", "tasks")
-        urls = {
-            name: self.queues.create_queue(QueueName=name)["QueueUrl"] for name in ("d", "a", "e")
-        }
+        make_table("ModelVersionsTable", "versions", REGION)
+        make_table("DetectionsTable", "detections", REGION)
+        make_table("ReviewTasksTable", "tasks", REGION)
+        urls = {name: make_queue(name, REGION) for name in ("d", "a", "e")}
         outputs = {
             "ProjectArn": PROJECT,
             "ParameterPrefix": PREFIX,
@@ -252,7 +251,7 @@ def aws_in_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Moto's services, without anything of the developer's own settings."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     with in_memory():
         yield
 
