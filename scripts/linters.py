@@ -111,6 +111,18 @@ def check_states(files: Iterable[Path]) -> None:
         sys.exit(f"{result.stdout}\n{result.stderr}\nThe states language's validator refuses it.")
 
 
+def check_developers_files() -> None:
+    """End the program where the schema of what reads a file refuses it."""
+    schema = ("--builtin-schema", "vendor.github-workflows")
+    for program, *arguments in (
+        ("bin/check-jsonschema", *schema, ".github/workflows/ci.yml"),
+        ("bin/pre-commit", "validate-config", ".pre-commit-config.yaml"),
+    ):
+        result = _run(program, *arguments)
+        if result.returncode:
+            sys.exit(f"{result.stdout}\n{result.stderr}\n{program} refuses {arguments[-1]}.")
+
+
 def _asked(program: str, *arguments: str) -> Any:
     return json.loads(_output(program, *arguments))
 

@@ -56,6 +56,8 @@ def _look() -> None:
     _ask_others(translated)
     _say("asl-validator on the state machines")
     linters.check_states(sorted(ROOT.glob("statemachine/*.asl.yaml")))
+    _say("check-jsonschema on CI's workflow, pre-commit on its hooks")
+    linters.check_developers_files()
     _say("SAM's help knows the commands that the documents show")
     _check_shown_commands()
 

@@ -1,0 +1,59 @@
+"""What editors, hooks and CI read ↔ the project's own commands and versions.
+
+``make validate`` holds workflow and hooks against their schemas.
+"""
+
+import configparser
+import json
+import re
+import tomllib
+from typing import Any
+
+import yaml
+
+from local.constants import DEFAULT_PORT
+from tests.contract.files import ROOT
+
+PROJECT: Any = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+DEVCONTAINER: Any = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text("utf-8"))
+(JOB,) = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text("utf-8"))["jobs"].values()
+TARGETS = set(re.findall(r"(?m)^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8")))
+
+
+def test_the_workflow_runs_what_must_pass_and_nothing_else() -> None:
+    assert [step["run"] for step in JOB["steps"] if "run" in step] == ["bash .ci/run"]
+    assert (ROOT / ".ci/run").is_file()
+
+
+def test_the_workflow_names_a_version_of_each_action() -> None:
+    used = [step["uses"] for step in JOB["steps"] if "uses" in step]
+    assert used
+    assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", action) for action in used)
+
+
+def test_a_commit_waits_for_what_lint_says() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    (local,) = hooks["repos"]
+    assert [hook["entry"] for hook in local["hooks"]] == ["make lint"]
+    assert "lint" in TARGETS
+
+
+def test_containers_have_the_oldest_and_the_newest_python_that_are_promised() -> None:
+    oldest = PROJECT["project"]["requires-python"].removeprefix(">=")
+    newest = DEVCONTAINER["image"].removeprefix("python:").partition("-")[0]
+    assert JOB["strategy"]["matrix"]["python"] == [oldest, newest]
+    assert JOB["container"].replace("${{ matrix.python }}", newest) == DEVCONTAINER["image"]
+
+
+def test_the_devcontainer_runs_a_command_that_there_is_and_shows_the_application() -> None:
+    make, target = DEVCONTAINER["postCreateCommand"].split()
+    assert make == "make" and target in TARGETS
+    assert DEVCONTAINER["forwardPorts"] == [DEFAULT_PORT]
+
+
+def test_editors_break_lines_where_the_linter_does() -> None:
+    editors = configparser.ConfigParser()
+    text = (ROOT / ".editorconfig").read_text(encoding="utf-8")
+    editors.read_string(f"[DEFAULT]\n{text}")
+    assert editors["*.py"].getint("max_line_length") == PROJECT["tool"]["ruff"]["line-length"]
+    assert editors["Makefile"]["indent_style"] == "tab"
