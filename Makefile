@@ -16,11 +16,13 @@ BIN := $(VENV)/bin
 # Mails go nowhere here: GET /_local/mail shows them.
 LOCAL_MAIL := NotificationEmail=operator@example.com ConsumerEmail=consumer@example.com
 PERMISSIONS := $(CURDIR)/.local/permissions.jsonl
+# Each part of the tests leaves its times there, for `make test-times`.
+PYTEST = $(BIN)/python -m pytest --junitxml=.local/times/$@.xml
 CODE := functions layers/common/labelloop cli local pages tests benchmarks scripts
 export AWS_EC2_METADATA_DISABLED := true
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo local test test-fast test-stack test-faults test-soak soak test-console test-programs lint format fuzz test-api validate bench docs console lock clean
+.PHONY: help demo local test test-fast test-stack test-faults test-soak soak test-console test-programs test-times lint format fuzz test-api validate bench docs console lock clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,18 +64,21 @@ test: $(VENV)/ready ## Run all tests: three parts at once, their output one afte
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-faults test-stack test-fast test-soak
 
 test-fast: $(VENV)/ready ## Run the tests that need no running application
-	@$(BIN)/python -m pytest tests/unit tests/contract tests/fuzz
+	@$(PYTEST) tests/unit tests/contract tests/fuzz
 
 test-stack: $(VENV)/ready ## Run the tests on the running application, two files at a time
 	@mkdir -p .local && rm -f $(PERMISSIONS)
-	@PERMISSIONS_LOG=$(PERMISSIONS) $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile tests/workflow tests/e2e
+	@PERMISSIONS_LOG=$(PERMISSIONS) $(PYTEST) --numprocesses=2 --dist=loadgroup tests/workflow tests/e2e
 	@PERMISSIONS_LOG=$(PERMISSIONS) $(BIN)/python -m pytest tests/test_permissions.py
 
 test-faults: $(VENV)/ready ## Run the tests that let AWS calls fail
-	@$(BIN)/python -m pytest tests/faults
+	@$(PYTEST) tests/faults
 
 test-soak: $(VENV)/ready ## Live two short lives of the running application, in which much fails
-	@$(BIN)/python -m pytest tests/soak
+	@$(PYTEST) tests/soak
+
+test-times: $(VENV)/ready ## List the tests and files that took longest when they last ran
+	@$(BIN)/python -m scripts.slowest_tests
 
 soak: $(VENV)/ready ## Live longer ones: DAYS=200 of them together, from SEED=1 on; SECONDS=3600 begins none later
 	@$(BIN)/python -m tests.soak $(if $(DAYS),--days $(DAYS)) $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
@@ -81,11 +86,11 @@ soak: $(VENV)/ready ## Live longer ones: DAYS=200 of them together, from SEED=1 
 test-console: $(VENV)/console-ready ## Test the review page: its sources, if Node.js is there, and in Debian's Chromium
 	@if command -v npm >/dev/null; then cd console && npm ci --no-audit --no-fund --silent && npm run --silent lint && npm run --silent test; else echo "No npm here: the page's sources are not checked, only what was built of them."; fi
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || { echo "Chromium is missing: apt-get install chromium"; exit 1; }
-	@$(BIN)/python -m pytest tests/console
+	@$(PYTEST) tests/console
 
 test-programs: $(VENV)/ready ## Test what AWS's own programs find on the embedded runtime; its SDK for JavaScript, if npm is there
 	@if command -v npm >/dev/null; then cd tests/programs/javascript && npm ci --no-audit --no-fund --silent; else echo "No npm here: the AWS SDK for JavaScript is not tried."; fi
-	@$(BIN)/python -m pytest tests/programs
+	@$(PYTEST) tests/programs
 
 lint: $(VENV)/ready ## Check style, types and the direction of imports
 	@$(BIN)/ruff check .
