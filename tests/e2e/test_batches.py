@@ -5,7 +5,6 @@ import io
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,7 @@ from PIL import Image
 
 from local.launch import wait_for
 from tests import images
-from tests.stack import Stack, launched, train_first_model
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with launched() as stack:
-        train_first_model(stack)
-        yield stack
+from tests.stack import Stack
 
 
 @pytest.fixture
@@ -34,20 +26,20 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_folder_gets_a_row_for_each_image_once(stack: Stack, here: Path) -> None:
+def test_a_folder_gets_a_row_for_each_image_once(serving_stack: Stack, here: Path) -> None:
     expected = {}
     for number in range(30):
         label = images.LABELS[number % 2]
         name = f"line {number % 3}/{number}.jpg"
         (here / "parts" / name).parent.mkdir(parents=True, exist_ok=True)
-        (here / "parts" / name).write_bytes(stack.new_image(label))
+        (here / "parts" / name).write_bytes(serving_stack.new_image(label))
         expected[name] = label
-    (here / "parts" / "doubtful.jpg").write_bytes(stack.new_image())
+    (here / "parts" / "doubtful.jpg").write_bytes(serving_stack.new_image())
     (here / "parts" / "broken.jpg").write_bytes(images.draw("circle", 9999)[:300])
     expected |= {"doubtful.jpg": "", "broken.jpg": ""}
 
-    begun = stack.labelloop("detect", "parts", "--no-wait")
-    done = stack.labelloop("detect", "parts", "--draw", "drawn", "--json")
+    begun = serving_stack.labelloop("detect", "parts", "--no-wait")
+    done = serving_stack.labelloop("detect", "parts", "--draw", "drawn", "--json")
 
     assert (begun.exit_code, done.exit_code) == (0, 0), begun.output + done.output
     answer = json.loads(done.stdout)
@@ -60,7 +52,7 @@ def test_a_folder_gets_a_row_for_each_image_once(stack: Stack, here: Path) -> No
     sure = [name for name, row in rows.items() if row["outcome"] == "confident"]
     assert all(rows[name]["label"] == expected[name] for name in sure)
     assert rows["doubtful.jpg"]["human_loop"] and rows["broken.jpg"]["reason"]
-    records = stack.records("images_for_detection/parts/")
+    records = serving_stack.records("images_for_detection/parts/")
     assert {record["detection_id"] for record in records} == {
         row["detection_id"] for row in json.loads(Path("parts.json").read_text(encoding="utf-8"))
     }
@@ -68,13 +60,15 @@ def test_a_folder_gets_a_row_for_each_image_once(stack: Stack, here: Path) -> No
     assert drawn == set(expected) - {"broken.jpg"}
 
 
-def test_an_image_of_a_turned_camera_is_drawn_as_it_was_seen(stack: Stack, here: Path) -> None:
-    upright = Image.open(io.BytesIO(stack.new_image("circle"))).resize((100, 128))
+def test_an_image_of_a_turned_camera_is_drawn_as_it_was_seen(
+    serving_stack: Stack, here: Path
+) -> None:
+    upright = Image.open(io.BytesIO(serving_stack.new_image("circle"))).resize((100, 128))
     exif = Image.Exif()
     exif[0x0112] = 6  # turned to the right it is shown
     upright.rotate(90, expand=True).save(here / "turned.jpg", "JPEG", exif=exif)
 
-    done = stack.labelloop("detect", "turned.jpg", "--draw", "drawn")
+    done = serving_stack.labelloop("detect", "turned.jpg", "--draw", "drawn")
 
     assert done.exit_code == 0, done.output
     with Image.open("drawn/turned.jpg") as drawn:
@@ -82,34 +76,34 @@ def test_an_image_of_a_turned_camera_is_drawn_as_it_was_seen(stack: Stack, here:
 
 
 def test_dead_letters_are_detected_after_they_were_sent_round_again(
-    stack: Stack, here: Path
+    serving_stack: Stack, here: Path
 ) -> None:
-    upload = stack.detect("circle", key="images_for_detection/dead.jpg")
-    stack.wait_for_record(upload, "confident")
-    stack.client("dynamodb").delete_item(
-        TableName=stack.outputs["DetectionsTable"],
+    upload = serving_stack.detect("circle", key="images_for_detection/dead.jpg")
+    serving_stack.wait_for_record(upload, "confident")
+    serving_stack.client("dynamodb").delete_item(
+        TableName=serving_stack.outputs["DetectionsTable"],
         Key={"detection_id": {"S": upload.detection_id}},
     )
-    body = json.dumps(stack.event(upload))
-    sqs, url = stack.client("sqs"), stack.outputs["DetectionDeadLetterQueueUrl"]
+    body = json.dumps(serving_stack.event(upload))
+    sqs, url = serving_stack.client("sqs"), serving_stack.outputs["DetectionDeadLetterQueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody=body)
 
-    done = stack.labelloop("redrive")
+    done = serving_stack.labelloop("redrive")
 
     assert (done.exit_code, done.stdout) == (0, "detection: 1 sent round again.\n"), done.output
-    assert stack.wait_for_record(upload, "confident")["label"] == "circle"
-    assert "nothing to send" in stack.labelloop("redrive").stdout
+    assert serving_stack.wait_for_record(upload, "confident")["label"] == "circle"
+    assert "nothing to send" in serving_stack.labelloop("redrive").stdout
 
 
-def test_an_event_that_its_queue_refused_reaches_it_later(stack: Stack, here: Path) -> None:
-    sqs, outputs = stack.client("sqs"), stack.outputs
-    upload = stack.detect("stripes", key="images_for_detection/undelivered.jpg")
-    stack.wait_for_record(upload, "confident")
+def test_an_event_that_its_queue_refused_reaches_it_later(serving_stack: Stack, here: Path) -> None:
+    sqs, outputs = serving_stack.client("sqs"), serving_stack.outputs
+    upload = serving_stack.detect("stripes", key="images_for_detection/undelivered.jpg")
+    serving_stack.wait_for_record(upload, "confident")
     arn = sqs.get_queue_attributes(
         QueueUrl=outputs["DetectionQueueUrl"], AttributeNames=["QueueArn"]
     )["Attributes"]["QueueArn"]
     attributes = {"TARGET_ARN": {"DataType": "String", "StringValue": arn}}
-    gone = stack.event(upload)
+    gone = serving_stack.event(upload)
     gone["detail"]["object"]["version-id"] = "0" * 32
     sqs.send_message(
         QueueUrl=outputs["UndeliveredEventsQueueUrl"],
@@ -117,12 +111,12 @@ def test_an_event_that_its_queue_refused_reaches_it_later(stack: Stack, here: Pa
         MessageAttributes=attributes,
     )
 
-    done = stack.labelloop("redrive", "events")
+    done = serving_stack.labelloop("redrive", "events")
 
     assert done.exit_code == 0 and "1 sent" in done.stdout
 
     def rejected() -> list[Any]:
-        records = stack.records(upload.key)
+        records = serving_stack.records(upload.key)
         return [record for record in records if record["outcome"] == "rejected"]
 
     assert wait_for(rejected, "the record of a version that is gone")
