@@ -201,7 +201,7 @@ def _write_description(runtime: Runtime) -> None:
         "stack": runtime.stack_name,
         "endpoint": runtime.endpoint,
         "region": runtime.region,
-        "clock": runtime.clock.to_env(),
+        "clock_url": f"{runtime.endpoint}{CONTROL_PREFIX}clock",
         "outputs": runtime.deployed.outputs,
     }
     text = json.dumps(description, indent=2) + "\n"

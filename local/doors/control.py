@@ -1,7 +1,7 @@
 """The control endpoints under /_local/: what a test or a person asks the runtime itself.
 
 GET    /_local/calls, summary, metrics, faults, rekognition, permissions, functions, mail, health,
-       stack, human-loops, labeling-jobs
+       stack, human-loops, labeling-jobs, clock
 PUT    /_local/faults, rekognition, stack, cloudformation-response/<token>
 DELETE /_local/faults, rekognition, stack
 POST   /_local/schedules/<logical id>, human-loops/<name>, labeling-jobs/<name>, clock
@@ -37,6 +37,7 @@ PAGES = {
     "GET /_local/permissions": "which permissions were used, and which never",
     "GET /_local/functions": "the functions' processes",
     "POST /_local/schedules/TrainingSchedule": "fires a schedule of the template now",
+    "GET /_local/clock": "what time it is in the stack",
     "POST /_local/clock": 'lets an hour be over at once, with {"leap_s": 3600}',
     "PUT, DELETE /_local/faults": "makes AWS calls fail, hang or be late, and events come twice",
     "PUT, DELETE /_local/rekognition": "how trainings and starts of models end, and quotas",
@@ -74,6 +75,7 @@ class Control:
             ("GET", "labeling-jobs"): lambda *_: runtime.sagemaker.labeling_jobs.listed(),
             ("POST", "labeling-jobs"): self._end_job,
             ("POST", "schedules"): self._fire,
+            ("GET", "clock"): lambda *_: {"epoch_s": runtime.clock.now()},
             ("POST", "clock"): self._leap,
             ("PUT", "cloudformation-response"): self._custom_resource_answer,
         }
