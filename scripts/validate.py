@@ -1,8 +1,9 @@
 """``make validate``: every check of the template that needs no account.
 
 SAM's own validation, cfn-lint on the template and on its translation (where circles and limits
-show), other people's linters (``scripts.linters``), a build with Python 3.13, and a look into the
-built layer: its libraries must be for arm64.
+show), other people's linters (``scripts.linters``), a build with Python 3.13, and a look into what
+was built: the template must have no anchors left, which CloudFormation does not know, and the
+layer's libraries must be for arm64.
 """
 
 import json
@@ -17,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import yaml
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
@@ -39,6 +41,8 @@ def main() -> None:
         building = beside.submit(_build)
         _look()
         building.result()
+    _say("the built template says all of it")
+    _check_template()
     _say("the built layer is for arm64")
     _check_layer()
     _say("all checks passed")
@@ -164,6 +168,14 @@ def _build() -> None:
     path = f"{_python().parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "AWS_DEFAULT_REGION": REGION}
     _run(str(SAM), "build", "--no-cached", env=environment)
+
+
+def _check_template() -> None:
+    text = (BUILT / "template.yaml").read_text(encoding="utf-8")
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        merge = isinstance(event, yaml.ScalarEvent) and event.value == "<<"
+        if merge or (isinstance(event, yaml.NodeEvent) and event.anchor):
+            sys.exit(f"The built template has an anchor, alias or merge left: {event}")
 
 
 def _check_layer() -> None:
