@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 from labelloop.aws import detections, rekognition
 from labelloop.aws.failures import code_of
 from labelloop.aws.rekognition import VersionStatus
-from labelloop.domain.detections import Outcome, as_shown, detection_id
+from labelloop.domain.detections import DetectionRecord, Outcome, detection_id
 from labelloop.domain.fitness import refusal_of_limits
 from labelloop.domain.images import (
     NO_VERSION,
@@ -69,7 +69,7 @@ class Image:
     """Why it could not be read or sent."""
     was_there: bool = False
     detection_id: str = ""
-    record: Mapping[str, Any] = field(default_factory=dict)
+    record: DetectionRecord | None = None
     """What the inference log has about it, as far as it was read."""
 
     @property
@@ -79,18 +79,19 @@ class Image:
             return Outcome.REJECTED
         if self.failure:
             return FAILED
-        return str(self.record.get("outcome", PENDING))
+        return self.record.outcome if self.record else PENDING
 
     def row(self) -> dict[str, Any]:
         """One row of the results."""
+        told = self.record.as_json() if self.record else {}
         facts = {
-            **self.record,
+            "labels": [],
+            "unsure": [],
+            **told,
             "file": files.printable(self.name),
             "key": self.key if self.detection_id else None,
             "outcome": self.outcome,
-            "labels": self.record.get("labels", []),
-            "unsure": self.record.get("unsure", []),
-            "reason": self.refusal or self.failure or self.record.get("reason"),
+            "reason": self.refusal or self.failure or (self.record and self.record.reason),
             "detection_id": self.detection_id or None,
         }
         return {column: facts.get(column) for column in COLUMNS}
@@ -170,17 +171,22 @@ class Results:
 
     def _draw(self, batch: Batch, folder: Path) -> None:
         draw = _drawing().draw
+        labels = {
+            image.name: image.record.labels
+            for image in batch.images
+            if image.record and image.record.labels is not None
+        }
+        seen = [image for image in batch.images if image.name in labels]
 
         def draw_one(image: Image) -> str | None:
             destination = folder / image.name
             try:
                 destination.parent.mkdir(parents=True, exist_ok=True)
-                draw(image.path, destination, image.record["labels"])
+                draw(image.path, destination, labels[image.name])
             except (OSError, ValueError, SyntaxError) as error:
                 return str(error)
             return None
 
-        seen = [image for image in batch.images if "labels" in image.record]
         with bar(len(seen), "Drawing") as move_on, in_parallel(draw_one, seen) as done:
             for image, failure in done:
                 if failure:
@@ -518,8 +524,8 @@ class _Log:
         by_id = {image.detection_id: image for image in images}
         news = False
         for found in detections.those(by_id):
-            record = as_shown(found)
-            image = by_id[record["detection_id"]]
+            record = found.shown()
+            image = by_id[record.detection_id]
             before, image.record = image.outcome, record
             news = news or image.outcome != before
         return news

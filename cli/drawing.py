@@ -6,11 +6,12 @@ line does without otherwise.
 
 import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from labelloop.domain.detections import Label, LabelBox
 
 FONTS = ("DejaVuSans.ttf", "LiberationSans-Regular.ttf", "Arial Unicode.ttf", "arial.ttf")
 """Of the system, the first that there is: Pillow's own has English letters only."""
@@ -19,7 +20,7 @@ LEAST_CONFIDENCE_PCT = 1.0
 SMALLEST_TEXT_PX = 11
 
 
-def draw(source: Path, destination: Path, labels: Sequence[Mapping[str, Any]]) -> None:
+def draw(source: Path, destination: Path, labels: Sequence[Label]) -> None:
     """Write a copy of an image with its labels drawn: those without a box in a list at the top.
 
     The copy is upright, as the model saw the image. Raises OSError, ValueError or SyntaxError for
@@ -33,13 +34,16 @@ def draw(source: Path, destination: Path, labels: Sequence[Mapping[str, Any]]) -
         upright = upright.convert("I").point(lambda value: value * (1 / 257)).convert("L")
     image = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
     pen = _Pen(image)
-    surest_first = sorted(labels, key=lambda label: -float(label["confidence_pct"]))
+    surest_first = sorted(labels, key=lambda label: -label.confidence_pct)
     for label in surest_first:
-        if label.get("box"):
-            pen.draw_box(label)
-    listed = [label for label in surest_first if not label.get("box")]
-    clear = [label for label in listed if label["confidence_pct"] >= LEAST_CONFIDENCE_PCT]
-    pen.draw_list(clear or listed[:1] if labels else [{"name": "no label"}])
+        if label.box:
+            pen.draw_box(label, label.box)
+    listed = [label for label in surest_first if not label.box]
+    clear = [label for label in listed if label.confidence_pct >= LEAST_CONFIDENCE_PCT]
+    if labels:
+        pen.draw_list(clear or listed[:1])
+    else:
+        pen.write(0, 0, "no label", "no label")
     image.save(destination, kind, quality=92)
 
 
@@ -56,35 +60,32 @@ class _Pen:
         self._row_px = text_px + 2 * self._margin_px
         self._draw = ImageDraw.Draw(image)
 
-    def draw_box(self, label: Mapping[str, Any]) -> None:
-        """Draw a label's box, whose members are ratios of the image's size, and its words."""
-        box = {name: float(ratio) for name, ratio in label["box"].items()}
-        left, right = (
-            ratio * (self._width_px - 1) for ratio in (box["left"], box["left"] + box["width"])
-        )
-        top, bottom = (
-            ratio * (self._height_px - 1) for ratio in (box["top"], box["top"] + box["height"])
-        )
-        color = _color(label["name"])
+    def draw_box(self, label: Label, box: LabelBox) -> None:
+        """Draw a label's box and its words."""
+        left, right = (ratio * (self._width_px - 1) for ratio in (box.left, box.left + box.width))
+        top, bottom = (ratio * (self._height_px - 1) for ratio in (box.top, box.top + box.height))
+        color = _color(label.name)
         self._draw.rectangle((left, top, right, bottom), outline=color, width=self._line_px)
         above = top - self._row_px
-        self._write(left, above if above >= 0 else top, label)
+        self.write(left, above if above >= 0 else top, label.name, _words(label))
 
-    def draw_list(self, labels: Sequence[Mapping[str, Any]]) -> None:
+    def draw_list(self, labels: Sequence[Label]) -> None:
         """Write labels among each other, as many as there is room for."""
         for row, label in enumerate(labels[: self._height_px // self._row_px]):
-            self._write(0, row * self._row_px, label)
+            self.write(0, row * self._row_px, label.name, _words(label))
 
-    def _write(self, left: float, top: float, label: Mapping[str, Any]) -> None:
-        words = str(label["name"])
-        if "confidence_pct" in label:
-            words += f" {float(label['confidence_pct']):.1f} %"
+    def write(self, left: float, top: float, name: str, words: str) -> None:
+        """Write words in the color of a name."""
         width = self._draw.textlength(words, self._font) + 2 * self._margin_px
         left = max(0.0, min(left, self._width_px - width))
         place = (left, top, left + width, top + self._row_px)
-        self._draw.rectangle(place, fill=_color(label["name"]))
+        self._draw.rectangle(place, fill=_color(name))
         middle = (left + self._margin_px, top + self._row_px / 2)
         self._draw.text(middle, words, "white", self._font, anchor="lm")
+
+
+def _words(label: Label) -> str:
+    return f"{label.name} {label.confidence_pct:.1f} %"
 
 
 def _font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

@@ -12,10 +12,9 @@ import click
 
 from labelloop import clock
 from labelloop.aws import detections
-from labelloop.aws.detections import Record
 from labelloop.domain.detections import (
+    DetectionRecord,
     Outcome,
-    as_shown,
     detection_id,
     detection_of_loop,
 )
@@ -97,7 +96,8 @@ def log(
                 f"The inference log knows nothing of {image}, or the bucket no longer has it: then "
                 "look by its detection's id, or with --since and --csv."
             )
-        show(as_json, found, "\n\n".join(_whole(record) for record in found))
+        told = [record.as_json() for record in found]
+        show(as_json, told, "\n\n".join(map(_whole, found)))
         return
     label = label and known_as(label)
     span = (_moment(since), _moment(until or timedelta()))
@@ -108,11 +108,11 @@ def log(
     fitting = (
         record
         for record in records
-        if label in {None, record.get("label")} and outcome in {None, record["outcome"]}
+        if label in {None, record.label} and outcome in {None, record.outcome}
     )
     rows = _whole_records(list(islice(fitting, limit or None)))
     text = _as_csv(rows) if as_csv else _as_table(rows)
-    show(as_json, rows, text)
+    show(as_json, [record.as_json() for record in rows], text)
 
 
 def _moment(asked: datetime | timedelta) -> datetime:
@@ -123,15 +123,15 @@ def _moment(asked: datetime | timedelta) -> datetime:
 # --- Reading --------------------------------------------------------------------------------------
 
 
-def _whole_records(found: list[Record]) -> list[Record]:
+def _whole_records(found: list[DetectionRecord]) -> list[DetectionRecord]:
     """The records with what the index lacks, as what people answered; in the same order."""
-    names = (record["detection_id"] for record in found)
-    by_id = {record["detection_id"]: record for record in detections.those(names)}
+    names = (record.detection_id for record in found)
+    by_id = {record.detection_id: record for record in detections.those(names)}
     # One that has expired since stays as the index has it.
-    return [as_shown(by_id.get(record["detection_id"], record)) for record in found]
+    return [by_id.get(record.detection_id, record).shown() for record in found]
 
 
-def _about(stack: Stack, name: str) -> Iterator[Record]:
+def _about(stack: Stack, name: str) -> Iterator[DetectionRecord]:
     """Every record about a key, a detection's id or a human loop's name."""
     detection = detection_of_loop(name) or name
     yield from _get(detection)
@@ -149,25 +149,26 @@ def _about(stack: Stack, name: str) -> Iterator[Record]:
                 yield from _get(detection_id(seen))
 
 
-def _get(detection: str) -> Iterator[Record]:
+def _get(detection: str) -> Iterator[DetectionRecord]:
     record = detections.find(detection)
     if record is not None:
-        yield as_shown(record)
+        yield record.shown()
 
 
 # --- Showing --------------------------------------------------------------------------------------
 
 
-def _row(record: Record) -> dict[str, str]:
-    row = {column: one_line(str(record.get(column, ""))) for column in COLUMNS}
-    if "confidence_pct" in record:
-        row["confidence_pct"] = f"{record['confidence_pct']:.1f}"
+def _row(record: DetectionRecord) -> dict[str, str]:
+    told = record.as_json()
+    row = {column: one_line(str(told.get(column, ""))) for column in COLUMNS}
+    if record.confidence_pct is not None:
+        row["confidence_pct"] = f"{record.confidence_pct:.1f}"
     # The index by time has no date of its own.
-    row["date"] = str(record["date_id"]).split("#", 1)[0]
+    row["date"] = record.date_id.split("#", 1)[0]
     return row
 
 
-def _as_csv(records: list[Record]) -> str:
+def _as_csv(records: list[DetectionRecord]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -175,7 +176,7 @@ def _as_csv(records: list[Record]) -> str:
     return text.getvalue().rstrip("\n")
 
 
-def _as_table(records: list[Record]) -> str:
+def _as_table(records: list[DetectionRecord]) -> str:
     if not records:
         return "Nothing was detected then. Another time: --since 7d"
     shown = COLUMNS[:-1]
@@ -187,8 +188,9 @@ def _as_table(records: list[Record]) -> str:
     )
 
 
-def _whole(record: Record) -> str:
-    width = max(map(len, record))
+def _whole(record: DetectionRecord) -> str:
+    told = record.as_json()
+    width = max(map(len, told))
     return "\n".join(
-        f"{name:<{width}}  {one_line(str(value))}" for name, value in sorted(record.items())
+        f"{name:<{width}}  {one_line(str(value))}" for name, value in sorted(told.items())
     )

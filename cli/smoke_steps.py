@@ -313,11 +313,11 @@ def _detected(stack: Stack, images: Iterable[ImageObject]) -> tuple[float, str]:
     progress = Progress()
     while missing:
         for detection in list(missing):
-            record = detections.find(detection) or {}
-            outcome = record.get("outcome")
-            if outcome == Outcome.REJECTED:
+            record = detections.find(detection)
+            outcome = record.outcome if record else None
+            if record and outcome == Outcome.REJECTED:
                 key = missing[detection].key
-                raise CommandError(f"{key} was refused: {record.get('reason')}")
+                raise CommandError(f"{key} was refused: {record.reason}")
             if outcome in DETECTED:
                 outcomes[outcome] = outcomes.get(outcome, 0) + 1
                 del missing[detection]

@@ -10,11 +10,11 @@ Idempotent  yes; the keys come from the detection, where the image goes is noted
             a changed answer takes the former one's place
 """
 
+from dataclasses import replace
 from typing import Any
 
 from labelloop.aws import detections
 from labelloop.domain.annotations import Annotation
-from labelloop.domain.detections import ANSWERED_BY_SENDER
 from labelloop.entrypoint import Strict, task
 from labelloop.services import reviewed_images
 
@@ -40,7 +40,7 @@ class Output(Strict):
 def lambda_handler(request: Input) -> Output:
     """Remove what former answers had put there, then add what this one says."""
     detection, said = request.detection_id, Annotation.from_json(request.said)
-    record = {**detections.get(detection), ANSWERED_BY_SENDER: request.answered_by_sender}
+    record = replace(detections.get(detection), answered_by_sender=request.answered_by_sender)
     key = reviewed_images.key_of(record, said)
     for former in detections.begin_to_copy(record, key, request.read) - {key}:
         reviewed_images.remove(detection, former)

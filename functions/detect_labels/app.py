@@ -9,7 +9,7 @@ Idempotent  yes; the record's key is the object version, and a second call goes 
             record
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from labelloop import clock
@@ -17,7 +17,7 @@ from labelloop.aws import detections, metrics, objects, parameters
 from labelloop.aws.wiring import place, wiring
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import (
-    Label,
+    DetectionRecord,
     Outcome,
     decide,
     detection_id,
@@ -124,10 +124,12 @@ def lambda_handler(event: Input, invocation: Invocation) -> Output:
     settings = parameters.settings()
     model_type = ModelType(wiring[Variable.MODEL_TYPE])
     before, asked_model = detections.find(detection) if event.detail.again else None, False
-    if before is not None and detections.has_result(before):
+    if before is not None and before.has_result:
         record = before
     else:
-        senders = {*(before or {}).get("senders", ()), event.detail.sender} - {None}
+        senders = before.senders if before else frozenset()
+        if event.detail.sender:
+            senders |= {event.detail.sender}
         record, asked_model = _record(image, model_type, settings, invocation, senders)
     result = _result(image, model_type, record)
     message = to_consumer.detection_result(result, place(Variable.PROJECT_ARN))
@@ -151,60 +153,55 @@ def _record(
     model_type: ModelType,
     settings: OperatorSettings,
     invocation: Invocation,
-    senders: set[str],
-) -> tuple[detections.Record, bool]:
+    senders: frozenset[str],
+) -> tuple[DetectionRecord, bool]:
     """Look at the image, and write what came of it: the record that was first, and whether the
     model answered.
     """
-    detection = detection_id(image)
-    outcome, facts = _look_at(image, model_type, settings)
-    context = {
-        "bucket": image.bucket,
-        "key": image.key,
-        "version_id": image.version_id,
-        "etag": image.etag,
-        "size_bytes": image.size_bytes,
-        "minimum_confidence_pct": float(settings.minimum_confidence_pct),
-        "review_enabled": settings.review_enabled,
-        "sampled": False,
-        "human_loop": human_loop_name(detection) if outcome is Outcome.REVIEW else None,
-        "chance": 1 if outcome is Outcome.REVIEW else None,
-        "senders": senders or None,
-        "request_id": invocation.request_id,
-        "trace_id": invocation.trace_id,
-    }
-    record, is_news = detections.record_once(detection, outcome, {**context, **facts}, clock.now())
+    seen = replace(
+        _look_at(image, model_type, settings),
+        minimum_confidence_pct=float(settings.minimum_confidence_pct),
+        review_enabled=settings.review_enabled,
+        sampled=False,
+        senders=senders,
+        request_id=invocation.request_id,
+        trace_id=invocation.trace_id,
+    )
+    if seen.outcome == Outcome.REVIEW:
+        seen = replace(seen, human_loop=human_loop_name(seen.detection_id), chance=1.0)
+    record, is_news = detections.record_once(seen, clock.now())
     if is_news:
-        _count(outcome, record)
-    return record, "labels" in facts
+        _count(record)
+    return record, seen.labels is not None
 
 
-def _count(outcome: Outcome, record: detections.Record) -> None:
+def _count(record: DetectionRecord) -> None:
     measured: dict[Metric, float] = {DETECTIONS: 1}
-    if "confidence_pct" in record:
-        measured[CONFIDENCE] = record["confidence_pct"]
-    metrics.publish(measured, Outcome=outcome)
+    if record.confidence_pct is not None:
+        measured[CONFIDENCE] = record.confidence_pct
+    metrics.publish(measured, Outcome=Outcome(record.outcome))
 
 
 def _look_at(
     image: ImageObject, model_type: ModelType, settings: OperatorSettings
-) -> tuple[Outcome, dict[str, Any]]:
-    """The outcome, and the facts that the record has about it."""
+) -> DetectionRecord:
+    """The record of what came of it, without what is known before."""
+    seen = DetectionRecord.of(image)
     reason = refusal(image.key, image.size_bytes)
     if reason:
-        return Outcome.REJECTED, {"reason": reason}
+        return _rejected(seen, reason)
     try:
         answer = serving_model.ask(image, model_type)
     except InvalidImageError as error:
-        return Outcome.REJECTED, {"reason": f"Rekognition does not take it: {error}"}
+        return _rejected(seen, f"Rekognition does not take it: {error}")
     except ObjectUnreadableError:
         # The service says the same where it may not read the image: that can be mended.
         if objects.exists(image):
             raise
-        return Outcome.REJECTED, {"reason": "It was deleted meanwhile."}
+        return _rejected(seen, "It was deleted meanwhile.")
     version, labels = answer.version, answer.labels
     if version is None or labels is None:
-        return Outcome.WAITING, {"version": version}
+        return replace(seen, outcome=Outcome.WAITING, version=version)
     minimum_pct = settings.minimum_confidence_pct
     decision = decide(
         labels,
@@ -214,40 +211,42 @@ def _look_at(
         unsure=answer.unsure,
         accepts_none=serving_model.accepts_none(version, labels, model_type, minimum_pct),
     )
-    deciding = decision.label.as_json() if decision.label else {}
+    deciding = decision.label.kept() if decision.label else None
     kept = surest_that_fit(labels, MOST_BYTES_OF_LABELS)
     left_out = len(labels) - len(kept)
-    facts = {
-        "version": version,
-        "label": deciding.get("name"),
-        "confidence_pct": deciding.get("confidence_pct"),
-        "labels": [label.as_json() for label in kept],
-        "labels_left_out": left_out or None,
-    }
-    if answer.complete:
-        unsure = first_that_fit(answer.unsure[:MOST_UNSURE], MOST_BYTES_OF_UNSURE)
-        is_all = not left_out and len(unsure) == len(answer.unsure)
-        facts["unsure"] = [label.as_json() for label in unsure]
-        facts["complete"] = is_all or None
-    return decision.outcome, facts
+    seen = replace(
+        seen,
+        outcome=decision.outcome,
+        version=version,
+        label=deciding.name if deciding else None,
+        confidence_pct=deciding.confidence_pct if deciding else None,
+        labels=tuple(label.kept() for label in kept),
+        labels_left_out=left_out,
+    )
+    if not answer.complete:
+        return seen
+    unsure = first_that_fit(answer.unsure[:MOST_UNSURE], MOST_BYTES_OF_UNSURE)
+    is_all = not left_out and len(unsure) == len(answer.unsure)
+    return replace(seen, unsure=tuple(label.kept() for label in unsure), complete=is_all)
 
 
-def _result(
-    image: ImageObject, model_type: ModelType, record: detections.Record
-) -> DetectionResult:
-    label = record.get("label")
+def _rejected(seen: DetectionRecord, reason: str) -> DetectionRecord:
+    return replace(seen, outcome=Outcome.REJECTED, reason=reason)
+
+
+def _result(image: ImageObject, model_type: ModelType, record: DetectionRecord) -> DetectionResult:
     return DetectionResult(
         image=image,
-        detection_id=record["detection_id"],
-        outcome=Outcome(record["outcome"]),
+        detection_id=record.detection_id,
+        outcome=Outcome(record.outcome),
         model_type=model_type,
-        version=record.get("version"),
-        label=Label(label, float(record["confidence_pct"])) if label else None,
-        labels=[Label.from_json(entry) for entry in record.get("labels", [])],
-        labels_left_out=record.get("labels_left_out", 0),
-        unsure=[Label.from_json(entry) for entry in record.get("unsure", [])],
-        reason=record.get("reason"),
-        human_loop=record.get("human_loop"),
-        review_enabled=record["review_enabled"],
-        minimum_confidence_pct=float(record["minimum_confidence_pct"]),
+        version=record.version,
+        label=record.deciding,
+        labels=record.labels or (),
+        labels_left_out=record.labels_left_out,
+        unsure=record.unsure or (),
+        reason=record.reason,
+        human_loop=record.human_loop,
+        review_enabled=bool(record.review_enabled),
+        minimum_confidence_pct=record.minimum_confidence_pct or 0.0,
     )

@@ -19,8 +19,8 @@ from typing import Literal
 from labelloop import clock
 from labelloop.aws import detections, labeling_jobs, objects
 from labelloop.aws.labeling_jobs import JobStatus
-from labelloop.clock import iso
 from labelloop.domain import labeling_jobs as rules
+from labelloop.domain.consensus import Agreement
 from labelloop.domain.detections import human_loop_name
 from labelloop.domain.labeling_jobs import Job
 from labelloop.entrypoint import Strict, task
@@ -64,11 +64,11 @@ def lambda_handler(request: Input) -> Output:
         objects.write(job.imported, text.encode(), "application/jsonl")
     now = clock.now()
     for detection in found.detections:
-        detections.note(detection, {"agreement": "decided", "completed": iso(now)})
+        detections.note_agreement(detection, Agreement.DECIDED.value, now)
     missing = sorted(set(images) - set(found.detections))
     for detection in missing:
         review_requests.on_console(detections.get(detection), now)
-        detections.note(detection, {"human_loop": human_loop_name(detection)})
+        detections.note_asked(detection, human_loop_name(detection))
     return Output(
         ended=True,
         status=status,
@@ -83,7 +83,7 @@ def _note_asked(images: list[str], job: Job) -> None:
     for start in range(0, len(images), detections.LOOKED_UP_AT_ONCE):
         group = images[start : start + detections.LOOKED_UP_AT_ONCE]
         for detection in set(group) - detections.asked_about(group):
-            detections.note(detection, {"human_loop": job.name})
+            detections.note_asked(detection, job.name)
 
 
 def _lines(uri: str) -> list[bytes]:

@@ -15,7 +15,7 @@ from labelloop.domain import accuracy, audit
 from labelloop.domain.accuracy import Sample
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.consensus import Agreement
-from labelloop.domain.detections import ANSWERED_BY_SENDER, Label
+from labelloop.domain.detections import DetectionRecord
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.rejection import NoneAnswer
 from labelloop.entrypoint import Strict, task
@@ -48,7 +48,7 @@ class Output(Strict):
 def lambda_handler(request: Input) -> Output:
     """Count the answer, and look at all of the version's."""
     record = detections.get(request.detection_id)
-    version = record["version"]
+    version = record.version or ""
     _note(record, _sample(record))
     of_version = model_versions.read(version) or {}
     f1 = float(of_version.get("f1", 0))
@@ -67,23 +67,22 @@ def lambda_handler(request: Input) -> Output:
     )
 
 
-def _note(record: detections.Record, sample: Sample | None) -> None:
-    detection, completed = record["detection_id"], str(record["completed"])
-    if record.get("label") != NONE_OF_THEM:
-        sampled_answers.note(record["version"], detection, sample, completed)
+def _note(record: DetectionRecord, sample: Sample | None) -> None:
+    detection, version = record.detection_id, record.version or ""
+    completed = record.completed or ""
+    if record.label != NONE_OF_THEM:
+        sampled_answers.note(version, detection, sample, completed)
         return
     right = sample.right if sample else None
-    pct = float(record["confidence_pct"])
-    answer = NoneAnswer(detection, record["version"], pct, right, completed)
+    answer = NoneAnswer(detection, version, record.confidence_pct or 0.0, right, completed)
     none_answers.note(answer)
 
 
-def _sample(record: detections.Record) -> Sample | None:
+def _sample(record: DetectionRecord) -> Sample | None:
     """What people's answer says of the model; None where they do not agree, or took it back, or it
     is of who has sent the image.
     """
-    if record["agreement"] == Agreement.UNDECIDED or record.get(ANSWERED_BY_SENDER):
+    if record.agreement == Agreement.UNDECIDED or record.answered_by_sender:
         return None
-    found = [Label.from_json(entry) for entry in record["labels"]]
-    said = [Label.from_json(entry) for entry in record["human_labels"]]
-    return audit.judged(found, said, ModelType(wiring[Variable.MODEL_TYPE]))
+    model_type = ModelType(wiring[Variable.MODEL_TYPE])
+    return audit.judged(record.labels or (), record.human_labels or (), model_type)

@@ -143,7 +143,7 @@ def _look_up_origins(inspected: Iterable[Inspected]) -> dict[str, Inspected]:
     found = {
         one.key: inventory.as_logged(one, record, all_asked=all_asked)
         for record in detections.how_they_came(sorted(untold))
-        for one in untold.pop(record["detection_id"])
+        for one in untold.pop(record.detection_id)
     }
     for detection, forgotten in untold.items():
         unknown = Provenance(Origin.DOUBTFUL, detection)

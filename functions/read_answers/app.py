@@ -17,7 +17,12 @@ from labelloop.aws.wiring import wiring
 from labelloop.domain import consensus, human_loops, senders
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.consensus import Agreement
-from labelloop.domain.detections import Outcome, as_labels, detection_of_loop
+from labelloop.domain.detections import (
+    DetectionRecord,
+    Outcome,
+    detection_of_loop,
+    human_labels,
+)
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.entrypoint import Strict, Tolerant, task
 from labelloop.errors import MalformedAnswerError
@@ -82,7 +87,7 @@ def lambda_handler(event: Input) -> Output:
         detection_id=detection,
         agreement=together.agreement,
         label=together.said.in_short(),
-        labels=to_value(as_labels(together.said))["L"],
+        labels=to_value([label.as_json() for label in human_labels(together.said)])["L"],
         audits=_audits(record),
         answered_by_sender=senders.have_answered(record, human_loops.people(content)),
         training=together.teaches(model_type).as_json(),
@@ -90,6 +95,6 @@ def lambda_handler(event: Input) -> Output:
     )
 
 
-def _audits(record: detections.Record) -> bool:
-    accepted = bool(record.get("sampled")) and record["outcome"] == Outcome.CONFIDENT
-    return accepted or record.get("label") == NONE_OF_THEM
+def _audits(record: DetectionRecord) -> bool:
+    accepted = bool(record.sampled) and record.outcome == Outcome.CONFIDENT
+    return accepted or record.label == NONE_OF_THEM

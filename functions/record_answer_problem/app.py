@@ -37,7 +37,7 @@ def lambda_handler(problem: Input) -> Output:
     try:
         detection = detection_of_loop(human_loops.loop_of_key(problem.key))
         if detection:
-            detections.note(detection, {"review_problem": reason})
+            detections.note_review_problem(detection, reason)
     except (MalformedAnswerError, NotFoundError):
         pass
     digest = hashlib.sha256(f"{problem.key}\n{reason}".encode()).hexdigest()[:32]

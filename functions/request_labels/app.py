@@ -24,7 +24,7 @@ from labelloop.aws import labeling_jobs as jobs
 from labelloop.aws.wiring import wiring
 from labelloop.domain import fitness, human_tasks, labeling_jobs, origins
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import detection_id, human_loop_name
+from labelloop.domain.detections import DetectionRecord, detection_id, human_loop_name
 from labelloop.domain.images import ImageObject, is_by_the_way, is_folder_marker
 from labelloop.domain.labeling_jobs import Job
 from labelloop.domain.manifests import UNLABELLED_FOLDER, labelling_copy_key
@@ -144,10 +144,10 @@ def _look_at(images: Iterable[ImageObject], most: int) -> _Found:
             known = detections.labelling([detection_id(image) for image in group])
             unknown = []
             for image in group:
-                became = known.get(detection_id(image), detections.NOTHING_YET)
-                if became.left_out and became.rules == fitness.RULES:
+                became = known.get(detection_id(image)) or DetectionRecord.of(image)
+                if became.left_out and became.left_out_by == fitness.RULES:
                     found.left_out.append(ImageLeftOut(key=image.key, reason=became.left_out))
-                elif not became.asked:
+                elif not became.human_loop:
                     unknown.append(image)
             for image, verdict in zip(unknown, threads.map(_verdict, unknown), strict=True):
                 found.bytes_read += image.size_bytes
@@ -157,8 +157,7 @@ def _look_at(images: Iterable[ImageObject], most: int) -> _Found:
                 if reason:
                     found.left_out.append(ImageLeftOut(key=image.key, reason=reason))
                     found.newly_left_out += reason != _BY_THE_WAY
-                    now = clock.now()
-                    detections.leave_out(detection_id(image), _facts(image), reason, rules, now)
+                    detections.leave_out(image, reason, rules, clock.now())
                 else:
                     found.new.append(image)
             if len(found.new) >= most or found.bytes_read >= MOST_BYTES:
@@ -188,25 +187,10 @@ def _verdict(image: ImageObject) -> tuple[str, int] | None:
         return f"It may not be read: {error}", 0
 
 
-def _facts(image: ImageObject) -> detections.Record:
-    return {
-        "bucket": image.bucket,
-        "key": image.key,
-        "version_id": image.version_id,
-        "etag": image.etag,
-        "size_bytes": image.size_bytes,
-    }
-
-
-def _record(image: ImageObject) -> detections.Record:
-    return detections.record_labeling_once(detection_id(image), _facts(image), clock.now())
-
-
 def _ask(image: ImageObject) -> None:
-    record = _record(image)
+    record = detections.record_labeling_once(image, clock.now())
     review_requests.on_console(record, clock.now())
-    detection = record["detection_id"]
-    detections.note(detection, {"human_loop": human_loop_name(detection)})
+    detections.note_asked(record.detection_id, human_loop_name(record.detection_id))
 
 
 # --- Ground Truth ---------------------------------------------------------------------------------
@@ -233,7 +217,7 @@ def _marked(new: list[ImageObject], prefix: str) -> tuple[Job, list[ImageObject]
     job = labeling_jobs.job(prefix, [detection_id(image) for image in new])
     by_job: dict[str, list[ImageObject]] = {}
     for image in new:
-        _record(image)
+        detections.record_labeling_once(image, clock.now())
         by_job.setdefault(detections.mark(detection_id(image), job.name), []).append(image)
     name, images = next(iter(by_job.items()))
     return Job(name), images

@@ -30,4 +30,4 @@ def lambda_handler(request: Input) -> Output:
     """Make the task from the record."""
     record = detections.get(request.detection_id)
     created = review_requests.request(record, clock.now())
-    return Output(human_loop=record["human_loop"], created=created)
+    return Output(human_loop=record.human_loop or "", created=created)

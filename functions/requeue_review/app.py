@@ -40,7 +40,7 @@ def lambda_handler(event: Input) -> Output:
     if detection is None:
         return Output(created=False)  # Somebody else has begun it.
     record = detections.get(detection)
-    if "agreement" in record:
+    if record.agreement is not None:
         return Output(created=False)
     now = clock.now()
     created = review_requests.on_console(record, now)

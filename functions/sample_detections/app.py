@@ -16,7 +16,7 @@ from labelloop import clock
 from labelloop.aws import detections, parameters, review_day, sampling_position
 from labelloop.clock import iso
 from labelloop.domain import sampling, selection
-from labelloop.domain.detections import Outcome
+from labelloop.domain.detections import DetectionRecord, Outcome
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import NotFoundError
@@ -63,17 +63,17 @@ def lambda_handler(_: Input) -> Output:
     interval = settings.sampling_interval
     while passed := list(islice(records, PORTION)):
         portion = {
-            record["date_id"]: record for record in passed if record["outcome"] in sampling.COUNTED
+            record.date_id: record for record in passed if record.outcome in sampling.COUNTED
         }
         nones = {date_id for date_id, record in portion.items() if _is_unseen_none(record)}
         taken, after = sampling.take(portion, position, interval, nones)
         for date_id in taken:
             every = sampling.interval_of_nones(interval) if date_id in nones else interval
-            waits = portion[date_id]["outcome"] == Outcome.DEFERRED and settings.review_enabled
+            waits = portion[date_id].outcome == Outcome.DEFERRED and settings.review_enabled
             drawn = _rate() if waits and settings.daily_review_budget else 0.0
             chance = selection.either(1 / every, drawn)
-            _ask(portion[date_id]["detection_id"], chance, now)
-        after = replace(after, after=passed[-1]["date_id"], log=position.log.counting(passed))
+            _ask(portion[date_id].detection_id, chance, now)
+        after = replace(after, after=passed[-1].date_id, log=position.log.counting(passed))
         sampling_position.move(position, after)
         position = after
         counted, sampled = counted + len(portion), sampled + len(taken)
@@ -83,9 +83,9 @@ def lambda_handler(_: Input) -> Output:
     return Output(counted=counted, sampled=sampled)
 
 
-def _is_unseen_none(record: detections.Record) -> bool:
-    is_none = record.get("label") == NONE_OF_THEM
-    return is_none and record["outcome"] in {Outcome.CONFIDENT, Outcome.DEFERRED}
+def _is_unseen_none(record: DetectionRecord) -> bool:
+    is_none = record.label == NONE_OF_THEM
+    return is_none and record.outcome in {Outcome.CONFIDENT, Outcome.DEFERRED}
 
 
 def _rate() -> float:

@@ -8,6 +8,7 @@ Idempotent  yes; what was chosen is counted and kept before anybody is asked, a 
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain, islice
 
@@ -17,7 +18,7 @@ from labelloop.aws.wiring import wiring
 from labelloop.clock import iso
 from labelloop.domain import sampling, selection
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import Label, Outcome
+from labelloop.domain.detections import DetectionRecord, Outcome
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.parameters import OperatorSettings
 from labelloop.domain.selection import Candidate, Day
@@ -84,36 +85,36 @@ def _ask_about_chosen(day: Day, now: datetime) -> Day:
 
 
 def _draw(
-    today: Day, waiting: Sequence[detections.Record], settings: OperatorSettings, now: datetime
+    today: Day, waiting: Sequence[DetectionRecord], settings: OperatorSettings, now: datetime
 ) -> Day:
     """The day when it is decided which of those that came since the last look are drawn."""
     to = f"{iso(now - SETTLED_AFTER)}~"
     if not today.drawn_to:
         return today.drawing({}, to, 0.0)
-    fresh = [record for record in waiting if today.drawn_to < record["date_id"] <= to]
+    fresh = [record for record in waiting if today.drawn_to < record.date_id <= to]
     if not fresh:
         return today
     yesterday = iso(now - timedelta(days=1))
-    a_day = sum(record["date_id"] > yesterday for record in waiting) + sum(today.asked.values())
+    a_day = sum(record.date_id > yesterday for record in waiting) + sum(today.asked.values())
     rate = selection.rate(settings.daily_review_budget, a_day)
     drawn = {
-        record["detection_id"]: selection.either(rate, _chance_to_be_sampled(record, settings))
+        record.detection_id: selection.either(rate, _chance_to_be_sampled(record, settings))
         for record in fresh
-        if selection.is_drawn(record["detection_id"], rate)
+        if selection.is_drawn(record.detection_id, rate)
     }
     return today.drawing(drawn, to, rate)
 
 
-def _chance_to_be_sampled(record: detections.Record, settings: OperatorSettings) -> float:
+def _chance_to_be_sampled(record: DetectionRecord, settings: OperatorSettings) -> float:
     if not settings.sampling_enabled:
         return 0.0
-    is_none = record.get("label") == NONE_OF_THEM
+    is_none = record.label == NONE_OF_THEM
     interval = settings.sampling_interval
     return 1 / (sampling.interval_of_nones(interval) if is_none else interval)
 
 
 def _choose(
-    today: Day, waiting: Sequence[detections.Record], count: int
+    today: Day, waiting: Sequence[DetectionRecord], count: int
 ) -> tuple[list[Candidate], list[str]]:
     """Those that were drawn and the most useful of the others, up to that many; and the detections
     that were drawn and wait no more.
@@ -122,7 +123,7 @@ def _choose(
     decided = [
         _candidate(record, model_type)
         for record in _with_unsure(waiting if count else ())
-        if record["date_id"] <= today.drawn_to and record["detection_id"] not in today.drawn
+        if record.date_id <= today.drawn_to and record.detection_id not in today.drawn
     ]
     useful = selection.most_useful_first(decided, today.asked)
     ordered = chain(sorted(today.drawn), (each.detection_id for each in useful))
@@ -138,35 +139,32 @@ def _choose(
     return chosen, gone
 
 
-def _with_unsure(waiting: Sequence[detections.Record]) -> Iterator[detections.Record]:
+def _with_unsure(waiting: Sequence[DetectionRecord]) -> Iterator[DetectionRecord]:
     """The records with what was not found, and may be there: the index has nothing of that."""
-    ids = [record["detection_id"] for record in waiting if _is_calibrated(record)]
-    unsure = {record["detection_id"]: record for record in detections.unsure(ids)}
+    ids = [record.detection_id for record in waiting if _is_calibrated(record)]
+    unsure = detections.unsure(ids)
     for record in waiting:
-        yield {**record, **unsure.get(record["detection_id"], {})}
+        yield replace(record, unsure=unsure.get(record.detection_id))
 
 
-def _is_calibrated(record: detections.Record) -> bool:
+def _is_calibrated(record: DetectionRecord) -> bool:
     """Whether chances are known; where nothing was found, they make no difference."""
-    return any("chance_pct" in label for label in record.get("labels", ()))
+    return any(label.chance_pct is not None for label in record.labels or ())
 
 
-def _candidate(record: detections.Record, model_type: ModelType) -> Candidate:
-    labels, unsure = (
-        [Label.from_json(entry) for entry in record.get(name, [])] for name in ("labels", "unsure")
-    )
+def _candidate(record: DetectionRecord, model_type: ModelType) -> Candidate:
     return selection.candidate(
-        record["detection_id"], record.get("label"), labels, model_type, unsure
+        record.detection_id, record.label, record.labels or (), model_type, record.unsure or ()
     )
 
 
-def _may_be_asked(record: detections.Record) -> bool:
+def _may_be_asked(record: DetectionRecord) -> bool:
     """Whether it waits for its turn; what came while review was switched off does not."""
-    asked = "human_loop" in record
-    return record["outcome"] == Outcome.DEFERRED and record["review_enabled"] and not asked
+    waits = record.outcome == Outcome.DEFERRED and record.human_loop is None
+    return waits and bool(record.review_enabled)
 
 
-def _record(detection: str) -> detections.Record | None:
+def _record(detection: str) -> DetectionRecord | None:
     try:
         return detections.get(detection)
     except NotFoundError:

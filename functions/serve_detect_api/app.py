@@ -29,7 +29,14 @@ from labelloop.aws import (
 )
 from labelloop.aws.wiring import wiring
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import Label, Outcome, decide, detection_id, surest_first
+from labelloop.domain.detections import (
+    DetectionRecord,
+    Label,
+    Outcome,
+    decide,
+    detection_id,
+    surest_first,
+)
 from labelloop.domain.doubt import MOST_UNSURE
 from labelloop.domain.fitness import refusal_of_limits
 from labelloop.domain.images import (
@@ -273,7 +280,7 @@ def _detected(
     outcome: Outcome,
     version: str,
     label: Label | None,
-    labels: list[Label],
+    labels: Iterable[Label],
     minimum_pct: float,
 ) -> Detected:
     deciding = label.shown().as_json() if label else {}
@@ -319,51 +326,55 @@ def _from_log(
     """What the log says of an image; where it says nothing yet, the workflow is run first."""
     detection = detection_id(image)
     until = clock.now() + (PATIENCE if is_new else timedelta())
-    while not detections.has_result(found := detections.find(detection)) and clock.now() < until:
+    while not _has_result(found := detections.find(detection)) and clock.now() < until:
         clock.sleep(LOOK_EVERY_S)
-    if found is None or not detections.has_result(found) or _is_nobodys(found):
+    if found is None or not found.has_result or _is_nobodys(found):
         record = _detect_and_log(image, detection, sender)
     else:
         record = found
     # Who answered before has not judged what they have sent.
-    if sender is not None and "agreement" not in record:
+    if sender is not None and record.agreement is None:
         _note_sender(record, sender)
-    outcome = Outcome(record["outcome"])
+    outcome = Outcome(record.outcome)
     if outcome is Outcome.REJECTED:
-        raise InvalidImageError(record["reason"])
+        raise InvalidImageError(record.reason or "")
     if outcome is Outcome.WAITING:
         waiting: Waiting = {"outcome": "waiting", "detection_id": detection}
         return Response(202, content_types.APPLICATION_JSON, waiting)
     return _logged(record)
 
 
-def _is_nobodys(record: detections.Record) -> bool:
+def _has_result(record: DetectionRecord | None) -> bool:
+    return record is not None and record.has_result
+
+
+def _is_nobodys(record: DetectionRecord) -> bool:
     """Whether a person should be asked and is not: who began to see to that has died.
 
     The image of an upload comes again by its queue; what was sent here comes with whoever asks.
     """
     return (
-        record["outcome"] == Outcome.REVIEW
-        and record["key"].startswith(API_FOLDER)
-        and not review_tasks.exists(record["human_loop"])
+        record.outcome == Outcome.REVIEW
+        and record.key.startswith(API_FOLDER)
+        and not (record.human_loop and review_tasks.exists(record.human_loop))
     )
 
 
-def _note_sender(record: detections.Record, sender: str) -> None:
+def _note_sender(record: DetectionRecord, sender: str) -> None:
     """Keep that somebody has sent an image, too, wherever it is kept who has.
 
     The record says last that it is: who died before does it all when asked again.
     """
-    if sender in record.get("senders", ()):
+    if sender in record.senders:
         return
-    human_loop = record.get("human_loop")
+    human_loop = record.human_loop
     noted = human_loop is not None and review_tasks.note_sender(human_loop, sender)
-    human_loop = detections.note_sender(record["detection_id"], sender).get("human_loop")
+    human_loop = detections.note_sender(record.detection_id, sender).human_loop
     if human_loop and not noted:  # Somebody may have been asked just now.
         review_tasks.note_sender(human_loop, sender)
 
 
-def _detect_and_log(image: ImageObject, detection: str, sender: str | None) -> detections.Record:
+def _detect_and_log(image: ImageObject, detection: str, sender: str | None) -> DetectionRecord:
     """The record that the workflow has written."""
     event = image.event("Image Sent", sender)
     try:
@@ -388,22 +399,21 @@ def _detect_and_log(image: ImageObject, detection: str, sender: str | None) -> d
         raise ServiceFailedError(f"The detection did not come to its end. {later}") from error
 
 
-def _logged(record: detections.Record) -> Detected:
-    label = record.get("label")
+def _logged(record: DetectionRecord) -> Detected:
     answer = _detected(
-        Outcome(record["outcome"]),
-        record["version"],
-        Label(label, float(record["confidence_pct"])) if label else None,
-        [Label.from_json(entry) for entry in record["labels"]],
-        float(record["minimum_confidence_pct"]),
+        Outcome(record.outcome),
+        record.version or "",
+        record.deciding,
+        record.labels or (),
+        record.minimum_confidence_pct or 0.0,
     )
-    if "unsure" in record:
-        answer["unsure"] = _told(map(Label.from_json, record["unsure"]))
-    answer["detection_id"] = record["detection_id"]
-    if record.get("human_loop"):
-        answer["human_loop"] = record["human_loop"]
-    if record.get("labels_left_out"):
-        answer["labels_left_out"] = record["labels_left_out"]
+    if record.unsure is not None:
+        answer["unsure"] = _told(record.unsure)
+    answer["detection_id"] = record.detection_id
+    if record.human_loop:
+        answer["human_loop"] = record.human_loop
+    if record.labels_left_out:
+        answer["labels_left_out"] = record.labels_left_out
     return answer
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from labelloop.domain.annotations import ModelType, training_line
+from labelloop.domain.detections import DetectionRecord, Outcome
 from labelloop.domain.review_tasks import answer_body
 from local.demo.application import Application
 from local.demo.box_review import left_as_they_were
@@ -257,7 +258,9 @@ class Story:
         """Let images come in for detection, as any consumer's do."""
         with self._display.step(f"Images come in from {folder}; {who} detects") as step:
             records = self._send(step, folder, pictures)
-            tally = _Tally(len(records), sum(record["outcome"] == "review" for record in records))
+            tally = _Tally(
+                len(records), sum(record.outcome == Outcome.REVIEW for record in records)
+            )
             self._wait(
                 lambda: self._reviewer.waiting() >= tally.sent_to_people,
                 f"{tally.sent_to_people} tasks in the review queue",
@@ -296,9 +299,9 @@ class Story:
     def _is_all_recorded(self) -> bool:
         """Whether every answer about a doubtful image is in the inference log."""
         return all(
-            "completed" in record
+            record.completed is not None
             for record in self._visitor.detections(DETECTION)
-            if record["outcome"] == "review"
+            if record.outcome == Outcome.REVIEW
         )
 
     def _result(self, course: _Course, found: Measured) -> VersionResult:
@@ -320,15 +323,15 @@ class Story:
 
     # --- Waiting for what can be seen -------------------------------------------------------------
 
-    def _send(self, step: Step, folder: str, pictures: Iterable[Picture]) -> list[Record]:
+    def _send(self, step: Step, folder: str, pictures: Iterable[Picture]) -> list[DetectionRecord]:
         """Upload images for detection; their records, when each has one."""
         prefix = f"{DETECTION}{folder}/"
         files = [(prefix + picture.file_name, picture.content) for picture in pictures]
         self._visitor.upload(files)
 
-        def all_detected() -> list[Record] | None:
+        def all_detected() -> list[DetectionRecord] | None:
             records = self._visitor.detections(prefix)
-            finished = [record for record in records if record["outcome"] != "waiting"]
+            finished = [record for record in records if record.has_result]
             step.count(len(finished), len(files))
             return finished if len(finished) == len(files) else None
 

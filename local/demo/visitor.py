@@ -22,6 +22,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
+from labelloop.domain.detections import DetectionRecord
 from labelloop.domain.manifests import VersionFiles
 from local.demo.failure import DemoError
 from local.launch import ROOT, LocalStack
@@ -65,15 +66,16 @@ class Visitor:
             Name=self._outputs["ParameterPrefix"] + name, Value=value, Overwrite=True
         )
 
-    def detections(self, prefix: str) -> list[Record]:
+    def detections(self, prefix: str) -> list[DetectionRecord]:
         """The inference log's records of the images whose keys begin so."""
-        return self._items(
+        items = self._items(
             "scan",
             TableName=self._outputs["DetectionsTable"],
             FilterExpression="begins_with(#key, :prefix)",
             ExpressionAttributeNames={"#key": "key"},
             ExpressionAttributeValues={":prefix": {"S": prefix}},
         )
+        return list(map(DetectionRecord.from_json, items))
 
     def versions(self) -> list[Record]:
         """What is known of every model version, the oldest first."""

@@ -7,9 +7,19 @@ import pytest
 
 from labelloop import clock
 from labelloop.aws import detections
-from labelloop.domain.detections import Label, LabelBox, Outcome
+from labelloop.domain.detections import (
+    DetectionRecord,
+    Label,
+    LabelBox,
+    Outcome,
+    human_loop_name,
+)
+from labelloop.domain.images import ImageObject
 from labelloop.errors import NotFoundError
+from tests.unit import inference_log
 from tests.unit.account import Account
+
+IMAGE = ImageObject("bucket", "a.jpg", "v1", "etag", 1)
 
 
 def _id(number: int) -> str:
@@ -17,10 +27,10 @@ def _id(number: int) -> str:
 
 
 def test_the_first_record_counts(account: Account) -> None:
-    first = detections.record_once(_id(1), Outcome.REVIEW, {"label": "cat"}, clock.now())
+    first = inference_log.record(_id(1), Outcome.REVIEW, {"label": "cat"}, clock.now())
     account.clock.advance(60)
-    second = detections.record_once(_id(1), Outcome.CONFIDENT, {"label": "dog"}, clock.now())
-    assert dict(second.record) == dict(first.record) == dict(detections.get(_id(1)))
+    second = inference_log.record(_id(1), Outcome.CONFIDENT, {"label": "dog"}, clock.now())
+    assert second.record == first.record == detections.get(_id(1))
     assert (first.is_news, second.is_news) == (True, False)
 
 
@@ -29,10 +39,10 @@ def test_a_record_that_waits_gives_way_and_no_other_does(
     account: Account, outcome: Outcome
 ) -> None:
     made = [
-        detections.record_once(_id(1), each, {}, clock.now())
+        inference_log.record(_id(1), each, {}, clock.now())
         for each in (Outcome.WAITING, Outcome.WAITING, outcome, Outcome.WAITING)
     ]
-    assert [each.record["outcome"] for each in made] == ["waiting", "waiting", outcome, outcome]
+    assert [each.record.outcome for each in made] == ["waiting", "waiting", outcome, outcome]
     assert [each.is_news for each in made] == [True, False, True, False]
     assert list(detections.waiting()) == []
 
@@ -40,20 +50,21 @@ def test_a_record_that_waits_gives_way_and_no_other_does(
 def test_records_expire_where_the_deployment_says_so(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = detections.record_once(_id(1), Outcome.CONFIDENT, {}, clock.now())
-    assert "expires" not in first.record
+    first = inference_log.record(_id(1), Outcome.CONFIDENT, {}, clock.now())
+    assert first.record.expires is None
     monkeypatch.setenv("DETECTION_RETENTION_DAYS", "30")
-    record = detections.record_once(_id(2), Outcome.CONFIDENT, {}, clock.now()).record
-    assert record["expires"] == clock.epoch_s(clock.now(), timedelta(days=30))
+    record = inference_log.record(_id(2), Outcome.CONFIDENT, {}, clock.now()).record
+    assert record.expires == clock.epoch_s(clock.now(), timedelta(days=30))
 
 
 def test_an_image_that_waits_for_a_model_waits_however_long_that_takes(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DETECTION_RETENTION_DAYS", "1")
-    waiting = detections.record_once(_id(1), Outcome.WAITING, {}, clock.now()).record
-    assert "expires" not in waiting
-    assert "expires" in detections.record_once(_id(1), Outcome.CONFIDENT, {}, clock.now()).record
+    waiting = inference_log.record(_id(1), Outcome.WAITING, {}, clock.now()).record
+    assert waiting.expires is None
+    made = inference_log.record(_id(1), Outcome.CONFIDENT, {}, clock.now())
+    assert made.record.expires is not None
 
 
 @pytest.mark.parametrize(
@@ -69,16 +80,16 @@ def test_a_record_about_which_people_are_asked_stays_until_they_have_answered(
     account: Account,
     monkeypatch: pytest.MonkeyPatch,
     outcome: Outcome,
-    ask: Callable[[str], detections.Record],
+    ask: Callable[[str], DetectionRecord],
     key: str,
 ) -> None:
     monkeypatch.setenv("DETECTION_RETENTION_DAYS", "7")
-    detections.record_once(_id(1), outcome, {}, clock.now())
+    inference_log.record(_id(1), outcome, {}, clock.now())
     record = ask(_id(1))
-    assert "expires" not in record
+    assert record.expires is None
     account.clock.advance(timedelta(days=8).total_seconds())
     detections.begin_to_copy(record, key, clock.iso(clock.now()))
-    expires = detections.get(_id(1))["expires"]
+    expires = inference_log.recorded(_id(1))["expires"]
     assert expires == clock.epoch_s(clock.now(), timedelta(days=7))
 
 
@@ -86,24 +97,25 @@ def test_the_record_of_an_image_to_be_labelled_never_expires(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DETECTION_RETENTION_DAYS", "7")
-    record = detections.record_labeling_once(_id(1), {}, clock.now())
+    record = detections.record_labeling_once(IMAGE, clock.now())
     detections.begin_to_copy(record, "", clock.iso(clock.now()))
-    assert "expires" not in detections.get(_id(1))
+    assert detections.get(record.detection_id).expires is None
 
 
 def test_what_is_not_there_is_not_found_and_cannot_be_added_to(account: Account) -> None:
     with pytest.raises(NotFoundError):
-        detections.get(_id(1))
+        inference_log.recorded(_id(1))
     with pytest.raises(NotFoundError):
-        detections.note(_id(1), {"human_label": "cat"})
+        detections.note_asked(_id(1), human_loop_name(_id(1)))
     assert account.items("DetectionsTable") == []
 
 
-def test_facts_are_added_also_those_whose_names_dynamodb_reserves(account: Account) -> None:
-    detections.record_once(_id(1), Outcome.REVIEW, {"key": "a.jpg"}, clock.now())
-    detections.note(_id(1), {"key": "b.jpg", "status": "x", "confidence_pct": 1.5})
+def test_what_a_later_release_has_written_is_kept(account: Account) -> None:
+    inference_log.record(_id(1), Outcome.REVIEW, {"key": "a.jpg", "mood": {"of": 1}}, clock.now())
+    detections.note_review_problem(_id(1), "It cannot be read.")
     record = detections.get(_id(1))
-    assert (record["key"], record["status"], record["confidence_pct"]) == ("b.jpg", "x", 1.5)
+    assert (record.unknown, record.key) == ({"mood": {"of": 1}}, "a.jpg")
+    assert record.review_problem == "It cannot be read."
 
 
 def test_numbers_that_dynamodb_would_refuse_are_recorded_as_what_they_come_to(
@@ -114,8 +126,8 @@ def test_numbers_that_dynamodb_would_refuse_are_recorded_as_what_they_come_to(
         Label("dog", 97.10000610351562),
     ]
     facts = {"labels": [label.as_json() for label in labels]}
-    detections.record_once(_id(1), Outcome.REVIEW, facts, clock.now())
-    cat, dog = (Label.from_json(entry) for entry in detections.get(_id(1))["labels"])
+    inference_log.record(_id(1), Outcome.REVIEW, facts, clock.now())
+    cat, dog = (Label.from_json(entry) for entry in inference_log.recorded(_id(1))["labels"])
     assert cat == Label("cat", 0.0, LabelBox(0.0, 0.333333, 0.0, 1.0))
     assert dog == Label("dog", 97.100006)
 
@@ -133,17 +145,17 @@ def test_records_come_in_the_order_of_time_over_days_partitions_and_pages(
     for number in range(40):
         account.clock.advance(7200)
         facts = {"label": f"label {number % 5}"}
-        made = detections.record_once(_id(number), Outcome.REVIEW, facts, clock.now())
-        ids.append(made.record["detection_id"])
+        made = inference_log.record(_id(number), Outcome.REVIEW, facts, clock.now())
+        ids.append(made.record.detection_id)
     found = list(detections.in_time_order(since, clock.now()))
-    assert [record["detection_id"] for record in found] == ids
-    later = list(detections.in_time_order(found[24]["date_id"], clock.now()))
+    assert [record.detection_id for record in found] == ids
+    later = list(detections.in_time_order(found[24].date_id, clock.now()))
     assert later == found[25:]
 
 
 def test_a_position_later_than_the_end_has_nothing_after_it(account: Account) -> None:
     """The clock of the run before may have been ahead; DynamoDB refuses a range that is turned."""
-    detections.record_once(_id(1), Outcome.REVIEW, {}, clock.now())
+    inference_log.record(_id(1), Outcome.REVIEW, {}, clock.now())
     after = f"{clock.iso(clock.now())}#{_id(1)}"
     until = clock.now() - timedelta(seconds=2)
     assert list(detections.in_time_order(after, until)) == []

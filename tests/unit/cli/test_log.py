@@ -12,12 +12,12 @@ from click.testing import CliRunner, Result
 
 from cli.__main__ import main
 from cli.stack import Stack
-from labelloop.aws import detections
 from labelloop.aws.wiring import wiring
 from labelloop.domain.detections import Outcome, detection_id, human_loop_name
 from labelloop.domain.images import ImageObject
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.settings import Variable
+from tests.unit import inference_log
 from tests.unit.account import Account, account
 from tests.unit.cli.world import error_of
 
@@ -43,7 +43,7 @@ class Log:
         image = ImageObject(self._account.bucket, key, put, "", 0)
         detection = detection_id(image)
         facts = {"key": key, "label": label, "confidence_pct": 91.25 if label else None}
-        detections.record_once(detection, outcome, facts, NOW - ago)
+        inference_log.record(detection, outcome, facts, NOW - ago)
         return detection
 
     def run(self, *words: str) -> Result:

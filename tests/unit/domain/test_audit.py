@@ -5,7 +5,7 @@ import pytest
 from labelloop.domain import audit
 from labelloop.domain.accuracy import Sample
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import Label, LabelBox
+from labelloop.domain.detections import HumanLabel, Label, LabelBox
 from labelloop.domain.labels import NONE_OF_THEM
 
 CLASSIFICATION, MULTI_LABEL, DETECTION = ModelType
@@ -18,6 +18,10 @@ def _labels(*names: str) -> list[Label]:
 
 def _box(name: str, left: float, width: float = 0.2) -> Label:
     return Label(name, 90.0, LabelBox(left, 0.1, width, 0.2))
+
+
+def _said(labels: list[Label]) -> list[HumanLabel]:
+    return [HumanLabel(label.name, label.box) for label in labels]
 
 
 @pytest.mark.parametrize(
@@ -42,9 +46,9 @@ def _box(name: str, left: float, width: float = 0.2) -> Label:
 def test_right_is_what_people_said_and_nothing_else(
     model_type: ModelType, found: list[Label], said: list[Label], right: bool
 ) -> None:
-    assert audit.judged(found, said, model_type).right is right
+    assert audit.judged(found, _said(said), model_type).right is right
 
 
 def test_boxes_are_compared_where_they_are_whatever_order_they_come_in() -> None:
     found = [_box("cat", 0.1), _box("cat", 0.25), _box("dog", 0.6)]
-    assert audit.judged(found, found[::-1], DETECTION) == Sample(("cat", "dog"), True)
+    assert audit.judged(found, _said(found[::-1]), DETECTION) == Sample(("cat", "dog"), True)

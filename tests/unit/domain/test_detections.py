@@ -10,8 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelloop.domain import detections
-from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import Label, LabelBox, Outcome
+from labelloop.domain.annotations import Annotation, Box, ModelType
+from labelloop.domain.detections import (
+    DetectionRecord,
+    Label,
+    LabelBox,
+    Outcome,
+    human_labels,
+)
 from labelloop.domain.images import ImageObject
 from labelloop.domain.labels import composed
 
@@ -248,3 +254,41 @@ def test_only_what_was_not_confident_is_in_the_index_of_outcomes() -> None:
     for outcome in set(Outcome) - {Outcome.CONFIDENT}:
         shard = detections.outcome_shard(outcome, detection)
         assert shard in detections.outcome_shards(outcome)
+
+
+# --- The inference log ----------------------------------------------------------------------------
+
+
+def test_a_record_is_read_as_it_was_kept_with_what_a_later_release_wrote() -> None:
+    said = Annotation.of_boxes([Box("cat", 10, 20, 30, 40)], (100, 200))
+    record = DetectionRecord(
+        detection_id="d",
+        outcome=Outcome.REVIEW,
+        confidence_pct=97.5,
+        labels=(Label("cat", 97.5, LabelBox(0.1, 0.2, 0.3, 0.4), 88.0),),
+        unsure=(),
+        senders=frozenset({"bob", "ann"}),
+        answered_by_sender=False,
+        human_labels=human_labels(said),
+        copied_key="",
+        unknown={"mood": {"of": 1}},
+    )
+    told = record.as_json()
+    assert told["mood"] == {"of": 1} and told["senders"] == ["ann", "bob"]
+    assert DetectionRecord.from_json(told) == record
+
+
+def test_a_record_tells_nothing_of_what_does_not_apply_and_all_that_does() -> None:
+    assert DetectionRecord(detection_id="d").as_json() == {"detection_id": "d"}
+    said = {"detection_id": "d", "labels": [], "human_label": "", "sampled": False}
+    assert DetectionRecord.from_json(said).as_json() == said
+
+
+def test_an_outcome_that_a_later_release_knows_is_kept() -> None:
+    stored = {"detection_id": "d", "outcome": "elsewhere"}
+    assert DetectionRecord.from_json(stored).as_json() == stored
+
+
+def test_what_people_said_is_kept_without_a_confidence() -> None:
+    said = Annotation.of_labels(["cat"])
+    assert [label.as_json() for label in human_labels(said)] == [{"name": "cat"}]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from labelloop.domain import origins
-from labelloop.domain.detections import LABELING, Outcome
+from labelloop.domain.detections import LABELING, DetectionRecord, Outcome
 from labelloop.domain.origins import GIVEN, Origin, Provenance
 
 
@@ -50,8 +50,9 @@ def test_only_a_known_chance_estimates_what_comes_in() -> None:
     assert not GIVEN.estimates
 
 
-def _record(outcome: str, **facts: object) -> dict[str, object]:
-    return {"detection_id": "d", "version": "v1", "sampled": False, "outcome": outcome, **facts}
+def _record(outcome: str, **facts: object) -> DetectionRecord:
+    told = {"detection_id": "d", "version": "v1", "sampled": False, "outcome": outcome, **facts}
+    return DetectionRecord.from_json(told)
 
 
 @pytest.mark.parametrize(
@@ -67,13 +68,13 @@ def _record(outcome: str, **facts: object) -> dict[str, object]:
     ],
 )
 def test_a_record_tells_how_its_image_came_to_people(
-    record: dict[str, object], origin: Origin, accepted: bool, chance: float | None
+    record: DetectionRecord, origin: Origin, accepted: bool, chance: float | None
 ) -> None:
     assert origins.of_record(record) == Provenance(origin, "d", "v1", accepted, chance)
 
 
 def test_an_image_that_was_labelled_from_nothing_was_not_detected() -> None:
-    record = {"detection_id": "d", "outcome": LABELING}
+    record = DetectionRecord(detection_id="d", outcome=LABELING)
     assert origins.of_record(record) == Provenance(Origin.LABELLING, "d")
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelloop.domain import sampling
-from labelloop.domain.detections import Outcome
+from labelloop.domain.detections import DetectionRecord, Outcome
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.origins import Stratum
 from labelloop.domain.sampling import START, LogCounts, Position
@@ -84,7 +84,9 @@ def test_one_in_n_is_taken(count: int, interval: int) -> None:
 
 records = st.lists(
     st.builds(
-        lambda outcome, version, label: {"outcome": outcome, "version": version, "label": label},
+        lambda outcome, version, label: DetectionRecord(
+            detection_id="d", outcome=outcome, version=version, label=label
+        ),
         st.sampled_from(Outcome),
         st.sampled_from(["v1", "v2", "v3"]),
         st.sampled_from(["cat", NONE_OF_THEM]),
@@ -94,19 +96,19 @@ records = st.lists(
 
 @given(records, records)
 def test_counts_go_on_from_what_was_kept(
-    one: list[dict[str, str]], other: list[dict[str, str]]
+    one: list[DetectionRecord], other: list[DetectionRecord]
 ) -> None:
     kept = LogCounts.from_json(LogCounts().counting(one).as_json())
     assert kept.counting(other) == LogCounts().counting(one + other)
-    looked_at = [each for each in one + other if each["outcome"] in sampling.COUNTED]
+    looked_at = [each for each in one + other if each.outcome in sampling.COUNTED]
     log = kept.counting(other)
     assert sum(log.shares.values()) == len(looked_at)
     for stratum, count in log.shares.items():
         assert count == sum(
-            Stratum(each["version"], each["outcome"] == Outcome.CONFIDENT) == stratum
+            Stratum(str(each.version), each.outcome == Outcome.CONFIDENT) == stratum
             for each in looked_at
         )
-    assert sum(log.nones.values()) == sum(each["label"] == NONE_OF_THEM for each in looked_at)
+    assert sum(log.nones.values()) == sum(each.label == NONE_OF_THEM for each in looked_at)
 
 
 def test_nothing_is_known_where_nothing_was_counted_yet() -> None:
@@ -116,7 +118,9 @@ def test_nothing_is_known_where_nothing_was_counted_yet() -> None:
 def test_the_versions_counted_last_are_kept() -> None:
     log = LogCounts()
     for number in [*range(sampling.MOST_VERSIONS), 0, sampling.MOST_VERSIONS]:
-        record = {"outcome": Outcome.CONFIDENT, "version": f"v{number}", "label": NONE_OF_THEM}
+        record = DetectionRecord(
+            detection_id="d", outcome=Outcome.CONFIDENT, version=f"v{number}", label=NONE_OF_THEM
+        )
         log = LogCounts.from_json(log.counting([record]).as_json())
     assert len(log.shares) == len(log.nones) == sampling.MOST_VERSIONS
     assert log.shares[Stratum("v0", accepted=True)] == 2

@@ -8,7 +8,6 @@ from PIL import Image
 
 from functions.add_to_training.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import detections
 from labelloop.domain import origins
 from labelloop.domain.annotations import Annotation, Box
 from labelloop.domain.detections import Outcome
@@ -17,6 +16,7 @@ from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.origins import Origin, Provenance
 from labelloop.errors import ConflictError, MalformedAnswerError, NotFoundError
 from labelloop.services import training_data
+from tests.unit import inference_log
 from tests.unit.account import Account, Context, Json, event
 
 AGREED = event("add_to_training.agreed")
@@ -52,7 +52,7 @@ def detect(account: Account, monkeypatch: pytest.MonkeyPatch) -> Callable[..., A
         account.put(KEY, b"\xff\xd8\xff something else")
         account.boto3("s3").delete_object(Bucket=account.bucket, Key=KEY)
         facts = {"bucket": account.bucket, "key": KEY, "version_id": version_id}
-        detections.record_once(DETECTION, Outcome.REVIEW, facts, clock.now())
+        inference_log.record(DETECTION, Outcome.REVIEW, facts, clock.now())
         return account
 
     return make
@@ -148,7 +148,7 @@ def test_how_it_came_goes_with_the_image(
     detect: Callable[..., Account], model_type: str, request_: Json, turned: int
 ) -> None:
     detected = detect(model_type, _jpeg(turned))
-    detections.note(DETECTION, {"version": "v1", "chance": 1})
+    inference_log.note(DETECTION, {"version": "v1", "chance": 1})
     key = _add(request_)
     assert _came(detected, key) == Provenance(Origin.DOUBTFUL, DETECTION, "v1", False, 1.0)
     head = detected.boto3("s3").head_object(Bucket=detected.bucket, Key=key)
@@ -182,7 +182,7 @@ def test_a_sampled_image_has_a_name_that_says_so(
     detect: Callable[..., Account], model_type: str, request_: Json, folder: str
 ) -> None:
     detected = detect(model_type)
-    detections.note(DETECTION, {"outcome": Outcome.CONFIDENT, "sampled": True, "chance": 0.1})
+    inference_log.note(DETECTION, {"outcome": Outcome.CONFIDENT, "sampled": True, "chance": 0.1})
     key = _add(request_)
     assert key == f"{folder}sampled-{DETECTION}-gear.jpg"
     assert _came(detected, key) == Provenance(Origin.SAMPLED, DETECTION, "", True, 0.1)
@@ -192,7 +192,7 @@ def test_a_sampled_image_has_a_name_that_says_so(
 
 def _note(key: str) -> None:
     """Do what the workflow does in the end."""
-    detections.note(DETECTION, {"copied_key": key})
+    inference_log.note(DETECTION, {"copied_key": key})
 
 
 def test_a_changed_answer_moves_the_image(detect: Callable[..., Account]) -> None:
@@ -274,7 +274,7 @@ def test_an_image_version_that_is_gone_is_said_to_be_gone(
     version_id = account.put(KEY, b"x")
     account.boto3("s3").delete_object(Bucket=account.bucket, Key=KEY, VersionId=version_id)
     facts = {"bucket": account.bucket, "key": KEY, "version_id": version_id}
-    detections.record_once(DETECTION, Outcome.REVIEW, facts, clock.now())
+    inference_log.record(DETECTION, Outcome.REVIEW, facts, clock.now())
     for model_type, request in (("classification", AGREED), ("detection", BOXES)):
         monkeypatch.setenv("MODEL_TYPE", model_type)
         with pytest.raises(NotFoundError):
@@ -302,7 +302,7 @@ def test_a_sample_of_what_was_sure_that_its_sender_has_labelled_goes_nowhere(
     detect: Callable[..., Account],
 ) -> None:
     account = detect()
-    detections.note(DETECTION, {"outcome": "confident", "sampled": True, "chance": 0.1})
+    inference_log.note(DETECTION, {"outcome": "confident", "sampled": True, "chance": 0.1})
     sampled = _add(AGREED)
     assert sampled and _keys(account) == [sampled]
     assert not _add({**AGREED, "answered_by_sender": True})

@@ -18,7 +18,7 @@ from labelloop.errors import (
 )
 from labelloop.services import version_doubt
 from labelloop.settings import Variable
-from tests.unit import calibrated
+from tests.unit import calibrated, inference_log
 from tests.unit.account import Account, Context, Json, event, measured, refuses, version_arn
 from tests.unit.calibrated import CALIBRATION
 
@@ -56,7 +56,7 @@ def test_a_certain_detection_is_logged_with_all_that_the_model_said(serving: Acc
     output = _detect()
     assert (output["outcome"], output["version"]) == ("confident", "v1")
     assert output["notify"] is False
-    record = detections.get(output["detection_id"])
+    record = inference_log.recorded(output["detection_id"])
     assert record["label"] == "scratch"
     assert record["confidence_pct"] == 96.5
     assert record["labels"] == [
@@ -94,7 +94,7 @@ def test_the_record_says_all_that_is_known_from_the_beginning(
     trace_id = "1-692030cf-0c1f5a8d7e218f5e0a1c6d2b"
     monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={trace_id};Parent=53995c3f42cd8ad8;Sampled=0")
     image = IMAGE["detail"]["object"]
-    record = dict(detections.get(_detect()["detection_id"]))
+    record = dict(inference_log.recorded(_detect()["detection_id"]))
     indexed = {record.pop(name) for name in ("date_id", "day_shard")}
     assert len(indexed) == 2
     assert record == {
@@ -139,7 +139,7 @@ def test_the_least_sure_of_several_labels_or_boxes_decides(
     assert output["outcome"] == outcome
     (first, _) = serving.rekognition.asked("DetectCustomLabels")
     assert "MinConfidence" not in first, "each label has to reach its own assumed threshold"
-    record = detections.get(output["detection_id"])
+    record = inference_log.recorded(output["detection_id"])
     assert (record["label"], record["confidence_pct"]) == ("bolt", least_pct)
     box = {"left": -0.0625, "top": 0, "width": 0.25, "height": 0.333333}
     of_detection = {"box": box} if model_type == "detection" else {}
@@ -167,7 +167,7 @@ def test_thresholds_are_applied_here_where_it_is_known_how_sure_the_version_is(
     output = _detect()
     (request,) = calibrated_v1.rekognition.asked("DetectCustomLabels")
     assert request["MinConfidence"] == pytest.approx(CALIBRATION.least_confidence_pct)
-    record = detections.get(output["detection_id"])
+    record = inference_log.recorded(output["detection_id"])
     assert [label["name"] for label in record["labels"]] == ["gear"]
     assert (record["label"], record["confidence_pct"]) == ("gear", 9)
     assert 80 < record["labels"][0]["chance_pct"] < 85
@@ -239,7 +239,7 @@ def test_while_that_cannot_be_read_nothing_is_recorded_and_the_image_may_come_ag
     assert calibrated_v1.items("DetectionsTable") == []
     calibrated_v1.unhook()
     calibrated_v1._hooks.clear()
-    assert "complete" in detections.get(_detect()["detection_id"])
+    assert "complete" in inference_log.recorded(_detect()["detection_id"])
 
 
 def test_what_may_be_there_is_kept_within_bounds(
@@ -250,13 +250,13 @@ def test_what_may_be_there_is_kept_within_bounds(
     names = [f"{number:03}" + 252 * "日" for number in range(200)]
     many = [("gear", 50.0), *((name, 49 - number / 100) for number, name in enumerate(names))]
     calibrated_v1.rekognition.answers["DetectCustomLabels"] = lambda _: _boxes(*many)
-    record = detections.get(_detect()["detection_id"])
+    record = inference_log.recorded(_detect()["detection_id"])
     assert 0 < len(record["unsure"]) < 50
     assert [entry["name"] for entry in record["unsure"]] == names[: len(record["unsure"])]
     assert "complete" not in record
     few = [("gear", 50.0), *((f"{number:03}", 40.0) for number in range(50))]
     calibrated_v1.rekognition.answers["DetectCustomLabels"] = lambda _: _boxes(*few)
-    record = detections.get(_detect(event("detect_labels.without_version"))["detection_id"])
+    record = inference_log.recorded(_detect(event("detect_labels.without_version"))["detection_id"])
     assert (len(record["unsure"]), record["complete"]) == (50, True)
 
 
@@ -264,7 +264,7 @@ def test_nothing_found_is_doubtful_however_unlikely_all_else_is(calibrated_v1: A
     calibrated_v1.rekognition.answers["DetectCustomLabels"] = lambda _: _labels(("bolt", 60.0))
     output = _detect()
     assert output["outcome"] == "review"
-    assert detections.get(output["detection_id"])["labels"] == []
+    assert inference_log.recorded(output["detection_id"])["labels"] == []
     assert output["subject"].endswith("nothing found")
 
 
@@ -304,7 +304,7 @@ def test_however_much_is_found_it_is_recorded_and_told(
     answer = _boxes(*labels) if model_type == "detection" else _labels(*labels)
     serving.rekognition.answers["DetectCustomLabels"] = lambda _: answer
     output = _detect()
-    record = detections.get(output["detection_id"])
+    record = inference_log.recorded(output["detection_id"])
     assert len(record["labels"]) >= kept
     assert len(record["labels"]) + record.get("labels_left_out", 0) == count
     assert record["labels"][0]["confidence_pct"] == 99
@@ -335,7 +335,7 @@ def test_a_doubtful_detection_goes_to_a_person_and_the_consumer_hears_of_it(
     assert output["notify"] is True
     data = json.loads(output["message"])
     assert data["detection_id"] == output["detection_id"]
-    record = detections.get(output["detection_id"])
+    record = inference_log.recorded(output["detection_id"])
     assert (record["human_loop"], record["chance"]) == (output["human_loop"], 1)
 
 
@@ -365,7 +365,7 @@ def test_an_image_that_is_none_of_the_labels_goes_to_people_until_they_have_said
     output = _detect(accepted)
     assert (output["outcome"], output["notify"]) == ("confident", False)
     assert json.loads(output["filter_label"]) == ["none of them"]
-    assert detections.get(output["detection_id"])["label"] == NONE_OF_THEM
+    assert inference_log.recorded(output["detection_id"])["label"] == NONE_OF_THEM
     assert _detect() == doubtful, "what is recorded stays"
 
 
@@ -392,7 +392,7 @@ def test_no_labels_found_is_a_result_that_goes_to_a_person(serving: Account) -> 
     serving.rekognition.answers["DetectCustomLabels"] = lambda _: _labels()
     output = _detect()
     assert output["outcome"] == "review"
-    assert "label" not in detections.get(output["detection_id"])
+    assert "label" not in inference_log.recorded(output["detection_id"])
     assert output["subject"].endswith("nothing found")
 
 
@@ -409,14 +409,14 @@ def test_with_a_daily_budget_what_is_doubtful_waits_to_be_chosen(serving: Accoun
     output = _detect()
     assert (output["outcome"], output["human_loop"]) == ("deferred", None)
     assert "It waits" in output["message"]
-    waits = [each["detection_id"] for each in detections.deferred(clock.now())]
+    waits = [each.detection_id for each in detections.deferred(clock.now())]
     assert waits == [output["detection_id"]]
 
 
 def test_without_a_model_the_image_waits(account: Account) -> None:
     output = _detect()
     assert (output["outcome"], output["version"], output["notify"]) == ("waiting", None, False)
-    assert [record["detection_id"] for record in detections.waiting()] == [output["detection_id"]]
+    assert [record.detection_id for record in detections.waiting()] == [output["detection_id"]]
 
 
 @pytest.mark.parametrize("code", ["ResourceNotReadyException", "ResourceNotFoundException"])
@@ -460,7 +460,7 @@ def test_what_no_model_could_take_is_rejected_without_asking_it(serving: Account
     output = _detect(event("detect_labels.no_image"))
     assert (output["outcome"], output["notify"]) == ("rejected", True)
     assert serving.rekognition.asked("DetectCustomLabels") == []
-    assert "up to 15 MB" in detections.get(output["detection_id"])["reason"]
+    assert "up to 15 MB" in inference_log.recorded(output["detection_id"])["reason"]
 
 
 @pytest.mark.parametrize("name", ["a.jfif", "a", "a.HEIC", "a.txt"])
@@ -484,7 +484,7 @@ def test_what_the_service_refuses_for_good_is_rejected_with_the_reason(
     serving.rekognition.answers["DetectCustomLabels"] = refuses(code, "Bad picture.")
     output = _detect()
     assert (output["outcome"], output["notify"]) == ("rejected", True)
-    assert "Bad picture." in detections.get(output["detection_id"])["reason"]
+    assert "Bad picture." in inference_log.recorded(output["detection_id"])["reason"]
 
 
 def test_an_image_that_is_gone_is_rejected_and_one_that_may_not_be_read_is_not(
@@ -494,7 +494,7 @@ def test_an_image_that_is_gone_is_rejected_and_one_that_may_not_be_read_is_not(
     serving.rekognition.answers["DetectCustomLabels"] = refuses("InvalidS3ObjectException")
     gone = _detect()
     assert gone["outcome"] == "rejected"
-    assert "deleted" in detections.get(gone["detection_id"])["reason"]
+    assert "deleted" in inference_log.recorded(gone["detection_id"])["reason"]
     there = event("detect_labels.image")
     found = there["detail"]["object"]
     there["detail"]["bucket"]["name"] = serving.bucket
@@ -585,16 +585,16 @@ def _as_s3_tells() -> Json:
 
 
 def test_who_has_sent_an_image_stands_in_its_record(serving: Account) -> None:
-    assert detections.get(_detect(SENT)["detection_id"])["senders"] == [SENDER]
-    assert "senders" not in detections.get(_detect()["detection_id"])
+    assert inference_log.recorded(_detect(SENT)["detection_id"])["senders"] == [SENDER]
+    assert "senders" not in inference_log.recorded(_detect()["detection_id"])
 
 
 def test_what_waits_for_a_model_does_not_forget_who_has_sent_it(account: Account) -> None:
     detection = _detect(SENT)["detection_id"]
-    assert detections.get(detection)["outcome"] == "waiting"
+    assert inference_log.recorded(detection)["outcome"] == "waiting"
     _detect(_by(None))
     _detect(_by("bob"))
-    assert set(detections.get(detection)["senders"]) == {SENDER, "bob"}
+    assert set(inference_log.recorded(detection)["senders"]) == {SENDER, "bob"}
     deployed_version.switch("v1", version_arn("v1"), None)
     deployed_version.lately(at_once=True)
     account.rekognition.answers["DetectCustomLabels"] = lambda _: _labels(("dent", 99.0))
@@ -602,17 +602,17 @@ def test_what_waits_for_a_model_does_not_forget_who_has_sent_it(account: Account
     # S3's own event about it, late: it knows of no sender, and leaves what it finds.
     assert _detect(_as_s3_tells())["outcome"] == "waiting"
     assert _detect(_by(None))["outcome"] == "confident"
-    assert set(detections.get(detection)["senders"]) == {SENDER, "bob"}
+    assert set(inference_log.recorded(detection)["senders"]) == {SENDER, "bob"}
 
 
 def test_who_sends_it_later_is_added_by_who_takes_it(serving: Account) -> None:
     detection = _detect(SENT)["detection_id"]
     detections.note_sender(detection, "bob")
     detections.note_sender(detection, "bob")
-    assert set(detections.get(detection)["senders"]) == {SENDER, "bob"}
+    assert set(inference_log.recorded(detection)["senders"]) == {SENDER, "bob"}
 
 
 @pytest.mark.parametrize("sender", [5, "", None, ["ann"]])
 def test_a_sender_that_is_none_is_nobody(serving: Account, sender: Any) -> None:
     image = {"detail": {**SENT["detail"], "sender": sender}}
-    assert "senders" not in detections.get(_detect(image)["detection_id"])
+    assert "senders" not in inference_log.recorded(_detect(image)["detection_id"])

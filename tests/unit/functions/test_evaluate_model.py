@@ -9,7 +9,7 @@ import pytest
 
 from functions.evaluate_model.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import deployed_version, detections, model_versions, sampling_position
+from labelloop.aws import deployed_version, model_versions, sampling_position
 from labelloop.domain import manifests
 from labelloop.domain.annotations import Annotation, Box
 from labelloop.domain.answers import Answer, Finding
@@ -24,6 +24,7 @@ from labelloop.domain.splits import Split
 from labelloop.errors import InconsistentError, NotFoundError
 from labelloop.services import version_answers
 from labelloop.settings import Variable
+from tests.unit import inference_log
 from tests.unit.account import Account, Context, Json, event, measured, version, version_arn
 
 TRAINED, UNASKED = event("evaluate_model.trained"), event("evaluate_model.unasked")
@@ -591,7 +592,7 @@ def test_what_it_said_when_it_detected_an_image_is_known(grown: Account) -> None
     for number in range(10, 40):
         label = Label("cat" if number < 20 else "dog", 55.0)
         facts = {"version": CHAMPION, "label": label.name, "labels": [label.as_json()]}
-        detections.record_once(f"{number:032x}", Outcome.REVIEW, facts, clock.now())
+        inference_log.record(f"{number:032x}", Outcome.REVIEW, facts, clock.now())
     output = _evaluate()
     assert (output["ask"], output["promote"], output["asked"]) == (None, True, None)
     compared = json.loads(grown.read(output["report"]))["comparison"]

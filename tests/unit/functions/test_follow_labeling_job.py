@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from functions.follow_labeling_job.app import lambda_handler
-from labelloop import clock
 from labelloop.aws import detections, review_tasks
 from labelloop.domain.detections import human_loop_name
 from labelloop.domain.labeling_jobs import Job, input_line
 from labelloop.errors import NotFoundError, UnknownStatusError
+from tests.unit import inference_log
 from tests.unit.account import Account, Context, Json, event, refuses
 
 JOB = Job(event("follow_labeling_job.job")["job"])
@@ -31,7 +31,7 @@ def begun(account: Account) -> Account:
     lines = []
     for detection in (ONE, TWO):
         facts = {"bucket": account.bucket, "key": f"images_to_label/{detection}.jpg"}
-        detections.record_labeling_once(detection, facts, clock.now())
+        inference_log.record_labelling(detection, facts)
         lines.append(input_line(f"s3://{account.bucket}/{detection}.jpg", detection))
     account.put(JOB.input_manifest, "\n".join(lines).encode())
     _is(account, "InProgress")
@@ -91,7 +91,7 @@ def test_what_was_labelled_is_imported_once(begun: Account) -> None:
     (key,) = begun.keys("manifests/imported/")
     assert key == JOB.imported
     assert len(begun.read(key).splitlines()) == 2
-    assert detections.get(ONE)["agreement"] == "decided"
+    assert inference_log.recorded(ONE)["agreement"] == "decided"
 
 
 def test_what_was_not_labelled_goes_to_the_review_queue(begun: Account) -> None:
@@ -101,7 +101,7 @@ def test_what_was_not_labelled_goes_to_the_review_queue(begun: Account) -> None:
         assert (found["outcome"], found["on_console"]) == ("some not labelled", 1)
     (task,) = begun.items("ReviewTasksTable")
     assert review_tasks.get(task["task_id"]["S"]).detection_id == TWO
-    assert detections.get(TWO)["human_loop"] == human_loop_name(TWO)
+    assert inference_log.recorded(TWO)["human_loop"] == human_loop_name(TWO)
 
 
 @pytest.mark.parametrize("names_output", [True, False])

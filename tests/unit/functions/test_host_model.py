@@ -10,7 +10,6 @@ from labelloop import clock
 from labelloop.aws import (
     daily_counts,
     deployed_version,
-    detections,
     hosting_state,
     model_use,
     review_tasks,
@@ -26,6 +25,7 @@ from labelloop.domain.review_tasks import ReviewTask
 from labelloop.errors import ThrottledError
 from labelloop.services import model_hours
 from tests.contract import files
+from tests.unit import inference_log
 from tests.unit.account import (
     Account,
     Context,
@@ -53,7 +53,7 @@ def _is(account: Account, status: str) -> None:
 
 def _waits(detection: str = "a" * 32, outcome: Outcome = Outcome.WAITING) -> None:
     facts = {"bucket": "b", "key": f"{detection}.jpg", "etag": "e", "size_bytes": 1}
-    detections.record_once(detection, outcome, facts, clock.now())
+    inference_log.record(detection, outcome, facts, clock.now())
 
 
 def _mails(account: Account) -> list[str]:

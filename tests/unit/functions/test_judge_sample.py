@@ -4,12 +4,13 @@ import pytest
 
 from functions.judge_sample.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import detections, model_versions, none_answers, sampled_answers
+from labelloop.aws import model_versions, none_answers, sampled_answers
 from labelloop.domain.accuracy import LEAST_ANSWERS, Accuracy, Sample
 from labelloop.domain.detections import Outcome
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.rejection import NoneAnswer
 from labelloop.errors import NotFoundError
+from tests.unit import inference_log
 from tests.unit.account import Account, Context, Json, event
 
 DETECTION = event("judge_sample.answered")["detection_id"]
@@ -28,13 +29,13 @@ def _answer(account: Account, label: str, detection: str = DETECTION) -> Json:
     """What comes of an answer to a sampled detection; an empty label is one taken back."""
     account.clock.advance(1)
     facts = {"version": "v1", "label": "dent", "labels": FOUND, "sampled": True}
-    detections.record_once(detection, Outcome.CONFIDENT, facts, clock.now())
+    inference_log.record(detection, Outcome.CONFIDENT, facts, clock.now())
     said = {
         "agreement": {"": "undecided", "-": "none"}.get(label, "decided"),
         "human_labels": [{"name": label}] if label.isalpha() else [],
         "completed": clock.iso(clock.now()),
     }
-    detections.note(detection, said)
+    inference_log.note(detection, said)
     return _judge(detection)
 
 
@@ -81,7 +82,7 @@ def test_an_earlier_answer_that_comes_late_changes_nothing(tested: Account) -> N
 def _answer_none(account: Account, label: str, detection: str, outcome: Outcome) -> Json:
     """What comes of an answer to a detection that v1 took for none of its labels."""
     facts = {"version": "v1", "label": NONE_OF_THEM, "confidence_pct": 96.5, "labels": NONE}
-    detections.record_once(detection, outcome, facts, clock.now())
+    inference_log.record(detection, outcome, facts, clock.now())
     return _answer(account, label, detection)
 
 
@@ -105,9 +106,9 @@ def test_two_answers_at_once_about_such_images_both_count(tested: Account) -> No
         _answer_none(tested, "-", next(others), Outcome.REVIEW)
 
     facts = {"version": "v1", "label": NONE_OF_THEM, "confidence_pct": 96.5, "labels": NONE}
-    detections.record_once(DETECTION, Outcome.REVIEW, facts, clock.now())
+    inference_log.record(DETECTION, Outcome.REVIEW, facts, clock.now())
     said = {"agreement": "none", "human_labels": [], "completed": clock.iso(clock.now())}
-    detections.note(DETECTION, said)
+    inference_log.note(DETECTION, said)
     tested.hook("dynamodb", "before-call.dynamodb.PutItem", meanwhile)
     _judge()
     assert {each.detection_id for each in none_answers.read()} == {
@@ -155,8 +156,8 @@ def test_a_detection_that_is_gone_is_an_error(account: Account) -> None:
 
 def test_an_answer_of_who_has_sent_the_image_does_not_count(tested: Account) -> None:
     _answer(tested, "dent")
-    detections.note(DETECTION, {"answered_by_sender": True})
+    inference_log.note(DETECTION, {"answered_by_sender": True})
     assert _answer(tested, "dent")["answers"] == 0
     assert sampled_answers.of_version("v1") == []
-    detections.note(DETECTION, {"answered_by_sender": False})
+    inference_log.note(DETECTION, {"answered_by_sender": False})
     assert _answer(tested, "dent")["answers"] == 1

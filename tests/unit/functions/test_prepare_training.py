@@ -9,7 +9,7 @@ import pytest
 from functions.check_new_images import app as check_new_images
 from functions.prepare_training.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import detections, model_versions, objects, review_day
+from labelloop.aws import model_versions, objects, review_day
 from labelloop.domain import fitness, inventory, manifests, origins, splits
 from labelloop.domain.annotations import Annotation, training_line
 from labelloop.domain.detections import Outcome
@@ -23,6 +23,7 @@ from labelloop.errors import InconsistentError, TrainingInProgressError, Untrain
 from labelloop.services import training_data
 from labelloop.settings import Variable
 from tests import cases
+from tests.unit import inference_log
 from tests.unit.account import Account, Context, Json, event, version
 from tests.unit.functions.preparation import inspect, png, prepare, upload
 
@@ -434,7 +435,7 @@ def _copied(account: Account, key: str = NAMED, **metadata: str) -> None:
 def _log(outcome: Outcome = Outcome.REVIEW, **facts: object) -> None:
     version_id = objects.write_new("images_for_detection/gear.png", png("gear"), "image/png")
     known = {"version": "v1-0a1b2c3d", "etag": version_id.etag, **facts}
-    detections.record_once(DETECTION, outcome, known, clock.now())
+    inference_log.record(DETECTION, outcome, known, clock.now())
 
 
 def _came(output: Json) -> dict[str, Provenance]:
@@ -498,7 +499,7 @@ def test_copies_of_early_versions_begin_with_what_the_log_tells_and_it_is_asked_
 def test_any_number_of_early_copies_is_looked_up(images: Account) -> None:
     for number in range(205):
         images.put(f"{FOLDER}cat/{number:032x}-x.png", png(f"early {number}"))
-    detections.record_once(f"{204:032x}", Outcome.REVIEW, {"etag": "in-parts"}, clock.now())
+    inference_log.record(f"{204:032x}", Outcome.REVIEW, {"etag": "in-parts"}, clock.now())
     came = _came(prepare())
     assert len(came) == 205
     known = Provenance(Origin.DOUBTFUL, f"{204:032x}", "", False, 1.0)

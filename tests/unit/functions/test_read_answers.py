@@ -6,12 +6,12 @@ import pytest
 
 from functions.read_answers.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import detections
 from labelloop.aws.items import from_item
 from labelloop.domain.detections import Outcome, detection_of_loop
 from labelloop.domain.human_loops import loop_of_key
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.errors import MalformedAnswerError, NotFoundError
+from tests.unit import inference_log
 from tests.unit.account import Account, Context, Json, event
 
 ANSWERS = event("read_answers.answers")
@@ -25,7 +25,7 @@ def asked(account: Account) -> Account:
     for label in ("scratch", "dent"):
         account.put(f"images_labeled_by_folder/{label}/1.jpg", b"\xff\xd8\xff")
     facts = {"bucket": account.bucket, "key": "images_for_detection/gear.jpg"}
-    detections.record_once(DETECTION, Outcome.REVIEW, facts, clock.now())
+    inference_log.record(DETECTION, Outcome.REVIEW, facts, clock.now())
     return account
 
 
@@ -111,7 +111,7 @@ def test_a_slow_run_has_the_time_before_it_read(asked: Account) -> None:
 
 
 def test_a_sampled_answer_goes_to_the_training_data_too(asked: Account) -> None:
-    detections.note(DETECTION, {"sampled": True})
+    inference_log.note(DETECTION, {"sampled": True})
     said = _say(asked, "scratch")
     assert (said["label"], said["training"]) == ("scratch", {"labels": ["scratch"]})
 
@@ -129,7 +129,7 @@ def test_a_sampled_answer_goes_to_the_training_data_too(asked: Account) -> None:
 def test_an_answer_audits_what_was_accepted_and_what_is_none_of_the_labels(
     asked: Account, facts: Json, audits: bool
 ) -> None:
-    detections.note(DETECTION, facts)
+    inference_log.note(DETECTION, facts)
     assert _say(asked, "scratch")["audits"] is audits
 
 
@@ -219,7 +219,7 @@ def test_an_answer_of_who_has_sent_the_image_is_marked_as_that(
 ) -> None:
     account.put("images_labeled_by_folder/scratch/1.jpg", b"\xff\xd8\xff")
     facts = {"bucket": account.bucket, "key": "images_from_api/gear.jpg", "senders": senders}
-    detections.record_once(DETECTION, Outcome.REVIEW, facts, clock.now())
+    inference_log.record(DETECTION, Outcome.REVIEW, facts, clock.now())
     answers = [
         {
             "workerId": f"worker of {sub}",

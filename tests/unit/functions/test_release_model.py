@@ -4,10 +4,11 @@ import pytest
 
 from functions.release_model.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import detections, model_use
+from labelloop.aws import model_use
 from labelloop.clock import from_iso
 from labelloop.domain.detections import Outcome
 from labelloop.errors import BusyError, NotFoundError
+from tests.unit import inference_log
 from tests.unit.account import Account, Context, Json, event, refuses, version, version_arn
 
 ASKED = event("release_model.asked")
@@ -47,7 +48,7 @@ def test_without_work_it_is_stopped_at_once(account: Account) -> None:
 def test_what_came_before_it_was_started_keeps_it_from_nothing(account: Account) -> None:
     begun = account.clock.now_s
     account.clock.now_s = from_iso(ASKED["started"]).timestamp() - 3600
-    detections.record_once("a" * 32, Outcome.CONFIDENT, {"label": "cat"}, clock.now())
+    inference_log.record("a" * 32, Outcome.CONFIDENT, {"label": "cat"}, clock.now())
     model_use.note_asked_directly()
     account.clock.now_s = begun
     assert _release() == {"stopped": True}
@@ -56,10 +57,10 @@ def test_what_came_before_it_was_started_keeps_it_from_nothing(account: Account)
 @pytest.mark.parametrize("work", ["detected", "waiting", "queued", "asked directly", "always on"])
 def test_with_work_it_runs_on(account: Account, work: str) -> None:
     if work == "detected":
-        detections.record_once("a" * 32, Outcome.CONFIDENT, {"label": "cat"}, clock.now())
+        inference_log.record("a" * 32, Outcome.CONFIDENT, {"label": "cat"}, clock.now())
     elif work == "waiting":
         account.clock.advance(-7200)
-        detections.record_once("a" * 32, Outcome.WAITING, {}, clock.now())
+        inference_log.record("a" * 32, Outcome.WAITING, {}, clock.now())
         account.clock.advance(7200)
     elif work == "queued":
         url = account.boto3("sqs").get_queue_url(QueueName="detection")["QueueUrl"]

@@ -22,6 +22,7 @@ from labelloop.domain.labeling_jobs import Job
 from labelloop.domain.origins import Origin, Provenance
 from local.rekognition.shapes import find_problems
 from tests import cases
+from tests.unit import inference_log
 from tests.unit.account import Account, Context, Json, event, refuses
 from tests.unit.functions.preparation import png
 
@@ -66,7 +67,7 @@ def test_an_image_gets_a_task_and_a_record_that_its_answers_find(labelled: Accou
     assert _ask() == {**NOTHING, "asked": 1}
     task = review_tasks.get(human_loop_name(detection))
     assert (task.key, task.suggestion, task.wanted) == ("images_to_label/a.jpg", (), 1)
-    record = detections.get(detection)
+    record = inference_log.recorded(detection)
     assert (record["outcome"], record["human_loop"]) == (LABELING, task.task_id)
     assert (record["bucket"], record["version_id"]) == (labelled.bucket, task.version_id)
 
@@ -156,11 +157,11 @@ def test_what_was_left_out_is_named_again_without_being_read(
 
 
 def test_what_was_left_out_by_other_rules_is_asked_about_when_it_can_be(labelled: Account) -> None:
-    detection = _put(labelled, "a.jpg")
-    facts = {"bucket": labelled.bucket, "key": "images_to_label/a.jpg"}
-    detections.leave_out(detection, facts, "It was not fit.", fitness.RULES - 1, clock.now())
+    _put(labelled, "a.jpg")
+    image = objects.latest("images_to_label/a.jpg").image
+    detections.leave_out(image, "It was not fit.", fitness.RULES - 1, clock.now())
     assert _ask() == {**NOTHING, "asked": 1}
-    detections.leave_out(detection, facts, "Too late.", fitness.RULES, clock.now())
+    detections.leave_out(image, "Too late.", fitness.RULES, clock.now())
     assert _ask() == NOTHING
     assert len(labelled.items("ReviewTasksTable")) == 1
 
@@ -264,7 +265,7 @@ def _jobs(account: Account) -> dict[str, list[str]]:
 
 def _is_followed(job: str) -> None:
     for detection in labeling_jobs.detections_in(objects.lines(Job(job).input_manifest)):
-        detections.note(detection, {"human_loop": job})
+        inference_log.note(detection, {"human_loop": job})
 
 
 def test_a_job_that_nobody_follows_is_found_again_with_its_own_images(
@@ -326,8 +327,8 @@ def test_an_image_that_another_run_left_out_of_its_job_is_asked_about_on_the_con
     _put(ground_truth, "a.jpg")
     begun = _ask()["job"]
     left_out = _put(ground_truth, "b.jpg")
-    facts = {"bucket": ground_truth.bucket, "key": "images_to_label/b.jpg"}
-    detections.record_labeling_once(left_out, facts, clock.now())
+    image = objects.latest("images_to_label/b.jpg").image
+    detections.record_labeling_once(image, clock.now())
     detections.mark(left_out, begun)
     assert _ask()["job"] == begun
     assert review_tasks.get(human_loop_name(left_out))

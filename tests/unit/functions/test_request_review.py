@@ -7,13 +7,14 @@ from botocore.exceptions import EndpointConnectionError
 
 from functions.request_review.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import detections, review_tasks
+from labelloop.aws import review_tasks
 from labelloop.aws.review_tasks import Person
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Label, Outcome, human_loop_name
 from labelloop.domain.fitness import shape_of
 from labelloop.errors import NotFoundError, RetryableError
 from tests.images import draw
+from tests.unit import inference_log
 from tests.unit.account import Account, Context, Json, event, refuses
 
 DOUBTFUL = event("request_review.doubtful")
@@ -28,7 +29,7 @@ def test_a_task_is_made_once_and_keeps_what_happened_to_it(account: Account) -> 
         {"name": "cat", "confidence_pct": 12.5},
         {"name": "dog", "confidence_pct": 5},
     ]
-    detections.record_once(DETECTION, Outcome.REVIEW, facts, clock.now())
+    inference_log.record(DETECTION, Outcome.REVIEW, facts, clock.now())
     assert lambda_handler(DOUBTFUL, Context()) == {"human_loop": loop, "created": True}
     task = review_tasks.get(loop)
     assert (task.key, task.suggestion) == ("a.jpg", (Label("cat", 12.5),))
@@ -41,7 +42,7 @@ def test_a_task_is_made_once_and_keeps_what_happened_to_it(account: Account) -> 
 def test_nothing_found_is_asked_about_too(account: Account) -> None:
     loop = human_loop_name(DETECTION)
     facts = {"bucket": "b", "key": "a.jpg", "human_loop": loop}
-    detections.record_once(DETECTION, Outcome.REVIEW, facts, clock.now())
+    inference_log.record(DETECTION, Outcome.REVIEW, facts, clock.now())
     lambda_handler(DOUBTFUL, Context())
     assert review_tasks.get(loop).suggestion == ()
 
@@ -54,7 +55,7 @@ def test_the_boxes_that_the_model_found_are_what_people_begin_with(
     labels = [{"name": name, "confidence_pct": 60, "box": box} for name in ("cat", "dog")]
     loop = human_loop_name(DETECTION)
     facts = {"bucket": "b", "key": "a.jpg", "human_loop": loop, "labels": labels}
-    detections.record_once(DETECTION, Outcome.REVIEW, facts, clock.now())
+    inference_log.record(DETECTION, Outcome.REVIEW, facts, clock.now())
     lambda_handler(DOUBTFUL, Context())
     task = review_tasks.get(loop)
     assert task.model_type is ModelType.DETECTION
@@ -86,7 +87,7 @@ def _detected(account: Account, content: bytes, **facts: object) -> None:
     known: Json = {"bucket": account.bucket, "key": "images_for_detection/a.jpg"}
     known["version_id"] = version
     known |= {"human_loop": human_loop_name(DETECTION), **facts}
-    detections.record_once(DETECTION, Outcome.REVIEW, known, clock.now())
+    inference_log.record(DETECTION, Outcome.REVIEW, known, clock.now())
 
 
 def _input(account: Account) -> Json:
@@ -114,7 +115,7 @@ def test_a_loop_that_has_begun_is_not_begun_again(a2i: Account) -> None:
 
 
 def test_what_people_have_answered_is_not_asked_about_again(a2i: Account) -> None:
-    detections.note(DETECTION, {"agreement": "undecided"})
+    inference_log.note(DETECTION, {"agreement": "undecided"})
     assert lambda_handler(DOUBTFUL, Context())["created"] is False
     assert a2i.sagemaker.requests == []
 
@@ -178,7 +179,7 @@ def test_where_a2i_was_refused_at_the_deployment_the_console_is_asked(
 
 
 def test_an_image_that_is_gone_goes_to_the_console_and_is_no_refusal(a2i: Account) -> None:
-    record = detections.get(DETECTION)
+    record = inference_log.recorded(DETECTION)
     a2i.boto3("s3").delete_object(
         Bucket=a2i.bucket, Key=record["key"], VersionId=record["version_id"]
     )
@@ -214,6 +215,6 @@ def test_boxes_begin_where_the_model_found_them(
 def test_a_task_knows_who_has_sent_its_image(account: Account) -> None:
     loop = human_loop_name(DETECTION)
     facts: Json = {"bucket": "b", "key": "a.jpg", "human_loop": loop, "senders": {"ann"}}
-    detections.record_once(DETECTION, Outcome.REVIEW, facts, clock.now())
+    inference_log.record(DETECTION, Outcome.REVIEW, facts, clock.now())
     lambda_handler(DOUBTFUL, Context())
     assert review_tasks.get(loop).senders == {"ann"}

@@ -6,9 +6,10 @@ import pytest
 
 from functions.requeue_review.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import detections, review_tasks
+from labelloop.aws import review_tasks
 from labelloop.domain.detections import Outcome
 from labelloop.errors import NotFoundError
+from tests.unit import inference_log
 from tests.unit.account import Account, Context, Json, event
 
 FAILED = event("requeue_review.failed")
@@ -22,7 +23,7 @@ def _ended(**detail: Any) -> Json:
 
 def _detected(**facts: Any) -> None:
     known = {"bucket": "b", "key": "a.jpg", "version_id": "v", "human_loop": LOOP, **facts}
-    detections.record_once(DETECTION, Outcome.REVIEW, known, clock.now())
+    inference_log.record(DETECTION, Outcome.REVIEW, known, clock.now())
 
 
 def test_its_image_becomes_a_task_and_the_operator_is_told_once_a_day(account: Account) -> None:

@@ -3,17 +3,18 @@
 from functions.detect_labels.app import Input
 from functions.resend_waiting.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import detections, told_news
+from labelloop.aws import told_news
 from labelloop.domain.detections import Outcome, detection_id
 from labelloop.domain.images import ImageObject
 from labelloop.domain.mails.about_hosting import IMAGES_WAITING_ONCE
+from tests.unit import inference_log
 from tests.unit.account import Account, Context
 
 
 def _wait(number: int, version_id: str | None = "v") -> str:
     image = ImageObject("b", f"images_for_detection/{number}.jpg", version_id, "etag", 100 + number)
     detection = detection_id(image)
-    detections.record_once(detection, Outcome.WAITING, image.__dict__, clock.now())
+    inference_log.record(detection, Outcome.WAITING, image.__dict__, clock.now())
     return detection
 
 
@@ -25,7 +26,7 @@ def _sent(account: Account) -> list[str]:
 
 def test_every_waiting_image_comes_round_as_the_same_detection(account: Account) -> None:
     waiting = [_wait(number) for number in range(23)] + [_wait(23, version_id=None)]
-    detections.record_once("f" * 32, Outcome.REVIEW, {"key": "a.jpg"}, clock.now())
+    inference_log.record("f" * 32, Outcome.REVIEW, {"key": "a.jpg"}, clock.now())
     for _ in range(2):
         assert lambda_handler({}, Context()) == {"resent": 24}
         assert _sent(account) == sorted(waiting)

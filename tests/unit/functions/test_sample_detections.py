@@ -14,6 +14,7 @@ from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.origins import Stratum
 from labelloop.domain.selection import Day
 from labelloop.errors import ChangedMeanwhileError
+from tests.unit import inference_log
 from tests.unit.account import Account, Context, Json
 
 ACCEPTED, DOUBTED = Stratum("v1", accepted=True), Stratum("v1", accepted=False)
@@ -44,7 +45,7 @@ def _record(
     for _ in range(count):
         account.clock.advance(60)
         detection = f"{len(account.items('DetectionsTable')):032x}"
-        detections.record_once(detection, outcome, {**IMAGE, **facts}, clock.now())
+        inference_log.record(detection, outcome, {**IMAGE, **facts}, clock.now())
         made.append(detection)
     account.clock.advance(301)
     return made
@@ -62,7 +63,7 @@ def test_every_third_detection_becomes_a_task_and_its_record_says_so(sampled: Ac
     made = _record(sampled, 7)
     assert _sample() == {"counted": 7, "sampled": 2}
     assert _tasks(sampled) == {human_loop_name(made[2]), human_loop_name(made[5])}
-    record = detections.get(made[2])
+    record = inference_log.recorded(made[2])
     assert record["sampled"] is True
     assert record["chance"] == 1 / 3
     assert record["human_loop"] == human_loop_name(made[2])
@@ -137,8 +138,8 @@ def test_an_image_that_waits_under_a_budget_could_have_been_drawn_too(sampled: A
     review_day.keep(before, Day("2026-11-21", revision=1, rate=0.25))
     made = _record(sampled, 3, Outcome.DEFERRED) + _record(sampled, 3)
     assert _sample()["sampled"] == 2
-    assert detections.get(made[2])["chance"] == pytest.approx(1 / 3 + 2 / 3 * 0.25)
-    assert detections.get(made[5])["chance"] == 1 / 3
+    assert inference_log.recorded(made[2])["chance"] == pytest.approx(1 / 3 + 2 / 3 * 0.25)
+    assert inference_log.recorded(made[5])["chance"] == 1 / 3
 
 
 def test_images_that_were_refused_do_not_hold_the_position_up(sampled: Account) -> None:
@@ -182,7 +183,7 @@ def test_detections_of_the_same_millisecond_are_counted_in_the_order_of_their_id
     sampled: Account,
 ) -> None:
     for number in (5, 1, 4, 2, 3, 0):
-        detections.record_once(f"{number:032x}", Outcome.CONFIDENT, IMAGE, clock.now())
+        inference_log.record(f"{number:032x}", Outcome.CONFIDENT, IMAGE, clock.now())
     sampled.clock.advance(301)
     assert _sample() == {"counted": 6, "sampled": 2}
     assert _tasks(sampled) == {human_loop_name(f"{number:032x}") for number in (2, 5)}
@@ -205,7 +206,7 @@ def test_what_was_chosen_for_review_meanwhile_is_no_sample(sampled: Account) -> 
     made = _record(sampled, 3, Outcome.DEFERRED)
     detections.turn_to_review(made[2])
     assert _sample()["sampled"] == 1
-    record = detections.get(made[2])
+    record = inference_log.recorded(made[2])
     assert (record["outcome"], record["sampled"]) == (Outcome.REVIEW, False)
 
 
@@ -226,9 +227,9 @@ def test_counting_goes_on_over_days_without_detections(sampled: Account) -> None
 
 def test_a_detection_that_was_doubtful_keeps_its_loop_and_is_no_sample(sampled: Account) -> None:
     made = _record(sampled, 3, Outcome.REVIEW)
-    detections.note(made[2], {"human_loop": human_loop_name(made[2])})
+    inference_log.note(made[2], {"human_loop": human_loop_name(made[2])})
     assert _sample()["sampled"] == 1
-    assert detections.get(made[2])["sampled"] is False
+    assert inference_log.recorded(made[2])["sampled"] is False
 
 
 def test_of_what_is_none_of_the_labels_more_is_sampled_with_the_chance_that_it_had(
@@ -241,9 +242,9 @@ def test_of_what_is_none_of_the_labels_more_is_sampled_with_the_chance_that_it_h
     made += _record(account, 3, label=NONE_OF_THEM)
     assert _sample() == {"counted": 35, "sampled": 2}
     assert _tasks(account) == {human_loop_name(made[-3]), human_loop_name(made[28])}
-    assert detections.get(made[-3])["chance"] == pytest.approx(1 / 3)
-    assert detections.get(made[28])["chance"] == pytest.approx(1 / 30)
-    assert not any("human_loop" in detections.get(detection) for detection in asked_about)
+    assert inference_log.recorded(made[-3])["chance"] == pytest.approx(1 / 3)
+    assert inference_log.recorded(made[28])["chance"] == pytest.approx(1 / 30)
+    assert not any("human_loop" in inference_log.recorded(detection) for detection in asked_about)
     assert sampling_position.read().nones_since_last == 2
 
 

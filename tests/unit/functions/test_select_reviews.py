@@ -12,6 +12,7 @@ from labelloop.domain.detections import Label, Outcome, human_loop_name
 from labelloop.domain.selection import LOOK_EVERY, Day
 from labelloop.errors import ChangedMeanwhileError
 from labelloop.settings import Variable
+from tests.unit import inference_log
 from tests.unit.account import Account, Context, Json
 
 PARTITIONS = 8
@@ -42,7 +43,7 @@ def _defer(
         ]
         known = {"bucket": account.bucket, "key": f"{name}.jpg", "version_id": "v"}
         decided = {"label": label, "confidence_pct": 30.0 + margin_pct, "labels": labels}
-        detections.record_once(
+        inference_log.record(
             _id(name),
             Outcome.DEFERRED,
             {**known, **decided, "review_enabled": True, **facts},
@@ -94,7 +95,7 @@ def test_the_three_most_doubtful_of_ten_go_to_people_and_three_more_the_next_day
 def test_what_goes_to_people_is_recorded_as_any_other_review(budgeted: Account) -> None:
     _defer(budgeted, {"a1": 5.0})
     assert _select() == 1
-    record = detections.get(_id("a1"))
+    record = inference_log.recorded(_id("a1"))
     assert record["outcome"] == Outcome.REVIEW
     assert record["drawn"] is False
     assert record["human_loop"] == human_loop_name(_id("a1"))
@@ -177,7 +178,7 @@ def test_nobody_is_asked_about_what_has_waited_for_more_than_a_week(budgeted: Ac
 def test_a_sampled_image_is_not_chosen_since_people_look_at_it_anyway(budgeted: Account) -> None:
     _defer(budgeted, {"a1": 1.0}, human_loop=human_loop_name(_id("a1")), sampled=True)
     assert _select() == 0
-    assert detections.get(_id("a1"))["outcome"] == Outcome.DEFERRED
+    assert inference_log.recorded(_id("a1"))["outcome"] == Outcome.DEFERRED
 
 
 def test_what_an_index_that_lags_still_shows_is_not_chosen_twice(budgeted: Account) -> None:
@@ -287,7 +288,7 @@ def _drawing(account: Account, count: int) -> list[str]:
 
 
 def _drawn(names: list[str]) -> dict[str, float]:
-    records = {name: detections.get(_id(name)) for name in names}
+    records = {name: inference_log.recorded(_id(name)) for name in names}
     return {name: float(one["chance"]) for name, one in records.items() if one.get("drawn")}
 
 
@@ -299,7 +300,7 @@ def test_a_share_is_drawn_at_random_with_a_chance_that_its_record_has(budgeted: 
     assert 5 <= len(drawn) <= 40, "20 are expected"
     assert set(drawn.values()) == {rate + (1 - rate) / 1000}
     assert set(drawn) == {name for name in names if selection.is_drawn(_id(name), rate)}
-    others = [detections.get(_id(name)) for name in names if name not in drawn]
+    others = [inference_log.recorded(_id(name)) for name in names if name not in drawn]
     assert not any("chance" in record for record in others)
     assert review_day.read().drawn == {}
 

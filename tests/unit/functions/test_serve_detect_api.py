@@ -11,7 +11,7 @@ from functions.detect_labels.app import lambda_handler as detect_labels
 from functions.request_review.app import lambda_handler as request_review
 from functions.serve_detect_api.app import lambda_handler
 from labelloop import clock, http_api
-from labelloop.aws import deployed_version, detections, model_use, none_answers, review_tasks
+from labelloop.aws import deployed_version, model_use, none_answers, review_tasks
 from labelloop.aws.review_tasks import Person
 from labelloop.clock import iso
 from labelloop.domain.annotations import Annotation
@@ -21,7 +21,7 @@ from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.parameters import API_IMAGES, MODEL_HOURS
 from labelloop.domain.rejection import NoneAnswer
 from local.rekognition.service_error import ServiceError
-from tests.unit import api, calibrated
+from tests.unit import api, calibrated, inference_log
 from tests.unit.account import Account, Context, Json, event, refuses, version_arn
 
 SERVING = "v7-0a1b2c3d"
@@ -407,7 +407,7 @@ def test_an_image_is_kept_detected_and_logged_once_however_often_it_is_sent(
     assert key.endswith(".png")
     assert serving.read(key) == IMAGE
     assert len(_records(serving)) == len(_detected(serving)) == 1
-    record = detections.get(found["detection_id"])
+    record = inference_log.recorded(found["detection_id"])
     assert (record["key"], record["size_bytes"]) == (key, len(IMAGE))
 
 
@@ -436,14 +436,14 @@ def test_who_sends_an_image_is_kept_with_its_record_and_its_task(serving: Accoun
     _finds(serving, ("dent", 42.0))
     _, found = _as_person("image_to_log", "ann")
     detection, task = found["detection_id"], found["human_loop"]
-    assert detections.get(detection)["senders"] == ["ann"]
+    assert inference_log.recorded(detection)["senders"] == ["ann"]
     request_review({"detection_id": detection}, Context())
     assert review_tasks.get(task).senders == {"ann"}
 
     before = review_tasks.get(task)
     for _ in range(2):
         assert _as_person("image_to_log", "bob") == (200, found)
-    assert detections.get(detection)["senders"] == ["ann", "bob"]
+    assert inference_log.recorded(detection)["senders"] == ["ann", "bob"]
     after = review_tasks.get(task)
     assert after.senders == {"ann", "bob"}
     assert after.revision == before.revision + 1
@@ -471,7 +471,7 @@ def test_who_sends_an_image_is_kept_whenever_the_process_dies(serving: Account) 
             _as_person("image_to_log", person)
         serving.unhook()
         _as_person("image_to_log", person)
-        assert person in detections.get(found["detection_id"])["senders"]
+        assert person in inference_log.recorded(found["detection_id"])["senders"]
         assert person in review_tasks.get(found["human_loop"]).senders
 
 
@@ -493,21 +493,21 @@ def test_who_sends_an_image_that_people_have_answered_is_no_sender_of_it(
     """Nobody takes an answer out of the samples by sending its image afterwards."""
     _finds(serving, ("dent", 42.0))
     _, found = _as_person("image_to_log", "ann")
-    detections.note(found["detection_id"], {"agreement": "decided"})
+    inference_log.note(found["detection_id"], {"agreement": "decided"})
     _as_person("image_to_log", "bob")
-    assert detections.get(found["detection_id"])["senders"] == ["ann"]
+    assert inference_log.recorded(found["detection_id"])["senders"] == ["ann"]
 
 
 def test_a_program_is_no_sender(serving: Account) -> None:
     _, found = _ask("image_to_log")
-    assert "senders" not in detections.get(found["detection_id"])
+    assert "senders" not in inference_log.recorded(found["detection_id"])
 
 
 def test_who_names_an_image_of_the_bucket_is_not_asked_about_it_either(serving: Account) -> None:
     serving.put(KEY, IMAGE)
     serving.clock.advance(300)
     _, found = _as_person("object_to_log", "ann")
-    assert detections.get(found["detection_id"])["senders"] == ["ann"]
+    assert inference_log.recorded(found["detection_id"])["senders"] == ["ann"]
 
 
 def test_who_sends_an_image_without_the_log_leaves_no_trace(serving: Account) -> None:
@@ -584,7 +584,7 @@ def test_without_a_model_an_image_is_logged_and_waits(stopped: Account) -> None:
     status, found = _ask("image_to_log")
     assert status == 202
     assert found == {"outcome": "waiting", "detection_id": found["detection_id"]}
-    assert detections.get(found["detection_id"])["outcome"] == Outcome.WAITING
+    assert inference_log.recorded(found["detection_id"])["outcome"] == Outcome.WAITING
     _finds(stopped, ("scratch", 96.5))
     status, later = _ask("image_to_log")
     assert (status, later["detection_id"]) == (200, found["detection_id"])

@@ -10,7 +10,7 @@ import pytest
 from functions.set_up_human_review.app import PAGES, lambda_handler
 from labelloop.domain import human_loops, human_tasks
 from labelloop.domain.annotations import Annotation, Box, ModelType
-from labelloop.domain.detections import Label, LabelBox
+from labelloop.domain.detections import DetectionRecord, Label, LabelBox
 from tests.unit.account import Account, Context, Json, event, refuses
 from tests.unit.cloudformation import CloudFormation, waiting
 
@@ -316,7 +316,7 @@ def test_a_page_reads_what_a_loop_is_given_and_answers_as_the_console_does(
     model_type: ModelType,
 ) -> None:
     page = (PAGES / f"{model_type}.liquid.html").read_text(encoding="utf-8")
-    record = {"detection_id": "d", "bucket": "b", "key": "k", "version_id": "v"}
+    record = DetectionRecord(detection_id="d", bucket="b", key="k", version_id="v")
     content = human_tasks.input_content(record, "s3://b/shown.jpg", ["cat"], (), ())
     read = re.findall(r"task\.input\.(\w+)", page)
     assert set(read) <= set(content)

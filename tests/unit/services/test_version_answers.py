@@ -12,6 +12,7 @@ from labelloop.domain.comparison import Case
 from labelloop.domain.detections import Label, LabelBox, Outcome
 from labelloop.domain.origins import GIVEN, Origin, Provenance
 from labelloop.services import version_answers
+from tests.unit import inference_log
 from tests.unit.account import Account
 
 VERSION, OTHER = "v11-9f8e7d6c", "v12-0a1b2c3d"
@@ -29,7 +30,7 @@ def _case(number: int, shows: Annotation = CAT, **known: Any) -> Case:
 def _detected(number: int, version: str = VERSION, **facts: Any) -> None:
     labels = [Label("cat", 80.0).as_json(), Label("dog", 15.0).as_json()]
     known = {"etag": "e", "version": version, "label": "cat", "labels": labels, **facts}
-    detections.record_once(_id(number), Outcome.REVIEW, known, clock.now())
+    inference_log.record(_id(number), Outcome.REVIEW, known, clock.now())
 
 
 def _answer(number: int, *findings: Finding, complete: bool = True) -> Answer:
@@ -61,7 +62,7 @@ def test_the_log_has_what_the_version_said_of_what_it_detected(account: Account)
     _detected(1)
     _detected(2, OTHER)
     _detected(3, labels_left_out=7)
-    detections.record_once(_id(4), Outcome.WAITING, {"version": VERSION}, clock.now())
+    inference_log.record(_id(4), Outcome.WAITING, {"version": VERSION}, clock.now())
     given = Case("x", CAT, GIVEN)
     # Of the fifth the log has nothing any more, and the sixth another version detected.
     cases = [given, *(_case(number) for number in range(1, 6)), _case(6, version=OTHER)]

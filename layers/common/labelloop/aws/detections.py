@@ -28,6 +28,7 @@ about a label reads a quarter. ``by_outcome`` has only what was not confident, w
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
@@ -41,10 +42,11 @@ from labelloop.aws.items import expires_from, from_item, to_item, to_value
 from labelloop.aws.wiring import wiring
 from labelloop.clock import from_iso, iso
 from labelloop.domain.detections import (
-    ANSWERED_BY_SENDER,
     LABELING,
     OUTCOME_INDEX,
     TIME_INDEX,
+    DetectionRecord,
+    Label,
     Outcome,
     day_shard,
     day_shards,
@@ -52,6 +54,7 @@ from labelloop.domain.detections import (
     outcome_shard,
     outcome_shards,
 )
+from labelloop.domain.images import ImageObject
 from labelloop.domain.origins import TOLD_BY
 from labelloop.errors import ConflictError, NotFoundError
 from labelloop.settings import Variable
@@ -59,13 +62,11 @@ from labelloop.settings import Variable
 LOOKED_UP_AT_ONCE = 100
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 
-Record = Mapping[str, Any]
-
 
 class Recorded(NamedTuple):
     """The record of a detection that counts, and whether its outcome is news."""
 
-    record: Record
+    record: DetectionRecord
     is_news: bool
 
 
@@ -73,54 +74,64 @@ def _table() -> str:
     return wiring[Variable.DETECTIONS_TABLE]
 
 
-def record_once(detection: str, outcome: Outcome, facts: Record, now: datetime) -> Recorded:
+def record_once(new: DetectionRecord, now: datetime) -> Recorded:
     """The record of this detection: the given one, or the one that was written before.
 
     A record that only waits for a model gives way to what the model said; one that goes on waiting
     is no news. Both stay until that comes, as one about which people are asked stays until they
     have answered. One that knows who sent its image gives way to no other that does not.
     """
-    label = facts.get("label")
-    record = {
-        **facts,
-        "detection_id": detection,
-        "outcome": outcome.value,
-        "date": iso(now),
-        "date_id": f"{iso(now)}#{detection}",
-        "day_shard": day_shard(f"{now:%Y-%m-%d}", label, detection),
-        "outcome_shard": outcome_shard(outcome, detection),
-        "expires": None if outcome in {Outcome.REVIEW, Outcome.WAITING} else expires_from(now),
-    }
+    detection, outcome = new.detection_id, Outcome(new.outcome)
+    record = replace(
+        new,
+        date=iso(now),
+        date_id=f"{iso(now)}#{detection}",
+        day_shard=day_shard(f"{now:%Y-%m-%d}", new.label, detection),
+        outcome_shard=outcome_shard(outcome, detection),
+        expires=None if outcome in {Outcome.REVIEW, Outcome.WAITING} else expires_from(now),
+    )
     try:
         answer = client("dynamodb").put_item(
             TableName=_table(),
-            Item=to_item(record),
+            Item=_item(record),
             ConditionExpression="attribute_not_exists(detection_id) OR outcome = :waiting"
-            + ("" if facts.get("senders") else " AND attribute_not_exists(senders)"),
+            + ("" if new.senders else " AND attribute_not_exists(senders)"),
             ExpressionAttributeValues={":waiting": {"S": Outcome.WAITING.value}},
             ReturnValues="ALL_OLD",
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
     except ClientError as error:
         if code_of(error) == "ConditionalCheckFailedException":
-            before = from_item(error.response["Item"])  # type: ignore[typeddict-item]
-            return Recorded(before, is_news=False)
+            return Recorded(_refused(error), is_news=False)
         with translated():
             raise
-    written = {name: value for name, value in record.items() if value is not None}
-    return Recorded(written, is_news=outcome is not Outcome.WAITING or "Attributes" not in answer)
+    return Recorded(record, is_news=outcome is not Outcome.WAITING or "Attributes" not in answer)
 
 
-def record_labeling_once(detection: str, facts: Record, now: datetime) -> Record:
+def _item(record: DetectionRecord) -> dict[str, Any]:
+    # DynamoDB knows no empty sets.
+    return to_item({**record.as_json(), "senders": set(record.senders) or None})
+
+
+def _read(item: Mapping[str, Any]) -> DetectionRecord:
+    return DetectionRecord.from_json(from_item(item))
+
+
+def _refused(error: ClientError) -> DetectionRecord:
+    """The record that is there, for which a write was refused."""
+    return _read(error.response["Item"])  # type: ignore[typeddict-item]
+
+
+def record_labeling_once(image: ImageObject, now: datetime) -> DetectionRecord:
     """The record of an image to be labelled, written unless there is one.
 
     It never expires: without it people would be asked again.
     """
-    record = {**facts, "detection_id": detection, "outcome": LABELING, "date": iso(now)}
+    record = _of_labeling(image, now)
     try:
         client("dynamodb").put_item(
             TableName=_table(),
-            Item=to_item(record),
+            Item=_item(record),
             ConditionExpression="attribute_not_exists(detection_id)",
         )
     except ClientError as error:
@@ -128,6 +139,11 @@ def record_labeling_once(detection: str, facts: Record, now: datetime) -> Record
             with translated():
                 raise
     return record
+
+
+def _of_labeling(image: ImageObject, now: datetime) -> DetectionRecord:
+    record = DetectionRecord.of(image)
+    return replace(record, outcome=LABELING, date=iso(now))
 
 
 def mark(detection: str, job: str) -> str:
@@ -140,23 +156,16 @@ def mark(detection: str, job: str) -> str:
             ExpressionAttributeValues={":job": {"S": job}},
             ReturnValues="ALL_NEW",
         )
-    return str(from_item(answer["Attributes"])["labeling_job"])
+    return _read(answer["Attributes"]).labeling_job or job
 
 
-def leave_out(detection: str, facts: Record, reason: str, rules: int, now: datetime) -> None:
+def leave_out(image: ImageObject, reason: str, rules: int, now: datetime) -> None:
     """Note that people are not asked about an image to be labelled, and why, unless they are."""
-    record = {
-        **facts,
-        "detection_id": detection,
-        "outcome": LABELING,
-        "date": iso(now),
-        "left_out": reason,
-        "left_out_by": rules,
-    }
+    record = replace(_of_labeling(image, now), left_out=reason, left_out_by=rules)
     try:
         client("dynamodb").put_item(
             TableName=_table(),
-            Item=to_item(record),
+            Item=_item(record),
             ConditionExpression="attribute_not_exists(human_loop)",
         )
     except ClientError as error:
@@ -167,64 +176,49 @@ def leave_out(detection: str, facts: Record, reason: str, rules: int, now: datet
 
 def asked_about(detection_ids: Sequence[str]) -> set[str]:
     """Those of which people have been asked, of ``LOOKED_UP_AT_ONCE`` at most."""
-    return {one for one, became in labelling(detection_ids).items() if became.asked}
+    found = labelling(detection_ids)
+    return {detection for detection, record in found.items() if record.human_loop}
 
 
-class Labelling(NamedTuple):
-    """What became of an image that is to be labelled."""
-
-    asked: bool
-    left_out: str
-    """Why nobody is asked; empty where that was not found."""
-    rules: int
-    """By which it was left out."""
-
-
-NOTHING_YET = Labelling(asked=False, left_out="", rules=0)
-
-
-def labelling(detection_ids: Sequence[str]) -> dict[str, Labelling]:
-    """What became of those that have a record, of ``LOOKED_UP_AT_ONCE`` at most."""
+def labelling(detection_ids: Sequence[str]) -> dict[str, DetectionRecord]:
+    """What became of images to be labelled that have a record, of ``LOOKED_UP_AT_ONCE`` at most:
+    whether people are asked, or why not.
+    """
     fields = ("detection_id", "human_loop", "left_out", "left_out_by")
-    return {
-        record["detection_id"]: Labelling(
-            "human_loop" in record, record.get("left_out", ""), int(record.get("left_out_by", 0))
-        )
-        for record in _looked_up(detection_ids, fields)
-    }
+    return {record.detection_id: record for record in _looked_up(detection_ids, fields)}
 
 
-def answers(detection_ids: Iterable[str]) -> Iterator[Record]:
+def answers(detection_ids: Iterable[str]) -> Iterator[DetectionRecord]:
     """What models said of those that they have looked at, as far as the log still has them."""
     fields = (
         *("detection_id", "etag", "version", "labels", "labels_left_out"),
         *("unsure", "complete"),
     )
-    yield from (record for record in _looked_up(detection_ids, fields) if "labels" in record)
+    yield from (record for record in _looked_up(detection_ids, fields) if record.labels is not None)
 
 
-def unsure(detection_ids: Iterable[str]) -> Iterator[Record]:
-    """What models did not find, and may be there, of those of which that is known."""
+def unsure(detection_ids: Iterable[str]) -> dict[str, tuple[Label, ...]]:
+    """What models did not find, and may be there, by detection, where that is known."""
     found = _looked_up(detection_ids, ("detection_id", "unsure"))
-    yield from (record for record in found if "unsure" in record)
+    return {record.detection_id: record.unsure for record in found if record.unsure is not None}
 
 
-def how_they_came(detection_ids: Iterable[str]) -> Iterator[Record]:
+def how_they_came(detection_ids: Iterable[str]) -> Iterator[DetectionRecord]:
     """What ``senders.provenance`` reads of those that the log still has, and the images' ETags."""
-    yield from _looked_up(detection_ids, (*TOLD_BY, ANSWERED_BY_SENDER, "etag"))
+    yield from _looked_up(detection_ids, (*TOLD_BY, "answered_by_sender", "etag"))
 
 
 def known(detection_ids: Iterable[str]) -> set[str]:
     """Those that the log has."""
-    return {record["detection_id"] for record in _looked_up(detection_ids, ("detection_id",))}
+    return {record.detection_id for record in _looked_up(detection_ids, ("detection_id",))}
 
 
-def those(detection_ids: Iterable[str]) -> Iterator[Record]:
+def those(detection_ids: Iterable[str]) -> Iterator[DetectionRecord]:
     """The records of those that the log has, in any order."""
     yield from _looked_up(detection_ids, ())
 
 
-def _looked_up(detection_ids: Iterable[str], fields: Sequence[str]) -> Iterator[Record]:
+def _looked_up(detection_ids: Iterable[str], fields: Sequence[str]) -> Iterator[DetectionRecord]:
     """These fields of the records, those that they have; all of them where none is named."""
     projection = {
         "ProjectionExpression": ", ".join(f"#{i}" for i in range(len(fields))),
@@ -239,14 +233,14 @@ def _looked_up(detection_ids: Iterable[str], fields: Sequence[str]) -> Iterator[
         while wanted:
             with translated():
                 answer = client("dynamodb").batch_get_item(RequestItems=wanted)
-            yield from map(from_item, answer["Responses"].get(_table(), []))
+            yield from map(_read, answer["Responses"].get(_table(), []))
             wanted = answer.get("UnprocessedKeys", {})
             if wanted:
                 clock.pause(pause_s)
                 pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
 
-def get(detection: str) -> Record:
+def get(detection: str) -> DetectionRecord:
     """The record. Raises NotFoundError."""
     with translated():
         answer = client("dynamodb").get_item(
@@ -254,10 +248,10 @@ def get(detection: str) -> Record:
         )
     if "Item" not in answer:
         raise NotFoundError(f"The inference log has no detection {detection}.")
-    return from_item(answer["Item"])
+    return _read(answer["Item"])
 
 
-def find(detection: str) -> Record | None:
+def find(detection: str) -> DetectionRecord | None:
     """The record; None where there is none."""
     try:
         return get(detection)
@@ -271,12 +265,7 @@ def forget(detection: str) -> None:
         client("dynamodb").delete_item(TableName=_table(), Key={"detection_id": {"S": detection}})
 
 
-def has_result(record: Record | None) -> bool:
-    """Whether an image was looked at."""
-    return record is not None and record["outcome"] != Outcome.WAITING
-
-
-def note_sender(detection: str, sender: str) -> Record:
+def note_sender(detection: str, sender: str) -> DetectionRecord:
     """Add to a record who else has sent its image; the record. Raises NotFoundError."""
     try:
         answer = client("dynamodb").update_item(
@@ -292,21 +281,32 @@ def note_sender(detection: str, sender: str) -> Record:
             raise NotFoundError(f"The inference log has no detection {detection}.") from error
         with translated():
             raise
-    return from_item(answer["Attributes"])
+    return _read(answer["Attributes"])
 
 
-def note(detection: str, facts: Record) -> None:
-    """Add facts to a record. Raises NotFoundError where there is none."""
-    names = {f"#{i}": name for i, name in enumerate(facts)}
-    values = {f":{i}": to_value(value) for i, value in enumerate(facts.values())}
+def note_asked(detection: str, human_loop: str) -> None:
+    """Add to a record what asks people about its image. Raises NotFoundError."""
+    _note(detection, {"human_loop": human_loop})
+
+
+def note_agreement(detection: str, agreement: str, now: datetime) -> None:
+    """Add to a record what people's answers have come to, elsewhere. Raises NotFoundError."""
+    _note(detection, {"agreement": agreement, "completed": iso(now)})
+
+
+def note_review_problem(detection: str, reason: str) -> None:
+    """Add to a record why its answers cannot be used. Raises NotFoundError."""
+    _note(detection, {"review_problem": reason})
+
+
+def _note(detection: str, facts: Mapping[str, str]) -> None:
     try:
         client("dynamodb").update_item(
             TableName=_table(),
             Key={"detection_id": {"S": detection}},
-            UpdateExpression="SET " + ", ".join(f"#{i} = :{i}" for i in range(len(facts))),
+            UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in facts),
             ConditionExpression="attribute_exists(detection_id)",
-            ExpressionAttributeNames=names,
-            ExpressionAttributeValues=values,
+            ExpressionAttributeValues={f":{name}": {"S": fact} for name, fact in facts.items()},
         )
     except ClientError as error:
         if code_of(error) == "ConditionalCheckFailedException":
@@ -315,7 +315,7 @@ def note(detection: str, facts: Record) -> None:
             raise
 
 
-def begin_to_copy(record: Record, key: str, read: str) -> set[str]:
+def begin_to_copy(record: DetectionRecord, key: str, read: str) -> frozenset[str]:
     """Note where the image of a record is about to be copied to, for answers read at a time.
 
     All places it was ever to be copied to, this one included; an empty key is none. A copy may be
@@ -323,8 +323,8 @@ def begin_to_copy(record: Record, key: str, read: str) -> set[str]:
     Raises ConflictError where the answers have been read again since, NotFoundError where there is
     no record.
     """
-    detection = record["detection_id"]
-    expires = None if record["outcome"] == LABELING else expires_from(from_iso(read))
+    detection = record.detection_id
+    expires = None if record.outcome == LABELING else expires_from(from_iso(read))
     try:
         answer = client("dynamodb").update_item(
             TableName=_table(),
@@ -349,10 +349,10 @@ def begin_to_copy(record: Record, key: str, read: str) -> set[str]:
             raise NotFoundError(f"The inference log has no detection {detection}.") from error
         with translated():
             raise
-    return set(from_item(answer["Attributes"]).get("copy_keys", ()))
+    return _read(answer["Attributes"]).copy_keys
 
 
-def turn_to_review(detection: str, chance: float | None = None) -> Record:
+def turn_to_review(detection: str, chance: float | None = None) -> DetectionRecord:
     """Let people be asked about a deferred detection, unless they are; its record.
 
     ``chance`` is that with which it was drawn at random; None where it was chosen for what its
@@ -367,7 +367,7 @@ def turn_to_review(detection: str, chance: float | None = None) -> Record:
     return _let_people_be_asked(detection, changes)
 
 
-def sample(detection: str, chance: float) -> Record:
+def sample(detection: str, chance: float) -> DetectionRecord:
     """Let people be asked about a detection as a sample, unless they are; its record.
 
     ``chance`` is that with which it was taken. Raises NotFoundError.
@@ -375,7 +375,7 @@ def sample(detection: str, chance: float) -> Record:
     return _let_people_be_asked(detection, {"sampled": True, "chance": chance})
 
 
-def _let_people_be_asked(detection: str, changes: Record) -> Record:
+def _let_people_be_asked(detection: str, changes: Mapping[str, Any]) -> DetectionRecord:
     facts = {**changes, "human_loop": human_loop_name(detection)}
     try:
         answer = client("dynamodb").update_item(
@@ -393,14 +393,14 @@ def _let_people_be_asked(detection: str, changes: Record) -> Record:
     except ClientError as error:
         if code_of(error) == "ConditionalCheckFailedException":
             if "Item" in error.response:
-                return from_item(error.response["Item"])  # type: ignore[typeddict-item]
+                return _refused(error)
             raise NotFoundError(f"The inference log has no detection {detection}.") from error
         with translated():
             raise
-    return from_item(answer["Attributes"])
+    return _read(answer["Attributes"])
 
 
-def in_time_order(after: str, until: datetime) -> Iterator[Record]:
+def in_time_order(after: str, until: datetime) -> Iterator[DetectionRecord]:
     """Records by (date, id), after a ``date_id`` or a date, and up to a moment.
 
     The records have what the index has.
@@ -414,7 +414,7 @@ def in_time_order(after: str, until: datetime) -> Iterator[Record]:
             _partition(TIME_INDEX, "day_shard", shard, after, last)
             for shard in day_shards(f"{day:%Y-%m-%d}")
         ]
-        yield from heapq.merge(*streams, key=lambda record: record["date_id"])
+        yield from heapq.merge(*streams, key=lambda record: record.date_id)
         day += timedelta(days=1)
 
 
@@ -432,23 +432,23 @@ def any_since(moment: datetime) -> bool:
     return False
 
 
-def waiting(after: str = "") -> Iterator[Record]:
+def waiting(after: str = "") -> Iterator[DetectionRecord]:
     """The records that wait for a model by (date, id), those after a ``date_id``."""
     streams = [
         _partition(OUTCOME_INDEX, "outcome_shard", shard, after or " ", "~")
         for shard in outcome_shards(Outcome.WAITING)
     ]
-    yield from heapq.merge(*streams, key=lambda record: record["date_id"])
+    yield from heapq.merge(*streams, key=lambda record: record.date_id)
 
 
-def deferred(since: datetime) -> Iterator[Record]:
+def deferred(since: datetime) -> Iterator[DetectionRecord]:
     """The deferred records from that moment on, the newest first. An index may lag."""
     yield from _newest_first(
         OUTCOME_INDEX, "outcome_shard", outcome_shards(Outcome.DEFERRED), iso(since), "~"
     )
 
 
-def of_outcome(outcome: Outcome, since: datetime, until: datetime) -> Iterator[Record]:
+def of_outcome(outcome: Outcome, since: datetime, until: datetime) -> Iterator[DetectionRecord]:
     """The records of an outcome that is not confident in that time, the newest first.
 
     The records have what the index has.
@@ -458,7 +458,9 @@ def of_outcome(outcome: Outcome, since: datetime, until: datetime) -> Iterator[R
     )
 
 
-def of_time(since: datetime, until: datetime, label: str | None = None) -> Iterator[Record]:
+def of_time(
+    since: datetime, until: datetime, label: str | None = None
+) -> Iterator[DetectionRecord]:
     """The records of that time, the newest first; only where that label decided, if it is named.
 
     The records have what the index has.
@@ -468,7 +470,7 @@ def of_time(since: datetime, until: datetime, label: str | None = None) -> Itera
         shards = day_shards(f"{day:%Y-%m-%d}", label)
         found = _newest_first(TIME_INDEX, "day_shard", shards, iso(since), f"{iso(until)}~")
         # The shards have others, too.
-        yield from (record for record in found if label in {None, record.get("label")})
+        yield from (record for record in found if label in {None, record.label})
         day -= timedelta(days=1)
 
 
@@ -483,11 +485,11 @@ def count_waiting() -> int:
 
 def _newest_first(
     index: str, partition_key: str, partitions: Iterable[str], since: str, until: str
-) -> Iterator[Record]:
+) -> Iterator[DetectionRecord]:
     streams = [
         _partition(index, partition_key, one, since, until, newest_first=True) for one in partitions
     ]
-    yield from heapq.merge(*streams, key=lambda record: str(record["date_id"]), reverse=True)
+    yield from heapq.merge(*streams, key=lambda record: record.date_id, reverse=True)
 
 
 def _partition(
@@ -498,13 +500,13 @@ def _partition(
     until: str,
     *,
     newest_first: bool = False,
-) -> Iterator[Record]:
+) -> Iterator[DetectionRecord]:
     pages = _pages(index, partition_key, partition, after, until, ScanIndexForward=not newest_first)
     for page in pages:
         for item in page["Items"]:
-            record = from_item(item)
+            record = _read(item)
             # BETWEEN includes its ends; the record at ``after`` was counted before.
-            if record["date_id"] != after:
+            if record.date_id != after:
                 yield record
 
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from labelloop.domain.accuracy import Sample
 from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.consensus import agree
-from labelloop.domain.detections import Label, found
+from labelloop.domain.detections import HumanLabel, Label, found
 from labelloop.domain.labels import NONE_OF_THEM
 
 _SIDE_PX = 10_000
 
 
-def judged(labels: Sequence[Label], said: Sequence[Label], model_type: ModelType) -> Sample:
+def judged(labels: Sequence[Label], said: Sequence[HumanLabel], model_type: ModelType) -> Sample:
     """What people's answer says of a detection.
 
     Right is the same label, or none where the model took the image for none; the same set of
@@ -23,7 +23,7 @@ def judged(labels: Sequence[Label], said: Sequence[Label], model_type: ModelType
     return Sample(names, agree(_shown(shown), _shown(said)))
 
 
-def _shown(labels: Sequence[Label]) -> Annotation:
+def _shown(labels: Sequence[Label | HumanLabel]) -> Annotation:
     """What an image with these shows; boxes are in ratios here, so its size is any."""
     boxes = [
         Box(

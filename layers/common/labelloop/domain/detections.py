@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal
@@ -46,6 +46,10 @@ class LabelBox:
         right, bottom = min(1.0, self.left + self.width), min(1.0, self.top + self.height)
         return LabelBox(left, top, max(0.0, right - left), max(0.0, bottom - top))
 
+    def as_json(self) -> dict[str, float]:
+        """The form in records and messages; six decimals are finer than any pixel."""
+        return {side: round(ratio, 6) for side, ratio in asdict(self).items()}
+
 
 @dataclass(frozen=True)
 class Label:
@@ -73,8 +77,12 @@ class Label:
         if self.chance_pct is not None:
             told["chance_pct"] = round(self.chance_pct, 2)
         if self.box is not None:
-            told["box"] = {side: round(ratio, 6) for side, ratio in asdict(self.box).items()}
+            told["box"] = self.box.as_json()
         return told
+
+    def kept(self) -> "Label":
+        """The label as it is read again from records."""
+        return Label.from_json(self.as_json())
 
     def shown(self) -> "Label":
         """The label under the name that people and programs read."""
@@ -95,35 +103,36 @@ class Label:
         )
 
 
-def as_labels(said: Annotation) -> list[dict[str, Any]]:
-    """What people said of an image, in the form in which records have what models say."""
+@dataclass(frozen=True)
+class HumanLabel:
+    """One label that people gave an image, or a part of it."""
+
+    name: str
+    box: LabelBox | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The form in records."""
+        return {"name": self.name, **({"box": self.box.as_json()} if self.box else {})}
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> "HumanLabel":
+        """The label that ``as_json`` told."""
+        label = Label.from_json(entry)
+        return cls(label.name, label.box)
+
+
+def human_labels(said: Annotation) -> tuple[HumanLabel, ...]:
+    """What people said of an image, as records have it."""
     if said.size_px is None:
-        return [{"name": label} for label in said.labels]
+        return tuple(map(HumanLabel, said.labels))
     width, height = said.size_px
-    return [
-        {
-            "name": box.label,
-            "box": {
-                "left": round(box.left / width, 6),
-                "top": round(box.top / height, 6),
-                "width": round(box.width / width, 6),
-                "height": round(box.height / height, 6),
-            },
-        }
+    return tuple(
+        HumanLabel(
+            box.label,
+            LabelBox(box.left / width, box.top / height, box.width / width, box.height / height),
+        )
         for box in said.boxes
-    ]
-
-
-def as_shown(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record of the inference log with its labels under the names that people read."""
-    shown = dict(record)
-    if "label" in record:
-        shown["label"] = label_names.shown(record["label"])
-    if "labels" in record:
-        shown["labels"] = [
-            {**entry, "name": label_names.shown(entry["name"])} for entry in record["labels"]
-        ]
-    return shown
+    )
 
 
 @dataclass(frozen=True)
@@ -137,8 +146,6 @@ class Decision:
 
 LABELING = "labeling"
 """Stands where a detection's outcome is, of an image that people are to label from nothing."""
-ANSWERED_BY_SENDER = "answered_by_sender"
-"""The fact of a record that says that among its answers is one of who has sent the image."""
 TIME_INDEX = "by_time"
 OUTCOME_INDEX = "by_outcome"
 OUTCOME_SHARDS = 8
@@ -287,3 +294,166 @@ def wants_message(outcome: Outcome, notifications: Literal["all", "low-confidenc
     if outcome is Outcome.WAITING or notifications == "off":
         return False
     return notifications == "all" or outcome is not Outcome.CONFIDENT
+
+
+# --- The inference log ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectionRecord:
+    """What the inference log has of an object version, or the part of it that was read.
+
+    What does not apply, or is not known yet, is None or empty. Times are UTC in ISO 8601.
+    """
+
+    detection_id: str
+    outcome: str = ""
+    """One of ``Outcome``, or ``LABELING``; one that a later release knows is kept as it is."""
+    bucket: str = ""
+    key: str = ""
+    version_id: str | None = None
+    etag: str = ""
+    size_bytes: int | None = None
+
+    # What became of it at once.
+    date: str = ""
+    date_id: str = ""
+    """The date and the name: the key of both indexes."""
+    day_shard: str | None = None
+    outcome_shard: str | None = None
+    request_id: str | None = None
+    trace_id: str | None = None
+    reason: str | None = None
+    """Why the service will never take it."""
+    version: str | None = None
+    label: str | None = None
+    """The one that decided."""
+    confidence_pct: float | None = None
+    labels: tuple[Label, ...] | None = None
+    """The surest that the model gave; None where no model has looked."""
+    labels_left_out: int = 0
+    """How many more there were."""
+    unsure: tuple[Label, ...] | None = None
+    """What was not found, and may be there; None where that is not known."""
+    complete: bool = False
+    """Whether these are all that is likely."""
+    minimum_confidence_pct: float | None = None
+    review_enabled: bool | None = None
+    senders: frozenset[str] = frozenset()
+    """Who has sent it over the API."""
+    expires: int | None = None
+    """In seconds since 1970; None where something is to come, or records are kept for good."""
+
+    # How people come to it.
+    sampled: bool | None = None
+    drawn: bool | None = None
+    """Whether chance has chosen it of those that waited, or what its answer teaches."""
+    chance: float | None = None
+    """With which one like it is asked about."""
+    human_loop: str | None = None
+    """What asks people: a task, a loop, or a labelling job; None where nobody is asked."""
+    labeling_job: str | None = None
+    left_out: str | None = None
+    """Why nobody is asked about an image to be labelled."""
+    left_out_by: int = 0
+    """By which rules."""
+
+    # What they said.
+    answers_read: str | None = None
+    copy_keys: frozenset[str] = frozenset()
+    """All places where it was ever to be copied to."""
+    agreement: str | None = None
+    """None where nobody has answered yet."""
+    human_label: str | None = None
+    human_labels: tuple[HumanLabel, ...] | None = None
+    copied_key: str | None = None
+    completed: str | None = None
+    answered_by_sender: bool | None = None
+    """Whether among the answers is one of who has sent the image."""
+    review_problem: str | None = None
+
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+    """What a later release has written: it is kept."""
+
+    @classmethod
+    def of(cls, image: ImageObject) -> "DetectionRecord":
+        """The record of this object version, as long as that is all that is known."""
+        return cls(
+            detection_id=detection_id(image),
+            bucket=image.bucket,
+            key=image.key,
+            version_id=image.version_id,
+            etag=image.etag,
+            size_bytes=image.size_bytes,
+        )
+
+    @property
+    def image(self) -> ImageObject:
+        """The object version."""
+        return ImageObject(self.bucket, self.key, self.version_id, self.etag, self.size_bytes or 0)
+
+    @property
+    def has_result(self) -> bool:
+        """Whether an image was looked at."""
+        return self.outcome != Outcome.WAITING
+
+    @property
+    def deciding(self) -> Label | None:
+        """The label that decided, with the confidence in it; None where nothing was found."""
+        if self.label is None or self.confidence_pct is None:
+            return None
+        return Label(self.label, self.confidence_pct)
+
+    def shown(self) -> "DetectionRecord":
+        """The record with what models found under the names that people read."""
+        return replace(
+            self,
+            label=self.label and label_names.shown(self.label),
+            labels=self.labels and tuple(label.shown() for label in self.labels),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The form in which it is kept and shown, without what does not apply."""
+        values = {name: getattr(self, name) for name in _RECORDED}
+        told = {name: _told(value) for name, value in values.items() if value != _RECORDED[name]}
+        return {**told, **self.unknown}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "DetectionRecord":
+        """The record, or the part of it, that ``as_json`` told."""
+        known: dict[str, Any] = {}
+        unknown = {}
+        for name, value in stored.items():
+            if name not in _RECORDED:
+                unknown[name] = value
+            elif value is not None:
+                known[name] = _READ[name](value) if name in _READ else value
+        return cls(**known, unknown=unknown)
+
+
+def _labels(entries: Sequence[Mapping[str, Any]]) -> tuple[Label, ...]:
+    return tuple(map(Label.from_json, entries))
+
+
+def _human_labels(entries: Sequence[Mapping[str, Any]]) -> tuple[HumanLabel, ...]:
+    return tuple(map(HumanLabel.from_json, entries))
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [label.as_json() for label in value]
+    return sorted(value) if isinstance(value, frozenset) else value
+
+
+_RECORDED = {each.name: each.default for each in fields(DetectionRecord) if each.name != "unknown"}
+"""What a record may have, and what stands there where it does not apply."""
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "confidence_pct": float,
+    "minimum_confidence_pct": float,
+    "chance": float,
+    "labels": _labels,
+    "unsure": _labels,
+    "human_labels": _human_labels,
+    "senders": frozenset,
+    "copy_keys": frozenset,
+}

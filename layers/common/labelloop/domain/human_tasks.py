@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import Label
+from labelloop.domain.detections import DetectionRecord, Label
 from labelloop.domain.human_loops import NONE_OF_THE_ABOVE
 from labelloop.errors import InvalidRequestError
 
@@ -58,7 +58,7 @@ def initial_boxes(labels: Sequence[Label], size_px: tuple[int, int]) -> list[dic
 
 
 def input_content(
-    record: Mapping[str, Any],
+    record: DetectionRecord,
     shown_uri: str,
     choices: Sequence[str],
     found: Sequence[Label],
@@ -66,9 +66,9 @@ def input_content(
 ) -> dict[str, Any]:
     """The input of a human loop; A2I writes it into its output, too."""
     return {
-        "detection_id": record["detection_id"],
-        "image": f"s3://{record['bucket']}/{record['key']}",
-        "version_id": record.get("version_id"),
+        "detection_id": record.detection_id,
+        "image": f"s3://{record.bucket}/{record.key}",
+        "version_id": record.version_id,
         "taskObject": shown_uri,
         "labels": list(choices),
         "suggestion": [label.shown().as_json() for label in found],

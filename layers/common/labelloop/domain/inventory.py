@@ -17,6 +17,7 @@ from labelloop.domain import labels as label_names
 from labelloop.domain import layouts, orientation, senders, splits
 from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.consensus import NONE_OF_THE_LABELS
+from labelloop.domain.detections import DetectionRecord
 from labelloop.domain.fitness import RULES, UPRIGHT
 from labelloop.domain.images import is_by_the_way
 from labelloop.domain.imports import (
@@ -111,13 +112,13 @@ def read_inspected(lines: Iterable[bytes]) -> Iterator[Inspected]:
             continue
 
 
-def as_logged(one: Inspected, record: Mapping[str, Any], *, all_asked: bool) -> Inspected:
+def as_logged(one: Inspected, record: DetectionRecord, *, all_asked: bool) -> Inspected:
     """The same with how it came, by the log's record of the detection after which it is named.
 
     ``all_asked`` says that people have been asked about every doubtful image so far, so that early
     records, which do not say it, mean it.
     """
-    if not _is_copy(one, record.get("etag", "")):
+    if not _is_copy(one, record.etag):
         return replace(one, provenance=GIVEN)
     provenance = senders.provenance(record)
     if all_asked and provenance.origin is Origin.DOUBTFUL and provenance.chance is None:

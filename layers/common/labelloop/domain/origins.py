@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from labelloop.domain.detections import LABELING, Outcome
+from labelloop.domain.detections import LABELING, DetectionRecord, Outcome
 from labelloop.errors import UNREADABLE
 
 _METADATA = "provenance"
@@ -111,27 +111,22 @@ TOLD_BY = ("detection_id", "outcome", "version", "sampled", "drawn", "chance")
 """The facts of a record from which its origin is told."""
 
 
-def of_record(record: Mapping[str, Any]) -> Provenance:
+def of_record(record: DetectionRecord) -> Provenance:
     """How the image of a record in the inference log came to people.
 
     What one of a kind that was doubted is a sample of is the same however it came: an image that
     a budget had made wait counts as drawn at random where it was the n-th one, too.
     """
-    detection, outcome = record["detection_id"], record["outcome"]
-    if outcome == LABELING:
-        return Provenance(Origin.LABELLING, detection)
-    accepted = outcome == Outcome.CONFIDENT
+    if record.outcome == LABELING:
+        return Provenance(Origin.LABELLING, record.detection_id)
+    accepted = record.outcome == Outcome.CONFIDENT
     if accepted:
         origin = Origin.SAMPLED
-    elif record.get("sampled") or record.get("drawn"):
+    elif record.sampled or record.drawn:
         origin = Origin.DRAWN
     else:
-        origin = Origin.CHOSEN if "drawn" in record else Origin.DOUBTFUL
-    chance = record.get("chance")
-    version = record.get("version") or ""
-    return Provenance(
-        origin, detection, version, accepted, None if chance is None else float(chance)
-    )
+        origin = Origin.DOUBTFUL if record.drawn is None else Origin.CHOSEN
+    return Provenance(origin, record.detection_id, record.version or "", accepted, record.chance)
 
 
 # --- With the image -------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from labelloop.domain.detections import Outcome
+from labelloop.domain.detections import DetectionRecord, Outcome
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.origins import LogShares, Stratum
 
@@ -30,16 +30,16 @@ class LogCounts:
     refused: int = 0
     """Images that the service does not take, at which no version has looked."""
 
-    def counting(self, records: Iterable[Mapping[str, Any]]) -> "LogCounts":
+    def counting(self, records: Iterable[DetectionRecord]) -> "LogCounts":
         """The same with these records of the inference log; one that waits for a model is none."""
         shares, nones, refused = dict(self.shares), dict(self.nones), self.refused
         for record in records:
-            refused += record["outcome"] == Outcome.REJECTED
-            if record["outcome"] not in COUNTED or "version" not in record:
+            refused += record.outcome == Outcome.REJECTED
+            if record.outcome not in COUNTED or record.version is None:
                 continue
-            stratum = Stratum(record["version"], record["outcome"] == Outcome.CONFIDENT)
+            stratum = Stratum(record.version, record.outcome == Outcome.CONFIDENT)
             shares[stratum] = shares.pop(stratum, 0) + 1
-            if record.get("label") == NONE_OF_THEM:
+            if record.label == NONE_OF_THEM:
                 nones[stratum.version] = nones.get(stratum.version, 0) + 1
         versions = list(dict.fromkeys(stratum.version for stratum in reversed(shares)))
         kept = set(versions[:MOST_VERSIONS])

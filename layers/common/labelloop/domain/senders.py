@@ -6,30 +6,29 @@ sample of anything. Of images from before that was kept, and of those that come 
 programs, no sender is known, and all answers count.
 """
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection
 
 from labelloop.domain import origins
-from labelloop.domain.detections import ANSWERED_BY_SENDER
+from labelloop.domain.detections import DetectionRecord
 from labelloop.domain.origins import Origin, Provenance
 
 
-def have_answered(record: Mapping[str, Any], people: Collection[str]) -> bool:
+def have_answered(record: DetectionRecord, people: Collection[str]) -> bool:
     """Whether somebody who has sent the image of a record is among these, who answered."""
-    return not set(people).isdisjoint(record.get("senders", ()))
+    return not set(people).isdisjoint(record.senders)
 
 
-def provenance(record: Mapping[str, Any]) -> Provenance:
+def provenance(record: DetectionRecord) -> Provenance:
     """How the image of a record came to its label: given, where a sender's answer is in it."""
-    if record.get(ANSWERED_BY_SENDER):
-        return Provenance(Origin.GIVEN, record["detection_id"])
+    if record.answered_by_sender:
+        return Provenance(Origin.GIVEN, record.detection_id)
     return origins.of_record(record)
 
 
-def teaches(record: Mapping[str, Any]) -> bool:
+def teaches(record: DetectionRecord) -> bool:
     """Whether the answers about a record may train or test.
 
     Answers to samples of what the model was sure of are there to judge it; a sender's cannot.
     """
     sampled = origins.of_record(record).origin is Origin.SAMPLED
-    return not (sampled and record.get(ANSWERED_BY_SENDER))
+    return not (sampled and record.answered_by_sender)

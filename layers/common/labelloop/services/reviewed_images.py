@@ -6,13 +6,11 @@ in a folder of its own, with a manifest of one line beside the manifests that we
 came to people goes with the image, wherever it is moved to.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from labelloop.aws import objects
 from labelloop.aws.wiring import wiring
 from labelloop.domain import consensus, orientation, origins, senders
 from labelloop.domain.annotations import Annotation, ModelType, training_line
+from labelloop.domain.detections import DetectionRecord
 from labelloop.domain.fitness import UPRIGHT, shape_of
 from labelloop.domain.images import NO_VERSION, media_type
 from labelloop.domain.labels import fits_a_folder
@@ -28,11 +26,11 @@ from labelloop.errors import MalformedAnswerError
 from labelloop.settings import Variable
 
 
-def key_of(record: Mapping[str, Any], said: Annotation) -> str:
+def key_of(record: DetectionRecord, said: Annotation) -> str:
     """Where the image of a detection goes when people say this of it; empty where nowhere."""
     if not said.labels or not senders.teaches(record):
         return ""
-    detection, key = record["detection_id"], record["key"]
+    detection, key = record.detection_id, record.key
     sampled = senders.provenance(record).origin is Origin.SAMPLED
     if said == consensus.NONE_OF_THE_LABELS:
         return none_key(detection, key, sampled=sampled)
@@ -41,13 +39,13 @@ def key_of(record: Mapping[str, Any], said: Annotation) -> str:
     return reviewed_key(detection, key, sampled=sampled)
 
 
-def add(record: Mapping[str, Any], said: Annotation, key: str, when: str) -> None:
+def add(record: DetectionRecord, said: Annotation, key: str, when: str) -> None:
     """Copy the version that was detected to this key, and write the line that teaches it.
 
     ``when`` is a UTC time in ISO 8601 without zone. Raises NotFoundError where the version is gone,
     MalformedAnswerError where boxes are not for this image.
     """
-    source, version_id = record["key"], record.get("version_id") or NO_VERSION
+    source, version_id = record.key, record.version_id or NO_VERSION
     metadata = origins.as_metadata(senders.provenance(record), objects.bucket())
     if said.size_px is None:
         objects.copy(source, version_id, key, metadata=metadata)
@@ -61,7 +59,7 @@ def add(record: Mapping[str, Any], said: Annotation, key: str, when: str) -> Non
             objects.write(key, upright, media_type(content), metadata)
     if key.startswith(REVIEWED_IMAGES):
         line = training_line(f"s3://{objects.bucket()}/{key}", said, when)
-        manifest = reviewed_manifest(record["detection_id"])
+        manifest = reviewed_manifest(record.detection_id)
         objects.write(manifest, f"{line}\n".encode(), "application/jsonl")
 
 

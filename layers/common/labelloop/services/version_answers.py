@@ -8,7 +8,6 @@ from labelloop.domain import answers
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.answers import Answer
 from labelloop.domain.comparison import Case
-from labelloop.domain.detections import Label
 from labelloop.domain.manifests import VersionFiles
 from labelloop.errors import NotFoundError
 
@@ -43,16 +42,13 @@ def logged(
         if case.provenance.detection_id and case.provenance.version in {version, ""}
     }
     for record in detections.answers(detected):
-        case = detected[record["detection_id"]]
-        is_same = model_type is not ModelType.DETECTION or (
-            record["etag"] == etags.get(case.content)
-        )
-        if record.get("version") != version or not is_same:
+        case = detected[record.detection_id]
+        is_same = model_type is not ModelType.DETECTION or (record.etag == etags.get(case.content))
+        if record.version != version or not is_same:
             continue
-        said = [*record["labels"], *record.get("unsure", ())]
-        labels = [Label.from_json(entry) for entry in said]
+        labels = [*(record.labels or ()), *(record.unsure or ())]
         # Models of the other types may have been asked for what reaches their thresholds alone.
-        complete = record.get("complete", False)
+        complete = record.complete
         if model_type is ModelType.CLASSIFICATION:
-            complete = not record.get("labels_left_out")
+            complete = not record.labels_left_out
         yield answers.of_labels(case.content, labels, case.truth.size_px, complete=complete)

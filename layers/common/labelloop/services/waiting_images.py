@@ -12,7 +12,6 @@ from itertools import islice
 from labelloop import clock
 from labelloop.aws import detections, queues, told_news, waiting_mark
 from labelloop.clock import iso
-from labelloop.domain.images import ImageObject
 from labelloop.domain.mails.about_hosting import IMAGES_WAITING_ONCE
 from labelloop.settings import Variable
 
@@ -56,23 +55,11 @@ def send_round(most: int | None = None) -> int:
         while group := list(islice(records, _AT_ONCE)):
             size = -(-len(group) // _PARALLEL_SENDS)
             parts = [
-                [_event(record) for record in group[start : start + size]]
+                [record.image.event("Image Waiting") for record in group[start : start + size]]
                 for start in range(0, len(group), size)
             ]
             list(threads.map(partial(queues.send, Variable.DETECTION_QUEUE_URL), parts))
             sent += len(group)
             # A run that dies here goes on from here, not from the beginning.
-            waiting_mark.move(min(str(group[-1]["date_id"]), settled))
+            waiting_mark.move(min(group[-1].date_id, settled))
     return sent
-
-
-def _event(record: detections.Record) -> str:
-    """The event that brought the image, as far as detection reads it."""
-    image = ImageObject(
-        record["bucket"],
-        record["key"],
-        record.get("version_id"),
-        record["etag"],
-        record["size_bytes"],
-    )
-    return image.event("Image Waiting")
