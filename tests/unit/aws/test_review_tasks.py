@@ -211,6 +211,23 @@ def _item(account: Account, task: ReviewTask) -> dict[str, Any]:
     return item
 
 
+def test_what_a_later_release_has_written_is_kept(account: Account) -> None:
+    task = _task()
+    review_tasks.create_once(task, clock.now())
+    taken = _store(task, task.claimed("ann", clock.now()), ANN)
+    account.boto3("dynamodb").update_item(
+        TableName=os.environ["REVIEW_TASKS_TABLE"],
+        Key={"task_id": {"S": task.task_id}},
+        UpdateExpression="SET mood = :mood, claims.ann.mood = :mood",
+        ExpressionAttributeValues={":mood": {"S": "good"}},
+    )
+    read = review_tasks.get(task.task_id)
+    assert (read.unknown, read.claims["ann"].unknown) == ({"mood": "good"}, {"mood": "good"})
+    _store(taken, read.extended("ann", clock.now()), ANN)
+    item = _item(account, task)
+    assert item["mood"] == item["claims"]["M"]["ann"]["M"]["mood"] == {"S": "good"}
+
+
 def test_figures_of_an_item_without_a_name_are_told_by_sub(account: Account) -> None:
     """As earlier releases wrote them of people whose own answer came before others'."""
     _finished(1, CAT)

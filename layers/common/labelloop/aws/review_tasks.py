@@ -28,9 +28,7 @@ from labelloop.aws.clients import client
 from labelloop.aws.failures import code_of, translated
 from labelloop.aws.items import expires_from, from_item, to_item, to_value
 from labelloop.aws.wiring import wiring
-from labelloop.clock import from_iso, iso
-from labelloop.domain.annotations import Annotation, ModelType
-from labelloop.domain.detections import Label
+from labelloop.clock import iso
 from labelloop.domain.review_tasks import (
     HELD_QUEUE,
     NO_FIGURES,
@@ -38,9 +36,7 @@ from labelloop.domain.review_tasks import (
     QUEUE_INDEX,
     REVIEWER,
     REVIEWERS_QUEUE,
-    Claim,
     Figures,
-    Given,
     ReviewTask,
     changed_figures,
 )
@@ -324,64 +320,13 @@ def _stored(task: ReviewTask, now: datetime) -> dict[str, Any]:
             "available": f"{iso(held_until or task.created)}#{task.task_id}",
         }
     )
-    return {
-        **waits,
-        "task_id": task.task_id,
-        "detection_id": task.detection_id,
-        "bucket": task.bucket,
-        "key": task.key,
-        "version_id": task.version_id,
-        "model_type": task.model_type.value,
-        "suggestion": [label.as_json() for label in task.suggestion],
-        "wanted": task.wanted,
-        "created": iso(task.created),
-        "answers": {
-            worker: {
-                **given.said.as_json(),
-                "accepted": iso(given.accepted),
-                "submitted": iso(given.submitted),
-            }
-            for worker, given in task.answers.items()
-        },
-        "claims": {
-            worker: {"since": iso(claim.since), "until": iso(claim.until)}
-            for worker, claim in task.claims.items()
-        },
-        "skipped": {worker: iso(until) for worker, until in task.skipped.items()},
-        "finished": task.finished,
-        "withdrawn": task.withdrawn,
-        # DynamoDB knows no empty sets.
-        "senders": set(task.senders) or None,
-        "revision": task.revision,
-    }
+    # DynamoDB knows no empty sets.
+    return {**task.as_json(), **waits, "senders": set(task.senders) or None}
 
 
 def _read(values: Mapping[str, Any]) -> ReviewTask:
-    return ReviewTask(
-        task_id=values["task_id"],
-        detection_id=values["detection_id"],
-        bucket=values["bucket"],
-        key=values["key"],
-        version_id=values.get("version_id"),
-        model_type=ModelType(values["model_type"]),
-        suggestion=tuple(Label.from_json(entry) for entry in values["suggestion"]),
-        wanted=values["wanted"],
-        created=from_iso(values["created"]),
-        answers={
-            worker: Given(
-                Annotation.from_json(given),
-                from_iso(given["accepted"]),
-                from_iso(given["submitted"]),
-            )
-            for worker, given in values["answers"].items()
-        },
-        claims={
-            worker: Claim(from_iso(claim["since"]), from_iso(claim["until"]))
-            for worker, claim in values["claims"].items()
-        },
-        skipped={worker: from_iso(until) for worker, until in values["skipped"].items()},
-        finished=values["finished"],
-        withdrawn=values.get("withdrawn", False),
-        senders=frozenset(values.get("senders", ())),
-        revision=values["revision"],
-    )
+    kept = {name: value for name, value in values.items() if name not in _WRITTEN_EACH_TIME}
+    return ReviewTask.from_json(kept)
+
+
+_WRITTEN_EACH_TIME = {"queue", "available", "expires"}

@@ -81,8 +81,8 @@ def write(
 
 def _written(timed: TimedAnswer, model_type: ModelType) -> dict[str, Any]:
     return {
-        "acceptanceTime": _moment(timed.accepted),
-        "submissionTime": _moment(timed.submitted),
+        "acceptanceTime": moment_text(timed.accepted),
+        "submissionTime": moment_text(timed.submitted),
         "timeSpentInSeconds": round((timed.submitted - timed.accepted).total_seconds(), 3),
         "workerId": timed.answer.worker,
         "workerMetadata": {
@@ -119,7 +119,8 @@ def _widget(said: Annotation, model_type: ModelType) -> dict[str, Any]:
     return {"boxes": boxes}
 
 
-def _moment(moment: datetime) -> str:
+def moment_text(moment: datetime) -> str:
+    """A moment as answers and tasks have it: in UTC, with milliseconds."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -5,7 +5,7 @@ stores a task only over the one it read, so two people never take the same slot.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from labelloop.domain import consensus
 from labelloop.domain.annotations import MOST_BOXES, Annotation, ModelType
 from labelloop.domain.consensus import Agreement
 from labelloop.domain.detections import Label, found
-from labelloop.domain.human_loops import Answer
+from labelloop.domain.human_loops import Answer, moment_text
 from labelloop.errors import ConflictError
 
 REVIEWERS, OPERATORS = "reviewers", "operators"
@@ -48,6 +48,28 @@ class Given:
     said: Annotation
     accepted: datetime
     submitted: datetime
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+    """What a later release has written of it: it is kept."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The form in which a task keeps it."""
+        return {
+            **self.unknown,
+            **self.said.as_json(),
+            "accepted": moment_text(self.accepted),
+            "submitted": moment_text(self.submitted),
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Given":
+        """The answer that ``as_json`` told."""
+        known = {"labels", "boxes", "size_px", "accepted", "submitted"}
+        return cls(
+            Annotation.from_json(stored),
+            datetime.fromisoformat(stored["accepted"]),
+            datetime.fromisoformat(stored["submitted"]),
+            {name: value for name, value in stored.items() if name not in known},
+        )
 
 
 @dataclass(frozen=True)
@@ -56,6 +78,22 @@ class Claim:
 
     since: datetime
     until: datetime
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+    """What a later release has written of it: it is kept."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The form in which a task keeps it."""
+        moments = {"since": moment_text(self.since), "until": moment_text(self.until)}
+        return {**self.unknown, **moments}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Claim":
+        """The claim that ``as_json`` told."""
+        return cls(
+            datetime.fromisoformat(stored["since"]),
+            datetime.fromisoformat(stored["until"]),
+            {name: value for name, value in stored.items() if name not in {"since", "until"}},
+        )
 
 
 @dataclass(frozen=True)
@@ -85,6 +123,55 @@ class ReviewTask:
     senders: frozenset[str] = frozenset()
     """Who has sent the image. They judge it where nobody else may; empty where that is unknown."""
     revision: int = 0
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+    """What a later release has written: it is kept."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The form in which it is kept."""
+        return {
+            **self.unknown,
+            "task_id": self.task_id,
+            "detection_id": self.detection_id,
+            "bucket": self.bucket,
+            "key": self.key,
+            "version_id": self.version_id,
+            "model_type": self.model_type.value,
+            "suggestion": [label.as_json() for label in self.suggestion],
+            "wanted": self.wanted,
+            "created": moment_text(self.created),
+            "answers": {worker: given.as_json() for worker, given in self.answers.items()},
+            "claims": {worker: claim.as_json() for worker, claim in self.claims.items()},
+            "skipped": {worker: moment_text(until) for worker, until in self.skipped.items()},
+            "finished": self.finished,
+            "withdrawn": self.withdrawn,
+            "senders": sorted(self.senders),
+            "revision": self.revision,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "ReviewTask":
+        """The task that ``as_json`` told."""
+        return cls(
+            task_id=stored["task_id"],
+            detection_id=stored["detection_id"],
+            bucket=stored["bucket"],
+            key=stored["key"],
+            version_id=stored.get("version_id"),
+            model_type=ModelType(stored["model_type"]),
+            suggestion=tuple(Label.from_json(entry) for entry in stored["suggestion"]),
+            wanted=stored["wanted"],
+            created=datetime.fromisoformat(stored["created"]),
+            answers={worker: Given.from_json(entry) for worker, entry in stored["answers"].items()},
+            claims={worker: Claim.from_json(entry) for worker, entry in stored["claims"].items()},
+            skipped={
+                worker: datetime.fromisoformat(until) for worker, until in stored["skipped"].items()
+            },
+            finished=stored["finished"],
+            withdrawn=stored.get("withdrawn", False),
+            senders=frozenset(stored.get("senders", ())),
+            revision=stored["revision"],
+            unknown={name: value for name, value in stored.items() if name not in _KEPT},
+        )
 
     @property
     def complete(self) -> bool:
@@ -223,6 +310,9 @@ class ReviewTask:
             answers=self.answers if answers is None else answers,
             claims=self.claims if claims is None else claims,
         )
+
+
+_KEPT = {each.name for each in fields(ReviewTask)}
 
 
 # --- Reviewers ------------------------------------------------------------------------------------
