@@ -6,8 +6,8 @@ Idempotent  yes; it notes what it saw, and the same again changes nothing
 """
 
 from labelloop.aws import last_look, model_versions, parameters, training_lock
-from labelloop.aws.last_look import Look
 from labelloop.domain import inventory, manifests
+from labelloop.domain.last_look import Look
 from labelloop.domain.listed import Listed
 from labelloop.domain.parameters import OperatorSettings
 from labelloop.entrypoint import Strict, task

@@ -30,13 +30,12 @@ from labelloop.aws import (
     review_tasks,
     training_lock,
 )
-from labelloop.aws.hosting_state import Hosting
 from labelloop.aws.rekognition import Version, VersionStatus
 from labelloop.aws.wiring import wiring
 from labelloop.clock import from_iso, iso
 from labelloop.domain import ceilings
 from labelloop.domain import hosting as rules
-from labelloop.domain.hosting import Situation, Step
+from labelloop.domain.hosting import Hosting, Situation, Step
 from labelloop.domain.mails.about_hosting import IMAGES_WAITING_ONCE
 from labelloop.domain.metrics import (
     MODEL_COST,

@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-from labelloop.aws import (
-    last_look,
-)
+from labelloop.aws import last_look
+from labelloop.domain.last_look import Look
 from labelloop.domain.manifests import Changes
 from tests.unit.account import Account
 
@@ -13,8 +12,8 @@ def test_a_look_is_remembered_and_settled_while_it_is_the_last(account: Account)
     assert last_look.read() is None
     last_look.settle("one")
     assert last_look.read() is None
-    one = last_look.Look("one", None, Changes(4, 3, 2, 1), 4)
-    two = last_look.Look("two", "v1", Changes(0, 1, 0, 0), 5)
+    one = Look("one", None, Changes(4, 3, 2, 1), 4)
+    two = Look("two", "v1", Changes(0, 1, 0, 0), 5)
     last_look.note(one)
     assert last_look.read() == one
     last_look.note(two)

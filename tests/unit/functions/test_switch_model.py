@@ -5,9 +5,9 @@ import json
 from functions.switch_model.app import lambda_handler
 from labelloop import clock
 from labelloop.aws import deployed_version, hosting_state, model_versions, training_lock
-from labelloop.aws.hosting_state import Hosting
 from labelloop.aws.training_lock import Lock
 from labelloop.clock import iso
+from labelloop.domain.hosting import Hosting
 from tests.unit.account import PREFIX, Account, Context, Json, event, version_arn
 
 PROVEN = event("switch_model.proven")

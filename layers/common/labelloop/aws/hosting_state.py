@@ -1,64 +1,27 @@
 """Since when the deployed version runs, when it was last started, and whether it may run."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Any
 
 from labelloop import clock
 from labelloop.aws import model_versions_table as table
 from labelloop.clock import iso
+from labelloop.domain.hosting import Hosting
 from labelloop.errors import ChangedMeanwhileError
 
 _CLOCKS_DIFFER_BY = timedelta(minutes=1)
 
 
-@dataclass(frozen=True)
-class Hosting:
-    """What has become of the deployed version's hosting."""
-
-    version: str
-    asked: str | None = None
-    """When it was last asked to start, to host the images that come in."""
-    running_since: str | None = None
-    """When its last run was first seen; None where it never was seen to run."""
-    stopped: str | None = None
-    """When that run was first seen to be over; None where it goes on."""
-    inference_units: int = 1
-    """With how many it ran then."""
-    untold: Mapping[str, Any] | None = None
-    """What the operator is to be told of the last start; None where that was told."""
-    stopping: Mapping[str, Any] | None = None
-    """The same of its last end for want of work."""
-    tried: str | None = None
-    """When one image was sent to a model that runs and had refused others."""
-
-    @property
-    def runs(self) -> bool:
-        """Whether it was last seen to run."""
-        return self.running_since is not None and self.stopped is None
-
-
 def of(version: str) -> Hosting:
     """What is known of the hosting of this version; nothing where another one was hosted."""
     values = table.get("state", "hosting")
-    if values is None or values["version"] != version:
-        return Hosting(version)
-    return Hosting(
-        version,
-        values.get("asked"),
-        values.get("running_since"),
-        values.get("stopped"),
-        int(values.get("inference_units", 1)),
-        values.get("untold"),
-        values.get("stopping"),
-        values.get("tried"),
-    )
+    noted = None if values is None else Hosting.from_json(values)
+    return noted if noted and noted.version == version else Hosting(version)
 
 
 def note(now: Hosting) -> None:
     """Remember it in the place of what was known."""
-    table.overwrite("hosting", asdict(now))
+    table.overwrite("hosting", now.as_json())
 
 
 def forget() -> None:

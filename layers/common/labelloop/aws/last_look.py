@@ -1,44 +1,19 @@
 """What the last look at the labelled images came to."""
 
-from dataclasses import asdict, dataclass, fields
-
 from labelloop.aws import model_versions_table as table
-from labelloop.domain.manifests import Changes
+from labelloop.domain.last_look import Look
 from labelloop.errors import ChangedMeanwhileError
-
-
-@dataclass(frozen=True)
-class Look:
-    """What a look at the labelled images came to, so that the same need not be looked at again."""
-
-    digest: str
-    """Of everything that was there."""
-    since: str | None
-    """The version that it was compared with."""
-    changes: Changes
-    images: int
-    settled: bool = False
-    """Whether nothing more can be made of it: it has been trained on, or cannot be."""
 
 
 def read() -> Look | None:
     """What the last look came to."""
     values = table.get("state", "look")
-    if values is None:
-        return None
-    return Look(
-        values["digest"],
-        values.get("since"),
-        Changes(**{field.name: int(values[field.name]) for field in fields(Changes)}),
-        int(values["images"]),
-        values.get("settled", False),
-    )
+    return None if values is None else Look.from_json(values)
 
 
 def note(look: Look) -> None:
     """Remember a look in the place of the last one."""
-    values = {**asdict(look.changes), "digest": look.digest, "since": look.since}
-    table.overwrite("look", {**values, "images": look.images})
+    table.overwrite("look", look.as_json())
 
 
 def forget() -> None:

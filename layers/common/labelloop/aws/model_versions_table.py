@@ -57,12 +57,16 @@ def every(kind: str) -> list[dict[str, Any]]:
 
 
 def get(kind: str, name: str) -> dict[str, Any] | None:
-    """The item as it is now; None where there is none."""
+    """What the item has beside its key, as it is now; None where there is none."""
     with translated():
         answer = client("dynamodb").get_item(
             TableName=_table(), Key=_key(kind, name), ConsistentRead=True
         )
-    return from_item(answer["Item"]) if "Item" in answer else None
+    if "Item" not in answer:
+        return None
+    values = from_item(answer["Item"])
+    del values["kind"], values["name"]
+    return values
 
 
 def put(kind: str, name: str, values: Mapping[str, Any], condition: str, **parts: Any) -> None:

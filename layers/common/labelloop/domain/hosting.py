@@ -1,6 +1,7 @@
 """Whether the deployed model should run now. A running model is nearly all that a stack costs."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -39,6 +40,46 @@ class Situation:
     """How long it has run without work; nothing where it does not run."""
     hours_are_spent: bool = False
     """Whether models have run as long today as they may."""
+
+
+@dataclass(frozen=True)
+class Hosting:
+    """What has become of the deployed version's hosting. Times are UTC in ISO 8601."""
+
+    version: str
+    asked: str | None = None
+    """When it was last asked to start, to host the images that come in."""
+    running_since: str | None = None
+    """When its last run was first seen; None where it never was seen to run."""
+    stopped: str | None = None
+    """When that run was first seen to be over; None where it goes on."""
+    inference_units: int = 1
+    """With how many it ran then."""
+    untold: Mapping[str, Any] | None = None
+    """What the operator is to be told of the last start; None where that was told."""
+    stopping: Mapping[str, Any] | None = None
+    """The same of its last end for want of work."""
+    tried: str | None = None
+    """When one image was sent to a model that runs and had refused others."""
+    unknown: Mapping[str, Any] = field(default_factory=dict)
+    """What a later release has written: it is kept."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether it was last seen to run."""
+        return self.running_since is not None and self.stopped is None
+
+    def as_json(self) -> dict[str, Any]:
+        """The form in which it is kept."""
+        known = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {**known.pop("unknown"), **known}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Hosting":
+        """What ``as_json`` told; earlier releases have told less."""
+        names = {each.name for each in fields(cls)}
+        known = {name: value for name, value in stored.items() if name in names}
+        return cls(**known, unknown={name: stored[name] for name in stored if name not in names})
 
 
 def idle_limit(settings: OperatorSettings) -> timedelta:
