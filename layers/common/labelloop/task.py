@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Protocol, Self, TypeVar
 
-from labelloop.log import Log
+from labelloop.function_log import Log
 
 logger = Log(
     os.environ.get("POWERTOOLS_SERVICE_NAME", "labelloop"),

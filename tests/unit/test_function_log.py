@@ -1,11 +1,11 @@
-"""labelloop.log: a JSON object a line, whatever is written."""
+"""labelloop.function_log: a JSON object a line, whatever is written."""
 
 import json
 from typing import Any
 
 import pytest
 
-from labelloop.log import Log
+from labelloop.function_log import Log
 
 
 def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
