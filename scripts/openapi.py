@@ -16,7 +16,7 @@ from typing_extensions import is_typeddict
 
 from functions.serve_detect_api import app as detect_api
 from functions.serve_review_api import app as review_api
-from labelloop import http_api
+from labelloop import http_api, review_contract
 from labelloop.domain.review_tasks import TASK_ID
 from labelloop.errors import (
     ApiImagesSpentError,
@@ -88,7 +88,7 @@ ROUTES = {
     "summary": Route((NotAllowedError,)),
     "take_next": Route(
         (InvalidRequestError, NotAllowedError, TooLargeError),
-        body=review_api.NextBody,
+        body=review_contract.NextBody,
         body_required=False,
         answers={204: "There is none."},
     ),
@@ -100,14 +100,14 @@ ROUTES = {
             *(InvalidRequestError, MalformedAnswerError, NotAllowedError, NotFoundError),
             *(BusyError, ChangedMeanwhileError, ConflictError, TooLargeError),
         ),
-        body=review_api.AnswerBody,
+        body=review_contract.AnswerBody,
     ),
     "release": Route(
         (
             *(InvalidRequestError, NotAllowedError, NotFoundError),
             *(BusyError, ChangedMeanwhileError, TooLargeError),
         ),
-        body=review_api.ReleaseBody,
+        body=review_contract.ReleaseBody,
         body_required=False,
     ),
     "undo": Route(

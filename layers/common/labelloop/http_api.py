@@ -2,10 +2,10 @@
 
 import base64
 from math import ceil
-from typing import Any
+from typing import Any, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
-from pydantic import BeforeValidator
+from pydantic import BaseModel, BeforeValidator, ValidationError
 from typing_extensions import TypedDict
 
 from labelloop import clock
@@ -61,6 +61,8 @@ TOMORROW = frozenset({ApiImagesSpentError, ModelHoursSpentError})
 
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 """Of every answer: none is to be kept on its way, or taken for anything but what it says it is."""
+MOST_BODY_BYTES = 1024 * 1024
+"""Of a body in JSON; an image may have more."""
 MOST_MESSAGE = 1000
 """Characters of a refusal, which may repeat what was sent."""
 
@@ -72,6 +74,9 @@ def _whole(number: Any) -> Any:
 AS_IN_JSON = BeforeValidator(_whole)
 """Makes a StrictInt JSON Schema's integer: 1.0 is one, true and "1" are none. Bounds stand before
 it, or the schema would not have them as its own."""
+
+
+_Body = TypeVar("_Body", bound=BaseModel)
 
 
 class Refusal(TypedDict):
@@ -152,6 +157,20 @@ def body(api: APIGatewayHttpResolver) -> bytes:
         return base64.b64decode(text) if api.current_event.is_base64_encoded else text.encode()
     except ValueError as error:
         raise InvalidRequestError("The body is no text.") from error
+
+
+def parsed(api: APIGatewayHttpResolver, model: type[_Body]) -> _Body:
+    """The request's body as this model; without a body, what the model is by itself."""
+    content = body(api)
+    if len(content) > MOST_BODY_BYTES:
+        raise TooLargeError("The body has more than a megabyte.")
+    try:
+        return model.model_validate_json(content or b"{}")
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        reason = f"The body is wrong at {where or 'its start'}: {first['msg']}"
+        raise InvalidRequestError(reason) from error
 
 
 def resolve(api: APIGatewayHttpResolver, event: dict[str, Any], context: Any) -> dict[str, Any]:
