@@ -1,4 +1,5 @@
-"""AddToTraining: put an image that people agreed on among those that train.
+"""AddToTraining: put an image that people agreed on among those that train, and what they said
+into the inference log.
 
 Invoked by  statemachine/human_review.asl.yaml, state ``AddToTraining``
 Raises      NotFoundError   caught: the image's version is gone for good, the operator is told
@@ -15,6 +16,8 @@ from typing import Any
 
 from labelloop.aws import detections
 from labelloop.domain.annotations import Annotation
+from labelloop.domain.consensus import Agreement
+from labelloop.domain.detections import HumanLabel
 from labelloop.entrypoint import Strict, task
 from labelloop.services import reviewed_images
 
@@ -24,6 +27,10 @@ class Input(Strict):
 
     detection_id: str
     said: dict[str, Any]
+    agreement: Agreement
+    label: str
+    human_labels: list[dict[str, Any]]
+    """What the log is to have of it."""
     read: str
     """When the answers were read."""
     answered_by_sender: bool = False
@@ -38,12 +45,20 @@ class Output(Strict):
 
 @task
 def lambda_handler(request: Input) -> Output:
-    """Remove what former answers had put there, then add what this one says."""
+    """Remove what former answers had put there, add what this one says, then write that it does."""
     detection, said = request.detection_id, Annotation.from_json(request.said)
-    record = replace(detections.get(detection), answered_by_sender=request.answered_by_sender)
+    record = replace(
+        detections.get(detection),
+        agreement=request.agreement,
+        human_label=request.label,
+        human_labels=tuple(map(HumanLabel.from_json, request.human_labels)),
+        completed=request.read,
+        answered_by_sender=request.answered_by_sender,
+    )
     key = reviewed_images.key_of(record, said)
     for former in detections.begin_to_copy(record, key, request.read) - {key}:
         reviewed_images.remove(detection, former)
     if key:
         reviewed_images.add(record, said, key, request.read.removesuffix("Z"))
+    detections.record_answer(replace(record, copied_key=key))
     return Output(copied_key=key)

@@ -12,7 +12,7 @@ from typing import Any
 
 from labelloop import clock
 from labelloop.aws import detections, objects
-from labelloop.aws.items import expires_from, to_value
+from labelloop.aws.items import expires_from
 from labelloop.aws.wiring import wiring
 from labelloop.domain import consensus, human_loops, senders
 from labelloop.domain.annotations import ModelType
@@ -51,8 +51,8 @@ class Output(Strict):
     agreement: Agreement
     label: str
     """The labels in short; empty where none was agreed on."""
-    labels: list[dict[str, Any]]
-    """Each of them, with its box where there is one, as DynamoDB wants them."""
+    human_labels: list[dict[str, Any]]
+    """Each of them, with its box where there is one."""
     audits: bool
     """Whether it says how good the model is: of a detection that was accepted, and sampled, or
     that the model took for none of its labels."""
@@ -87,7 +87,7 @@ def lambda_handler(event: Input) -> Output:
         detection_id=detection,
         agreement=together.agreement,
         label=together.said.in_short(),
-        labels=to_value([label.as_json() for label in human_labels(together.said)])["L"],
+        human_labels=[label.as_json() for label in human_labels(together.said)],
         audits=_audits(record),
         answered_by_sender=senders.have_answered(record, human_loops.people(content)),
         training=together.teaches(model_type).as_json(),

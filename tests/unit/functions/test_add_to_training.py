@@ -14,7 +14,12 @@ from labelloop.domain.detections import Outcome
 from labelloop.domain.imports import ImportedLine
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.origins import Origin, Provenance
-from labelloop.errors import ConflictError, MalformedAnswerError, NotFoundError
+from labelloop.errors import (
+    ConflictError,
+    InvalidRequestError,
+    MalformedAnswerError,
+    NotFoundError,
+)
 from labelloop.services import training_data
 from tests.unit import inference_log
 from tests.unit.account import Account, Context, Json, event
@@ -190,14 +195,9 @@ def test_a_sampled_image_has_a_name_that_says_so(
     assert _keys(detected) == []
 
 
-def _note(key: str) -> None:
-    """Do what the workflow does in the end."""
-    inference_log.note(DETECTION, {"copied_key": key})
-
-
 def test_a_changed_answer_moves_the_image(detect: Callable[..., Account]) -> None:
     detected = detect()
-    _note(_add(AGREED))
+    _add(AGREED)
     for _ in range(2):
         copied = _add({**AGREED, "said": {"labels": ["dent"]}})
         assert _keys(detected) == [copied]
@@ -206,8 +206,8 @@ def test_a_changed_answer_moves_the_image(detect: Callable[..., Account]) -> Non
 
 def test_a_changed_answer_changes_the_line(detect: Callable[..., Account]) -> None:
     detected = detect("multi-label")
-    _note(_add(SEVERAL))
-    _note(_add({**AGREED, "read": "2026-11-21T09:20:00.000Z"}))
+    _add(SEVERAL)
+    _add({**AGREED, "read": "2026-11-21T09:20:00.000Z"})
     assert _keys(detected) == [REVIEWED, MANIFEST]
     assert _lines()[REVIEWED].annotation.labels == ("scratch",)
 
@@ -221,12 +221,54 @@ def test_an_answer_taken_back_takes_the_image_out_again_even_if_the_workflow_had
     detect: Callable[..., Account], model_type: str, request_: Json, recorded: bool
 ) -> None:
     detected = detect(model_type)
-    key = _add(request_)
-    if recorded:
-        _note(key)
+    _add(request_)
+    if not recorded:
+        inference_log.note(DETECTION, {"copied_key": ""})
     for _ in range(2):
         assert _add(TAKEN_BACK) == ""
         assert _keys(detected) == []
+
+
+def test_what_people_said_is_in_the_log_and_a_problem_of_before_is_not(
+    detect: Callable[..., Account],
+) -> None:
+    detect()
+    inference_log.note(DETECTION, {"review_problem": "It could not be read."})
+    for _ in range(2):
+        _add(AGREED)
+        record = inference_log.recorded(DETECTION)
+        assert record["agreement"] == "decided"
+        assert (record["human_label"], record["human_labels"]) == ("scratch", [{"name": "scratch"}])
+        assert (record["copied_key"], record["completed"]) == (COPY, AGREED["read"])
+        assert record["answered_by_sender"] is False
+        assert "review_problem" not in record
+
+
+def test_an_answer_is_not_logged_where_a_later_one_was_read_while_it_was_copied(
+    detect: Callable[..., Account],
+) -> None:
+    detected = detect()
+    later = {"answers_read": "2026-11-21T09:15:31.000Z"}
+
+    def meanwhile(**_: object) -> None:
+        inference_log.note(DETECTION, later)
+
+    detected.hook("s3", "before-call.s3.CopyObject", meanwhile)
+    with pytest.raises(ConflictError):
+        _add(AGREED)
+    assert "agreement" not in inference_log.recorded(DETECTION)
+
+
+def test_an_execution_from_before_an_update_fails_and_its_message_is_done_again(
+    detect: Callable[..., Account],
+) -> None:
+    """Its state machine has recorded the answer itself, which is no longer permitted to it."""
+    detected = detect()
+    of_before = {name: AGREED[name] for name in ("detection_id", "said", "read")}
+    with pytest.raises(InvalidRequestError):
+        _add(of_before)
+    assert _keys(detected) == []
+    assert _add(AGREED) == COPY
 
 
 def test_answers_that_were_read_again_meanwhile_are_not_put_back(
@@ -258,12 +300,13 @@ def test_a_copy_that_lands_after_the_answers_were_changed_is_removed_by_the_next
     def meanwhile(**_: object) -> None:
         detected.unhook()
         detected.clock.advance(1)
-        _note(_add({**request_, "said": changed, "read": "2026-11-21T09:15:31.000Z"}))
+        _add({**request_, "said": changed, "read": "2026-11-21T09:15:31.000Z"})
 
     detected.hook("s3", "before-call.s3.CopyObject", meanwhile)
-    late = _add(request_)
-    assert late in _keys(detected)
-    # That one's answer is not recorded, so that its message comes again.
+    # Its answer is not recorded, so that its message comes again.
+    with pytest.raises(ConflictError):
+        _add(request_)
+    assert (COPY if model_type == "classification" else REVIEWED) in _keys(detected)
     _add({**request_, "said": changed, "read": "2026-11-21T09:25:31.000Z"})
     assert _keys(detected) == left
 

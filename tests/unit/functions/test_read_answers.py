@@ -6,7 +6,6 @@ import pytest
 
 from functions.read_answers.app import lambda_handler
 from labelloop import clock
-from labelloop.aws.items import from_item
 from labelloop.domain.detections import Outcome, detection_of_loop
 from labelloop.domain.human_loops import loop_of_key
 from labelloop.domain.labels import NONE_OF_THEM
@@ -48,7 +47,7 @@ def test_a_label_that_people_agree_on_trains(asked: Account) -> None:
         "detection_id": DETECTION,
         "agreement": "decided",
         "label": "scratch",
-        "labels": [{"M": {"name": {"S": "scratch"}}}],
+        "human_labels": [{"name": "scratch"}],
         "audits": False,
         "answered_by_sender": False,
         "training": {"labels": ["scratch"]},
@@ -65,7 +64,7 @@ def test_what_is_undecided_trains_nothing(
     asked: Account, labels: list[str], agreement: str
 ) -> None:
     said = _say(asked, *labels)
-    assert (said["agreement"], said["label"], said["labels"]) == (agreement, "", [])
+    assert (said["agreement"], said["label"], said["human_labels"]) == (agreement, "", [])
     assert said["training"] == {"labels": []}
 
 
@@ -86,7 +85,7 @@ def test_none_of_the_labels_teaches_a_model_that_gives_each_image_one(
 ) -> None:
     monkeypatch.setenv("MODEL_TYPE", model_type)
     said = _fill_in(asked, content)
-    assert (said["agreement"], said["label"], said["labels"]) == ("none", "", [])
+    assert (said["agreement"], said["label"], said["human_labels"]) == ("none", "", [])
     assert said["training"] == {"labels": taught}
 
 
@@ -155,7 +154,7 @@ def test_boxes_are_brought_together_where_the_model_gives_boxes(
     monkeypatch.setenv("MODEL_TYPE", "detection")
     said = _fill_in(asked, _drawn(10), _drawn(12), _drawn(20))
     assert (said["agreement"], said["label"]) == ("decided", "dent")
-    (label,) = [from_item({"it": entry})["it"] for entry in said["labels"]]
+    (label,) = said["human_labels"]
     assert label == {
         "name": "dent",
         "box": {"left": 0.06, "top": 0.1, "width": 0.2, "height": 0.2},

@@ -352,6 +352,35 @@ def begin_to_copy(record: DetectionRecord, key: str, read: str) -> frozenset[str
     return _read(answer["Attributes"]).copy_keys
 
 
+def record_answer(answered: DetectionRecord) -> None:
+    """Add to a record what people have said, as it was read when it is ``completed``.
+
+    Raises ConflictError where the answers have been read again since.
+    """
+    told = {name: value for name, value in answered.as_json().items() if name in _OF_AN_ANSWER}
+    try:
+        client("dynamodb").update_item(
+            TableName=_table(),
+            Key={"detection_id": {"S": answered.detection_id}},
+            UpdateExpression="SET "
+            + ", ".join(f"{name} = :{name}" for name in told)
+            + " REMOVE review_problem",
+            ConditionExpression="answers_read = :completed",
+            ExpressionAttributeValues={f":{name}": to_value(v) for name, v in told.items()},
+        )
+    except ClientError as error:
+        if code_of(error) == "ConditionalCheckFailedException":
+            raise ConflictError("The answers have been read again since.") from error
+        with translated():
+            raise
+
+
+_OF_AN_ANSWER = {
+    *("agreement", "human_label", "human_labels"),
+    *("copied_key", "completed", "answered_by_sender"),
+}
+
+
 def turn_to_review(detection: str, chance: float | None = None) -> DetectionRecord:
     """Let people be asked about a deferred detection, unless they are; its record.
 
