@@ -1,18 +1,16 @@
 """The report of a smoke test, made for an issue: it names no account and no person."""
 
 import re
-import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import botocore
 
+from . import __version__
 from .smoke_run import FAILED, NOT_TRIED, PASSED, Done, Run
 from .smoke_steps import STEPS
 
-PROJECT = Path(__file__).parent.parent / "pyproject.toml"
 _SECRETS = (
     (re.compile(r"\b[\w.+-]+@[\w-]+(\.[\w-]+)+"), "<e-mail>"),
     (re.compile(r"\b(AKIA|ASIA|AIDA|AROA)[A-Z0-9]{12,}\b"), "<key>"),
@@ -32,7 +30,7 @@ def as_json(run: Run, left: list[str]) -> dict[str, Any]:
         "on_this_machine": stack.on_this_machine,
         "region": stack.client("rekognition").meta.region_name,
         "model_type": run.model_type,
-        "release": tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["version"],
+        "release": __version__,
         "botocore": botocore.__version__,
         "begun": run.begun,
         "steps": [_step(run, number) for number in range(len(STEPS))],

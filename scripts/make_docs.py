@@ -1,5 +1,5 @@
-"""``make docs``: writes the documentation's generated parts, each between its markers, and
-openapi.json.
+"""``make docs``: writes the documentation's generated parts, each between its markers,
+openapi.json, and what the command line knows of the template, which is not installed with it.
 
 ``--check`` writes nothing and fails when they are not up to date; ``make lint`` calls it so.
 """
@@ -25,6 +25,8 @@ PARTS = {
 }
 """Which page of the documentation has which."""
 OPENAPI = ROOT / "openapi.json"
+OUTPUTS = ROOT / "cli/outputs.txt"
+"""Those that every stack of this release has."""
 
 
 class DocsError(Exception):
@@ -33,9 +35,11 @@ class DocsError(Exception):
 
 def main(arguments: list[str]) -> None:
     """Write the parts, or check them."""
-    made = parts(yaml_parse((ROOT / "template.yaml").read_text()))
+    template = yaml_parse((ROOT / "template.yaml").read_text())
+    made = parts(template)
     described = json.dumps(openapi.document(), indent=2, ensure_ascii=False) + "\n"
-    wanted = {OPENAPI: described}
+    always = sorted(n for n, output in template["Outputs"].items() if "Condition" not in output)
+    wanted = {OPENAPI: described, OUTPUTS: "".join(f"{name}\n" for name in always)}
     try:
         for page, names in PARTS.items():
             text = (DOCS / page).read_text(encoding="utf-8")

@@ -20,6 +20,7 @@ from labelloop.aws import hosting_state
 from labelloop.clock import iso
 from labelloop.domain.parameters import CATALOGUE
 from local.clock import Clock
+from tests.contract.files import ROOT
 from tests.unit import calibrated
 from tests.unit.cli.world import (
     OPERATOR,
@@ -648,17 +649,20 @@ def test_a_local_application_that_does_not_run_is_to_be_started(tmp_path: Path) 
     assert result.exit_code == 1 and "make local" in result.stdout
 
 
+TEMPLATE = ROOT / "template.yaml"
+
+
 def test_the_parts_are_those_that_the_template_has() -> None:
     kinds = {"rule": "Events::Rule", "schedule": "Scheduler::Schedule"}
     kinds["mapping"] = "Lambda::EventSourceMapping"
-    template = stack_checks.TEMPLATE.read_text(encoding="utf-8")
+    template = TEMPLATE.read_text(encoding="utf-8")
 
     for part in parts.PARTS:
         assert f"  {part.logical_id}:\n    Type: AWS::{kinds[part.kind]}\n" in template
 
 
 def test_the_schedules_have_the_names_that_the_template_gives_them() -> None:
-    template = stack_checks.TEMPLATE.read_text(encoding="utf-8")
+    template = TEMPLATE.read_text(encoding="utf-8")
 
     for kind in stack_checks.SCHEDULES:
         assert f"Name: !Sub ${{AWS::StackName}}-{kind}\n" in template
