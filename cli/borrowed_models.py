@@ -257,7 +257,9 @@ def _candidate(stack: Stack, execution: str) -> str | None:
 @contextlib.contextmanager
 def ended_by_signals() -> Iterator[None]:
     """Let SIGTERM and SIGHUP be as Ctrl-C: without a handler, nothing would be stopped."""
-    handlers = {signal.SIGTERM: signal.default_int_handler, signal.SIGHUP: _hang_up}
+    handlers: dict[int, Any] = {signal.SIGTERM: signal.default_int_handler}
+    if hasattr(signal, "SIGHUP"):  # Windows knows none.
+        handlers[signal.SIGHUP] = _hang_up
     before = {one: signal.signal(one, handler) for one, handler in handlers.items()}
     try:
         yield

@@ -5,9 +5,9 @@ Nothing of it is in the stack.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import os
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,16 +37,18 @@ class Kept:
         """Let no other process have it meanwhile. Raises CommandError where one has it."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            lock = (self._folder / "lock").open("w")
+            (self._folder / "lock").touch()
         except OSError as error:
             raise CommandError(
                 f"Answers cannot be kept in {self._folder}: {error.strerror}. For another place: "
                 "XDG_CACHE_HOME"
             ) from error
-        with lock:
+        # A database is a lock on every system, and one that a process which dies lets go of.
+        lock = sqlite3.connect(self._folder / "lock", timeout=0)
+        with contextlib.closing(lock):
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+                lock.execute("BEGIN EXCLUSIVE")
+            except sqlite3.OperationalError as error:
                 raise CommandError(
                     f"Another labelloop evaluate on this machine asks {name} now: wait for its end."
                 ) from error

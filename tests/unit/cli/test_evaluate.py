@@ -1,6 +1,5 @@
 """`labelloop evaluate` against moto's bucket and tables, and a model that says what it is told."""
 
-import fcntl
 import io
 import itertools
 import json
@@ -521,10 +520,7 @@ class TestAsking:
     def test_two_at_a_time_are_refused(self, world: Trials) -> None:
         world.nuts_and_bolts("v1", "nut")
         world.told()
-        (lock,) = Path(os.environ["XDG_CACHE_HOME"]).rglob("lock")
-        with lock.open("w") as held:
-            fcntl.flock(held, fcntl.LOCK_EX)
-
+        with kept("v1").alone("v1"):
             assert "Another labelloop evaluate" in error_of(world.evaluate())
 
     def test_a_model_that_is_asked_too_fast_is_asked_again(self, world: Trials) -> None:
