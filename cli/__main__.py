@@ -1,11 +1,12 @@
-"""`labelloop`, or `python -m cli`."""
+"""`labelloop`: in a checkout also `python -m cli`."""
 
 import sys
 from typing import Any, NoReturn
 
 import click
 
-from . import terminal
+from . import __version__, terminal
+from .account import account_options
 from .accuracy import accuracy
 from .detect import detect
 from .doctor import doctor
@@ -49,6 +50,8 @@ class OneLineErrors(Commands):
 
 
 @click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="labelloop", message="%(prog)s %(version)s")
+@account_options
 def main() -> None:
     """Look after a Label Loop stack: its model, its queues and its parameters."""
 

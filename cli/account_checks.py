@@ -34,7 +34,7 @@ _QUOTAS = {
     "trainings at once": re.compile(r"Custom Labels training jobs", re.IGNORECASE),
     "inference units a model": re.compile(r"inference units .*Custom Labels", re.IGNORECASE),
 }
-_SIGN_IN = "Set AWS_PROFILE or sign in (aws configure, aws login)."
+_SIGN_IN = "Name a profile (--profile) or sign in (aws configure, aws login)."
 
 
 def region(stack: Stack) -> Iterator[Found]:
@@ -42,13 +42,15 @@ def region(stack: Stack) -> Iterator[Found]:
     try:
         client = stack.client("rekognition")
     except NoRegionError:
-        yield problem("No Region is set.", "Set AWS_REGION, or a Region in your profile.")
+        yield problem(
+            "No Region is set.", "Give --region, or set AWS_REGION or a Region in your profile."
+        )
         return
     except ProfileNotFound as error:
         yield problem(f"{error}.", _SIGN_IN)
         return
     name, known = client.meta.region_name, _regions(client)
-    elsewhere = f"Choose another Region (AWS_REGION): {', '.join(known)}."
+    elsewhere = f"Choose another Region (--region): {', '.join(known)}."
     if stack.on_this_machine:
         elsewhere = "Start the application in another terminal: make local"
     if name not in known:

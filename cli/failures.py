@@ -49,8 +49,8 @@ def in_one_line() -> Iterator[None]:
             raise as_refused(error) from error
     except _UNCONFIGURED as error:
         raise CommandError(
-            f"{str(error).rstrip('.')}. Set AWS_PROFILE or sign in (aws configure, aws login), and "
-            "set a Region (AWS_REGION); or use --local for the application on this machine."
+            f"{str(error).rstrip('.')}. Name a profile (--profile) or sign in (aws configure, aws "
+            "login), and a Region (--region); or use --local for the application on this machine."
         ) from error
     except EndpointConnectionError as error:
         raise CommandError(

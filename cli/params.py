@@ -15,12 +15,14 @@ from labelloop.domain.parameters import BY_NAME, CATALOGUE, Parameter
 from labelloop.errors import ConfigurationError
 
 from . import minimums, models
+from .account import account_options
 from .failures import REFUSED, CommandError
 from .helping import Commands
 from .stack import Stack, on_stack, show
 
 
 @click.group(cls=Commands)
+@account_options
 def params() -> None:
     """See and change the operator's parameters."""
 

@@ -16,6 +16,7 @@ from labelloop.domain.review_tasks import (
     REVIEWERS,
 )
 
+from .account import account_options
 from .failures import CommandError
 from .helping import Commands
 from .stack import Stack, deployment_parameter, on_stack, show
@@ -36,6 +37,7 @@ def is_others_pool(stack: Stack) -> bool:
 
 
 @click.group(cls=Commands)
+@account_options
 def reviewers() -> None:
     """See and change who may review images."""
 

@@ -22,10 +22,12 @@ from labelloop.domain.annotations import ModelType
 from labelloop.settings import Variable
 
 from . import terminal
+from .account import account_options, chosen
 from .failures import CommandError, in_one_line
 
 STACK_NAME = "label-loop"
-DATA_DIR = Path(__file__).parent.parent / ".local"
+CHECKOUT = Path(__file__).parent.parent
+"""Where this file is not installed: what `make local` runs."""
 LOOK_EVERY_S = 10.0
 LOOK_EVERY_S_LOCALLY = 0.5
 CLOCK_ANSWERS_S = 10.0
@@ -116,26 +118,33 @@ def _with_options(
     @click.option(
         "--data-dir",
         type=click.Path(path_type=Path),
-        default=DATA_DIR,
-        help="With --local: where the application keeps its files.",
+        help="With --local: where the application keeps its files. If it is not said: .local in "
+        "the checkout, as this folder or one above is.",
     )
     @click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
+    @account_options
     @click.pass_context
     def with_stack(
         context: click.Context,
         /,
         stack_name: str | None,
         local: bool,
-        data_dir: Path,
+        data_dir: Path | None,
         **values: Any,
     ) -> None:
         with in_one_line():
             stack = context.find_object(Stack)
             if stack is None:
+                profile, region = chosen(context, "profile"), chosen(context, "region")
+                if local and (profile or region):
+                    raise click.UsageError(
+                        "--local is the application on this machine: it takes no --profile and no "
+                        "--region."
+                    )
                 stack = prepare(
-                    _on_this_machine(data_dir, stack_name)
+                    _on_this_machine(data_dir or _data_dir(), stack_name)
                     if local
-                    else _on_aws(stack_name or STACK_NAME)
+                    else _on_aws(stack_name or STACK_NAME, profile, region)
                 )
             with stack.gateways():
                 command(stack, **values)
@@ -151,7 +160,7 @@ def look_up(stack: Stack) -> Stack:
     if description is None:
         raise CommandError(
             f"There is no stack {stack.name} in {stack.client('cloudformation').meta.region_name}: "
-            "name it with --stack-name, or choose its account and Region (AWS_PROFILE, AWS_REGION)."
+            "name it with --stack-name, or choose its account and Region (--profile, --region)."
         )
     return replace(stack, outputs=outputs_of(description))
 
@@ -211,13 +220,22 @@ def show(as_json: bool, data: Any, text: str) -> None:
     terminal.say(terminal.as_json(data) if as_json else text)
 
 
-def _on_aws(stack_name: str) -> Stack:
-    session = botocore.session.Session()
+def _data_dir() -> Path:
+    """Of the application that this checkout runs, or that in which one stands."""
+    places = [folder / ".local" for folder in (CHECKOUT, Path.cwd(), *Path.cwd().parents)]
+    for place in places:
+        if (place / "stack.json").exists():
+            return place
+    return places[0] if (CHECKOUT / "template.yaml").exists() else places[1]
+
+
+def _on_aws(stack_name: str, profile: str | None, region: str | None) -> Stack:
+    session = botocore.session.Session(profile=profile)
 
     def make(service: str, attempts: int = ATTEMPTS) -> Any:
         # botocore itself knows AWS_DEFAULT_REGION only.
         return session.create_client(
-            service, region_name=os.environ.get("AWS_REGION"), config=_config(attempts)
+            service, region_name=region or os.environ.get("AWS_REGION"), config=_config(attempts)
         )
 
     return Stack(stack_name, {}, functools.cache(make))
@@ -229,7 +247,7 @@ def _on_this_machine(data_dir: Path, stack_name: str | None) -> Stack:
     except (FileNotFoundError, ValueError) as error:
         raise CommandError(
             f"No local application has left its description in {data_dir}: start it in another "
-            "terminal with make local."
+            "terminal with make local, or name the folder .local of its checkout with --data-dir."
         ) from error
     if stack_name not in {None, description["stack"]}:
         raise CommandError(
