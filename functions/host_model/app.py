@@ -47,12 +47,7 @@ from labelloop.domain.metrics import (
 )
 from labelloop.domain.parameters import OperatorSettings
 from labelloop.entrypoint import Strict, task
-from labelloop.errors import (
-    BusyError,
-    NotFoundError,
-    QuotaExceededError,
-    RefusedError,
-)
+from labelloop.errors import BusyError, NotFoundError, QuotaExceededError, RefusedError
 from labelloop.services import model_hours, operator_news, waiting_images
 from labelloop.settings import Variable
 

@@ -17,12 +17,7 @@ from labelloop.aws.wiring import wiring
 from labelloop.domain import consensus, human_loops, senders
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.consensus import Agreement
-from labelloop.domain.detections import (
-    DetectionRecord,
-    Outcome,
-    detection_of_loop,
-    human_labels,
-)
+from labelloop.domain.detections import DetectionRecord, Outcome, detection_of_loop, human_labels
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.entrypoint import Strict, Tolerant, task
 from labelloop.errors import MalformedAnswerError

@@ -23,11 +23,7 @@ from labelloop.domain.human_loops import NONE_OF_THE_ABOVE
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.review_tasks import LEASE, ReviewTask, answer_body
 from labelloop.entrypoint import logger
-from labelloop.errors import (
-    ChangedMeanwhileError,
-    InvalidRequestError,
-    NotAllowedError,
-)
+from labelloop.errors import ChangedMeanwhileError, InvalidRequestError, NotAllowedError
 from labelloop.review_contract import (
     AnswerBody,
     Answered,

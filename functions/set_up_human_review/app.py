@@ -26,12 +26,7 @@ from labelloop.aws import (
 )
 from labelloop.aws.cloudformation import Stack
 from labelloop.aws.flow_definitions import FlowStatus
-from labelloop.custom_resource import (
-    NotYetDone,
-    ResourceAnswer,
-    ResourceRequest,
-    custom_resource,
-)
+from labelloop.custom_resource import NotYetDone, ResourceAnswer, ResourceRequest, custom_resource
 from labelloop.domain import human_tasks
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.human_loops import FOLDER

@@ -14,12 +14,7 @@ from labelloop import clock
 from labelloop.answering import NEVER_MADE, answer
 from labelloop.aws import functions, model_versions, objects, parameters, rekognition
 from labelloop.aws.rekognition import VersionStatus
-from labelloop.custom_resource import (
-    NotYetDone,
-    ResourceAnswer,
-    ResourceRequest,
-    custom_resource,
-)
+from labelloop.custom_resource import NotYetDone, ResourceAnswer, ResourceRequest, custom_resource
 from labelloop.domain import stack_names
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.parameters import CATALOGUE, Parameter

@@ -17,12 +17,7 @@ from labelloop.aws import deployed_version, hosting_state, parameters, rekogniti
 from labelloop.domain.hosting import ASKING_TAKES
 from labelloop.domain.mails import about_ceilings
 from labelloop.entrypoint import Strict, task
-from labelloop.errors import (
-    ConflictError,
-    ModelHoursSpentError,
-    NotFoundError,
-    QuotaExceededError,
-)
+from labelloop.errors import ConflictError, ModelHoursSpentError, NotFoundError, QuotaExceededError
 from labelloop.services import model_hours
 
 LONGEST_START = timedelta(hours=1)

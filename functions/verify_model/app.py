@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from labelloop.aws import objects, rekognition
-from labelloop.domain import evaluation_snapshot, evaluation_summary, verification
+from labelloop.domain import verification
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.images import ImageObject
 from labelloop.domain.manifests import SplitImage
@@ -25,7 +25,7 @@ from labelloop.errors import (
     NotFoundError,
     ObjectUnreadableError,
 )
-from labelloop.services import paced_model, training_data
+from labelloop.services import evaluations, paced_model, training_data
 
 
 class Input(Strict):
@@ -80,15 +80,12 @@ class _Evaluation:
 def _evaluation(
     version: rekognition.Version, chosen: list[SplitImage], model_type: ModelType
 ) -> _Evaluation:
-    summary, snapshot = version.summary, version.test_snapshot
-    if summary is None or snapshot is None:
+    if version.summary is None or version.test_snapshot is None:
         return _Evaluation()
     wanted = {image.key for image in chosen}
     try:
-        body = objects.read_at(summary.bucket, summary.key)
-        thresholds = evaluation_summary.read_summary(body).thresholds
-        lines = objects.lines_at(snapshot.bucket, snapshot.key)
-        tested = evaluation_snapshot.read_snapshot(lines, model_type, thresholds)
+        thresholds = evaluations.summary(version).thresholds
+        tested = evaluations.tested(version, thresholds, model_type)
         found = ((image.key, image.labels) for image in tested if image.key in wanted)
         # The snapshot may be large: nothing is read behind the last of them.
         return _Evaluation(thresholds, dict(islice(found, len(wanted))))

@@ -12,9 +12,7 @@ from labelloop.domain.annotations import MOST_BOXES, MOST_LABELS, Annotation, Bo
 from labelloop.domain.labels import MOST_GIVEN, composed
 from labelloop.domain.review_tasks import TASK_ID
 from labelloop.entrypoint import Strict
-from labelloop.errors import (
-    InvalidRequestError,
-)
+from labelloop.errors import InvalidRequestError
 from labelloop.http_api import AS_IN_JSON
 
 MOST_AT_ONCE = 10

@@ -2,9 +2,7 @@
 
 import pytest
 
-from labelloop.aws import (
-    deployed_version,
-)
+from labelloop.aws import deployed_version
 from labelloop.errors import ChangedMeanwhileError
 from tests.unit.account import Account
 

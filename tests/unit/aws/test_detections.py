@@ -7,13 +7,7 @@ import pytest
 
 from labelloop import clock
 from labelloop.aws import detections
-from labelloop.domain.detections import (
-    DetectionRecord,
-    Label,
-    LabelBox,
-    Outcome,
-    human_loop_name,
-)
+from labelloop.domain.detections import DetectionRecord, Label, LabelBox, Outcome, human_loop_name
 from labelloop.domain.images import ImageObject
 from labelloop.errors import NotFoundError
 from tests.unit import inference_log

@@ -1,8 +1,6 @@
 """labelloop.aws.model_versions: versions are added once and learn facts."""
 
-from labelloop.aws import (
-    model_versions,
-)
+from labelloop.aws import model_versions
 from tests.unit.account import Account
 
 

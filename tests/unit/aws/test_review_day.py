@@ -1,8 +1,6 @@
 """labelloop.aws.review_day: read as it was kept."""
 
-from labelloop.aws import (
-    review_day,
-)
+from labelloop.aws import review_day
 from labelloop.domain.selection import Day
 from tests.unit.account import Account
 

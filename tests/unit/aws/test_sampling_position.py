@@ -2,9 +2,7 @@
 
 import pytest
 
-from labelloop.aws import (
-    sampling_position,
-)
+from labelloop.aws import sampling_position
 from labelloop.domain.origins import Stratum
 from labelloop.domain.sampling import START, LogCounts, Position
 from labelloop.errors import ChangedMeanwhileError

@@ -1,8 +1,6 @@
 """labelloop.aws.told_news: a message is one teller's until it is told."""
 
-from labelloop.aws import (
-    told_news,
-)
+from labelloop.aws import told_news
 from tests.unit.account import Account
 
 

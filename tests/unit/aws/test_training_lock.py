@@ -2,9 +2,7 @@
 
 import pytest
 
-from labelloop.aws import (
-    training_lock,
-)
+from labelloop.aws import training_lock
 from labelloop.aws.training_lock import Lock
 from labelloop.errors import TrainingInProgressError
 from tests.unit.account import Account

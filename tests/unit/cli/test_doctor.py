@@ -22,15 +22,7 @@ from labelloop.domain.parameters import CATALOGUE
 from local.clock import Clock
 from tests.contract.files import ROOT
 from tests.unit import calibrated
-from tests.unit.cli.world import (
-    OPERATOR,
-    PREFIX,
-    PROJECT,
-    World,
-    answering,
-    aws_in_memory,
-    refused,
-)
+from tests.unit.cli.world import OPERATOR, PREFIX, PROJECT, World, answering, aws_in_memory, refused
 
 BUCKET = "the-bucket"
 QUOTAS = {

@@ -4,11 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from labelloop.domain import (
-    evaluation_snapshot,
-    examination,
-    version_figures,
-)
+from labelloop.domain import evaluation_snapshot, examination, version_figures
 from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.answers import Answer, Finding
 from labelloop.domain.comparison import Case

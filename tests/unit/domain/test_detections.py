@@ -11,13 +11,7 @@ from hypothesis import strategies as st
 
 from labelloop.domain import detections
 from labelloop.domain.annotations import Annotation, Box, ModelType
-from labelloop.domain.detections import (
-    DetectionRecord,
-    Label,
-    LabelBox,
-    Outcome,
-    human_labels,
-)
+from labelloop.domain.detections import DetectionRecord, Label, LabelBox, Outcome, human_labels
 from labelloop.domain.images import ImageObject
 from labelloop.domain.labels import composed
 

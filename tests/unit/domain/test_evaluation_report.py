@@ -3,21 +3,11 @@
 import json
 from decimal import Decimal
 
-from labelloop.domain import (
-    comparison,
-    evaluation_report,
-    evaluation_snapshot,
-)
+from labelloop.domain import comparison, evaluation_report, evaluation_snapshot
 from labelloop.domain.comparison import Party
 from labelloop.domain.evaluation_summary import LabelResult, Summary
 from labelloop.domain.verdict import Rules, Verdict
-from tests.unit.domain.evaluated import (
-    CLASSIFICATION,
-    Json,
-    examine,
-    figures,
-    looked_at,
-)
+from tests.unit.domain.evaluated import CLASSIFICATION, Json, examine, figures, looked_at
 
 
 def _results(results: str) -> list[evaluation_snapshot.TestedImage]:

@@ -7,16 +7,10 @@ from typing import Any
 
 import pytest
 
-from labelloop.domain import (
-    evaluation_summary,
-)
+from labelloop.domain import evaluation_summary
 from labelloop.domain.annotations import Annotation
 from labelloop.errors import InconsistentError
-from tests.unit.domain.evaluated import (
-    Json,
-    read,
-    snapshot_line,
-)
+from tests.unit.domain.evaluated import Json, read, snapshot_line
 
 FIGURES = {"Precision": 0.97, "Recall": 0.96, "F1Score": 0.965}
 

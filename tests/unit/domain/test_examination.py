@@ -7,10 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelloop.domain import (
-    evaluation_snapshot,
-    examination,
-)
+from labelloop.domain import evaluation_snapshot, examination
 from labelloop.domain.annotations import Annotation
 from labelloop.domain.answers import Answer, Finding
 from labelloop.domain.comparison import MOST_COMPARED, Case

@@ -2,9 +2,7 @@
 
 import pytest
 
-from labelloop.domain import (
-    version_figures,
-)
+from labelloop.domain import version_figures
 from labelloop.domain.annotations import Annotation
 from labelloop.domain.answers import Answer, Finding
 from labelloop.domain.comparison import Case

@@ -8,13 +8,7 @@ from labelloop.aws.clients import client
 from labelloop.aws.failures import translated
 from labelloop.aws.wiring import wiring
 from labelloop.domain import parameters as rules
-from labelloop.domain.parameters import (
-    SYSTEM_RECORD,
-    OperatorSettings,
-    Parameter,
-    Unusable,
-    parse,
-)
+from labelloop.domain.parameters import SYSTEM_RECORD, OperatorSettings, Parameter, Unusable, parse
 from labelloop.remembered import remembered
 from labelloop.settings import Variable
 

@@ -20,12 +20,7 @@ from labelloop.domain.consensus import NONE_OF_THE_LABELS
 from labelloop.domain.detections import DetectionRecord
 from labelloop.domain.fitness import RULES, UPRIGHT
 from labelloop.domain.images import is_by_the_way
-from labelloop.domain.imports import (
-    IMPORTED_MANIFESTS,
-    MANIFEST_SUFFIXES,
-    ImportedLine,
-    merged,
-)
+from labelloop.domain.imports import IMPORTED_MANIFESTS, MANIFEST_SUFFIXES, ImportedLine, merged
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.listed import Listed
 from labelloop.domain.manifests import (

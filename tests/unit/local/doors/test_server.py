@@ -13,13 +13,7 @@ from pathlib import Path
 import pytest
 
 from local.doors.control import PAGES
-from tests.unit.local.small_stack import (
-    ROOT,
-    SmallStack,
-    eventually,
-    launch,
-    launch_small,
-)
+from tests.unit.local.small_stack import ROOT, SmallStack, eventually, launch, launch_small
 
 
 def write_template(folder: Path, resources: dict[str, object], **sections: object) -> Path:

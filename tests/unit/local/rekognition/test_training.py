@@ -11,14 +11,7 @@ import pytest
 from labelloop_pages import machine_parts
 from local.rekognition import ServiceError
 from tests.unit.local.rekognition.conftest import MakeClient, Running
-from tests.unit.local.rekognition.support import (
-    BUCKET,
-    Client,
-    draw_lines,
-    encode,
-    line,
-    manifest,
-)
+from tests.unit.local.rekognition.support import BUCKET, Client, draw_lines, encode, line, manifest
 
 TWO_LABELS = ("bolt", "gear")
 
