@@ -272,14 +272,16 @@ def _on_this_machine(data_dir: Path, stack_name: str | None) -> Stack:
             config=_config(attempts).merge(Config(proxies={})),
         )
 
-    now = functools.partial(_time_told_by, str(description.get("clock_url", "")))
+    now = functools.partial(_time_there, description)
     return Stack(description["stack"], {}, functools.cache(make), LOOK_EVERY_S_LOCALLY, True, now)
 
 
-def _time_told_by(address: str) -> float:
-    """What the clock at this address says, which may run faster than ours, and leap."""
+def _time_there(description: Mapping[str, Any]) -> float:
+    """What the application's clock says, which may run faster than ours, and leap."""
     try:
-        answer = urllib3.request("GET", address, retries=False, timeout=CLOCK_ANSWERS_S)
+        answer = urllib3.request(
+            "GET", description["clock_url"], retries=False, timeout=CLOCK_ANSWERS_S
+        )
         return float(answer.json()["epoch_s"])
     except (urllib3.exceptions.HTTPError, LookupError, ValueError) as error:
         raise CommandError(

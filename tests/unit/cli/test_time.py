@@ -103,11 +103,12 @@ def test_it_is_asked_what_time_it_is_each_time(told: dict[str, str], tmp_path: P
         assert iso(clock.now()) == "2026-11-21T09:15:27.500Z"
 
 
-@pytest.mark.parametrize("address", ["{}/other", "", "http://127.0.0.1:1"])
+@pytest.mark.parametrize("clock_of", [{"clock_url": "{}/other"}, {"clock": "100.0@1795252527.5"}])
 def test_one_that_does_not_say_it_is_to_be_started_again(
-    told: dict[str, str], tmp_path: Path, address: str
+    told: dict[str, str], tmp_path: Path, clock_of: dict[str, str]
 ) -> None:
-    told["clock_url"] = address.format(told["endpoint"])
+    url = told.pop("clock_url")
+    told |= {name: value.format(url) for name, value in clock_of.items()}
     (tmp_path / "stack.json").write_text(json.dumps(told))
     stack = _on_this_machine(tmp_path, None)
     with pytest.raises(CommandError, match="make local"), stack.gateways():
