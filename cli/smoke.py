@@ -19,9 +19,10 @@ from .borrowed_models import ended_by_signals
 from .costs import START
 from .failures import CommandError, in_one_line
 from .hosting import confirm
+from .smoke_detection import BURST
 from .smoke_run import FAILED, NOT_TRIED, PASSED, UNKNOWN, Done, Run
 from .smoke_sign_in import NotKnownError
-from .smoke_steps import BURST, STEPS, Step
+from .smoke_steps import STEPS, Step
 from .stack import Stack, on_stack, show
 
 INTERRUPTED = 130

@@ -18,24 +18,27 @@ from labelloop.aws import (
 )
 from labelloop.aws.failures import code_of
 from labelloop.domain.detections import detection_id, human_loop_name
-from labelloop.domain.images import ImageObject
-from labelloop.domain.manifests import TRAINING_FOLDER, VersionFiles
+from labelloop.domain.images import EVALUATED_FOLDER, ImageObject
+from labelloop.domain.imports import IMPORTED_IMAGES, IMPORTED_MANIFESTS
+from labelloop.domain.manifests import (
+    LABELLED_FOLDER,
+    TRAINING_FOLDER,
+    VersionFiles,
+)
 from labelloop.domain.parameters import SYSTEM_RECORD
 
 from . import models
 from .failures import CommandError
 from .progress import Progress
+from .smoke_detection import DETECTED_FOLDER, stop_model
 from .smoke_run import KEY, MARK, Run
 from .smoke_sign_in import remove_reviewer
-from .smoke_steps import DETECTED_FOLDER, TRAINING, own_version, stop_model
+from .smoke_training import TRAINING, own_version
 from .stack import Stack
 
 MOST_KEYS = 1000
 LONGEST_DELETION_S = 900.0
-_WITH_MARKED = (
-    *("images_labeled_by_folder/", "images_imported/", "manifests/imported/"),
-    "images_in_evaluation/",
-)
+_WITH_MARKED = (LABELLED_FOLDER, IMPORTED_IMAGES, IMPORTED_MANIFESTS, EVALUATED_FOLDER)
 """Folders that hold files of others, too."""
 
 

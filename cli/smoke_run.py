@@ -17,7 +17,7 @@ from labelloop.aws.failures import code_of
 from labelloop.clock import iso
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.imports import IMPORTED_MANIFESTS
-from labelloop.domain.manifests import LABELLED_FOLDER
+from labelloop.domain.manifests import DETECTION_FOLDER, LABELLED_FOLDER
 
 from . import models
 from .failures import CommandError
@@ -135,7 +135,7 @@ def _check_that_nothing_is_lost(stack: Stack) -> None:
     """
     found = [f"the version {record['name']}" for record in models.records()[:1]]
     found += [f"the version {version.name}" for version in rekognition.listed()[:1]]
-    for folder in (LABELLED_FOLDER, IMPORTED_MANIFESTS, "images_for_detection/"):
+    for folder in (LABELLED_FOLDER, IMPORTED_MANIFESTS, DETECTION_FOLDER):
         listed = stack.client("s3").list_objects_v2(
             Bucket=stack.output("BucketName"), Prefix=folder, MaxKeys=2
         )
