@@ -29,10 +29,10 @@ from .costs import START
 from .failures import CommandError
 from .hosting import stop_version
 from .kept_answers import Kept
+from .model_checks import running_elsewhere
 from .params import effective_value
 from .progress import Progress
 from .stack import Stack
-from .stack_checks import running_elsewhere
 
 LONGEST_START_S = 3600.0
 IMAGES_PER_UNIT_HOUR = 10_000

@@ -10,10 +10,11 @@ from labelloop.domain.annotations import ModelType
 from labelloop.domain.manifests import LABELLED_FOLDER
 from labelloop.domain.wording import one_line
 
-from . import folder_import, manifest_import, terminal
+from . import folder_import, manifest_import, manifest_sources, terminal
 from .failures import CommandError
 from .folder_import import FolderImport
-from .manifest_import import SHOWN, ManifestImport
+from .manifest_images import ManifestImport
+from .manifest_import import SHOWN
 from .stack import Stack, model_type, on_stack, show
 
 INTERRUPTED = 130
@@ -74,7 +75,7 @@ def _import_manifests(
     stack: Stack, path: Path | None, arn: str, dry_run: bool, as_json: bool
 ) -> bool:
     """Whether every image is where a training finds it."""
-    opened = manifest_import.from_file(path) if path else manifest_import.from_dataset(stack, arn)
+    opened = manifest_sources.from_file(path) if path else manifest_sources.from_dataset(stack, arn)
     with opened as manifests:
         outcomes = manifest_import.run(stack, manifests, model_type(stack), dry_run=dry_run)
     answer = {"dry_run": dry_run, "manifests": [outcome.as_json() for outcome in outcomes]}

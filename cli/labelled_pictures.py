@@ -21,7 +21,7 @@ from labelloop.errors import InvalidImageError
 
 from . import files, folder_import
 from .failures import CommandError
-from .manifest_import import from_file
+from .manifest_sources import from_file
 from .parallel import bar, concerns_all, in_parallel
 from .stack import Stack
 

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import NoCredentialsError, NoRegionError
 from click.testing import CliRunner, Result
 
-from cli import parts, stack_checks
+from cli import parts, stack_checks, workflow_checks
 from cli.__main__ import main
 from cli.stack import Stack
 from labelloop import clock
@@ -656,5 +656,5 @@ def test_the_parts_are_those_that_the_template_has() -> None:
 def test_the_schedules_have_the_names_that_the_template_gives_them() -> None:
     template = TEMPLATE.read_text(encoding="utf-8")
 
-    for kind in stack_checks.SCHEDULES:
+    for kind in workflow_checks.SCHEDULES:
         assert f"Name: !Sub ${{AWS::StackName}}-{kind}\n" in template
