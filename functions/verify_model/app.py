@@ -25,7 +25,7 @@ from labelloop.errors import (
     NotFoundError,
     ObjectUnreadableError,
 )
-from labelloop.services import evaluations, paced_model, training_data
+from labelloop.services import paced_model, stored_evaluations, training_data
 
 
 class Input(Strict):
@@ -84,8 +84,8 @@ def _evaluation(
         return _Evaluation()
     wanted = {image.key for image in chosen}
     try:
-        thresholds = evaluations.summary(version).thresholds
-        tested = evaluations.tested(version, thresholds, model_type)
+        thresholds = stored_evaluations.summary(version).thresholds
+        tested = stored_evaluations.tested(version, thresholds, model_type)
         found = ((image.key, image.labels) for image in tested if image.key in wanted)
         # The snapshot may be large: nothing is read behind the last of them.
         return _Evaluation(thresholds, dict(islice(found, len(wanted))))

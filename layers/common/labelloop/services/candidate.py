@@ -12,7 +12,7 @@ from labelloop.domain.examination import Examined, TestImages
 from labelloop.domain.origins import LogShares
 from labelloop.domain.scoring import Metric
 from labelloop.domain.version_figures import Figures
-from labelloop.services import evaluations, training_data
+from labelloop.services import stored_evaluations, training_data
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class Candidate:
 def read(name: str) -> Candidate:
     """The version of this name. Raises NotFoundError where somebody deleted it."""
     version, model_type = rekognition.version(name), training_data.model_type()
-    summary, index = evaluations.summary(version), evaluations.test_images(name)
+    summary, index = stored_evaluations.summary(version), stored_evaluations.test_images(name)
     examined = examination.examine(
-        evaluations.tested(version, summary.thresholds, model_type), model_type, index
+        stored_evaluations.tested(version, summary.thresholds, model_type), model_type, index
     )
-    doubt = evaluations.assessed(name, examined, summary.thresholds)
+    doubt = stored_evaluations.assessed(name, examined, summary.thresholds)
     return Candidate(name, model_versions.read(name) or {}, summary, index, examined, doubt)
 
 

@@ -16,7 +16,7 @@ from labelloop.domain.answers import Answer
 from labelloop.domain.comparison import Party
 from labelloop.domain.manifests import SplitImage, VersionFiles
 from labelloop.errors import NotFoundError
-from labelloop.services import evaluations, training_data, version_answers
+from labelloop.services import stored_evaluations, training_data, version_answers
 from labelloop.services.candidate import Candidate
 from labelloop.settings import Variable
 
@@ -42,7 +42,7 @@ def read(candidate: Candidate, name: str) -> Champion | None:
         version = rekognition.version(name)
     except NotFoundError:
         return None
-    contents = evaluations.contents(name)
+    contents = stored_evaluations.contents(name)
     thresholds, said = _evaluation(candidate, version, contents)
     said = version_answers.remembered(name) | said
     examined = candidate.examined
@@ -71,8 +71,8 @@ def _evaluation(
     by_key = contents if contents and known else known
     thresholds: Mapping[str, float] = {}
     try:
-        thresholds = evaluations.summary(champion).thresholds if champion.summary else {}
-        tested = evaluations.tested(champion, thresholds, examined.model_type)
+        thresholds = stored_evaluations.summary(champion).thresholds if champion.summary else {}
+        tested = stored_evaluations.tested(champion, thresholds, examined.model_type)
         _assess_unless_done(champion, thresholds, examined.model_type)
         return thresholds, examination.answers(tested, by_key, examined.answers)
     except NotFoundError:
@@ -84,9 +84,11 @@ def _assess_unless_done(
 ) -> None:
     """Say how sure a version is that was evaluated when that was not said yet."""
     if not objects.is_there(VersionFiles(champion.name).doubt):
-        tested = evaluations.tested(champion, thresholds, model_type)
-        examined = examination.examine(tested, model_type, evaluations.test_images(champion.name))
-        evaluations.assessed(champion.name, examined, thresholds)
+        tested = stored_evaluations.tested(champion, thresholds, model_type)
+        examined = examination.examine(
+            tested, model_type, stored_evaluations.test_images(champion.name)
+        )
+        stored_evaluations.assessed(champion.name, examined, thresholds)
 
 
 def is_to_be_asked(

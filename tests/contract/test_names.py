@@ -1,0 +1,41 @@
+"""A file's name says in one guess where something is: no two of different rooms have one name,
+unless they are twins of one thing.
+"""
+
+from collections import defaultdict
+from pathlib import Path
+
+from tests.contract.files import ROOT
+
+ROOMS = ("cli", "functions", "layers", "pages")
+EACH_ROOM_HAS_ONE = {"__init__.py", "__main__.py"}
+EACH_FUNCTION_HAS_ONE = {"app.py"}
+
+TWINS = {
+    "accuracy.py": "how often versions were right: the rule, and the command that shows it",
+    "ceilings.py": "what a day may come to: the rule, and what `labelloop status` says of it",
+    "detections.py": "the inference log: its records and rules, and its table",
+    "executions.py": "executions of workflows: the calls, and the command line that follows them",
+    "failures.py": "what AWS refuses: as gateways raise it, and as commands say it",
+    "hosting.py": "whether the model runs: the rule, and the commands that start and stop it",
+    "human_loops.py": "Amazon A2I's loops: what is in their files, and the calls",
+    "imports.py": "data sets that are there already: how they are read, and the command",
+    "labeling_jobs.py": "Ground Truth's jobs: what is in their files, and the calls",
+    "last_look.py": "the last look at the labelled images: what it came to, and where that is kept",
+    "metrics.py": "CloudWatch's metrics: which there are, and how one is told",
+    "parameters.py": "the operator's parameters: the catalogue, and the calls",
+    "rejection.py": "images that are none of the labels: the rule, and how commands show it",
+    "review_tasks.py": "review tasks: the records and their rules, and their table",
+    "schedules.py": "the stack's schedules: the calls, and what each does, in words",
+}
+"""By the name that files share: of what they are twins."""
+
+
+def test_files_share_a_name_with_twins_alone() -> None:
+    rooms: defaultdict[str, set[Path]] = defaultdict(set)
+    for room in ROOMS:
+        for path in (ROOT / room).rglob("*.py"):
+            rooms[path.name].add(path.parent.relative_to(ROOT))
+    shared = {name for name, folders in rooms.items() if len(folders) > 1}
+
+    assert shared - EACH_ROOM_HAS_ONE - EACH_FUNCTION_HAS_ONE == set(TWINS)
