@@ -57,8 +57,6 @@ _ARN = re.compile(
     r"arn:[\w-]+:rekognition:(?P<region>[\w-]+):\d{12}:project/(?P<project>[\w.-]+)/"
     r"(?:dataset/(?P<kind>train|test)/(?P<number>\d+)|version/(?P<version>[\w.-]+)/\d+)"
 )
-
-
 _BEING_MADE = {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"}
 
 

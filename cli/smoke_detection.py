@@ -28,15 +28,9 @@ from .stack import Stack, caller
 from .status import DEAD_LETTERS, messages_in
 
 DETECTED_FOLDER = f"{DETECTION_FOLDER}{MARK}"
-
-
 BURST = 60
 """Many times what one inference unit takes in a second."""
-
-
 LONGEST_DETECTION_S = 1800.0
-
-
 DETECTED = frozenset(Outcome) - {Outcome.WAITING, Outcome.REJECTED}
 
 

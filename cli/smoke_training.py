@@ -20,11 +20,7 @@ from .smoke_uploads import put
 from .stack import Stack, physical_id
 
 LONGEST_DATASET_S = 1800.0
-
-
 CREATED = "2026-01-01T00:00:00"
-
-
 TRAINING = "TRAINING_IN_PROGRESS"
 
 

@@ -37,8 +37,6 @@ ATTEMPTS = 5
 
 GetClient = Callable[..., Any]
 """Takes the name of a service and, where it is not ATTEMPTS, how often calls are made at most."""
-
-
 OUTPUTS = {
     Variable.BUCKET_NAME: "BucketName",
     Variable.DETECTIONS_TABLE: "DetectionsTable",
