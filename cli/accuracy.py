@@ -9,8 +9,9 @@ from labelloop.aws import none_answers, sampled_answers
 from labelloop.domain import accuracy as rules
 from labelloop.domain.accuracy import Accuracy
 from labelloop.domain.labels import SHOWN_AS_NONE
+from labelloop.domain.model_versions import VersionRecord
 from labelloop.domain.rejection import NoneAnswer
-from labelloop_pages.figures import counted, f1_of
+from labelloop_pages.figures import counted
 
 from . import models, rejection
 from .failures import CommandError
@@ -31,7 +32,7 @@ def accuracy(stack: Stack, version: str | None, as_json: bool) -> None:
     Images that a version took for none of its labels have a line of their own: it counts the newest
     that people answered, accepted or not, where the version was sure enough.
     """
-    known = [record for record in models.records() if version in {None, record["name"]}]
+    known = [record for record in models.records() if version in {None, record.name}]
     if version and not known:
         raise CommandError(f"There is no version {version}. See: labelloop versions")
     nones = none_answers.read()
@@ -41,23 +42,24 @@ def accuracy(stack: Stack, version: str | None, as_json: bool) -> None:
 
 
 def _rows(
-    stack: Stack, record: Mapping[str, Any], nones: Sequence[NoneAnswer]
+    stack: Stack, record: VersionRecord, nones: Sequence[NoneAnswer]
 ) -> Iterator[dict[str, Any]]:
-    samples = sampled_answers.of_version(record["name"])
+    samples = sampled_answers.of_version(record.name)
     figures = {ALL_LABELS: rules.of(samples), **rules.by_label(samples)} if samples else {}
+    accepted = record.figures.get("accepted")
     for label, of_label in figures.items():
         yield {
-            "version": record["name"],
+            "version": record.name,
             "label": None if label == ALL_LABELS else label,
             **_figures(of_label),
-            "f1": record.get("f1"),
-            "test_images": record.get("test_images"),
-            "accepted_when_tested": record.get("figures", {}).get("accepted"),
-            "drift_told": record.get("drift_told"),
+            "f1": record.f1,
+            "test_images": record.test_images,
+            "accepted_when_tested": accepted.as_json() if accepted else None,
+            "drift_told": record.drift_told,
         }
-    of_nones = rejection.of_version(stack, nones, record["name"])
+    of_nones = rejection.of_version(stack, nones, record.name)
     if of_nones:
-        yield {"version": record["name"], "label": SHOWN_AS_NONE, **of_nones.as_json()}
+        yield {"version": record.name, "label": SHOWN_AS_NONE, **of_nones.as_json()}
 
 
 def _when_tested(row: Mapping[str, Any]) -> str:
@@ -67,7 +69,7 @@ def _when_tested(row: Mapping[str, Any]) -> str:
         value, low, high = accepted["value"], accepted["low"], accepted["high"]
         images = counted(int(accepted["images"]), "test image")
         return f"{value:.1%} ({low:.1%} to {high:.1%}) of {images} that it was sure of"
-    return f1_of(row)
+    return f"F1 {row['f1']:.2f} of {counted(row['test_images'] or 0, 'test image')}"
 
 
 def _figures(of_label: Accuracy) -> dict[str, Any]:

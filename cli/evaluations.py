@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from labelloop.aws.failures import code_of
 from labelloop.domain import labels
 from labelloop.domain.manifests import VersionFiles
+from labelloop.domain.model_versions import VersionRecord
 
 from . import models
 from .failures import CommandError
@@ -362,21 +363,20 @@ def read(stack: Stack, version: str | None) -> tuple[Report, dict[str, Any]]:
 def _with_report(name: str | None) -> str:
     records = models.records()
     if name is None:
-        newest = next((record for record in records if "promote" in record), None)
+        newest = next((record for record in records if record.is_judged), None)
         if newest is not None:
-            return str(newest["name"])
+            return newest.name
         raise CommandError(_none_yet(records[0]) if records else "No version was trained yet.")
-    record = next((record for record in records if record["name"] == name), None)
+    record = next((record for record in records if record.name == name), None)
     if record is None:
-        known = ", ".join(str(record["name"]) for record in records[:5]) or "none yet"
+        known = ", ".join(record.name for record in records[:5]) or "none yet"
         raise CommandError(f"There is no version {name}. The newest: {known}.")
-    if "promote" not in record:
+    if not record.is_judged:
         raise CommandError(_none_yet(record))
     return name
 
 
-def _none_yet(record: dict[str, Any]) -> str:
-    name = record["name"]
-    if record.get("failure"):
-        return f"Version {name} has no report, because it failed: {record['failure']}"
-    return f"Version {name} has no report yet: it is being trained. See: labelloop status"
+def _none_yet(record: VersionRecord) -> str:
+    if record.failure:
+        return f"Version {record.name} has no report, because it failed: {record.failure}"
+    return f"Version {record.name} has no report yet: it is being trained. See: labelloop status"

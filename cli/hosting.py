@@ -100,13 +100,12 @@ def _check_startable(name: str) -> None:
 def _verdict_against(name: str) -> list[str]:
     """Why the version was not deployed by itself; empty where nothing speaks against it."""
     record = models.record(name)
-    if record.get("failure"):
-        return [f"Version {name} has failed before: {record['failure']}"]
-    if record.get("uncompared"):
-        why = record["uncompared"]
-        return [f"Version {name} was not compared with the model that serves. {why}"]
-    if record.get("promote") is False:
-        reasons = " ".join(record.get("reasons", []))
+    if record.failure:
+        return [f"Version {name} has failed before: {record.failure}"]
+    if record.uncompared:
+        return [f"Version {name} was not compared with the model that serves. {record.uncompared}"]
+    if record.promote is False:
+        reasons = " ".join(record.reasons)
         return [f"Version {name} was judged not good enough. {reasons}".rstrip()]
     return []
 

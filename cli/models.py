@@ -1,8 +1,6 @@
 """What commands ask of the model's versions, beyond what the gateways say."""
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 from labelloop import clock
 from labelloop.aws import deployed_version, executions, hosting_state, model_versions, rekognition
@@ -10,7 +8,9 @@ from labelloop.aws import training_lock as lock
 from labelloop.aws.rekognition import Version
 from labelloop.clock import from_iso
 from labelloop.domain.hosting import STARTABLE
+from labelloop.domain.model_versions import VersionRecord
 from labelloop.services import model_hours
+from labelloop_pages.figures import counted, estimated
 
 from .failures import CommandError
 from .stack import Stack, deployment_parameter
@@ -67,21 +67,28 @@ def training_lock() -> tuple[str | None, str]:
     return held.owner, executions.status(held.owner) or "GONE"
 
 
-def records() -> list[dict[str, Any]]:
+def records() -> list[VersionRecord]:
     """What is known of every version, the newest first."""
     return model_versions.known()[::-1]
 
 
-def record(name: str) -> dict[str, Any]:
+def record(name: str) -> VersionRecord:
     """What is known of the version of this name; nothing is an empty record."""
-    return model_versions.read(name) or {}
+    return model_versions.read(name) or VersionRecord(name=name)
 
 
-def verdict(judged: Mapping[str, Any], good: str) -> str:
+def verdict(judged: VersionRecord, good: str) -> str:
     """What was found of a version that was judged, by its record; ``good`` is the word for good."""
-    if judged.get("promote"):
+    if judged.promote:
         return good
-    return "not compared" if judged.get("uncompared") else "rejected"
+    return "not compared" if judged.uncompared else "rejected"
+
+
+def f1_of(judged: VersionRecord) -> str:
+    """The F1 in a version's record: with its interval, or with how many images it rests on."""
+    if "f1" in judged.figures:
+        return f"F1 {estimated(judged.figures['f1'])}"
+    return f"F1 {judged.f1 or 0:.2f} of {counted(judged.test_images or 0, 'test image')}"
 
 
 def find(name: str) -> Version:

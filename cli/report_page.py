@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
 
 from labelloop.domain.calibration import Outlook
-from labelloop.domain.scoring import METRICS
+from labelloop.domain.model_versions import VersionRecord
+from labelloop.domain.scoring import METRICS, Metric
 from labelloop_pages import charts
 from labelloop_pages.charts import Point
 from labelloop_pages.figures import counted
@@ -32,7 +32,7 @@ OTHERS = "(others)"
 FIGURES = (("F1", "v2"), ("precision", "v1"), ("recall", "v3"))
 COLOURS = {"f1": ("F1", "v2"), "precision": ("precision", "v1"), "recall": ("recall", "v3")}
 
-Records = Sequence[Mapping[str, Any]]
+Records = Sequence[VersionRecord]
 
 
 def html(report: Report, records: Records, serving: str | None, cost: Outlook | None) -> str:
@@ -87,15 +87,15 @@ def _minimums(cost: Outlook) -> str:
 # --- All versions ---------------------------------------------------------------------------------
 
 
-def _value(record: Mapping[str, Any], metric: str) -> charts.Value:
+def _value(record: VersionRecord, metric: Metric) -> charts.Value:
     """A figure in a version's record, with its interval where that is known."""
-    known = record.get("figures", {}).get(metric)
+    known = record.figures.get(metric)
     if known:
-        return float(known["value"]), float(known["low"]), float(known["high"])
-    return float(record[metric])
+        return known.value, known.low, known.high
+    return {"f1": record.f1, "precision": record.precision, "recall": record.recall}[metric] or 0.0
 
 
-def _in_figures(record: Mapping[str, Any], metric: str) -> str:
+def _in_figures(record: VersionRecord, metric: Metric) -> str:
     value = _value(record, metric)
     if isinstance(value, float):
         return f"{value:.3f}"
@@ -103,16 +103,16 @@ def _in_figures(record: Mapping[str, Any], metric: str) -> str:
 
 
 def _versions(report: Report, records: Records, serving: str | None) -> str:
-    judged = [record for record in reversed(records) if "promote" in record]
+    judged = [record for record in reversed(records) if record.is_judged]
     if not judged:
         return ""
     metrics = list(dict.fromkeys(("f1", report.metric)))
     points = [
         Point(
-            f"v{record['number']}",
+            f"v{record.number}",
             tuple(_value(record, metric) for metric in metrics),
-            hollow=not record["promote"],
-            ringed=record["name"] == serving,
+            hollow=not record.promote,
+            ringed=record.name == serving,
         )
         for record in judged
     ]
@@ -129,12 +129,12 @@ def _versions(report: Report, records: Records, serving: str | None) -> str:
             ("Version", "F1", "Precision", "Recall", "Trained", "Tested", "Verdict"),
             [
                 (
-                    str(record["name"]),
+                    record.name,
                     *(_in_figures(record, metric) for metric in METRICS),
-                    str(record["train_images"]),
-                    str(record["test_images"]),
+                    str(record.train_images),
+                    str(record.test_images),
                     models.verdict(record, "good")
-                    + (", in service" if record["name"] == serving else ""),
+                    + (", in service" if record.name == serving else ""),
                 )
                 for record in reversed(judged)
             ],

@@ -91,7 +91,7 @@ def clean_up(run: Run) -> list[str]:
             "until it has ended; then: labelloop smoke --clean-up"
         )
     known = [one.name for one in rekognition.listed()]
-    known += [record["name"] for record in models.records()]
+    known += [record.name for record in models.records()]
     others = sorted(set(known) - {run.version})
     if others:
         raise CommandError(

@@ -133,7 +133,7 @@ def _check_that_nothing_is_lost(stack: Stack) -> None:
     What is trained here would be mixed with pictures of machine parts, and a model that serves
     would be replaced by theirs.
     """
-    found = [f"the version {record['name']}" for record in models.records()[:1]]
+    found = [f"the version {record.name}" for record in models.records()[:1]]
     found += [f"the version {version.name}" for version in rekognition.listed()[:1]]
     for folder in (LABELLED_FOLDER, IMPORTED_MANIFESTS, DETECTION_FOLDER):
         listed = stack.client("s3").list_objects_v2(

@@ -122,15 +122,15 @@ def results(run: Run) -> list[str]:
             run.kept["execution"],
             lambda: f"{name} is being judged",
             "The evaluation failed",
-            lambda: "promote" in models.record(name),
+            lambda: models.record(name).is_judged,
         )
     record = models.record(name)
-    if "promote" not in record:
-        raise CommandError(f"{name} was not judged: {record.get('failure', 'nobody says why')}")
+    if not record.is_judged:
+        raise CommandError(f"{name} was not judged: {record.failure or 'nobody says why'}")
     verdict = models.verdict(record, "good enough")
     return [
         f"{len(places)} files of results are in the bucket, and the stack has read them: {name} "
-        f"has an F1 of {record['f1']:.2f} and is {verdict}."
+        f"has an F1 of {record.f1 or 0:.2f} and is {verdict}."
     ]
 
 
@@ -154,7 +154,7 @@ def datasets(run: Run) -> list[str]:
         "dataset_type": "TEST",
         "version": name,
         "manifest": VersionFiles(name).test_manifest,
-        "images": int(models.record(name)["test_images"]),
+        "images": models.record(name).test_images or 0,
         "dataset_arn": None,
     }
     began, progress = time.monotonic(), Progress()

@@ -16,8 +16,8 @@ from labelloop.aws import (
 )
 from labelloop.aws.rekognition import Version, VersionStatus
 from labelloop.domain.hosting import run_in_figures
+from labelloop.domain.model_versions import VersionRecord
 from labelloop.domain.review_tasks import HELD_QUEUE, OPEN_QUEUE
-from labelloop_pages.figures import f1_of
 
 from . import ceilings, label, models, rejection, schedules
 from .stack import Stack, on_stack, show
@@ -61,7 +61,7 @@ def _look(stack: Stack) -> dict[str, Any]:
         "dead_letters": {kind: messages_in(stack, url) for kind, url in DEAD_LETTERS.items()},
         "schedules": schedules.found(stack),
         "versions": [
-            {**record, "status": statuses.get(record["name"], "not in the service")}
+            {**record.as_json(), "status": statuses.get(record.name, "not in the service")}
             for record in models.records()[:VERSIONS_SHOWN]
         ],
     }
@@ -187,8 +187,9 @@ def _deployed(found: dict[str, Any]) -> str:
 
 
 def _version(version: dict[str, Any]) -> str:
-    if "f1" in version:
-        result = f"{f1_of(version)}, {models.verdict(version, 'promoted')}"
+    record = VersionRecord.from_json(version)
+    if record.f1 is not None:
+        result = f"{models.f1_of(record)}, {models.verdict(record, 'promoted')}"
     else:
-        result = str(version.get("failure") or "no result yet")
-    return f"{version['name']:<24} {version['status']:<20} {result}"
+        result = record.failure or "no result yet"
+    return f"{record.name:<24} {version['status']:<20} {result}"

@@ -1,13 +1,10 @@
 """`labelloop versions`, `train` and `rollback`: which models there are, and which shall serve."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import click
 
 from labelloop.aws import deployed_version, rekognition
 from labelloop.aws.rekognition import VersionStatus
-from labelloop_pages.figures import f1_of
+from labelloop.domain.model_versions import VersionRecord
 
 from . import costs, executions, models, terminal
 from .failures import CommandError
@@ -21,34 +18,24 @@ def versions(_: Stack, as_json: bool) -> None:
     """List every version, the newest first: its figures, its verdict and its status."""
     statuses = {version.name: version.status for version in rekognition.listed()}
     serving = models.serving()
-    found = [
-        {
-            **record,
-            "status": statuses.get(record["name"], "not in the service"),
-            "serves": record["name"] == serving,
-        }
-        for record in models.records()
-    ]
-    text = "\n".join(_line(record) for record in found) or "No version has been trained yet."
-    show(as_json, found, text)
+    told, lines = [], []
+    for record in models.records():
+        status, serves = statuses.get(record.name, "not in the service"), record.name == serving
+        told.append({**record.as_json(), "status": status, "serves": serves})
+        lines.append(_line(record, status, serves=serves))
+    show(as_json, told, "\n".join(lines) or "No version has been trained yet.")
 
 
-def _line(record: Mapping[str, Any]) -> str:
-    parts = [record["name"], record["status"] + (", serves" if record["serves"] else "")]
-    if "f1" in record:
-        images = f"{record['train_images']} + {record['test_images']} images"
-        parts += [f1_of(record), images, models.verdict(record, "good")]
-    if dropped := dropped_entries(record):
-        parts.append(f"{dropped} images dropped by the service")
-    if "failure" in record:
-        parts.append(f"failed: {record['failure']}")
+def _line(record: VersionRecord, status: str, *, serves: bool) -> str:
+    parts = [record.name, status + (", serves" if serves else "")]
+    if record.f1 is not None:
+        images = f"{record.train_images} + {record.test_images} images"
+        parts += [models.f1_of(record), images, models.verdict(record, "good")]
+    if record.dropped:
+        parts.append(f"{record.dropped} images dropped by the service")
+    if record.failure is not None:
+        parts.append(f"failed: {record.failure}")
     return "  ".join(parts)
-
-
-def dropped_entries(record: Mapping[str, Any]) -> int:
-    """How many images the service did not take into its datasets, without a word."""
-    datasets = [record.get(name) or {} for name in ("entries_train", "entries_test")]
-    return sum(int(part.get("sent", 0)) - int(part.get("stored", 0)) for part in datasets)
 
 
 @click.command()
@@ -67,21 +54,16 @@ def train(stack: Stack, *, force: bool, yes: bool, no_wait: bool, as_json: bool)
         confirm(filter(None, told), "Train?" if force else "Look, and train if there are enough?")
     else:
         terminal.say("\n".join(filter(None, told)), err=True)
-    before = {record["name"]: record for record in models.records()}
+    before = {record.name: record for record in models.records()}
     execution = executions.begin(stack, {"force": force})
     if not no_wait:
         # What was not decided, or not compared, may be gone on with.
-        decided = {
-            name
-            for name, record in before.items()
-            if record.get("ended") and not record.get("uncompared")
-        }
+        decided = {name for name, record in before.items() if record.is_over}
         executions.follow(stack, execution, lambda: _progress(decided), "The training failed")
     new = [
         record
         for record in models.records()
-        if record["name"] not in before
-        or before[record["name"]].get("ended") != record.get("ended")
+        if record.name not in before or before[record.name].ended != record.ended
     ]
     why_not = "" if no_wait or new else executions.why_it_gave_up(stack, execution)
     if why_not:
@@ -89,10 +71,10 @@ def train(stack: Stack, *, force: bool, yes: bool, no_wait: bool, as_json: bool)
     if no_wait:
         text = "The training workflow has been started. See: labelloop status"
     elif new:
-        text = _line({"status": "trained", "serves": models.serving() == new[0]["name"], **new[0]})
+        text = _line(new[0], "trained", serves=models.serving() == new[0].name)
     else:
         text = "There is nothing to train on: too few new images. To train all the same: --force"
-    show(as_json, {"execution": execution, "new": new}, text)
+    show(as_json, {"execution": execution, "new": [record.as_json() for record in new]}, text)
 
 
 @click.command()

@@ -9,6 +9,7 @@ from labelloop.aws import last_look, model_versions, parameters, training_lock
 from labelloop.domain import inventory, manifests
 from labelloop.domain.last_look import Look
 from labelloop.domain.listed import Listed
+from labelloop.domain.model_versions import last_trained
 from labelloop.domain.parameters import OperatorSettings
 from labelloop.entrypoint import Strict, task
 from labelloop.services import training_data
@@ -44,7 +45,7 @@ def lambda_handler(request: Input) -> Output:
         listed = inventory.without_nones(listed)
     of_sampled = "sampled ones train" if settings.train_on_sampled_answers else ""
     digest = training_data.digest(listed, files, of_sampled)
-    since = model_versions.last_trained(model_versions.known())
+    since = last_trained(model_versions.known())
     look = last_look.read()
     if look is None or (look.digest, look.since) != (digest, since):
         look = _look(listed, files, digest, since, settings)

@@ -34,7 +34,7 @@ def lambda_handler(request: Input) -> Output:
     """Stop whatever this deployment made and runs beside the version that serves."""
     deployed = deployed_version.now()
     served = {deployed.version, deployed.previous} if deployed else set()
-    records = {record["name"]: record for record in model_versions.known()}
+    records = {record.name: record for record in model_versions.known()}
     # What somebody made by hand in the project is theirs.
     versions = {one.name: one for one in rekognition.versions() if one.name in records}
     serving = versions.pop(deployed.version, None) if deployed else None
@@ -42,7 +42,7 @@ def lambda_handler(request: Input) -> Output:
     for stray in strays:
         rekognition.stop_version(stray.arn)
     newest = next(reversed(records), None)
-    proven = newest in versions.keys() - served and records[newest].get("promote")
+    proven = newest in versions.keys() - served and records[newest].promote
     return Output(
         done=not strays,
         stopped=sorted({*request.stopped, *(stray.name for stray in strays)}),

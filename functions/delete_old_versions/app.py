@@ -10,6 +10,7 @@ What a version was made of, its report and its record stay.
 from labelloop import clock
 from labelloop.aws import deployed_version, model_versions, parameters, rekognition
 from labelloop.aws.rekognition import VersionStatus
+from labelloop.domain.model_versions import VersionRecord
 from labelloop.entrypoint import Strict, logger, task
 from labelloop.errors import BusyError
 
@@ -39,7 +40,7 @@ def lambda_handler(_: Input) -> Output:
     most = parameters.settings().maximum_model_versions
     deployed = deployed_version.now()
     kept = {deployed.version, deployed.previous} if deployed else set()
-    known = {record["name"] for record in model_versions.known()}
+    known = {record.name for record in model_versions.known()}
     newest_first = rekognition.versions()
     others = [version for version in newest_first if version.name not in kept]
     surplus = others[max(0, most - (len(newest_first) - len(others))) :]
@@ -53,6 +54,6 @@ def lambda_handler(_: Input) -> Output:
         except BusyError:
             logger.info("version is in use", extra={"version": version.name})
             continue
-        model_versions.note(version.name, {"deleted": clock.iso(clock.now())})
+        model_versions.note(VersionRecord(name=version.name, deleted=clock.iso(clock.now())))
         deleted.append(version.name)
     return Output(deleted=deleted)

@@ -28,6 +28,7 @@ from labelloop.domain.comparison import Comparison, Party
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.manifests import VersionFiles
 from labelloop.domain.metrics import F1
+from labelloop.domain.model_versions import VersionRecord
 from labelloop.domain.parameters import OperatorSettings
 from labelloop.domain.scoring import Metric
 from labelloop.domain.verdict import Rules, Verdict
@@ -113,12 +114,12 @@ def _fails_for_good(name: str, error: Exception) -> bool:
     record = model_versions.read(name)
     if record is None:
         return False
-    failures = int(record.get("evaluation_failures", 0)) + 1
-    facts: dict[str, Any] = {"evaluation_failures": failures}
+    failures = record.evaluation_failures + 1
+    facts = VersionRecord(name=name, evaluation_failures=failures)
     if failures >= MOST_FAILURES:
         why = f"Its evaluation failed: {error or repr(error)}"
-        facts |= {"ended": clock.iso(clock.now()), "uncompared": why}
-    model_versions.note(name, facts)
+        facts = replace(facts, ended=clock.iso(clock.now()), uncompared=why)
+    model_versions.note(facts)
     return failures >= MOST_FAILURES
 
 
@@ -145,7 +146,7 @@ def _judged(request: Input) -> Output:
         champion_version=champion.version.name,
         known_before=champion.tested,
     )
-    attempt = int(candidate.record.get("attempt", 1))
+    attempt = candidate.record.attempt or 1
     is_open = verdicts.is_open(figure, comparison, rules, attempt)
     problem = wording.cause_in_words({"cause": request.problem}) if request.problem else None
     if not request.final:
@@ -191,7 +192,7 @@ def _told(
     candidate: Candidate, rules: Rules, own: Figures, verdict: Verdict, against: _Against | None
 ) -> Output:
     """The verdict, once it is in the report, in the version's record and measured."""
-    summary, now = candidate.summary, clock.iso(clock.now())
+    summary, record, now = candidate.summary, candidate.record, clock.iso(clock.now())
     uncompared, asked = (against.uncompared, against.asked) if against else (None, None)
     report = VersionFiles(candidate.name).report
     content = evaluation_report.report(
@@ -205,24 +206,24 @@ def _told(
         comparison=against.comparison if against else None,
         data=_data(candidate.name),
         # What the service stored of each manifest.
-        entries={split: candidate.record.get(f"entries_{split}") for split in ("train", "test")},
+        entries={"train": record.entries_train, "test": record.entries_test},
     )
     objects.write_json(report, {**content, "uncompared": uncompared, "asked": asked})
     model_versions.note(
-        candidate.name,
-        {
-            "trained": now,
-            "ended": now,
-            "f1": summary.f1,
-            "precision": summary.precision,
-            "recall": summary.recall,
-            "train_images": summary.train_images,
-            "test_images": summary.test_images,
-            "figures": own.in_short(),
-            "promote": verdict.promote,
-            "reasons": list(verdict.reasons),
-            "uncompared": uncompared,
-        },
+        VersionRecord(
+            name=candidate.name,
+            trained=now,
+            ended=now,
+            f1=summary.f1,
+            precision=summary.precision,
+            recall=summary.recall,
+            train_images=summary.train_images,
+            test_images=summary.test_images,
+            figures=own.in_short(),
+            promote=verdict.promote,
+            reasons=verdict.reasons,
+            uncompared=uncompared,
+        )
     )
     metrics.publish(
         {F1: summary.f1},

@@ -12,6 +12,7 @@ from labelloop import clock
 from labelloop.aws import model_versions, objects, rekognition
 from labelloop.aws.rekognition import S3Location
 from labelloop.domain import training_failures
+from labelloop.domain.model_versions import VersionRecord
 from labelloop.domain.splits import Split
 from labelloop.domain.training_failures import Explanation
 from labelloop.domain.wording import cause_in_words
@@ -37,10 +38,8 @@ class Output(Strict):
 def lambda_handler(request: Input) -> Output:
     """Put the service's findings into words, as far as there are any."""
     explanation = _explain(request)
-    model_versions.note(
-        request.version,
-        {"failure": explanation.text, "ended": clock.iso(clock.now())},
-    )
+    now = clock.iso(clock.now())
+    model_versions.note(VersionRecord(name=request.version, failure=explanation.text, ended=now))
     return Output(explanation=explanation.text, sentences=list(explanation.sentences))
 
 

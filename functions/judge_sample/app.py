@@ -17,6 +17,7 @@ from labelloop.domain.annotations import ModelType
 from labelloop.domain.consensus import Agreement
 from labelloop.domain.detections import DetectionRecord
 from labelloop.domain.labels import NONE_OF_THEM
+from labelloop.domain.model_versions import VersionRecord
 from labelloop.domain.rejection import NoneAnswer
 from labelloop.entrypoint import Strict, task
 from labelloop.settings import Variable
@@ -50,20 +51,20 @@ def lambda_handler(request: Input) -> Output:
     record = detections.get(request.detection_id)
     version = record.version or ""
     _note(record, _sample(record))
-    of_version = model_versions.read(version) or {}
-    f1 = float(of_version.get("f1", 0))
-    accepted = of_version.get("figures", {}).get("accepted")
+    of_version = model_versions.read(version) or VersionRecord(name=version)
+    f1 = of_version.f1 or 0.0
+    accepted = of_version.figures.get("accepted")
     all_answers = accuracy.of(sampled_answers.of_version(version))
     # Like with like: samples are of what it accepts, which it is right about more often.
-    before = (accepted["value"], accepted["low"]) if accepted else (f1, f1)
+    before = (accepted.value, accepted.low) if accepted else (f1, f1)
     return Output(
-        drifted=all_answers.has_drifted_from(*before) and "drift_told" not in of_version,
+        drifted=all_answers.has_drifted_from(*before) and of_version.drift_told is None,
         version=version,
         right=all_answers.right,
         answers=all_answers.answers,
         at_most=all_answers.interval[1],
         f1=f1,
-        accepted=accepted,
+        accepted=accepted.as_json() if accepted else None,
     )
 
 

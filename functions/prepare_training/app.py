@@ -27,6 +27,7 @@ from labelloop.domain import data_reports, inventory, manifests, splits
 from labelloop.domain.imports import Collection, ImportedLine
 from labelloop.domain.inventory import Examined, Inspected, LeftOut, Selection
 from labelloop.domain.manifests import VersionFiles
+from labelloop.domain.model_versions import VersionRecord, last_trained
 from labelloop.domain.origins import Origin, Provenance
 from labelloop.domain.splits import Split
 from labelloop.entrypoint import Strict, task
@@ -64,35 +65,34 @@ def lambda_handler(request: Input) -> Output:
     lines, collection = training_data.imported_lines(training_data.imported_manifests())
     examined = _examine(lines)
     known = model_versions.known()
-    selection = _select(examined, collection, request.digest, [one["name"] for one in known])
+    selection = _select(examined, collection, request.digest, [one.name for one in known])
     left_out = examined.left_out + selection.left_out
     data = manifests.data_hash(selection.images)
-    before = [version for version in known if version["data"] == data]
+    before = [version for version in known if version.data == data]
     last = before[-1] if before else None
     # One that could not be compared needs no other in its place: its evaluation goes on.
-    over = last is not None and last.get("ended") and not last.get("uncompared")
-    if last is not None and not (request.force and over):
-        name, number = str(last["name"]), int(last["number"])
-        proceed = request.force or not last.get("ended")
+    if last is not None and not (request.force and last.is_over):
+        name, number = last.name, last.number
+        proceed = request.force or last.ended is None
         # Somebody may have deleted them since.
         has_files = not proceed or training_data.has_files(name)
     else:
-        number = max((int(version["number"]) for version in known), default=0) + 1
+        number = max((version.number for version in known), default=0) + 1
         name, proceed = manifests.version_name(number, data, len(before) + 1), True
         has_files = False
     if not has_files:
-        since = model_versions.last_trained([one for one in known if one["name"] != name])
+        since = last_trained([one for one in known if one.name != name])
         beside = examined.passed_over
         _write(name, since, selection, left_out, passed_over=beside, collection=collection)
         # Noted last: a version that the registry knows has had all its files.
         model_versions.add(
-            name,
-            {
-                "number": number,
-                "data": data,
-                "attempt": 1 + sum("promote" in version for version in before),
-                "created": clock.iso(clock.now()),
-            },
+            VersionRecord(
+                name=name,
+                number=number,
+                data=data,
+                attempt=1 + sum(version.is_judged for version in before),
+                created=clock.iso(clock.now()),
+            )
         )
     if not proceed:
         _settle(examined, request.digest)

@@ -14,6 +14,7 @@ from typing import Literal
 from labelloop.aws import model_versions, objects, rekognition
 from labelloop.aws.rekognition import Dataset, VersionStatus
 from labelloop.domain import training_failures
+from labelloop.domain.model_versions import Entries, VersionRecord
 from labelloop.domain.splits import Split
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import TrainingInProgressError, UnknownStatusError, UntrainableError
@@ -85,8 +86,12 @@ def _note_entries(request: Input, dataset: Dataset) -> None:
             f"Rekognition took {counts.total} of the {request.images} lines of {request.manifest} "
             "and dropped the others without saying why."
         )
-    name = f"entries_{request.dataset_type.lower()}"
+    taken = Entries(request.images, counts.total, tuple(errors))
+    is_train = Split(request.dataset_type.lower()) is Split.TRAIN
     model_versions.note(
-        request.version,
-        {name: {"sent": request.images, "stored": counts.total, "errors": errors}},
+        VersionRecord(
+            name=request.version,
+            entries_train=taken if is_train else None,
+            entries_test=None if is_train else taken,
+        )
     )

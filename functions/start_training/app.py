@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from labelloop import clock
 from labelloop.aws import model_versions, objects, rekognition
+from labelloop.domain.model_versions import VersionRecord
 from labelloop.entrypoint import Strict, task
 
 LONGEST_TRAINING = timedelta(hours=30)
@@ -34,6 +35,6 @@ class Output(Strict):
 def lambda_handler(request: Input) -> Output:
     """Ask the service, and note the ARN that it gave."""
     arn = rekognition.create_version(request.version, objects.bucket(), request.evaluation_folder)
-    model_versions.note(request.version, {"arn": arn})
+    model_versions.note(VersionRecord(name=request.version, arn=arn))
     give_up_after = clock.iso(clock.now() + LONGEST_TRAINING)
     return Output(version_arn=arn, give_up_after=give_up_after)

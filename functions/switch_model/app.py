@@ -40,7 +40,7 @@ def lambda_handler(request: Input) -> Output:
 
     Nothing after the switch may fail it: the workflow would take the candidate for unproven.
     """
-    version = model_versions.read(request.version) or {}
+    version = model_versions.read(request.version)
     lock = training_lock.read()
     by = lock.owner if lock else ""
     now = deployed_version.switch(request.version, request.version_arn, deployed_version.now(), by)
@@ -49,7 +49,7 @@ def lambda_handler(request: Input) -> Output:
             {
                 "deployed": now.version,
                 "previous": now.previous,
-                "images_trained": version.get("train_images"),
+                "images_trained": version.train_images if version else None,
             }
         )
     except Exception:

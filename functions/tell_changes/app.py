@@ -54,7 +54,7 @@ def _tell_of_judgement(teller: str) -> bool:
     """
     if told_news.was_told(JUDGEMENT):
         return False
-    if all("attempt" in version for version in model_versions.known()):
+    if all(version.attempt is not None for version in model_versions.known()):
         told_news.told(JUDGEMENT)
         return False
     return operator_news.tell("judgement_changed", JUDGEMENT, teller, {}, for_good=True)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from labelloop.domain.annotations import ModelType, training_line
 from labelloop.domain.detections import DetectionRecord, Outcome
+from labelloop.domain.model_versions import VersionRecord
 from labelloop.domain.review_tasks import answer_body
 from local.demo.application import Application
 from local.demo.box_review import left_as_they_were
@@ -179,9 +180,9 @@ class Story:
             if subjects:
                 step.say(f"e-mail to the operator: {subjects[-1]}")
             for version in self._visitor.versions():
-                told = {form.format(version["name"]) for form in (IN_SERVICE, REFUSED)}
-                if version["name"] not in before and told & set(subjects):
-                    return str(version["name"])
+                told = {form.format(version.name) for form in (IN_SERVICE, REFUSED)}
+                if version.name not in before and told & set(subjects):
+                    return version.name
             return None
 
         course = _Course(self._wait(decided, "a verdict on a new model"))
@@ -189,17 +190,17 @@ class Story:
         self._visitor.set_parameter(POLL, HARDLY_EVER_MINUTES)
         self._courses.append(course)
         known = self._known(course)
-        outcome = "now in service" if known["promote"] else "refused"
+        outcome = "now in service" if known.promote else "refused"
         gain = _gain(self._visitor.report(course.name))
         compared = f", {gain.as_gain} against the one that serves" if gain else ""
         step.say(
-            f"{course.name}: trained on {known['train_images']} images, F1 {known['f1']:.2f} on "
-            f"{known['test_images']} test images{compared}, {outcome}"
+            f"{course.name}: trained on {known.train_images} images, F1 {known.f1 or 0:.2f} on "
+            f"{known.test_images} test images{compared}, {outcome}"
         )
         return course
 
-    def _known(self, course: _Course) -> Record:
-        return {version["name"]: version for version in self._visitor.versions()}[course.name]
+    def _known(self, course: _Course) -> VersionRecord:
+        return {version.name: version for version in self._visitor.versions()}[course.name]
 
     def _title(self, course: _Course) -> str:
         return f"Version {self._courses.index(course) + 1}"
@@ -308,12 +309,12 @@ class Story:
         known, report = self._known(course), self._visitor.report(course.name)
         return VersionResult(
             name=course.name,
-            train_images=known["train_images"],
-            test_images=known["test_images"],
-            f1=known["f1"],
+            train_images=known.train_images or 0,
+            test_images=known.test_images or 0,
+            f1=known.f1 or 0.0,
             own=Figure.of(report["figures"]["test_set"]),
-            promoted=known["promote"],
-            reasons=tuple(known["reasons"]),
+            promoted=bool(known.promote),
+            reasons=known.reasons,
             gain=_gain(report),
             by_command=course.by_command,
             measured=found,

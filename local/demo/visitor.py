@@ -24,6 +24,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from labelloop.domain.detections import DetectionRecord
 from labelloop.domain.manifests import VersionFiles
+from labelloop.domain.model_versions import VersionRecord
 from local.demo.failure import DemoError
 from local.launch import ROOT, LocalStack
 from local.people import add_person
@@ -77,7 +78,7 @@ class Visitor:
         )
         return list(map(DetectionRecord.from_json, items))
 
-    def versions(self) -> list[Record]:
+    def versions(self) -> list[VersionRecord]:
         """What is known of every model version, the oldest first."""
         found = self._items(
             "query",
@@ -85,7 +86,8 @@ class Visitor:
             KeyConditionExpression="kind = :kind",
             ExpressionAttributeValues={":kind": {"S": "version"}},
         )
-        return sorted(found, key=lambda version: version["number"])
+        records = map(VersionRecord.from_json, found)
+        return sorted(records, key=lambda version: version.number)
 
     def deployed(self) -> str | None:
         """The version that serves."""

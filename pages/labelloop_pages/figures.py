@@ -1,7 +1,7 @@
 """Figures as people read them, each with the interval in which the true one lies, or its count."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 
 class Interval(Protocol):
@@ -23,14 +23,6 @@ class Interval(Protocol):
 def estimated(figure: Interval) -> str:
     """A figure from 0 to 1 with its 95 % interval: ``0.85 (0.80 to 0.89)``."""
     return f"{figure.value:.2f} ({figure.low:.2f} to {figure.high:.2f})"
-
-
-def f1_of(record: Mapping[str, Any]) -> str:
-    """The F1 in a version's record: with its interval, or with how many images it rests on."""
-    known = record.get("figures", {}).get("f1")
-    if known:
-        return f"F1 {known['value']:.2f} ({known['low']:.2f} to {known['high']:.2f})"
-    return f"F1 {record['f1']:.2f} of {counted(int(record['test_images']), 'test image')}"
 
 
 def signed(value: float, interval: Sequence[float]) -> str:

@@ -7,11 +7,12 @@ from click.testing import CliRunner, Result
 
 from cli.__main__ import main
 from cli.stack import Stack
-from labelloop.aws import model_versions, none_answers, sampled_answers
+from labelloop.aws import none_answers, sampled_answers
 from labelloop.aws.wiring import wiring
 from labelloop.domain.accuracy import Sample
 from labelloop.domain.rejection import NoneAnswer
 from labelloop.settings import Variable
+from tests.unit import version_records
 from tests.unit.account import Account, account
 from tests.unit.cli.world import error_of
 
@@ -23,7 +24,7 @@ def stack(account: Account) -> Stack:
     """Two versions; of one, ten of whose sampled detections were answered."""
     outputs = {"ModelVersionsTable": wiring[Variable.MODEL_VERSIONS_TABLE]}
     for number in (1, 2):
-        model_versions.add(f"v{number}", {"number": number, "f1": 0.9, "test_images": 20})
+        version_records.add(f"v{number}", {"number": number, "f1": 0.9, "test_images": 20})
     for number in range(10):
         sample = Sample(("gear",) if number else ("bolt",), number > 1)
         sampled_answers.note("v2", str(number), sample, "2026-11-21")
@@ -49,13 +50,13 @@ def test_each_label_and_all_together_have_their_share_and_its_interval(stack: St
 
 def test_what_it_was_sure_of_in_its_test_stands_beside_where_that_is_known(stack: Stack) -> None:
     accepted = {"value": 0.95, "low": 0.76, "high": 0.99, "images": 20, "effective_images": 20}
-    model_versions.note("v2", {"figures": {"accepted": accepted}})
+    version_records.note("v2", {"figures": {"accepted": accepted}})
     _, total, *_ = _run(stack, "v2").stdout.splitlines()
     assert "when tested: 95.0% (76.0% to 99.0%) of 20 test images that it was sure of" in total
 
 
 def test_a_version_that_has_become_worse_is_marked(stack: Stack) -> None:
-    model_versions.note("v2", {"drift_told": "2026-11-21"})
+    version_records.note("v2", {"drift_told": "2026-11-21"})
     assert _run(stack).stdout.count("worse by now") == 1
 
 

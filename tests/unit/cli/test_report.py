@@ -16,6 +16,7 @@ from labelloop.domain import comparison, version_figures
 from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.answers import Answer, Finding
 from labelloop.domain.comparison import Case, Party
+from labelloop.domain.model_versions import VersionRecord
 from labelloop.domain.origins import GIVEN, Origin, Provenance, Stratum
 from labelloop_pages import charts
 from labelloop_pages.charts import Point
@@ -136,7 +137,8 @@ def judged_figures() -> dict[str, Any]:
         champion_version="v1",
         known_before=["c1"],
     )
-    return {"figures": own.as_json(), "comparison": both.as_json(), "in_short": own.in_short()}
+    short = {name: one.as_json() for name, one in own.in_short().items()}
+    return {"figures": own.as_json(), "comparison": both.as_json(), "in_short": short}
 
 
 @pytest.fixture
@@ -409,7 +411,9 @@ class TestPage:
         judged = [{**record, "promote": record["name"] == "v1"} for record in records]
         failed = {"name": "v3", "number": 3, "failure": "No."}
         report = Report.model_validate(a_report(**facts))
-        return report_page.html(report, [failed, *judged], "v1", calibrated.OUTLOOK)
+        return report_page.html(
+            report, list(map(VersionRecord.from_json, [failed, *judged])), "v1", calibrated.OUTLOOK
+        )
 
     def outline(self, of_record: dict[str, Any] | None = None, **facts: Any) -> Outline:
         outline = Outline()

@@ -6,6 +6,7 @@ from decimal import Decimal
 from labelloop.domain import comparison, evaluation_report, evaluation_snapshot
 from labelloop.domain.comparison import Party
 from labelloop.domain.evaluation_summary import LabelResult, Summary
+from labelloop.domain.model_versions import Entries
 from labelloop.domain.verdict import Rules, Verdict
 from tests.unit.domain.evaluated import CLASSIFICATION, Json, examine, figures, looked_at
 
@@ -28,7 +29,7 @@ def _report(results: str, champion: str | None) -> Json:
     if champion:
         party = Party(examined.answers, {})
         compared = comparison.compare(examined.cases, party, party, model_type=CLASSIFICATION)
-    data, entries = {"images": 4}, {"train": None, "test": {"sent": 4, "stored": 4, "errors": []}}
+    data, entries = {"images": 4}, {"train": None, "test": Entries(4, 4)}
     return evaluation_report.report(
         "v12",
         summary,

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from functions.check_new_images.app import lambda_handler
-from labelloop.aws import model_versions, training_lock
+from labelloop.aws import training_lock
 from labelloop.domain import manifests
+from tests.unit import version_records
 from tests.unit.account import Account, Context, Json, event
 from tests.unit.functions.preparation import png, prepare, upload
 
@@ -21,7 +22,7 @@ def trained(account: Account) -> Account:
     account.set_parameter("Enable-Automatic-Training", "true")
     account.set_parameter("Minimum-Untrained-Images", "3")
     version = prepare(force=True)["version"]
-    model_versions.note(version, {"trained": "2026-11-21T09:15:27.000Z"})
+    version_records.note(version, {"trained": "2026-11-21T09:15:27.000Z"})
     return account
 
 
@@ -85,8 +86,8 @@ def test_an_image_that_moves_to_another_label_is_one_change(trained: Account) ->
 
 
 def test_a_version_that_failed_has_taught_nobody_anything(trained: Account) -> None:
-    model_versions.add("v2-y", {"number": 2, "data": "y"})
-    model_versions.note("v2-y", {"ended": "2026-11-21T10:15:27.000Z", "failure": "x"})
+    version_records.add("v2-y", {"number": 2, "data": "y"})
+    version_records.note("v2-y", {"ended": "2026-11-21T10:15:27.000Z", "failure": "x"})
     assert _check()["new_images"] == 0
 
 
@@ -94,7 +95,7 @@ def test_a_training_that_succeeds_makes_its_images_old(trained: Account) -> None
     upload(trained, "dog", range(10, 15))
     version = prepare()["version"]
     assert _check()["new_images"] == 5
-    model_versions.note(version, {"trained": "2026-11-21T10:15:27.000Z"})
+    version_records.note(version, {"trained": "2026-11-21T10:15:27.000Z"})
     assert _check()["new_images"] == 0
 
 
@@ -134,7 +135,7 @@ def test_sampled_images_count_where_they_train(trained: Account, trains: bool) -
     trained.set_parameter("Train-On-Sampled-Answers", "true" if trains else "false")
     assert _counts(_check()) == (trains, 4 if trains else 0, 24)
     version = prepare(force=True)["version"]
-    model_versions.note(version, {"trained": "2026-11-21T10:15:27.000Z"})
+    version_records.note(version, {"trained": "2026-11-21T10:15:27.000Z"})
     assert _counts(_check()) == (False, 0, 24)
     trained.boto3("s3").delete_object(Bucket=trained.bucket, Key=key)
     assert _check()["new_images"] == (1 if trains else 0)

@@ -3,8 +3,9 @@
 import pytest
 
 from functions.clear_up.app import lambda_handler
-from labelloop.aws import deployed_version, model_versions
+from labelloop.aws import deployed_version
 from labelloop.errors import BusyError
+from tests.unit import version_records
 from tests.unit.account import Account, Context, Json, event, refuses, version, version_arn
 
 FIRST_CALL = event("clear_up.first_call")
@@ -18,7 +19,7 @@ def _there_are(account: Account, **statuses: str) -> None:
 
 def _known(**facts: Json) -> None:
     for number, (name, values) in enumerate(facts.items(), start=1):
-        model_versions.add(name, {"number": number, **values})
+        version_records.add(name, {"number": number, **values})
 
 
 def test_before_the_first_model_there_is_nothing_to_clear_up(account: Account) -> None:

@@ -3,7 +3,8 @@
 import pytest
 
 from functions.delete_old_versions.app import lambda_handler
-from labelloop.aws import deployed_version, model_versions
+from labelloop.aws import deployed_version
+from tests.unit import version_records
 from tests.unit.account import Account, Context, Json, event, refuses, version, version_arn
 
 
@@ -11,7 +12,7 @@ from tests.unit.account import Account, Context, Json, event, refuses, version, 
 def many(account: Account) -> Account:
     """Eight versions: the first is the previous one, the second the deployed one."""
     for number in range(1, 9):
-        model_versions.add(f"v{number}", {"number": number, "data": str(number)})
+        version_records.add(f"v{number}", {"number": number, "data": str(number)})
     first = deployed_version.switch("v1", version_arn("v1"), None)
     deployed_version.switch("v2", version_arn("v2"), first)
     account.rekognition.answers["DeleteProjectVersion"] = lambda _: {"Status": "DELETING"}
@@ -39,16 +40,16 @@ def test_the_oldest_go_and_the_deployed_and_the_previous_one_stay(many: Account)
     assert [request["ProjectVersionArn"] for request in asked] == [
         version_arn(name) for name in ("v6", "v5", "v4", "v3")
     ]
-    record = model_versions.read("v3")
+    record = version_records.read("v3")
     assert record is not None
     assert record["deleted"]
-    assert "deleted" not in (model_versions.read("v8") or {})
+    assert "deleted" not in (version_records.read("v8") or {})
 
 
 def test_hundreds_of_versions_are_known_on_all_pages(many: Account) -> None:
     names = [f"v{number}" for number in range(250, 0, -1)]
     for name in names:
-        model_versions.add(name, {"number": int(name[1:]), "data": "x" * 5000})
+        version_records.add(name, {"number": int(name[1:]), "data": "x" * 5000})
 
     def page(request: Json) -> Json:
         start = int(request.get("NextToken", 0))
@@ -84,7 +85,7 @@ def test_fewer_versions_than_the_most_all_stay(many: Account) -> None:
 def test_one_that_cannot_be_deleted_now_stays_until_the_next_time(many: Account) -> None:
     many.rekognition.answers["DeleteProjectVersion"] = refuses("ResourceInUseException")
     assert _delete() == {"deleted": []}
-    assert "deleted" not in (model_versions.read("v3") or {})
+    assert "deleted" not in (version_records.read("v3") or {})
 
 
 def test_one_that_is_gone_already_is_as_good_as_deleted(many: Account) -> None:

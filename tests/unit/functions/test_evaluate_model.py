@@ -9,7 +9,7 @@ import pytest
 
 from functions.evaluate_model.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import deployed_version, model_versions, sampling_position
+from labelloop.aws import deployed_version, sampling_position
 from labelloop.domain import manifests
 from labelloop.domain.annotations import Annotation, Box
 from labelloop.domain.answers import Answer, Finding
@@ -24,7 +24,7 @@ from labelloop.domain.splits import Split
 from labelloop.errors import InconsistentError, NotFoundError
 from labelloop.services import version_answers
 from labelloop.settings import Variable
-from tests.unit import inference_log
+from tests.unit import inference_log, version_records
 from tests.unit.account import Account, Context, Json, event, measured, version, version_arn
 
 TRAINED, UNASKED = event("evaluate_model.trained"), event("evaluate_model.unasked")
@@ -105,7 +105,7 @@ def _deploy_champion(account: Account, tested: Sequence[Json]) -> None:
 @pytest.fixture
 def candidate(account: Account) -> Account:
     """A trained candidate that is right on 24 of 30 test images."""
-    model_versions.add(CANDIDATE, {"number": 12, "data": "x"})
+    version_records.add(CANDIDATE, {"number": 12, "data": "x"})
     _trained(account, CANDIDATE, _snapshot("+" * 24 + "-" * 6))
     account.rekognition.answers["DescribeProjectVersions"] = lambda request: {
         "ProjectVersionDescriptions": [
@@ -195,7 +195,7 @@ def test_the_operators_metric_and_improvement_decide(candidate: Account) -> None
 def test_a_model_under_the_minimum_is_rejected_and_its_record_says_so(candidate: Account) -> None:
     candidate.set_parameter("Minimum-F1-Score", "0.95")
     assert _evaluate()["promote"] is False
-    found = model_versions.read(CANDIDATE)
+    found = version_records.read(CANDIDATE)
     assert found
     assert found["promote"] is False
     assert found["trained"]
@@ -270,7 +270,7 @@ def test_what_the_version_was_made_of_is_in_the_report(candidate: Account) -> No
     data = {"images": 120, "left_out": {"images": 0}}
     candidate.put(VersionFiles(CANDIDATE).data_report, json.dumps(data).encode())
     entries = {"sent": 30, "stored": 29, "errors": ["One test image: it is broken."]}
-    model_versions.note(CANDIDATE, {"entries_test": entries})
+    version_records.note(CANDIDATE, {"entries_test": entries})
     report = _report(candidate)
     assert report["data"] == data
     assert report["entries"] == {"train": None, "test": entries}
@@ -422,7 +422,7 @@ def test_a_trained_version_without_results_is_inconsistent(candidate: Account) -
 
 
 def _noted(version: str) -> Json:
-    return model_versions.read(version) or {}
+    return version_records.read(version) or {}
 
 
 def test_an_evaluation_that_goes_on_failing_comes_to_an_end(candidate: Account) -> None:
@@ -526,7 +526,7 @@ def test_a_champion_that_has_not_seen_todays_test_images_is_to_be_asked_before_t
         "give_up_after": "2026-11-21T11:15:27.000Z",
     }
     assert sorted(_listed(grown)) == sorted(f"content {number}" for number in range(10, 40))
-    record = model_versions.read(CANDIDATE)
+    record = version_records.read(CANDIDATE)
     assert record is not None
     assert "promote" not in record
     assert not grown.keys(VersionFiles(CANDIDATE).report)
@@ -622,7 +622,7 @@ def test_what_the_operator_has_stopped_is_not_started_and_the_champion_stays(
         f"{CHAMPION} was stopped by hand. To let it run again: labelloop start"
     )
     assert any("could not be compared" in reason for reason in output["reasons"])
-    record = model_versions.read(CANDIDATE)
+    record = version_records.read(CANDIDATE)
     assert record is not None
     assert (record["promote"], record["uncompared"]) == (False, output["uncompared"])
     report = json.loads(grown.read(output["report"]))
@@ -638,7 +638,7 @@ def test_what_could_not_be_asked_leaves_the_champion_until_it_can_be(grown: Acco
     _remember("+" * 10 + "-" * 20)
     output = _evaluate(final=True)
     assert (output["promote"], output["uncompared"]) == (True, None)
-    record = model_versions.read(CANDIDATE)
+    record = version_records.read(CANDIDATE)
     assert record is not None
     assert record["uncompared"] is None
 
@@ -663,7 +663,7 @@ def test_a_further_candidate_made_of_the_same_images_has_to_gain_more(grown: Acc
     # They differ on 21 images, of which it is right on 11.
     _remember("-" * 11 + "+" * 19)
     assert _evaluate(final=True)["promote"] is True
-    model_versions.note(CANDIDATE, {"attempt": 2})
+    version_records.note(CANDIDATE, {"attempt": 2})
     output = _evaluate(final=True)
     assert output["promote"] is False
     assert any("as candidate 2 made of the same data" in reason for reason in output["reasons"])

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from functions.explain_training_failure.app import lambda_handler
-from labelloop.aws import model_versions
 from labelloop.errors import UnknownStatusError
+from tests.unit import version_records
 from tests.unit.account import Account, Context, Json, event, version
 
 REFUSED = event("explain_training_failure.images_refused")
@@ -18,7 +18,7 @@ MESSAGE = "The manifest file has too many errors."
 @pytest.fixture
 def noted(account: Account) -> Account:
     """An account that knows of the version."""
-    model_versions.add(NAME, {"number": 12, "data": "x"})
+    version_records.add(NAME, {"number": 12, "data": "x"})
     return account
 
 
@@ -79,7 +79,7 @@ def test_the_services_findings_are_told_with_the_images_concerned(noted: Account
 def test_the_versions_record_says_why_and_when(noted: Account) -> None:
     _failed_with_files(noted)
     output = lambda_handler(REFUSED, Context())
-    record = model_versions.read(NAME)
+    record = version_records.read(NAME)
     assert record
     assert record["failure"] == output["explanation"]
     assert record["ended"] == "2026-11-21T09:15:27.000Z"
@@ -125,7 +125,7 @@ def test_a_dataset_that_was_refused_before_the_training_is_explained(noted: Acco
         "supported size.",
         "The manifest is over 1 GB; take images out.",
     ]
-    record = model_versions.read(NAME)
+    record = version_records.read(NAME)
     assert record
     assert record["failure"] == output["explanation"]
 

@@ -4,13 +4,13 @@ import pytest
 
 from functions.judge_sample.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import model_versions, none_answers, sampled_answers
+from labelloop.aws import none_answers, sampled_answers
 from labelloop.domain.accuracy import LEAST_ANSWERS, Accuracy, Sample
 from labelloop.domain.detections import Outcome
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.rejection import NoneAnswer
 from labelloop.errors import NotFoundError
-from tests.unit import inference_log
+from tests.unit import inference_log, version_records
 from tests.unit.account import Account, Context, Json, event
 
 DETECTION = event("judge_sample.answered")["detection_id"]
@@ -21,7 +21,7 @@ FOUND = [{"name": "dent", "confidence_pct": 97.5}, {"name": "scratch", "confiden
 @pytest.fixture
 def tested(account: Account) -> Account:
     """An account with a version whose F1 score was 0.9."""
-    model_versions.add("v1", {"number": 1, "f1": 0.9})
+    version_records.add("v1", {"number": 1, "f1": 0.9})
     return account
 
 
@@ -127,16 +127,16 @@ def test_the_operator_is_to_hear_of_a_version_that_is_surely_worse_than_it_was(
 
 def test_it_is_held_to_what_it_was_right_about_where_it_was_sure(tested: Account) -> None:
     accepted = {"value": 0.75, "low": 0.6, "high": 0.85, "images": 40, "effective_images": 40.0}
-    model_versions.note("v1", {"figures": {"accepted": accepted}})
+    version_records.note("v1", {"figures": {"accepted": accepted}})
     answer = _many(tested, right=22, wrong=LEAST_ANSWERS - 22)
     assert (answer["drifted"], answer["accepted"]) == (False, accepted)
-    model_versions.note("v1", {"figures": {"accepted": {**accepted, "value": 0.99, "low": 0.97}}})
+    version_records.note("v1", {"figures": {"accepted": {**accepted, "value": 0.99, "low": 0.97}}})
     assert _judge("0" * 32)["drifted"] is True
 
 
 def test_a_version_of_which_the_operator_has_heard_is_not_told_of_again(tested: Account) -> None:
     _many(tested, right=0, wrong=LEAST_ANSWERS)
-    model_versions.note("v1", {"drift_told": "2026-11-21T09:15:27.000Z"})
+    version_records.note("v1", {"drift_told": "2026-11-21T09:15:27.000Z"})
     assert _judge("0" * 32)["drifted"] is False
 
 

@@ -9,7 +9,7 @@ import pytest
 from functions.check_new_images import app as check_new_images
 from functions.prepare_training.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import model_versions, objects, review_day
+from labelloop.aws import objects, review_day
 from labelloop.domain import fitness, inventory, manifests, origins, splits
 from labelloop.domain.annotations import Annotation, training_line
 from labelloop.domain.detections import Outcome
@@ -23,7 +23,7 @@ from labelloop.errors import InconsistentError, TrainingInProgressError, Untrain
 from labelloop.services import training_data
 from labelloop.settings import Variable
 from tests import cases
-from tests.unit import inference_log
+from tests.unit import inference_log, version_records
 from tests.unit.account import Account, Context, Json, event, version
 from tests.unit.functions.preparation import inspect, png, prepare, upload
 
@@ -280,14 +280,14 @@ def test_a_crash_before_the_version_was_noted_leads_to_the_same_version(images: 
 
 def test_images_that_were_trained_on_are_not_trained_on_again(images: Account) -> None:
     first = prepare()
-    model_versions.note(first["version"], {"ended": "2026-11-21T10:00:00.000Z"})
+    version_records.note(first["version"], {"ended": "2026-11-21T10:00:00.000Z"})
     again = prepare()
     assert (again["version"], again["proceed"]) == (first["version"], False)
 
 
 def test_an_operator_may_have_the_same_images_trained_on_again(images: Account) -> None:
     first = prepare()
-    model_versions.note(first["version"], {"ended": "2026-11-21T10:00:00.000Z"})
+    version_records.note(first["version"], {"ended": "2026-11-21T10:00:00.000Z"})
     again = prepare(force=True)
     assert again["proceed"] is True
     assert again["version"] == f"v2-{first['version'].removeprefix('v1-')}-2"
@@ -299,13 +299,13 @@ def test_a_candidate_that_could_not_be_compared_is_gone_on_with_when_the_operato
 ) -> None:
     first = prepare()
     facts = {"ended": "2026-11-21T10:00:00.000Z", "promote": False, "uncompared": "No model ran."}
-    model_versions.note(first["version"], facts)
+    version_records.note(first["version"], facts)
     images.rekognition.answers["DescribeProjectVersions"] = lambda _: {
         "ProjectVersionDescriptions": [version(first["version"], "TRAINING_COMPLETED")]
     }
     assert prepare()["proceed"] is False
     assert prepare(force=True) == {**first, "begun": True}
-    model_versions.note(first["version"], {"uncompared": None})
+    version_records.note(first["version"], {"uncompared": None})
     assert prepare(force=True)["version"].startswith("v2-")
 
 
@@ -314,18 +314,18 @@ def test_a_version_knows_how_many_candidates_on_its_images_were_judged_before(
 ) -> None:
     ended = {"ended": "2026-11-21T10:00:00.000Z"}
     first = prepare()["version"]
-    model_versions.note(first, {**ended, "failure": "The service refused it."})
+    version_records.note(first, {**ended, "failure": "The service refused it."})
     second = prepare(force=True)["version"]
-    model_versions.note(second, {**ended, "promote": False})
+    version_records.note(second, {**ended, "promote": False})
     prepare(force=True)
-    assert [version["attempt"] for version in model_versions.known()] == [1, 1, 2]
+    assert [version["attempt"] for version in version_records.known()] == [1, 1, 2]
 
 
 def test_what_nothing_more_can_be_made_of_is_not_looked_at_again(images: Account) -> None:
     assert _check()["train"] is True
     first = prepare()
     failed = {"ended": "2026-11-21T10:00:00.000Z", "failure": "The service refused it."}
-    model_versions.note(first["version"], failed)
+    version_records.note(first["version"], failed)
     assert _check()["train"] is True
     assert prepare()["proceed"] is False
     assert _check()["train"] is False
@@ -394,7 +394,7 @@ def test_what_the_service_would_refuse_is_left_out_and_named(images: Account) ->
 def test_what_was_left_out_is_not_new_at_the_next_look(images: Account) -> None:
     images.put(f"{FOLDER}cat/page.jpg", b"<html>not found</html>")
     output = prepare()
-    model_versions.note(output["version"], {"trained": "2026-11-21T10:00:00.000Z"})
+    version_records.note(output["version"], {"trained": "2026-11-21T10:00:00.000Z"})
     assert _check()["new_images"] == 0
 
 
@@ -585,7 +585,7 @@ def test_switched_off_what_is_none_of_the_labels_leaves_and_comes_back(images: A
     first = prepare()
     kept = _of_nones(first)
     assert len(kept) == 5
-    model_versions.note(first["version"], {"trained": "2026-11-21T10:00:00.000Z"})
+    version_records.note(first["version"], {"trained": "2026-11-21T10:00:00.000Z"})
     assert _check()["new_images"] == 0
     images.set_parameter("Train-None-Of-The-Above", "false")
     assert _check()["new_images"] == 5
@@ -601,7 +601,7 @@ def test_switched_off_what_is_none_of_the_labels_leaves_and_comes_back(images: A
 
 def test_the_report_says_what_has_changed_since_the_last_training(images: Account) -> None:
     first = prepare()
-    model_versions.note(first["version"], {"trained": "2026-11-21T10:00:00.000Z"})
+    version_records.note(first["version"], {"trained": "2026-11-21T10:00:00.000Z"})
     upload(images, "dog", range(10, 13))
     images.put(f"{FOLDER}cat/0.png", png("another cat"))
     s3 = images.boto3("s3")
@@ -626,7 +626,7 @@ def test_images_that_come_while_others_are_inspected_wait_for_the_next_training(
     upload(images, "cat", range(10, 15))
     output = lambda_handler({"force": False, "digest": digest}, Context())
     assert output["train_images"] + output["test_images"] == 20
-    model_versions.note(output["version"], {"trained": "2026-11-21T10:00:00.000Z"})
+    version_records.note(output["version"], {"trained": "2026-11-21T10:00:00.000Z"})
     assert _check()["new_images"] == 5
 
 
@@ -728,7 +728,7 @@ def test_the_index_of_the_last_version_is_not_needed_for_the_next_one(
     images: Account, force: bool
 ) -> None:
     first = prepare()["version"]
-    model_versions.note(first, {"trained": THEN, "ended": THEN, "promote": True})
+    version_records.note(first, {"trained": THEN, "ended": THEN, "promote": True})
     _delete(images, *images.keys(f"manifests/training/{first}/"))
     # All images count as new, and a training of the same ones is not begun.
     assert _check()["new_images"] == 20

@@ -5,12 +5,12 @@ import json
 import pytest
 
 from functions.replace_dataset.app import lambda_handler
-from labelloop.aws import model_versions
 from labelloop.domain import manifests
 from labelloop.domain.annotations import Annotation
 from labelloop.domain.manifests import SplitImage
 from labelloop.domain.splits import Split
 from labelloop.errors import TrainingInProgressError, UnknownStatusError, UntrainableError
+from tests.unit import version_records
 from tests.unit.account import Account, Context, Json, version
 
 MANIFEST = "manifests/training/v1/train.manifest"
@@ -110,7 +110,7 @@ def test_lines_that_the_service_drops_in_silence_are_counted(account: Account) -
         if answer["done"]:
             break
         account.clock.advance(15)
-    record = model_versions.read("v1")
+    record = version_records.read("v1")
     assert record is not None
     told = record["entries_train"]
     assert (told["sent"], told["stored"]) == (4, 2)
@@ -129,7 +129,7 @@ def test_entries_with_errors_are_named_in_words(account: Account, manifest: str)
         "DatasetEntries": [json.dumps(entry)]
     }
     _call(manifest, arn)
-    record = model_versions.read("v1")
+    record = version_records.read("v1")
     assert record is not None
     assert record["entries_train"]["errors"] == [
         "One training image: the line has no label; label the image, or take it out: "

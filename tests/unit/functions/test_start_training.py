@@ -3,8 +3,8 @@
 import pytest
 
 from functions.start_training.app import lambda_handler
-from labelloop.aws import model_versions
 from labelloop.errors import BusyError
+from tests.unit import version_records
 from tests.unit.account import Account, Context, event, refuses, version, version_arn
 
 VERSION = event("start_training.version")
@@ -14,7 +14,7 @@ NAME = VERSION["version"]
 @pytest.fixture
 def noted(account: Account) -> Account:
     """A version that is noted, as PrepareTraining does."""
-    model_versions.add(NAME, {"number": 12, "data": "x"})
+    version_records.add(NAME, {"number": 12, "data": "x"})
     return account
 
 
@@ -32,7 +32,7 @@ def test_the_arn_that_the_service_made_is_noted(noted: Account) -> None:
         "S3Bucket": noted.bucket,
         "S3KeyPrefix": VERSION["evaluation_folder"],
     }
-    found = model_versions.read(NAME)
+    found = version_records.read(NAME)
     assert found
     assert found["arn"] == version_arn(NAME)
 

@@ -4,10 +4,11 @@ import json
 
 from functions.switch_model.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import deployed_version, hosting_state, model_versions, training_lock
+from labelloop.aws import deployed_version, hosting_state, training_lock
 from labelloop.aws.training_lock import Lock
 from labelloop.clock import iso
 from labelloop.domain.hosting import Hosting
+from tests.unit import version_records
 from tests.unit.account import PREFIX, Account, Context, Json, event, version_arn
 
 PROVEN = event("switch_model.proven")
@@ -20,7 +21,7 @@ def _shown(account: Account) -> Json:
 
 
 def test_the_first_version_serves_from_now_on(account: Account) -> None:
-    model_versions.add(PROVEN["version"], {"number": 12, "train_images": 90})
+    version_records.add(PROVEN["version"], {"number": 12, "train_images": 90})
     for _ in range(2):
         answer = lambda_handler(PROVEN, Context())
         assert answer["previous"] is None

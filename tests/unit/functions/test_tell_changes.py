@@ -6,8 +6,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.tell_changes.app import JUDGEMENT, lambda_handler
-from labelloop.aws import model_versions, told_news
+from labelloop.aws import told_news
 from labelloop.services import operator_news
+from tests.unit import version_records
 from tests.unit.account import Account, Context, event
 
 DEPLOYED = event("tell_changes.deployment")
@@ -17,7 +18,7 @@ A_YEAR_S = timedelta(days=365).total_seconds()
 @pytest.fixture
 def old(account: Account) -> Account:
     """A stack with a version of the release before."""
-    model_versions.add("v1-9f8e7d6c", {"number": 1, "data": "x"})
+    version_records.add("v1-9f8e7d6c", {"number": 1, "data": "x"})
     return account
 
 
@@ -42,7 +43,7 @@ def test_the_operator_of_an_old_stack_is_told_once_and_for_good(old: Account) ->
 
 def test_a_new_stack_is_told_nothing_however_many_versions_it_gets(account: Account) -> None:
     assert not _tell()
-    model_versions.add("v1-9f8e7d6c", {"number": 1, "data": "x", "attempt": 1})
+    version_records.add("v1-9f8e7d6c", {"number": 1, "data": "x", "attempt": 1})
     assert not _tell()
     assert not account.operator_mail()
 
@@ -50,7 +51,7 @@ def test_a_new_stack_is_told_nothing_however_many_versions_it_gets(account: Acco
 def test_a_stack_that_had_begun_with_this_release_when_it_was_first_looked_at_is_no_old_one(
     account: Account,
 ) -> None:
-    model_versions.add("v1-9f8e7d6c", {"number": 1, "data": "x", "attempt": 1})
+    version_records.add("v1-9f8e7d6c", {"number": 1, "data": "x", "attempt": 1})
     assert not _tell()
     assert told_news.was_told(JUDGEMENT)
 

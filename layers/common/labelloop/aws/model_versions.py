@@ -1,34 +1,36 @@
 """What became of each version, from its manifests to its verdict, and what all of them are for."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from labelloop.aws import model_versions_table as table
 from labelloop.aws.items import to_value
 from labelloop.domain.annotations import ModelType
+from labelloop.domain.model_versions import VersionRecord
 from labelloop.errors import ChangedMeanwhileError
 
 
-def known() -> list[dict[str, Any]]:
+def known() -> list[VersionRecord]:
     """What is known of every version, the oldest first."""
-    return sorted(table.every("version"), key=lambda version: int(version["number"]))
+    found = map(VersionRecord.from_json, table.every("version"))
+    return sorted(found, key=lambda version: version.number)
 
 
-def add(name: str, values: Mapping[str, Any]) -> None:
+def add(version: VersionRecord) -> None:
     """Note a new version; one that is noted already stays as it is."""
     try:
-        table.put("version", name, values, "attribute_not_exists(kind)")
+        table.put("version", version.name, version.as_json(), "attribute_not_exists(kind)")
     except ChangedMeanwhileError:
         return
 
 
-def read(name: str) -> dict[str, Any] | None:
+def read(name: str) -> VersionRecord | None:
     """What is known of a version."""
-    return table.get("version", name)
+    values = table.get("version", name)
+    return None if values is None else VersionRecord.from_json({**values, "name": name})
 
 
-def note(name: str, facts: Mapping[str, Any]) -> None:
-    """Add facts to what is known of a version."""
+def note(version: VersionRecord) -> None:
+    """Add what this tells to what is known of the version; what it does not tell stays."""
+    facts = version.as_json()
+    name = facts.pop("name")
     table.update(
         "version",
         name,
@@ -41,12 +43,6 @@ def note(name: str, facts: Mapping[str, Any]) -> None:
 def forget(name: str) -> None:
     """Know nothing of a version any more."""
     table.delete("version", name)
-
-
-def last_trained(known: Sequence[Mapping[str, Any]]) -> str | None:
-    """The newest of the versions whose training succeeded."""
-    trained = [version["name"] for version in known if version.get("trained")]
-    return trained[-1] if trained else None
 
 
 def model_type() -> ModelType | None:

@@ -41,7 +41,7 @@ def _key(kind: str, name: str) -> dict[str, Any]:
 
 
 def every(kind: str) -> list[dict[str, Any]]:
-    """Every item of a kind, by name."""
+    """Every item of a kind, by name: what it has beside its kind."""
     pages = (
         client("dynamodb")
         .get_paginator("query")
@@ -53,7 +53,10 @@ def every(kind: str) -> list[dict[str, Any]]:
         )
     )
     with translated():
-        return [from_item(item) for page in pages for item in page["Items"]]
+        found = [from_item(item) for page in pages for item in page["Items"]]
+    for item in found:
+        del item["kind"]
+    return found
 
 
 def get(kind: str, name: str) -> dict[str, Any] | None:

@@ -68,6 +68,12 @@ class Estimate:
             "effective_images": round(self.effective, 1),
         }
 
+    @classmethod
+    def from_json(cls, stored: Mapping[str, float]) -> "Estimate":
+        """The estimate that ``as_json`` told."""
+        value, low, high = (float(stored[name]) for name in ("value", "low", "high"))
+        return cls(value, low, high, int(stored["images"]), float(stored["effective_images"]))
+
 
 @dataclass(frozen=True)
 class Weights:

@@ -1,11 +1,13 @@
 """Our report on a version: what it was judged by, and what came of it."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from labelloop.domain.comparison import Comparison
 from labelloop.domain.evaluation_summary import Summary
 from labelloop.domain.examination import Examined
+from labelloop.domain.model_versions import Entries
 from labelloop.domain.verdict import Rules, Verdict
 from labelloop.domain.version_figures import Figures
 
@@ -23,7 +25,7 @@ def report(
     champion: str | None,
     comparison: Comparison | None,
     data: Json | None,
-    entries: Json,
+    entries: Mapping[str, Entries | None],
 ) -> Json:
     """What ``evaluation/<version>/report.json`` says.
 
@@ -62,5 +64,5 @@ def report(
             for suspect in examined.suspected
         ],
         "data": data,
-        "entries": entries,
+        "entries": {name: one.as_json() if one else None for name, one in entries.items()},
     }

@@ -71,12 +71,11 @@ class Figures:
     counts: Mapping[str, Counts]
     """Of each label, on the test set as it is."""
 
-    def in_short(self) -> Json:
+    def in_short(self) -> dict[str, Estimate]:
         """What a version's record has of them."""
-        in_all: Json = {metric: one.as_json() for metric, one in self.in_all.items()}
-        known = {"incoming": self.incoming, "accepted": self.accepted}
-        told = {name: one.as_json() for name, one in known.items() if one}
-        return {"test_set": self.test_set.as_json(), **told, **in_all}
+        known = {"test_set": self.test_set, "incoming": self.incoming, "accepted": self.accepted}
+        told = {name: one for name, one in known.items() if one}
+        return {**told, **{str(metric): one for metric, one in self.in_all.items()}}
 
     def as_json(self) -> Json:
         """The form in reports."""

@@ -1,14 +1,13 @@
 """The version that is judged: its figures, what it said of its test images, and how sure it is."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from labelloop.aws import model_versions, parameters, rekognition
 from labelloop.domain import examination, version_figures
 from labelloop.domain.calibration import Assessment
 from labelloop.domain.evaluation_summary import Summary
 from labelloop.domain.examination import Examined, TestImages
+from labelloop.domain.model_versions import VersionRecord
 from labelloop.domain.origins import LogShares
 from labelloop.domain.scoring import Metric
 from labelloop.domain.version_figures import Figures
@@ -20,7 +19,7 @@ class Candidate:
     """The version that is judged."""
 
     name: str
-    record: Mapping[str, Any]
+    record: VersionRecord
     summary: Summary
     index: TestImages
     examined: Examined
@@ -35,7 +34,8 @@ def read(name: str) -> Candidate:
         stored_evaluations.tested(version, summary.thresholds, model_type), model_type, index
     )
     doubt = stored_evaluations.assessed(name, examined, summary.thresholds)
-    return Candidate(name, model_versions.read(name) or {}, summary, index, examined, doubt)
+    record = model_versions.read(name) or VersionRecord(name=name)
+    return Candidate(name, record, summary, index, examined, doubt)
 
 
 def figures(candidate: Candidate, metric: Metric, shares: LogShares) -> Figures:
