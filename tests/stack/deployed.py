@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +13,6 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
 
 from cli.__main__ import main
-from local.clock import Clock
 from local.launch import LocalStack
 
 Record = Mapping[str, Any]
@@ -47,8 +45,7 @@ class Deployed:
 
     def now(self) -> datetime:
         """What the stack's own clock says."""
-        path = self.local.data_dir / "stack.json"
-        return Clock.from_env(json.loads(path.read_text(encoding="utf-8"))["clock"]).datetime()
+        return datetime.fromtimestamp(self.local.control("GET", "clock")["epoch_s"], UTC)
 
     def leap(self, seconds: float) -> None:
         """Let that many of the stack's own seconds be over at once."""
