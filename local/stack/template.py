@@ -14,12 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import yaml
 from samtranslator.model.exceptions import InvalidDocumentException
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
-from samtranslator.yaml_helper import yaml_parse
+from samtranslator.yaml_helper import intrinsics_multi_constructor
 
 from local.constants import REGION
+
+try:
+    from yaml import CSafeLoader as SafeLoader
+except ImportError:  # PyYAML without libyaml: it reads the same, in five times the time
+    from yaml import SafeLoader  # type: ignore[assignment]
 
 # Stands for the template's folder in the S3 addresses that the translator insists on.
 SOURCE_BUCKET = "label-loop-source"
@@ -51,6 +57,18 @@ class TemplateError(Exception):
     """The template, or a parameter given for it, cannot be deployed; the message says why."""
 
 
+class _Reader(SafeLoader):
+    """Reads the short forms of intrinsic functions as SAM does, and everything in C."""
+
+
+_Reader.add_multi_constructor("!", intrinsics_multi_constructor)
+
+
+def read_yaml(text: str) -> Any:
+    """A template or a state machine as SAM reads it, in a fraction of the time."""
+    return yaml.load(text, _Reader)  # noqa: S506 - a safe loader
+
+
 @dataclass(frozen=True)
 class Template:
     """A translated template."""
@@ -68,7 +86,7 @@ class Template:
 
 def load(path: Path, given: Mapping[str, str]) -> Template:
     """The template, translated with these parameters; TemplateError when it cannot be."""
-    raw = yaml_parse(path.read_text(encoding="utf-8"))
+    raw = read_yaml(path.read_text(encoding="utf-8"))
     unknown = set(raw) - _SECTIONS
     if unknown:
         raise TemplateError(f"{path.name}: unknown sections {sorted(unknown)}")

@@ -9,8 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import yaml
-from samtranslator.yaml_helper import yaml_parse
+from local.stack.template import read_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 LAYER = ROOT / "layers/common"
@@ -30,7 +29,7 @@ Json = dict[str, Any]
 @cache
 def template() -> Json:
     """The template, its short intrinsics written out."""
-    parsed: Json = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+    parsed: Json = read_yaml((ROOT / "template.yaml").read_text(encoding="utf-8"))
     return parsed
 
 
@@ -191,7 +190,7 @@ def asl_text(workflow: str) -> str:
 @cache
 def asl(workflow: str) -> Json:
     """The definition."""
-    parsed: Json = yaml.safe_load(asl_text(workflow))
+    parsed: Json = read_yaml(asl_text(workflow))
     return parsed
 
 

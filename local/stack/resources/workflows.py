@@ -7,11 +7,9 @@ import re
 from pathlib import PurePosixPath
 from typing import Any
 
-import yaml
-
 from local.stack.resources.base import Created, Resource, ResourceType, names, truth
 from local.stack.resources.compute import require_trust
-from local.stack.template import SOURCE_BUCKET
+from local.stack.template import SOURCE_BUCKET, read_yaml
 
 # What the machine's role needs before CreateStateMachine takes a log group
 # (https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html).
@@ -76,7 +74,7 @@ def _definition(resource: Resource) -> tuple[str, str]:
         path = resource.stack.template.root / str(location["Key"])
         text = _substituted(path.read_text(encoding="utf-8"), values)
         stem = PurePosixPath(path.name).name.split(".")[0]
-        return json.dumps(yaml.safe_load(text)), stem
+        return json.dumps(read_yaml(text)), stem
     inline = given.get("DefinitionString") or given["Definition"]
     text = inline if isinstance(inline, str) else json.dumps(inline)
     stem = re.sub(r"(?<!^)(?=[A-Z])", "_", resource.logical_id.removesuffix("StateMachine")).lower()

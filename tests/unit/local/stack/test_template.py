@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from samtranslator.yaml_helper import yaml_parse
 
 from local.stack.intrinsics import Resolver
-from local.stack.template import Template, TemplateError, load
+from local.stack.template import Template, TemplateError, load, read_yaml
+from tests.contract.files import ROOT
 
 PARAMETERS = {
     "Name": {"Type": "String", "Default": "Ada", "AllowedPattern": "[A-Z][a-z]+"},
@@ -154,3 +156,8 @@ def test_sam_resources_become_cloudformations_with_code_left_where_it_is(tmp_pat
     assert set(translated.resources) == {"F", "FRole"}
     code = translated.resources["F"]["Properties"]["Code"]
     assert translated.root / code["S3Key"] == tmp_path / "functions" / "f"
+
+
+def test_the_applications_template_is_read_as_sam_reads_it() -> None:
+    text = (ROOT / "template.yaml").read_text(encoding="utf-8")
+    assert read_yaml(text) == yaml_parse(text)
