@@ -29,8 +29,7 @@ skip_ec2()
 
 from local.doors.control import PAGES  # noqa: E402
 from local.people import add_person  # noqa: E402
-from local.runtime import Runtime  # noqa: E402
-from local.server import PortTakenError, Settings, start, stop  # noqa: E402
+from local.server import PortTakenError, Runtime, Settings, start  # noqa: E402
 from local.stack.template import TemplateError  # noqa: E402
 
 
@@ -54,7 +53,7 @@ def main(arguments: list[str]) -> int:
     seconds = time.monotonic() - began
     print(_welcome(runtime, seconds, _first_reviewer(runtime)), flush=True)
     stopping.wait()
-    stop(runtime)
+    runtime.stop()
     return 0
 
 
@@ -92,22 +91,22 @@ def _settings(arguments: list[str]) -> tuple[Settings, bool]:
 
 def _first_reviewer(runtime: Runtime) -> tuple[str, str] | None:
     """Name and password of somebody who can review at once; None where nobody can sign in."""
-    pool = runtime.deployed.outputs.get("UserPoolId")
+    pool = runtime.stack.outputs.get("UserPoolId")
     if pool is None:
         return None
     name, password = "reviewer@example.com", "Reviewer-1" + secrets.token_hex(4)
-    add_person(runtime.client("cognito-idp"), pool, name, password, "reviewers")
+    add_person(runtime.clients.client("cognito-idp"), pool, name, password, "reviewers")
     return name, password
 
 
 def _welcome(runtime: Runtime, seconds: float, reviewer: tuple[str, str] | None) -> str:
-    outputs = runtime.deployed.outputs
+    outputs = runtime.stack.outputs
     lines = [
-        f"Label Loop runs on {runtime.endpoint} (deployed in {seconds:.1f} s).",
+        f"Label Loop runs on {runtime.clients.endpoint} (deployed in {seconds:.1f} s).",
         "",
         "Any AWS client can use it; the keys and the Region can be anything:",
         "  export AWS_ACCESS_KEY_ID=me AWS_SECRET_ACCESS_KEY=me AWS_DEFAULT_REGION=us-east-1",
-        f"  export AWS_ENDPOINT_URL={runtime.endpoint}",
+        f"  export AWS_ENDPOINT_URL={runtime.clients.endpoint}",
     ]
     bucket = outputs.get("BucketName")
     if bucket:
@@ -119,9 +118,9 @@ def _welcome(runtime: Runtime, seconds: float, reviewer: tuple[str, str] | None)
     lines += [
         "",
         'Deployed with (to change one: make local PARAMETERS="NAME=VALUE …"):',
-        *_in_columns(runtime.deployed.describe()["parameters"]),
+        *_in_columns(runtime.stack.describe()["parameters"]),
         "",
-        f"The runtime's own pages, under {runtime.endpoint}:",
+        f"The runtime's own pages, under {runtime.clients.endpoint}:",
         *_in_columns(PAGES),
         "",
         f"Description: {runtime.data_dir / 'stack.json'}   Logs: {runtime.data_dir / 'logs'}",

@@ -7,23 +7,22 @@ import http.client
 import json
 import logging
 import os
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from moto.moto_api._internal.models import moto_api_backend
 
+from local.clients import Clients
 from local.clock import Clock
 from local.constants import (
     ACCOUNT_ID,
-    API_PREFIX,
     CONTROL_PREFIX,
     DEFAULT_PORT,
     HOST,
     REGION,
-    SIGN_IN_PREFIX,
     STACK_NAME,
 )
 from local.doors import sagemaker_calls
@@ -31,16 +30,16 @@ from local.doors.calls import CallLog
 from local.doors.control import Control
 from local.doors.gateway import Gateway
 from local.doors.http_server import Server
-from local.doors.rekognition_calls import BucketStore, Regions
+from local.doors.rekognition_calls import RekognitionCalls
 from local.moto_patches import message_moves, patches
+from local.moto_patches.patches import Around
 from local.permissions import user_roles
 from local.permissions.authorization import Authorizer
 from local.permissions.identity import Identities
 from local.rekognition.service import RekognitionService
-from local.runtime import Runtime
 from local.services.event_bus import EventBus
 from local.services.faults import Faults
-from local.services.function_pool import FunctionPool
+from local.services.function_pool import FunctionPool, Surroundings
 from local.services.http_apis import HttpApis
 from local.services.mail import Mailbox
 from local.services.queue_pollers import QueuePollers
@@ -48,9 +47,7 @@ from local.services.scheduler import Schedules
 from local.services.sign_in import SignIn
 from local.services.state_machines import Executions
 from local.stack.deployed import Stack
-
-if TYPE_CHECKING:
-    from local.doors.gateway import Page
+from local.stack.deployment import Services
 
 log = logging.getLogger(__name__)
 
@@ -76,107 +73,153 @@ class PortTakenError(Exception):
     """Something else listens on the port."""
 
 
-_servers: dict[int, Server] = {}
+@dataclass(frozen=True)
+class Runtime:
+    """A running stack."""
+
+    stack: Stack
+    clients: Clients
+    data_dir: Path
+    _parts: contextlib.ExitStack
+
+    def stop(self) -> None:
+        """End workers, timers and the server, and write down which permissions were used."""
+        self._parts.close()
+
+
+_alone = threading.Lock()
+"""moto keeps one account a process."""
 
 
 def start(settings: Settings) -> Runtime:
     """The running stack, deployed from the template; TemplateError when it cannot be."""
-    runtime, server = _assemble(settings)
-    _servers[id(runtime)] = server
-    try:
-        runtime.stack = Stack(runtime, settings.template, settings.parameters)
-        runtime.stack.deploy()
-        runtime.schedules.start()
-        _write_description(runtime)
-    except BaseException:
-        stop(runtime)
-        raise
-    return runtime
-
-
-def stop(runtime: Runtime) -> None:
-    """End workers, timers and the server, and write down which permissions were used."""
-    report = os.environ.get("LABELLOOP_PERMISSIONS_LOG")
-    if report:
-        runtime.authorizer.append_permissions(Path(report))
-    for part in (
-        runtime.schedules,
-        runtime.queues,
-        runtime.bus,
-        runtime.http_apis,
-        runtime.functions,
-        runtime.rekognitions,
-    ):
-        close = getattr(part, "close", None)
-        if close is not None:
-            with contextlib.suppress(Exception):
-                close()
-    server = _servers.pop(id(runtime), None)
-    if server is not None:
-        server.close()
-
-
-def _assemble(settings: Settings) -> tuple[Runtime, Server]:
-    if _servers:
+    if not _alone.acquire(blocking=False):
         raise RuntimeError("moto keeps one account a process: stop the running stack first")
+    with contextlib.ExitStack() as parts:
+        parts.callback(_alone.release)
+        server = _bind(settings.port)
+        parts.callback(server.close)
+        clients, schedules, stack = _assemble(settings, server, parts)
+        stack.deploy()
+        schedules.start()
+        _write_description(settings.data_dir, clients, stack)
+        return Runtime(stack, clients, settings.data_dir, parts.pop_all())
+
+
+def _bind(port: int) -> Server:
+    try:
+        return Server(port)
+    except OSError as error:
+        raise PortTakenError(
+            f"port {port} is taken by {_listener(port)}: stop that, or choose "
+            "another port with LABELLOOP_PORT or --port (0 takes a free one)"
+        ) from error
+
+
+def _assemble(
+    settings: Settings, server: Server, parts: contextlib.ExitStack
+) -> tuple[Clients, Schedules, Stack]:
     moto_api_backend.reset()  # what an earlier stack of this process left behind
     # moto's own boto3 clients, and samtranslator's, must not look for the developer's settings.
     os.environ["AWS_DEFAULT_REGION"] = REGION
+    os.environ["MOTO_PORT"] = str(server.server_port)
     os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     leaps = settings.data_dir.absolute() / "leaps"
     leaps.unlink(missing_ok=True)
-    clock = Clock(settings.time_scale, leaps=leaps)
-    runtime = Runtime(
-        port=settings.port,
-        region=REGION,
-        account_id=ACCOUNT_ID,
-        stack_name=settings.stack_name,
-        clock=clock,
-        identities=Identities(),
-        authorizer=Authorizer(ACCOUNT_ID, user_roles.find),
-        calls=CallLog(),
-        faults=Faults(),
-        data_dir=settings.data_dir,
+
+    clock, identities, calls, faults = (
+        Clock(settings.time_scale, leaps=leaps),
+        Identities(),
+        CallLog(),
+        Faults(),
     )
-    runtime.mailbox = Mailbox()
-    runtime.functions = FunctionPool(runtime, settings.data_dir / "logs")
-    runtime.bus = EventBus(runtime)
-    runtime.queues = QueuePollers(runtime)
-    runtime.schedules = Schedules(runtime)
-    runtime.executions = Executions(runtime)
-    runtime.http_apis = HttpApis(runtime)
-    runtime.sign_in = SignIn()
-    runtime.rekognitions = Regions(
-        lambda region: RekognitionService(
-            BucketStore(runtime, region),
+    clients = Clients(f"http://{HOST}:{server.server_port}", identities)
+    authorizer = Authorizer(ACCOUNT_ID, user_roles.find)
+    rekognition = RekognitionCalls(
+        clients,
+        authorizer,
+        lambda store, region: RekognitionService(
+            store,
             clock.now,
             settings.data_dir / "cache",
             region,
             ACCOUNT_ID,
             tps_per_inference_unit=settings.tps_per_inference_unit,
             time_scale=settings.rekognition_speed,
+        ),
+    )
+    functions = FunctionPool(Surroundings(clock, clients, authorizer), settings.data_dir / "logs")
+    http_apis = HttpApis(clients.endpoint, clock, authorizer, functions)
+    bus = EventBus(clock, clients, authorizer, faults, functions)
+    queues = QueuePollers(clock, authorizer, faults, functions)
+    schedules = Schedules(clock, bus)
+    executions = Executions(clock, bus)
+    mailbox, sign_in = Mailbox(), SignIn()
+    sagemaker = sagemaker_calls.emulator(clock, clients, authorizer, bus)
+    for part in (rekognition, functions, http_apis, bus, queues, schedules):
+        parts.callback(_close, part.close)
+    if report := os.environ.get("LABELLOOP_PERMISSIONS_LOG"):
+        parts.callback(authorizer.append_permissions, Path(report))
+    patches.apply(Around(clock, clients, bus, schedules, executions))
+    message_moves.serve()
+    stack = Stack(
+        Services(
+            clock=clock,
+            clients=clients,
+            authorizer=authorizer,
+            identities=identities,
+            functions=functions,
+            bus=bus,
+            queues=queues,
+            executions=executions,
+            http_apis=http_apis,
+            sign_in=sign_in,
+        ),
+        settings.stack_name,
+        settings.template,
+        settings.parameters,
+    )
+    control = Control(
+        clock=clock,
+        authorizer=authorizer,
+        calls=calls,
+        faults=faults,
+        functions=functions,
+        bus=bus,
+        schedules=schedules,
+        executions=executions,
+        mailbox=mailbox,
+        rekognition=rekognition,
+        sagemaker=sagemaker,
+        stack=stack,
+        data_dir=settings.data_dir,
+    )
+    server.start(
+        Gateway(
+            clock=clock,
+            identities=identities,
+            authorizer=authorizer,
+            calls=calls,
+            faults=faults,
+            functions=functions,
+            executions=executions,
+            mailbox=mailbox,
+            http_apis=http_apis,
+            sign_in=sign_in,
+            rekognition=rekognition,
+            sagemaker=sagemaker,
+            stack=stack,
+            control=control,
         )
     )
-    runtime.sagemaker = sagemaker_calls.emulator(runtime)
-    pages: dict[str, Page] = {
-        CONTROL_PREFIX: Control(runtime),
-        API_PREFIX: runtime.http_apis,
-        SIGN_IN_PREFIX: runtime.sign_in,
-    }
-    try:
-        server = Server(settings.port, Gateway(runtime, pages))
-    except OSError as error:
-        raise PortTakenError(
-            f"port {settings.port} is taken by {_listener(settings.port)}: stop that, or choose "
-            "another port with LABELLOOP_PORT or --port (0 takes a free one)"
-        ) from error
-    runtime.port = server.server_port
-    os.environ["MOTO_PORT"] = str(runtime.port)
-    patches.apply(runtime)
-    message_moves.serve()
-    server.start()
-    return runtime, server
+    return clients, schedules, stack
+
+
+def _close(close: Callable[[], None]) -> None:
+    """A part that cannot end keeps no other from it."""
+    with contextlib.suppress(Exception):
+        close()
 
 
 def _listener(port: int) -> str:
@@ -195,17 +238,16 @@ def _listener(port: int) -> str:
         asked.close()
 
 
-def _write_description(runtime: Runtime) -> None:
-    runtime.data_dir.mkdir(parents=True, exist_ok=True)
+def _write_description(data_dir: Path, clients: Clients, stack: Stack) -> None:
     description = {
-        "stack": runtime.stack_name,
-        "endpoint": runtime.endpoint,
-        "region": runtime.region,
-        "clock_url": f"{runtime.endpoint}{CONTROL_PREFIX}clock",
-        "outputs": runtime.deployed.outputs,
+        "stack": stack.name,
+        "endpoint": clients.endpoint,
+        "region": REGION,
+        "clock_url": f"{clients.endpoint}{CONTROL_PREFIX}clock",
+        "outputs": stack.outputs,
     }
     text = json.dumps(description, indent=2) + "\n"
     # Others wait until it is there, and then read it: whole.
-    new = runtime.data_dir / "stack.json.new"
+    new = data_dir / "stack.json.new"
     new.write_text(text, encoding="utf-8")
-    new.replace(runtime.data_dir / "stack.json")
+    new.replace(data_dir / "stack.json")

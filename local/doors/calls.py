@@ -10,7 +10,6 @@ import json
 import re
 import threading
 from collections import Counter, deque
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -18,23 +17,12 @@ from urllib.parse import parse_qs
 
 from local.constants import REGION
 from local.doors import protocols, s3_requests
+from local.http_messages import Request
 from local.permissions import actions
 from local.permissions.actions import Requirement
 
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _UNSIGNED_TARGETS = {"AWSCognitoIdentityProviderService": "cognito-idp"}
-
-
-@dataclass(frozen=True)
-class Request:
-    """An HTTP request as the gateway reads it."""
-
-    method: str
-    path: str
-    raw_path: str
-    query: str
-    headers: Mapping[str, str]
-    body: bytes
 
 
 @dataclass

@@ -13,18 +13,27 @@ import json
 import logging
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from local.constants import CONTROL_PREFIX
-from local.doors.calls import Request
-from local.doors.protocols import Response
+from local.clock import Clock
+from local.constants import CONTROL_PREFIX, REGION
+from local.doors.calls import CallLog
+from local.doors.rekognition_calls import RekognitionCalls
+from local.http_messages import Request, Response
+from local.permissions.authorization import Authorizer
 from local.rekognition.orders import OrderError
+from local.sagemaker.service import SageMaker
 from local.services.embedded_metrics import Metrics
-from local.services.faults import FaultError
+from local.services.event_bus import EventBus
+from local.services.faults import FaultError, Faults
+from local.services.function_pool import FunctionPool
+from local.services.mail import Mailbox
+from local.services.scheduler import Schedules
+from local.services.state_machines import Executions
+from local.stack.deployed import Stack
 from local.stack.template import TemplateError
-
-if TYPE_CHECKING:
-    from local.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
@@ -47,35 +56,49 @@ PAGES = {
 """For people: what the runtime's start lists, and GET /_local/."""
 
 
+@dataclass(kw_only=True)
 class Control:
     """Answers the requests under /_local/."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    clock: Clock
+    authorizer: Authorizer
+    calls: CallLog
+    faults: Faults
+    functions: FunctionPool
+    bus: EventBus
+    schedules: Schedules
+    executions: Executions
+    mailbox: Mailbox
+    rekognition: RekognitionCalls
+    sagemaker: SageMaker
+    stack: Stack
+    data_dir: Path
+
+    def __post_init__(self) -> None:
         self._routes: dict[tuple[str, str], Callable[[str, bytes], Any]] = {
             ("GET", ""): lambda *_: PAGES,
-            ("GET", "calls"): lambda *_: runtime.calls.as_json(),
+            ("GET", "calls"): lambda *_: self.calls.as_json(),
             ("GET", "summary"): lambda *_: self._summary(),
-            ("GET", "metrics"): lambda *_: Metrics(runtime).as_json(),
-            ("GET", "faults"): lambda *_: runtime.faults.as_json(),
+            ("GET", "metrics"): lambda *_: Metrics().as_json(),
+            ("GET", "faults"): lambda *_: self.faults.as_json(),
             ("PUT", "faults"): self._put_faults,
-            ("DELETE", "faults"): lambda *_: runtime.faults.clear(),
-            ("GET", "rekognition"): lambda *_: runtime.rekognition.orders(),
+            ("DELETE", "faults"): lambda *_: self.faults.clear(),
+            ("GET", "rekognition"): lambda *_: self.rekognition.of(REGION).orders(),
             ("PUT", "rekognition"): self._put_orders,
-            ("DELETE", "rekognition"): lambda *_: runtime.rekognition.order({}),
+            ("DELETE", "rekognition"): lambda *_: self.rekognition.of(REGION).order({}),
             ("GET", "permissions"): lambda *_: self._permissions(),
-            ("GET", "functions"): lambda *_: runtime.functions.describe(),
-            ("GET", "mail"): lambda *_: runtime.mailbox.as_json(),
+            ("GET", "functions"): lambda *_: self.functions.describe(),
+            ("GET", "mail"): lambda *_: self.mailbox.as_json(),
             ("GET", "health"): lambda *_: self._health(),
-            ("GET", "stack"): lambda *_: runtime.deployed.describe(),
+            ("GET", "stack"): lambda *_: self.stack.describe(),
             ("PUT", "stack"): self._put_stack,
-            ("DELETE", "stack"): lambda *_: runtime.deployed.delete(),
-            ("GET", "human-loops"): lambda *_: runtime.sagemaker.human_loops.listed(),
+            ("DELETE", "stack"): lambda *_: self.stack.delete(),
+            ("GET", "human-loops"): lambda *_: self.sagemaker.human_loops.listed(),
             ("POST", "human-loops"): self._work_on_loop,
-            ("GET", "labeling-jobs"): lambda *_: runtime.sagemaker.labeling_jobs.listed(),
+            ("GET", "labeling-jobs"): lambda *_: self.sagemaker.labeling_jobs.listed(),
             ("POST", "labeling-jobs"): self._end_job,
             ("POST", "schedules"): self._fire,
-            ("GET", "clock"): lambda *_: {"epoch_s": runtime.clock.now()},
+            ("GET", "clock"): lambda *_: {"epoch_s": self.clock.now()},
             ("POST", "clock"): self._leap,
             ("PUT", "cloudformation-response"): self._custom_resource_answer,
         }
@@ -98,57 +121,57 @@ class Control:
     def _health(self) -> dict[str, Any]:
         return {
             "status": "ok",
-            "stack": self._runtime.stack_name,
+            "stack": self.stack.name,
             "process": os.getpid(),
-            "data_dir": str(self._runtime.data_dir.absolute()),
+            "data_dir": str(self.data_dir.absolute()),
         }
 
     def _summary(self) -> dict[str, Any]:
         return {
-            "calls": self._runtime.calls.counts(),
-            "lambda": self._runtime.functions.counts(),
-            "busy": self._runtime.functions.busy(),
-            "events_underway": self._runtime.bus.underway(),
-            **self._runtime.executions.counts(),
+            "calls": self.calls.counts(),
+            "lambda": self.functions.counts(),
+            "busy": self.functions.busy(),
+            "events_underway": self.bus.underway(),
+            **self.executions.counts(),
         }
 
     def _put_faults(self, _: str, body: bytes) -> None:
-        self._runtime.faults.replace(json.loads(body))
+        self.faults.replace(json.loads(body))
 
     def _put_orders(self, _: str, body: bytes) -> None:
         wishes = json.loads(body)
         if not isinstance(wishes, dict):
             raise OrderError('expected {"outcomes": [...], "quotas": {...}}')
-        self._runtime.rekognition.order(wishes)
+        self.rekognition.of(REGION).order(wishes)
 
     def _permissions(self) -> dict[str, Any]:
-        permissions = self._runtime.authorizer.permissions()
+        permissions = self.authorizer.permissions()
         return {
             "used": [entry for entry in permissions if entry["used"]],
-            "unused": self._runtime.authorizer.unused(),
-            "refused": self._runtime.authorizer.refused(),
+            "unused": self.authorizer.unused(),
+            "refused": self.authorizer.refused(),
         }
 
     def _put_stack(self, _: str, body: bytes) -> Any:
         order = json.loads(body)
         if not isinstance(order, dict) or set(order) - {"parameters"}:
             raise TemplateError('expected {"parameters": {...}}')
-        self._runtime.deployed.update(order.get("parameters", {}))
-        return self._runtime.deployed.describe()
+        self.stack.update(order.get("parameters", {}))
+        return self.stack.describe()
 
     def _fire(self, logical_id: str, _: bytes) -> Any:
-        name = self._runtime.deployed.physical_id(logical_id, "AWS::Scheduler::Schedule")
-        return self._runtime.schedules.fire(name)
+        name = self.stack.physical_id(logical_id, "AWS::Scheduler::Schedule")
+        return self.schedules.fire(name)
 
     def _leap(self, _: str, body: bytes) -> Any:
         """``{"leap_s": seconds}``: so much time is over, and what is due by then runs, once."""
-        self._runtime.clock.leap(float(json.loads(body)["leap_s"]))
-        self._runtime.schedules.changed()
-        return {"time": self._runtime.clock.iso()}
+        self.clock.leap(float(json.loads(body)["leap_s"]))
+        self.schedules.changed()
+        return {"time": self.clock.iso()}
 
     def _work_on_loop(self, name: str, body: bytes) -> Any:
         """As a worker, ``{"worker", "answerContent"}``; or ``{"end", "reason"}`` the loop."""
-        order, loops = json.loads(body), self._runtime.sagemaker.human_loops
+        order, loops = json.loads(body), self.sagemaker.human_loops
         if "end" in order:
             return loops.end(name, order["end"], order.get("reason"))
         return loops.answer(name, order["worker"], order["answerContent"])
@@ -156,12 +179,12 @@ class Control:
     def _end_job(self, name: str, body: bytes) -> Any:
         """``{"end": "Completed", "labels": {image address: label}, "reason"}``."""
         order = json.loads(body)
-        return self._runtime.sagemaker.labeling_jobs.end(
+        return self.sagemaker.labeling_jobs.end(
             name, order["end"], order.get("labels", {}), order.get("reason")
         )
 
     def _custom_resource_answer(self, token: str, body: bytes) -> None:
-        self._runtime.deployed.custom_resource_answers.put(token, json.loads(body))
+        self.stack.deployment.answers.put(token, json.loads(body))
 
 
 def _json(status: int, value: Any) -> Response:

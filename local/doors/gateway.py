@@ -17,34 +17,41 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.core.exceptions import ServiceException
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3.models import s3_backends
 from werkzeug.exceptions import HTTPException
 
+from local.clock import Clock
 from local.constants import (
     ACCOUNT_ID,
     API_PREFIX,
     CONTROL_PREFIX,
+    REGION,
     SIGN_IN_PREFIX,
     STATES_TIMEOUT,
 )
-from local.doors import protocols, rekognition_calls, s3_requests, sagemaker_calls, stack_calls
-from local.doors.calls import Call, LoggedCall, Request, UnknownCallError, identify
-from local.doors.protocols import Response
+from local.doors import protocols, s3_requests, sagemaker_calls, stack_calls
+from local.doors.calls import Call, CallLog, LoggedCall, UnknownCallError, identify
+from local.doors.rekognition_calls import RekognitionCalls
+from local.http_messages import Request, Response
 from local.permissions import same_machine
 from local.permissions.actions import Requirement
-from local.permissions.identity import Principal, UnknownKeyError
-from local.services.faults import Fault
-from local.services.function_pool import STOPPED, FunctionNotFoundError
+from local.permissions.authorization import Authorizer
+from local.permissions.identity import Identities, Principal, UnknownKeyError
+from local.sagemaker.service import SageMaker
+from local.services.faults import Fault, Faults
+from local.services.function_pool import STOPPED, FunctionNotFoundError, FunctionPool
+from local.services.http_apis import HttpApis
 from local.services.lineage import HEADER, RecursionStoppedError
-from local.services.state_machines import ExecutionRefusedError
-
-if TYPE_CHECKING:
-    from local.runtime import Runtime
+from local.services.mail import Mailbox
+from local.services.sign_in import SignIn
+from local.services.state_machines import ExecutionRefusedError, Executions
+from local.stack.deployed import Stack
 
 log = logging.getLogger(__name__)
 
@@ -87,12 +94,31 @@ _MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 _MAX_KEY_BYTES = 1024
 
 
+@dataclass(kw_only=True)
 class Gateway:
     """The WSGI application in front of everything."""
 
-    def __init__(self, runtime: Runtime, pages: Mapping[str, Page]) -> None:
-        self._runtime = runtime
-        self._pages = pages
+    clock: Clock
+    identities: Identities
+    authorizer: Authorizer
+    calls: CallLog
+    faults: Faults
+    functions: FunctionPool
+    executions: Executions
+    mailbox: Mailbox
+    http_apis: HttpApis
+    sign_in: SignIn
+    rekognition: RekognitionCalls
+    sagemaker: SageMaker
+    stack: Stack
+    control: Page
+
+    def __post_init__(self) -> None:
+        self._pages: Mapping[str, Page] = {
+            CONTROL_PREFIX: self.control,
+            API_PREFIX: self.http_apis,
+            SIGN_IN_PREFIX: self.sign_in,
+        }
         self._apps: dict[str, Any] = {}
         self._apps_lock = threading.Lock()
         self._service_locks = {service: threading.RLock() for service in _ONE_AT_A_TIME}
@@ -116,7 +142,7 @@ class Gateway:
             if request.path.startswith(prefix):
                 return page(request)
         if request.path.endswith("/.well-known/openid-configuration"):
-            return self._runtime.sign_in.discovery(request)
+            return self.sign_in.discovery(request)
         if request.method == "OPTIONS" or "/.well-known/" in request.path:
             return self._to_moto(None, environ)  # a browser's CORS question; Cognito's public keys
         try:
@@ -129,16 +155,14 @@ class Gateway:
 
     def _foreign(self, request: Request) -> str | None:
         """Why nobody answers: the request is not of this machine."""
-        apis = self._runtime.http_apis
         return same_machine.refusal(
             request.headers,
-            origin_admitted=apis.names(request),
+            origin_admitted=self.http_apis.names(request),
             is_page=request.method == "GET" and request.path.startswith(_PAGES),
         )
 
     def _make(self, call: Call, request: Request, environ: dict[str, Any]) -> Response:
-        runtime = self._runtime
-        time_iso = _iso(runtime.clock.now())
+        time_iso = _iso(self.clock.now())
         principal: Principal | None = None
         refusal: Response | None
         try:
@@ -151,7 +175,7 @@ class Gateway:
             )
         function = principal.function if principal else None
         response = refusal or self._pass(call, principal, request, environ)
-        runtime.calls.add(
+        self.calls.add(
             LoggedCall(
                 time=time_iso,
                 function=function,
@@ -167,7 +191,7 @@ class Gateway:
     def _principal(self, call: Call) -> Principal | None:
         if call.access_key_id is None:
             return None
-        return self._runtime.identities.principal(call.access_key_id)
+        return self.identities.principal(call.access_key_id)
 
     # Permission
 
@@ -200,13 +224,13 @@ class Gateway:
             if denied is not None:
                 return denied
         if call.service == "rekognition":
-            return rekognition_calls.refusal(call, principal, self._runtime)
+            return self.rekognition.refusal(call, principal)
         return None
 
     def _denied(
         self, service: str, principal: Principal, requirement: Requirement, method: str
     ) -> Response | None:
-        decision = self._runtime.authorizer.check(principal.role_arn, *requirement)
+        decision = self.authorizer.check(principal.role_arn, *requirement)
         if decision:
             return None
         action, resource = requirement.action, requirement.resource
@@ -229,11 +253,9 @@ class Gateway:
         self, call: Call, principal: Principal | None, request: Request, environ: dict[str, Any]
     ) -> Response:
         function = principal.function if principal else None
-        fault = self._runtime.faults.take(
-            call.service, call.operation, function, lambda: _content(request)
-        )
+        fault = self.faults.take(call.service, call.operation, function, lambda: _content(request))
         if fault is not None:
-            self._runtime.clock.sleep(fault.late_s)
+            self.clock.sleep(fault.late_s)
         fails = fault is not None and bool(fault.error or fault.kill or fault.hang)
         if fault is not None and fails and fault.when == "before":
             return self._fail(fault, call, request.method)
@@ -245,7 +267,7 @@ class Gateway:
     def _fail(self, fault: Fault, call: Call, method: str) -> Response:
         fault.wait()
         if call.session_token and (fault.kill or fault.hang):
-            self._runtime.functions.kill_worker(call.session_token, out_of_time=fault.hang)
+            self.functions.kill_worker(call.session_token, out_of_time=fault.hang)
         code = fault.error or (STATES_TIMEOUT if fault.hang else "ServiceUnavailable")
         status = fault.status if fault.error else 503
         return protocols.error_response(call.service, code, fault.message, status, method)
@@ -259,7 +281,7 @@ class Gateway:
             own = self._answered_here(call, principal, request, environ)
             if own is not None:
                 return own
-            if set(call.params.get("Owners", ())) - {self._runtime.account_id}:
+            if set(call.params.get("Owners", ())) - {ACCOUNT_ID}:
                 # moto does not look: every bucket here is this account's.
                 return protocols.error_response(
                     "s3", "AccessDenied", "Access Denied", 403, request.method
@@ -283,13 +305,13 @@ class Gateway:
         """The answer of a service that is the runtime's own; None of those that are moto's."""
         match call.service:
             case "rekognition":
-                return rekognition_calls.handle(call, principal, self._runtime)
+                return self.rekognition.handle(call, principal)
             case "lambda":
                 return self._to_lambda(call, request)
             case "cloudformation":
-                return stack_calls.handle(call, self._runtime)
-            case "sagemaker" if call.region == self._runtime.region:
-                return sagemaker_calls.handle(call, self._runtime)
+                return stack_calls.handle(call, self.stack)
+            case "sagemaker" if call.region == REGION:
+                return sagemaker_calls.handle(call, self.sagemaker)
             case "sagemaker":
                 return _not_here(call)
         match call.operation:
@@ -304,7 +326,7 @@ class Gateway:
     ) -> Response:
         """What AWS does beside what moto does."""
         if call.service == "sns" and call.operation == "Publish" and response.status == 200:
-            self._runtime.mailbox.deliver(call.params, _iso(self._runtime.clock.now()))
+            self.mailbox.deliver(call.params, _iso(self.clock.now()))
         if response.status == 404 and call.operation in _READING and principal is not None:
             # S3 tells only those who may list the bucket that an object is not there.
             bucket = call.params.get("CopySource", call.params["Bucket"]).split("/", 1)[0]
@@ -317,18 +339,17 @@ class Gateway:
             return _not_here(call)
         name = str(call.params["FunctionName"])
         kind = request.headers.get("x-amz-invocation-type", "RequestResponse")
-        functions = self._runtime.functions
         traces = [request.headers[HEADER.lower()]] if HEADER.lower() in request.headers else []
         if len(request.body) > _MAX_PAYLOAD_BYTES:
             message = f"Request must be smaller than {_MAX_PAYLOAD_BYTES} bytes"
             return protocols.error_response("lambda", "RequestTooLargeException", message, 413)
         try:
-            if call.region != self._runtime.region:
+            if call.region != REGION:
                 raise FunctionNotFoundError(name)
             if kind == "Event":
-                functions.invoke_async(name, request.body, traces)
+                self.functions.invoke_async(name, request.body, traces)
                 return Response(202, [("x-amzn-requestid", str(uuid.uuid4()))], b"")
-            invocation = functions.invoke(name, request.body, traces)
+            invocation = self.functions.invoke(name, request.body, traces)
         except FunctionNotFoundError:
             message = f"Function not found: {call.resource}"
             return protocols.error_response("lambda", "ResourceNotFoundException", message, 404)
@@ -350,26 +371,26 @@ class Gateway:
     def _assume_role(self, call: Call, environ: dict[str, Any]) -> Response:
         """moto's keys, which then stand for the role."""
         role_arn = str(call.params.get("RoleArn"))
-        if not self._runtime.authorizer.trusts_account(role_arn):
+        if not self.authorizer.trusts_account(role_arn):
             message = (
-                f"User: arn:aws:iam::{self._runtime.account_id}:root is not authorized to perform: "
+                f"User: arn:aws:iam::{ACCOUNT_ID}:root is not authorized to perform: "
                 f"sts:AssumeRole on resource: {role_arn}"
             )
             return protocols.error_response("sts", "AccessDenied", message, 403)
         response = self._to_moto("sts", environ)
         key = re.search(rb"<AccessKeyId>(\w+)</AccessKeyId>", response.body)
         if key is not None:
-            self._runtime.identities.lend(key[1].decode(), role_arn)
+            self.identities.lend(key[1].decode(), role_arn)
         return response
 
     def _start_sync(self, call: Call, principal: Principal | None) -> Response:
         params = call.params
         caller = principal.role_name if principal else None
-        if call.region != self._runtime.region:
+        if call.region != REGION:
             message = f"State Machine Does Not Exist: '{params['stateMachineArn']}'"
             return protocols.error_response("states", "StateMachineDoesNotExist", message, 400)
         try:
-            answer = self._runtime.executions.start_sync(
+            answer = self.executions.start_sync(
                 str(params["stateMachineArn"]), params.get("name"), params.get("input"), caller
             )
         except ExecutionRefusedError as error:
@@ -459,6 +480,3 @@ def _not_here(call: Call) -> Response:
     message = f"the embedded runtime has no {call.service}.{call.operation} in {call.region}"
     log.error(message)
     return protocols.error_response(call.service, "NotImplemented", message, 501)
-
-
-__all__ = ["API_PREFIX", "CONTROL_PREFIX", "SIGN_IN_PREFIX", "Gateway", "Page"]

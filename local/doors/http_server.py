@@ -130,9 +130,10 @@ class Server(ThreadingHTTPServer):
     allow_reuse_address = True
     block_on_close = False
 
-    def __init__(self, port: int, app: WsgiApp) -> None:
+    app: WsgiApp
+
+    def __init__(self, port: int) -> None:
         super().__init__((HOST, port), _Handler)
-        self.app = app
         self._thread: threading.Thread | None = None
         self._connections: set[socket.socket] = set()
 
@@ -141,8 +142,9 @@ class Server(ThreadingHTTPServer):
         TCPServer.server_bind(self)
         self.server_name, self.server_port = HOST, self.server_address[1]
 
-    def start(self) -> None:
-        """Answer requests in threads of their own."""
+    def start(self, app: WsgiApp) -> None:
+        """Answer requests, those that have come before too, in threads of their own."""
+        self.app = app
         self._thread = threading.Thread(
             target=self.serve_forever, kwargs={"poll_interval": 0.05}, name="gateway", daemon=True
         )

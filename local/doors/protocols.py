@@ -11,7 +11,6 @@ import base64
 import json
 import re
 import uuid
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -20,6 +19,8 @@ from xml.sax.saxutils import escape
 
 import botocore.session
 from botocore.model import ServiceModel, Shape
+
+from local.http_messages import Response
 
 # The name in a signature's scope, where IAM and the logs say something else.
 SERVICE_OF_SIGNING_NAME = {"monitoring": "cloudwatch", "eventbridge": "events"}
@@ -35,15 +36,6 @@ _ACCESS_DENIED = {
     "sts": "AccessDenied",
     "cloudformation": "AccessDenied",
 }
-
-
-@dataclass(frozen=True)
-class Response:
-    """An HTTP answer."""
-
-    status: int
-    headers: list[tuple[str, str]]
-    body: bytes
 
 
 @lru_cache(maxsize=1)

@@ -12,22 +12,21 @@ import contextvars
 import json
 import threading
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.core.exceptions import ServiceException
 from moto.s3.models import s3_backends
 from werkzeug.exceptions import HTTPException
 
+from local.clients import Clients
 from local.constants import ACCOUNT_ID
 from local.doors import protocols
-from local.doors.protocols import Response
+from local.doors.calls import Call
+from local.http_messages import Response
+from local.permissions.authorization import Authorizer
+from local.permissions.identity import Principal
+from local.rekognition.service import RekognitionService
 from local.rekognition.service_error import ServiceError
-
-if TYPE_CHECKING:
-    from local.doors.calls import Call
-    from local.permissions.identity import Principal
-    from local.rekognition.service import RekognitionService
-    from local.runtime import Runtime
 
 # What the guide's policy has (su-console-policy): whoever calls needs all of it.
 _BUCKET_ACTIONS = ("s3:GetBucketAcl", "s3:GetBucketLocation", "s3:ListBucket")
@@ -43,32 +42,12 @@ _acting_role: contextvars.ContextVar[str | None] = contextvars.ContextVar(
 )
 
 
-class Regions:
-    """The emulator of each Region, made when it is first asked."""
-
-    def __init__(self, make: Callable[[str], RekognitionService]) -> None:
-        self._make = make
-        self._services: dict[str, RekognitionService] = {}
-        self._lock = threading.Lock()
-
-    def of(self, region: str) -> RekognitionService:
-        """What a request that is signed for the Region speaks to."""
-        with self._lock:
-            if region not in self._services:
-                self._services[region] = self._make(region)
-            return self._services[region]
-
-    def close(self) -> None:
-        """Waits for trainings that are under way, and drops those that are not."""
-        for service in self._services.values():
-            service.close()
-
-
 class BucketStore:
     """The buckets of a Region for its emulator; in a call, under the caller's role."""
 
-    def __init__(self, runtime: Runtime, region: str) -> None:
-        self._runtime = runtime
+    def __init__(self, clients: Clients, authorizer: Authorizer, region: str) -> None:
+        self._clients = clients
+        self._authorizer = authorizer
         self._region = region
 
     def get(self, bucket: str, key: str, version: str | None) -> bytes:
@@ -90,71 +69,128 @@ class BucketStore:
         """Stores the content; KeyError without the bucket, PermissionError when refused."""
         self._check("s3:PutObject", f"arn:aws:s3:::{bucket}/{key}")
         try:
-            self._runtime.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
-        except self._runtime.client("s3").exceptions.NoSuchBucket as error:
+            self._clients.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+        except self._clients.client("s3").exceptions.NoSuchBucket as error:
             raise KeyError(bucket) from error
 
     def _check(self, action: str, resource_arn: str) -> None:
         role_arn = _acting_role.get()
-        if role_arn and not self._runtime.authorizer.check(role_arn, action, resource_arn):
+        if role_arn and not self._authorizer.check(role_arn, action, resource_arn):
             raise PermissionError(f"{action} on {resource_arn}")
 
 
-def refusal(call: Call, principal: Principal, runtime: Runtime) -> Response | None:
-    """The answer when the caller may not use the S3 objects of the call; None when it may."""
-    for action, resource in _objects(call, runtime):
-        decision = runtime.authorizer.check(principal.role_arn, action, resource)
-        if decision:
-            continue
-        if action.startswith("s3:GetObject"):
-            message = (
-                "Unable to get object metadata from S3. Check object key, region and/or access "
-                f"permissions. ({principal.role_name} may not {action} {resource})"
+class RekognitionCalls:
+    """The emulator of each Region, made when it is first asked, and who may use it for what."""
+
+    def __init__(
+        self,
+        clients: Clients,
+        authorizer: Authorizer,
+        make: Callable[[BucketStore, str], RekognitionService],
+    ) -> None:
+        self._clients = clients
+        self._authorizer = authorizer
+        self._make = make
+        self._services: dict[str, RekognitionService] = {}
+        self._lock = threading.Lock()
+
+    def of(self, region: str) -> RekognitionService:
+        """What a request that is signed for the Region speaks to."""
+        with self._lock:
+            if region not in self._services:
+                self._services[region] = self._make(self._store(region), region)
+            return self._services[region]
+
+    def close(self) -> None:
+        """Waits for trainings that are under way, and drops those that are not."""
+        for service in self._services.values():
+            service.close()
+
+    def handle(self, call: Call, principal: Principal | None) -> Response:
+        """The emulator's answer."""
+        token = _acting_role.set(principal.role_arn if principal else None)
+        try:
+            service = self.of(call.region)
+            return protocols.json_response(service.handle(call.operation, call.params))
+        except ServiceError as error:
+            return protocols.error_response(
+                "rekognition", error.code, error.message, error.http_status
             )
-            return protocols.error_response("rekognition", "InvalidS3ObjectException", message, 400)
-        message = (
-            f"User: {principal.session_arn} is not authorized to perform: {action} "
-            f"on resource: {resource} {decision.reason}"
-        )
-        return protocols.error_response("rekognition", "AccessDeniedException", message, 400)
-    return None
+        finally:
+            _acting_role.reset(token)
 
+    def refusal(self, call: Call, principal: Principal) -> Response | None:
+        """The answer when the caller may not use the S3 objects of the call; None when it may."""
+        for action, resource in self._objects(call):
+            decision = self._authorizer.check(principal.role_arn, action, resource)
+            if decision:
+                continue
+            if action.startswith("s3:GetObject"):
+                message = (
+                    "Unable to get object metadata from S3. Check object key, region and/or access "
+                    f"permissions. ({principal.role_name} may not {action} {resource})"
+                )
+                return protocols.error_response(
+                    "rekognition", "InvalidS3ObjectException", message, 400
+                )
+            message = (
+                f"User: {principal.session_arn} is not authorized to perform: {action} "
+                f"on resource: {resource} {decision.reason}"
+            )
+            return protocols.error_response("rekognition", "AccessDeniedException", message, 400)
+        return None
 
-def _objects(call: Call, runtime: Runtime) -> list[tuple[str, str]]:
-    """Action and ARN of everything in S3 that the call makes Rekognition use."""
-    params = call.params
-    if call.operation == "DetectCustomLabels":
-        return _reading(params.get("Image", {}).get("S3Object"))
-    if call.operation == "CreateDataset":
-        manifest = params.get("DatasetSource", {}).get("GroundTruthManifest", {}).get("S3Object")
-        if not isinstance(manifest, dict):
-            return []
-        address = f"s3://{manifest.get('Bucket')}/{manifest.get('Name')}"
-        # The manifest's own rights first: without them it is not opened.
-        return _training_on([address]) + _training_on(_images(manifest, runtime, call.region))
-    if call.operation == "UpdateDatasetEntries":
-        return _training_on(_addresses(base64.b64decode(params["Changes"]["GroundTruth"])))
-    if call.operation == "CreateProjectVersion":
-        return _for_training(call, runtime)
-    return _writing_results(params) if call.operation == "CopyProjectVersion" else []
+    def _objects(self, call: Call) -> list[tuple[str, str]]:
+        """Action and ARN of everything in S3 that the call makes Rekognition use."""
+        params = call.params
+        if call.operation == "DetectCustomLabels":
+            return _reading(params.get("Image", {}).get("S3Object"))
+        if call.operation == "CreateDataset":
+            manifest = (
+                params.get("DatasetSource", {}).get("GroundTruthManifest", {}).get("S3Object")
+            )
+            if not isinstance(manifest, dict):
+                return []
+            address = f"s3://{manifest.get('Bucket')}/{manifest.get('Name')}"
+            # The manifest's own rights first: without them it is not opened.
+            return _training_on([address]) + _training_on(self._images(manifest, call.region))
+        if call.operation == "UpdateDatasetEntries":
+            return _training_on(_addresses(base64.b64decode(params["Changes"]["GroundTruth"])))
+        if call.operation == "CreateProjectVersion":
+            return self._for_training(call)
+        return _writing_results(params) if call.operation == "CopyProjectVersion" else []
 
+    def _for_training(self, call: Call) -> list[tuple[str, str]]:
+        params, project = call.params, str(call.params.get("ProjectArn"))
+        manifests = [
+            asset.get("GroundTruthManifest", {}).get("S3Object", {})
+            for data in ("TrainingData", "TestingData")
+            for asset in params.get(data, {}).get("Assets", ())
+        ]
+        addresses = [
+            f"s3://{manifest.get('Bucket')}/{manifest.get('Name')}" for manifest in manifests
+        ]
+        return [
+            *_training_on(addresses),
+            *_training_on(
+                image for manifest in manifests for image in self._images(manifest, call.region)
+            ),
+            *_training_on(self.of(call.region).source_refs(project)),
+            *_writing_results(params),
+        ]
 
-def _for_training(call: Call, runtime: Runtime) -> list[tuple[str, str]]:
-    params, project = call.params, str(call.params.get("ProjectArn"))
-    manifests = [
-        asset.get("GroundTruthManifest", {}).get("S3Object", {})
-        for data in ("TrainingData", "TestingData")
-        for asset in params.get(data, {}).get("Assets", ())
-    ]
-    addresses = [f"s3://{manifest.get('Bucket')}/{manifest.get('Name')}" for manifest in manifests]
-    return [
-        *_training_on(addresses),
-        *_training_on(
-            image for manifest in manifests for image in _images(manifest, runtime, call.region)
-        ),
-        *_training_on(runtime.rekognitions.of(call.region).source_refs(project)),
-        *_writing_results(params),
-    ]
+    def _images(self, manifest: dict[str, Any], region: str) -> list[str]:
+        """Where the images of the manifest are."""
+        try:
+            store = self._store(region)
+            return _addresses(
+                store.get(manifest["Bucket"], manifest["Name"], manifest.get("Version"))
+            )
+        except KeyError:
+            return []  # the emulator says so in Rekognition's words
+
+    def _store(self, region: str) -> BucketStore:
+        return BucketStore(self._clients, self._authorizer, region)
 
 
 def _writing_results(params: dict[str, Any]) -> list[tuple[str, str]]:
@@ -196,15 +232,6 @@ def _reading(s3_object: Any) -> list[tuple[str, str]]:
     return [(action, address) for action in actions]
 
 
-def _images(manifest: dict[str, Any], runtime: Runtime, region: str) -> list[str]:
-    """Where the images of the manifest are."""
-    try:
-        store = BucketStore(runtime, region)
-        return _addresses(store.get(manifest["Bucket"], manifest["Name"], manifest.get("Version")))
-    except KeyError:
-        return []  # the emulator says so in Rekognition's words
-
-
 def _addresses(manifest: bytes) -> list[str]:
     """Every image that the lines name, once; lines that are no JSON the emulator refuses."""
     images: dict[str, None] = {}
@@ -214,15 +241,3 @@ def _addresses(manifest: bytes) -> list[str]:
         except (ValueError, KeyError, TypeError):
             continue
     return list(images)
-
-
-def handle(call: Call, principal: Principal | None, runtime: Runtime) -> Response:
-    """The emulator's answer."""
-    token = _acting_role.set(principal.role_arn if principal else None)
-    try:
-        service = runtime.rekognitions.of(call.region)
-        return protocols.json_response(service.handle(call.operation, call.params))
-    except ServiceError as error:
-        return protocols.error_response("rekognition", error.code, error.message, error.http_status)
-    finally:
-        _acting_role.reset(token)

@@ -3,70 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
+from local.clients import Clients
+from local.clock import Clock
+from local.constants import ACCOUNT_ID, REGION
 from local.doors import protocols
-from local.doors.protocols import Response
+from local.doors.calls import Call
+from local.http_messages import Response
+from local.permissions.authorization import Authorizer
 from local.rekognition.service_error import ServiceError
 from local.sagemaker.service import SageMaker
 from local.sagemaker.world import World
-
-if TYPE_CHECKING:
-    from local.doors.calls import Call
-    from local.runtime import Runtime
+from local.services.event_bus import EventBus
 
 
-def emulator(runtime: Runtime) -> SageMaker:
+def emulator(clock: Clock, clients: Clients, authorizer: Authorizer, bus: EventBus) -> SageMaker:
     """The runtime's SageMaker."""
     return SageMaker(
         World(
-            region=runtime.region,
-            account_id=runtime.account_id,
-            now=runtime.clock.now,
-            read=lambda role, bucket, key: _read(runtime, role, bucket, key),
-            write=lambda role, bucket, key, body: _write(runtime, role, bucket, key, body),
-            check=lambda role, action, resource: _check(runtime, role, action, resource),
-            trusts=lambda role: runtime.authorizer.trusts(
-                role, "sagemaker.amazonaws.com", {"aws:SourceAccount": runtime.account_id}
+            region=REGION,
+            account_id=ACCOUNT_ID,
+            now=clock.now,
+            read=lambda role, bucket, key: _read(clients, role, bucket, key),
+            write=lambda role, bucket, key, body: _write(clients, role, bucket, key, body),
+            check=lambda role, action, resource: _check(authorizer, role, action, resource),
+            trusts=lambda role: authorizer.trusts(
+                role, "sagemaker.amazonaws.com", {"aws:SourceAccount": ACCOUNT_ID}
             ),
-            user_pool_client=lambda pool, client_id: _user_pool_client(runtime, pool, client_id),
-            emit=lambda kind, detail, resources: runtime.bus.emit(
-                runtime.bus.event("aws.sagemaker", kind, detail, resources)
+            user_pool_client=lambda pool, client_id: _user_pool_client(clients, pool, client_id),
+            emit=lambda kind, detail, resources: bus.emit(
+                bus.event("aws.sagemaker", kind, detail, resources)
             ),
         )
     )
 
 
-def handle(call: Call, runtime: Runtime) -> Response:
+def handle(call: Call, sagemaker: SageMaker) -> Response:
     """The emulator's answer."""
     try:
-        return protocols.json_response(runtime.sagemaker.handle(call.operation, call.params))
+        return protocols.json_response(sagemaker.handle(call.operation, call.params))
     except ServiceError as error:
         return protocols.error_response("sagemaker", error.code, error.message, error.http_status)
 
 
-def _read(runtime: Runtime, role_arn: str, bucket: str, key: str) -> bytes:
+def _read(clients: Clients, role_arn: str, bucket: str, key: str) -> bytes:
     try:
-        answer = runtime.client("s3", role_arn).get_object(Bucket=bucket, Key=key)
+        answer = clients.client("s3", role_arn).get_object(Bucket=bucket, Key=key)
     except ClientError as error:
         raise _as_python(error) from error
     body: bytes = answer["Body"].read()
     return body
 
 
-def _write(runtime: Runtime, role_arn: str, bucket: str, key: str, body: bytes) -> None:
+def _write(clients: Clients, role_arn: str, bucket: str, key: str, body: bytes) -> None:
     try:
-        runtime.client("s3", role_arn).put_object(Bucket=bucket, Key=key, Body=body)
+        clients.client("s3", role_arn).put_object(Bucket=bucket, Key=key, Body=body)
     except ClientError as error:
         raise _as_python(error) from error
 
 
-def _check(runtime: Runtime, role_arn: str, action: str, resource: str) -> None:
+def _check(authorizer: Authorizer, role_arn: str, action: str, resource: str) -> None:
     metrics = {"cloudwatch:namespace": "AWS/SageMaker/LabelingJobs"}
     context = metrics if action == "cloudwatch:PutMetricData" else {}
-    if not runtime.authorizer.check(role_arn, action, resource, context):
+    if not authorizer.check(role_arn, action, resource, context):
         raise PermissionError(f"{role_arn} may not {action} on {resource}")
 
 
@@ -75,8 +77,8 @@ def _as_python(error: ClientError) -> Exception:
     return PermissionError(str(error)) if refused else KeyError(str(error))
 
 
-def _user_pool_client(runtime: Runtime, pool: str, client_id: str) -> Mapping[str, Any] | None:
-    cognito = runtime.client("cognito-idp")
+def _user_pool_client(clients: Clients, pool: str, client_id: str) -> Mapping[str, Any] | None:
+    cognito = clients.client("cognito-idp")
     try:
         answer = cognito.describe_user_pool_client(UserPoolId=pool, ClientId=client_id)
     except ClientError:

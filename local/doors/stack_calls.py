@@ -7,38 +7,34 @@ Everything else of CloudFormation is refused: the stack is deployed by local/sta
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from local.constants import REGION
 from local.doors import protocols
-from local.doors.protocols import Response
-
-if TYPE_CHECKING:
-    from local.doors.calls import Call
-    from local.runtime import Runtime
+from local.doors.calls import Call
+from local.http_messages import Response
+from local.stack.deployed import Stack
 
 _NAMESPACE = "http://cloudformation.amazonaws.com/doc/2010-05-15/"
 
 
-def handle(call: Call, runtime: Runtime) -> Response:
+def handle(call: Call, stack: Stack) -> Response:
     """The answer to one of the two."""
     if call.operation not in ("DescribeStacks", "DescribeStackResource"):
         message = f"the embedded runtime has no cloudformation.{call.operation}"
         return protocols.error_response("cloudformation", "NotImplemented", message, 501)
-    stack, name = runtime.stack, call.params.get("StackName")
-    if call.region != runtime.region:
-        stack, name = None, name or "of any name"
-    if stack is None or (name and name not in (runtime.stack_name, stack.stack_id)):
-        message = f"Stack with id {name} does not exist"
+    name = call.params.get("StackName")
+    if call.region != REGION or (name and name not in (stack.name, stack.stack_id)):
+        message = f"Stack with id {name or 'of any name'} does not exist"
         return protocols.error_response("cloudformation", "ValidationError", message, 400)
     if call.operation == "DescribeStackResource":
-        return _resource(runtime, str(call.params.get("LogicalResourceId", "")))
+        return _resource(stack, str(call.params.get("LogicalResourceId", "")))
     described = stack.describe()
     outputs = _members("Output", described["outputs"])
     parameters = _members("Parameter", described["parameters"])
     body = (
         f'<DescribeStacksResponse xmlns="{_NAMESPACE}"><DescribeStacksResult><Stacks><member>'
-        f"<StackName>{escape(runtime.stack_name)}</StackName>"
+        f"<StackName>{escape(stack.name)}</StackName>"
         f"<StackId>{escape(stack.stack_id)}</StackId>"
         f"<StackStatus>{described['status']}</StackStatus>"
         f"<CreationTime>{described['created']}</CreationTime>"
@@ -50,10 +46,10 @@ def handle(call: Call, runtime: Runtime) -> Response:
     return Response(200, [("Content-Type", "text/xml")], body.encode())
 
 
-def _resource(runtime: Runtime, logical_id: str) -> Response:
-    found = runtime.deployed.describe()["resources"].get(logical_id)
+def _resource(stack: Stack, logical_id: str) -> Response:
+    found = stack.describe()["resources"].get(logical_id)
     if found is None:
-        message = f"Resource {logical_id} does not exist for stack {runtime.stack_name}"
+        message = f"Resource {logical_id} does not exist for stack {stack.name}"
         return protocols.error_response("cloudformation", "ValidationError", message, 400)
     body = (
         f'<DescribeStackResourceResponse xmlns="{_NAMESPACE}"><DescribeStackResourceResult>'
@@ -62,7 +58,7 @@ def _resource(runtime: Runtime, logical_id: str) -> Response:
         f"<PhysicalResourceId>{escape(found['physical_id'])}</PhysicalResourceId>"
         f"<ResourceType>{escape(found['type'])}</ResourceType>"
         "<ResourceStatus>CREATE_COMPLETE</ResourceStatus>"
-        f"<LastUpdatedTimestamp>{runtime.deployed.describe()['created']}</LastUpdatedTimestamp>"
+        f"<LastUpdatedTimestamp>{stack.describe()['created']}</LastUpdatedTimestamp>"
         "</StackResourceDetail></DescribeStackResourceResult>"
         f"<ResponseMetadata><RequestId>{uuid.uuid4()}</RequestId></ResponseMetadata>"
         "</DescribeStackResourceResponse>"

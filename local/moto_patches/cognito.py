@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.cognitoidp.exceptions import (
     InvalidParameterException,
@@ -20,9 +20,6 @@ from local.constants import ACCOUNT_ID, REGION
 from local.moto_patches.srp import BadExchangeError, Exchange
 from local.services import tokens
 
-if TYPE_CHECKING:
-    from local.runtime import Runtime
-
 _FLOWS_OF_OLD = {
     "ADMIN_NO_SRP_AUTH": "ADMIN_USER_PASSWORD_AUTH",
     "REFRESH_TOKEN": "REFRESH_TOKEN_AUTH",
@@ -31,7 +28,7 @@ _FLOWS_BY_DEFAULT = ("ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_C
 _NEVER_WRITTEN = {"sub", "email_verified", "phone_number_verified"}
 
 
-def refuse_flows_that_are_off(_: Runtime) -> None:
+def refuse_flows_that_are_off(_: object) -> None:
     """moto signs people in by any flow, whichever the client allows, and without their second
     factor. The sign-in page, which needs no flow to be on and asks for it, goes past this.
     """
@@ -65,7 +62,7 @@ def refuse_flows_that_are_off(_: Runtime) -> None:
     CognitoIdpResponse.admin_initiate_auth = admin_initiate_auth
 
 
-def ask_for_the_password_by_srp(_: Runtime) -> None:
+def ask_for_the_password_by_srp(_: object) -> None:
     """moto lets in whoever answers the challenge of USER_SRP_AUTH, whatever the answer is."""
     initiate, respond = CognitoIdpBackend.initiate_auth, CognitoIdpBackend.respond_to_auth_challenge
     exchanges: dict[str, Exchange] = {}
@@ -108,7 +105,7 @@ def ask_for_the_password_by_srp(_: Runtime) -> None:
     CognitoIdpBackend.respond_to_auth_challenge = respond_to_auth_challenge
 
 
-def end_tokens_in_time(_: Runtime) -> None:
+def end_tokens_in_time(_: object) -> None:
     """moto's tokens are good for an hour, and those that renew them for ever."""
     make, make_refresh, renew = (
         CognitoIdpUserPool.create_jwt,
@@ -144,7 +141,7 @@ def end_tokens_in_time(_: Runtime) -> None:
     CognitoIdpUserPool.create_tokens_from_refresh_token = create_tokens_from_refresh_token
 
 
-def keep_attributes_from_their_owners(_: Runtime) -> None:
+def keep_attributes_from_their_owners(_: object) -> None:
     """moto lets people write any attribute of their own, whichever the client may write."""
     update = CognitoIdpBackend.update_user_attributes
 
@@ -163,7 +160,7 @@ def keep_attributes_from_their_owners(_: Runtime) -> None:
     CognitoIdpBackend.update_user_attributes = update_user_attributes
 
 
-def sign_out_under_any_name(_: Runtime) -> None:
+def sign_out_under_any_name(_: object) -> None:
     """moto signs out only who is named as when they signed in: not by ``sub`` who did by e-mail."""
 
     def sign_out(self: Any, username: str) -> None:

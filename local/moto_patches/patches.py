@@ -19,6 +19,7 @@ import time
 import types
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
@@ -80,47 +81,45 @@ from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from moto.stepfunctions.parser.utils import TMP_THREADS
 from moto.stepfunctions.responses import StepFunctionResponse
 
-from local.constants import STATES_TIMEOUT
+from local.clients import Clients
+from local.clock import Clock
+from local.constants import ACCOUNT_ID, REGION, STATES_TIMEOUT
 from local.moto_patches import cognito
-from local.services.event_bus import check_target_arn
+from local.services.event_bus import EventBus, check_target_arn
 from local.services.lineage import HEADER
-from local.services.scheduler import InvalidScheduleError, parse_expression
-from local.services.state_machines import ExecutionRefusedError
+from local.services.scheduler import InvalidScheduleError, Schedules, parse_expression
+from local.services.state_machines import ExecutionRefusedError, Executions
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel, Shape
 
-    from local.runtime import Runtime
-
 log = logging.getLogger(__name__)
 
 
-class _Current:
-    """The runtime that moto works for now: the patches stay, the runtime may be replaced by a later
-    one.
+@dataclass
+class Around:
+    """The parts of the runtime that moto works with now: the patches stay, and the parts may be
+    replaced by those of a later runtime.
     """
 
-    def __init__(self) -> None:
-        self._runtime: Runtime | None = None
-
-    def set(self, runtime: Runtime) -> bool:
-        """Whether this is the first runtime of the process."""
-        first = self._runtime is None
-        self._runtime = runtime
-        return first
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._runtime, name)
+    clock: Clock
+    clients: Clients
+    bus: EventBus
+    schedules: Schedules
+    executions: Executions
 
 
-_current = _Current()
+_applied: list[Around] = []
 
 
-def apply(runtime: Runtime) -> None:
-    """Turns moto into a running system around ``runtime``."""
-    if _current.set(runtime):
-        for patch in PATCHES:
-            patch(cast("Runtime", _current))
+def apply(around: Around) -> None:
+    """Turns moto into a running system among these parts."""
+    if _applied:
+        vars(_applied[0]).update(vars(around))
+        return
+    _applied.append(around)
+    for patch in PATCHES:
+        patch(around)
 
 
 # -------------------------------------------------------------------------------------------------
@@ -128,7 +127,7 @@ def apply(runtime: Runtime) -> None:
 # -------------------------------------------------------------------------------------------------
 
 
-def cache_service_lookup(_: Runtime) -> None:
+def cache_service_lookup(_: Around) -> None:
     """moto lists its own folder (190 stat calls, under a global lock) to find the service of every
     request.
     """
@@ -146,12 +145,12 @@ def cache_service_lookup(_: Runtime) -> None:
     DomainDispatcherApplication.get_backend_for_host = get_backend_for_host
 
 
-def answer_no_other_origin(_: Runtime) -> None:
+def answer_no_other_origin(_: Around) -> None:
     """moto tells browsers that every page of the web may read every answer."""
     werkzeug_app.DISABLE_GLOBAL_CORS = True
 
 
-def know_managed_policies(_: Runtime) -> None:
+def know_managed_policies(_: Around) -> None:
     """moto has AWS's managed policies, and attaches them to nobody unless told to load them. It
     would do so for each of AWS's partitions, though nobody here is in another one.
     """
@@ -169,12 +168,12 @@ def know_managed_policies(_: Runtime) -> None:
 # -------------------------------------------------------------------------------------------------
 
 
-def execute_state_machines(_: Runtime) -> None:
+def execute_state_machines(_: Around) -> None:
     """moto records executions; it runs definitions only when told to."""
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
 
 
-def start_executions(runtime: Runtime) -> None:
+def start_executions(around: Around) -> None:
     """moto calls every unnamed execution "None" (the second one collides) and takes Express
     workflows for standard.
     """
@@ -187,14 +186,14 @@ def start_executions(runtime: Runtime) -> None:
     ) -> Any:
         state_machine = self.describe_state_machine(state_machine_arn)
         try:
-            return runtime.executions.start(state_machine, name, execution_input)
+            return around.executions.start(state_machine, name, execution_input)
         except ExecutionRefusedError as error:
             raise AWSError(error.message, exception_type=error.code) from error
 
     StepFunctionsParserBackend.start_execution = start_execution
 
 
-def finish_executions(runtime: Runtime) -> None:
+def finish_executions(around: Around) -> None:
     """moto keeps a reference to every thread it ever started, tells nobody that an execution has
     ended, and says so in its status before its output is there.
     """
@@ -208,10 +207,10 @@ def finish_executions(runtime: Runtime) -> None:
             execution.error = "States.Timeout"
         terminated(self)
         TMP_THREADS.clear()
-        runtime.executions.finished(execution)
+        around.executions.finished(execution)
 
     def now(**_: Any) -> Any:
-        return runtime.clock.datetime()
+        return around.clock.datetime()
 
     BaseExecutionWorkerCommunication.terminated = terminated_and_told
     # the module uses its clock for the stop date only
@@ -220,7 +219,7 @@ def finish_executions(runtime: Runtime) -> None:
     )
 
 
-def write_context_times_as_text(runtime: Runtime) -> None:
+def write_context_times_as_text(around: Around) -> None:
     """moto puts a datetime into ``$$.Execution.StartTime`` (and cannot describe an execution that
     uses it) and the real time into ``$$.State.EnteredTime``.
     """
@@ -232,7 +231,7 @@ def write_context_times_as_text(runtime: Runtime) -> None:
         return facts
 
     def now(**_: Any) -> Any:
-        text = _as_json(runtime.clock.datetime())
+        text = _as_json(around.clock.datetime())
         return types.SimpleNamespace(isoformat=lambda: text)
 
     Execution.get_start_execution_details = get_start_execution_details
@@ -242,7 +241,7 @@ def write_context_times_as_text(runtime: Runtime) -> None:
     )
 
 
-def describe_executions(_: Runtime) -> None:
+def describe_executions(_: Around) -> None:
     """moto leaves out ``stopDate`` after a timeout and writes an output that is a JSON string
     without its quotes.
     """
@@ -273,7 +272,7 @@ def describe_executions(_: Runtime) -> None:
     StepFunctionResponse.describe_execution = describe_execution
 
 
-def check_definitions(_: Runtime) -> None:
+def check_definitions(_: Around) -> None:
     """moto takes a transition to a state that is not there, and JSONata that it cannot evaluate."""
     validate = StepFunctionsParserBackend._validate_definition
 
@@ -317,7 +316,7 @@ def _definition_problems(machine: dict[str, Any], where: str) -> Iterator[str]:
             yield f"MISSING_TRANSITION_TARGET: Missing target state {target} at {place}"
 
 
-def share_parsed_definitions(_: Runtime) -> None:
+def share_parsed_definitions(_: Around) -> None:
     """moto parses the definition again for every execution (ANTLR in Python: 30-80 ms for five
     states).
 
@@ -334,13 +333,13 @@ def share_parsed_definitions(_: Runtime) -> None:
     EvalComponent.heap_key = property(lambda self: str(id(self)))
 
 
-def share_parsed_paths(_: Runtime) -> None:
+def share_parsed_paths(_: Around) -> None:
     """moto parses every JSONPath again each time it is evaluated (about 1 ms)."""
     json_path.parse = _parse_once(json_path.parse)
     result_path.parse = _parse_once(result_path.parse)
 
 
-def read_paths_as_aws_does(_: Runtime) -> None:
+def read_paths_as_aws_does(_: Around) -> None:
     """moto gives a list for a path through one element (``$.Found[0].Status``), and a value, or an
     error, where ``..``, ``*`` or a filter has found one thing, or none.
 
@@ -372,7 +371,7 @@ def _leads_to_one_value(parsed: Any) -> bool:
     return False
 
 
-def put_lists_at_elements(_: Runtime) -> None:
+def put_lists_at_elements(_: Around) -> None:
     """moto puts the first item of a list where a ResultPath ends in an element (``$.kept[0]``)."""
     parse = result_path.parse
 
@@ -406,7 +405,7 @@ def _parse_once(parse: Callable[[str], Any]) -> Callable[[str], Any]:
     return parsed
 
 
-def run_untimed_programs_in_place(_: Runtime) -> None:
+def run_untimed_programs_in_place(_: Around) -> None:
     """moto starts one more thread for each execution, branch and iteration, so as to time it."""
     evaluate = Program.eval
 
@@ -420,7 +419,7 @@ def run_untimed_programs_in_place(_: Runtime) -> None:
     Program.eval = evaluate_program
 
 
-def log_failures_quietly(_: Runtime) -> None:
+def log_failures_quietly(_: Around) -> None:
     """moto writes each failing state's whole parse tree to the log, once a nesting level."""
 
     def _log_failure(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -432,7 +431,7 @@ def log_failures_quietly(_: Runtime) -> None:
     logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
 
 
-def iterate_without_recursion(_: Runtime) -> None:
+def iterate_without_recursion(_: Around) -> None:
     """moto's Map recurses once an item (some 950 items with ``MaxConcurrency: 1`` exceed Python's
     depth).
 
@@ -474,13 +473,13 @@ def iterate_without_recursion(_: Runtime) -> None:
     component._eval_body = _eval_body
 
 
-def scale_waits(runtime: Runtime) -> None:
+def scale_waits(around: Around) -> None:
     """moto's Wait and Retry really sleep; it compares a Timestamp with the local time of day."""
 
     def _wait_interval(_self: Any, env: Any, wait_seconds: float) -> None:
-        end = runtime.clock.now() + wait_seconds
+        end = around.clock.now() + wait_seconds
         while env.is_running():
-            remaining = runtime.clock.real(end - runtime.clock.now())
+            remaining = around.clock.real(end - around.clock.now())
             if remaining <= 0:
                 return
             # moto sets and clears the event at once: a stop between check and wait would go unseen,
@@ -488,10 +487,10 @@ def scale_waits(runtime: Runtime) -> None:
             env.program_state_event.wait(min(remaining, 0.25))
 
     def sleep(seconds: float) -> None:
-        runtime.clock.sleep(seconds)
+        around.clock.sleep(seconds)
 
     def _get_wait_seconds(self: Any, env: Any) -> float:
-        virtual_now = runtime.clock.datetime().replace(tzinfo=None)
+        virtual_now = around.clock.datetime().replace(tzinfo=None)
         self.string.eval(env=env)
         text = env.stack[-1]
         timestamp = self._from_timestamp_string(timestamp=text)
@@ -506,7 +505,7 @@ def scale_waits(runtime: Runtime) -> None:
     retrier_decl.time = types.SimpleNamespace(sleep=sleep)
 
 
-def catch_as_aws_does(_: Runtime) -> None:
+def catch_as_aws_does(_: Around) -> None:
     """moto's ``States.ALL`` catches ``States.Runtime`` and ``States.DataLimitExceeded``; on AWS
     nothing does.
 
@@ -525,7 +524,7 @@ def catch_as_aws_does(_: Runtime) -> None:
     ErrorEqualsDecl._eval_body = _eval_body
 
 
-def stay_stopped(_: Runtime) -> None:
+def stay_stopped(_: Around) -> None:
     """moto makes a failed execution of one that was stopped or timed out, when what was under way
     ends in an error: a Map always does.
     """
@@ -538,7 +537,7 @@ def stay_stopped(_: Runtime) -> None:
     Environment.set_error = set_error_of_running
 
 
-def map_over_lists_only(_: Runtime) -> None:
+def map_over_lists_only(_: Around) -> None:
     """moto has JSONata's error, which can be caught, for an ItemsPath that leads to no list.
 
     On AWS that is a ``States.Runtime`` error: 'Reference path "$.x" must point to array'.
@@ -587,7 +586,7 @@ _SDK_ERROR_PREFIXES = {
 }
 
 
-def call_as_the_machines_role(runtime: Runtime) -> None:
+def call_as_the_machines_role(around: Around) -> None:
     """moto makes a client for every task, on ``localhost:$MOTO_PORT``, under a key that belongs to
     nobody.
     """
@@ -597,7 +596,7 @@ def call_as_the_machines_role(runtime: Runtime) -> None:
         role_arn = getattr(state_credentials, "role_arn", None)
         if role_arn is None:
             raise RuntimeError(f"a task calls {service} without a role")
-        return _JsonClient(runtime.client(_BOTO_NAMES.get(service, service), role_arn))
+        return _JsonClient(around.clients.client(_BOTO_NAMES.get(service, service), role_arn))
 
     _replace_everywhere("boto_client_for", original, boto_client_for)
 
@@ -654,7 +653,7 @@ def _as_json(value: Any) -> Any:
     return value
 
 
-def spell_parameters_as_the_sdk(runtime: Runtime) -> None:
+def spell_parameters_as_the_sdk(around: Around) -> None:
     """moto passes PascalCase parameters on to APIs that spell theirs in camelCase (Step Functions,
     Scheduler...).
     """
@@ -662,7 +661,7 @@ def spell_parameters_as_the_sdk(runtime: Runtime) -> None:
     base._SERVICE_NAME_SFN_TO_BOTO_OVERRIDES.update(_BOTO_NAMES)
 
     def operation(task: Any) -> OperationModel | None:
-        client = runtime.client(task._get_boto_service_name())
+        client = around.clients.client(task._get_boto_service_name())
         name = client.meta.method_to_api_mapping.get(task._get_boto_service_action())
         return client.meta.service_model.operation_model(name) if name else None
 
@@ -715,7 +714,7 @@ def _respell(value: Any, shape: Any, spell: Callable[[str, dict[str, Shape]], st
     return value
 
 
-def name_task_errors_as_aws(_: Runtime) -> None:
+def name_task_errors_as_aws(_: Around) -> None:
     """moto writes ``rekognition.…Exception`` for SDK errors, and takes every timeout of DynamoDB
     for an SDK error.
     """
@@ -732,7 +731,7 @@ def name_task_errors_as_aws(_: Runtime) -> None:
     dynamodb._from_error = _from_error
 
 
-def time_out_hanging_calls(_: Runtime) -> None:
+def time_out_hanging_calls(_: Around) -> None:
     """A state whose call hangs by order has run out of time: ``local/services/faults.py``."""
     evaluate = ExecutionState._evaluate_with_timeout
 
@@ -752,7 +751,7 @@ def time_out_hanging_calls(_: Runtime) -> None:
 # -------------------------------------------------------------------------------------------------
 
 
-def deliver_events(runtime: Runtime) -> None:
+def deliver_events(around: Around) -> None:
     """moto ignores DISABLED, lets rules that have only a schedule match everything, and knows no
     Step Functions target.
     """
@@ -760,8 +759,8 @@ def deliver_events(runtime: Runtime) -> None:
     def send_to_targets(self: Any, original_event: dict[str, Any], **_: Any) -> None:
         event = {key: value for key, value in original_event.items() if key != "ingestion-time"}
         if isinstance(event.get("time"), (int, float)):
-            event["time"] = runtime.clock.iso()
-        runtime.bus.offer(self, event)
+            event["time"] = around.clock.iso()
+        around.bus.offer(self, event)
 
     put_targets = EventsBackend.put_targets
 
@@ -779,7 +778,7 @@ def deliver_events(runtime: Runtime) -> None:
     EventsBackend.put_targets = put_checked_targets
 
 
-def watch_schedules(runtime: Runtime) -> None:
+def watch_schedules(around: Around) -> None:
     """moto holds schedules and never runs them; it takes any expression."""
 
     def watched(method: Callable[..., Any], argument: str) -> Callable[..., Any]:
@@ -792,7 +791,7 @@ def watch_schedules(runtime: Runtime) -> None:
                 except InvalidScheduleError as error:
                     raise JsonRESTError("ValidationException", str(error)) from error
             result = method(self, *args, **kwargs)
-            runtime.schedules.changed()
+            around.schedules.changed()
             return result
 
         return call
@@ -817,7 +816,7 @@ _REASONS = {
 }
 
 
-def emit_object_events(runtime: Runtime) -> None:
+def emit_object_events(around: Around) -> None:
     """moto's S3 events have ``eTag`` for ``etag``, one constant id and sequencer, ``reason:
     ObjectCreated``, the real time, two events for a multipart upload and none for most deletions in
     a versioned bucket.
@@ -831,11 +830,11 @@ def emit_object_events(runtime: Runtime) -> None:
             "bucket": {"name": bucket.name},
             "object": {**facts, "sequencer": sequence.next()},
             "request-id": uuid.uuid4().hex[:16].upper(),
-            "requester": runtime.account_id,
+            "requester": ACCOUNT_ID,
             "source-ip-address": "127.0.0.1",
             **extra,
         }
-        runtime.bus.emit(runtime.bus.event("aws.s3", detail_type, detail, [bucket.arn]))
+        around.bus.emit(around.bus.event("aws.s3", detail_type, detail, [bucket.arn]))
 
     def version(facts: dict[str, Any], version_id: str | None) -> dict[str, Any]:
         return facts if version_id in (None, "null") else {**facts, "version-id": version_id}
@@ -888,12 +887,12 @@ def emit_object_events(runtime: Runtime) -> None:
     S3Backend.delete_object = delete_object
 
 
-def date_objects_by_the_virtual_clock(runtime: Runtime) -> None:
+def date_objects_by_the_virtual_clock(around: Around) -> None:
     """moto dates objects by the machine's clock; the functions compare that with the stack's."""
-    s3_models.utcnow = lambda: runtime.clock.datetime().replace(tzinfo=None)
+    s3_models.utcnow = lambda: around.clock.datetime().replace(tzinfo=None)
 
 
-def route_any_key(_: Runtime) -> None:
+def route_any_key(_: Around) -> None:
     """moto finds no route for a key with a line break, which S3 takes."""
     paths = S3Backend.url_paths.fget
 
@@ -903,7 +902,7 @@ def route_any_key(_: Runtime) -> None:
     S3Backend.url_paths = property(url_paths)
 
 
-def list_versions_of_any_key(_: Runtime) -> None:
+def list_versions_of_any_key(_: Around) -> None:
     """moto does not encode the keys of a list of versions where it is asked to, and fails where XML
     cannot have their characters.
     """
@@ -927,7 +926,7 @@ def _encode(entry: dict[str, Any], *names: str) -> None:
     entry.update({name: quote(entry[name]) for name in names if entry.get(name)})
 
 
-def let_links_choose_how_they_are_answered(_: Runtime) -> None:
+def let_links_choose_how_they_are_answered(_: Around) -> None:
     """moto takes ``response-content-type`` in a link for a header that was signed, where the newest
     version of the object is deleted.
     """
@@ -953,15 +952,15 @@ class _Sequence:
             return f"{self._last:018X}"
 
 
-def emit_parameter_events(runtime: Runtime) -> None:
+def emit_parameter_events(around: Around) -> None:
     """moto tells nobody that a parameter has changed."""
 
     def emit(name: str, operation: str, kind: str, description: str | None) -> None:
         detail = {"operation": operation, "name": name, "type": kind}
         if description:
             detail["description"] = description
-        arn = f"arn:aws:ssm:{runtime.region}:{runtime.account_id}:parameter/{name.lstrip('/')}"
-        runtime.bus.emit(runtime.bus.event("aws.ssm", "Parameter Store Change", detail, [arn]))
+        arn = f"arn:aws:ssm:{REGION}:{ACCOUNT_ID}:parameter/{name.lstrip('/')}"
+        around.bus.emit(around.bus.event("aws.ssm", "Parameter Store Change", detail, [arn]))
 
     put = SimpleSystemManagerBackend.put_parameter
     delete = SimpleSystemManagerBackend.delete_parameter
@@ -993,7 +992,7 @@ def emit_parameter_events(runtime: Runtime) -> None:
     SimpleSystemManagerBackend.delete_parameters = delete_parameters
 
 
-def enforce_allowed_patterns(_: Runtime) -> None:
+def enforce_allowed_patterns(_: Around) -> None:
     """moto stores a parameter's AllowedPattern and never looks at it again.
 
     Code, words, and that the whole value must match: the Systems Manager User Guide, "Create a
@@ -1023,14 +1022,14 @@ def enforce_allowed_patterns(_: Runtime) -> None:
 # -------------------------------------------------------------------------------------------------
 
 
-def run_queues_on_the_virtual_clock(runtime: Runtime) -> None:
+def run_queues_on_the_virtual_clock(around: Around) -> None:
     """moto lets visibility timeouts and delays run in real time."""
 
     def change_visibility(self: Any, visibility_timeout: int) -> None:
-        self.visible_at = _now_ms() + runtime.clock.real(float(visibility_timeout)) * 1000
+        self.visible_at = _now_ms() + around.clock.real(float(visibility_timeout)) * 1000
 
     def delay(self: Any, delay_seconds: int) -> None:
-        self.delayed_until = _now_ms() + runtime.clock.real(float(delay_seconds)) * 1000
+        self.delayed_until = _now_ms() + around.clock.real(float(delay_seconds)) * 1000
 
     Message.change_visibility = change_visibility
     Message.delay = delay
@@ -1038,7 +1037,7 @@ def run_queues_on_the_virtual_clock(runtime: Runtime) -> None:
     Message.delayed = property(lambda self: _now_ms() < self.delayed_until)
 
 
-def refuse_fifo_queues(_: Runtime) -> None:
+def refuse_fifo_queues(_: Around) -> None:
     """The queues below are standard queues; moto would take a FIFO queue all the same."""
     create_queue = SQSBackend.create_queue
 
@@ -1050,7 +1049,7 @@ def refuse_fifo_queues(_: Runtime) -> None:
     SQSBackend.create_queue = create_standard_queue
 
 
-def make_queues_fast(runtime: Runtime) -> None:
+def make_queues_fast(around: Around) -> None:
     """moto's queues take time in proportion to their depth for every send, receive and delete, and
     give one message to two receivers at once. They do not keep the trace header of who sends.
     """
@@ -1065,7 +1064,7 @@ def make_queues_fast(runtime: Runtime) -> None:
         message_attribute_names: list[str] | None = None,
     ) -> list[Any]:
         queue = self.get_queue(queue_name)
-        end = time.monotonic() + runtime.clock.real(float(wait_seconds_timeout or 0))
+        end = time.monotonic() + around.clock.real(float(wait_seconds_timeout or 0))
         while True:
             with queue._messages_lock:
                 received, dead = _take(queue, count, visibility_timeout)
@@ -1093,7 +1092,7 @@ def make_queues_fast(runtime: Runtime) -> None:
     SQSBackend.change_message_visibility = change_message_visibility
 
 
-def count_messages_once(_: Runtime) -> None:
+def count_messages_once(_: Around) -> None:
     """moto counts every message of the queue anew, twice, for each attribute that is asked for."""
     count_attributes = SQSBackend.get_queue_attributes
     known = {"All", *Queue.BASE_ATTRIBUTES, *Queue.FIFO_ATTRIBUTES, *Queue.KMS_ATTRIBUTES}
@@ -1201,7 +1200,7 @@ def _delete_message(self: Any, receipt_handle: str) -> None:
         raise ReceiptHandleIsInvalid
 
 
-PATCHES: tuple[Callable[[Runtime], None], ...] = (
+PATCHES: tuple[Callable[[Around], None], ...] = (
     cache_service_lookup,
     answer_no_other_origin,
     know_managed_policies,

@@ -10,12 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.cloudwatch.models import cloudwatch_backends
 
-if TYPE_CHECKING:
-    from local.runtime import Runtime
+from local.constants import ACCOUNT_ID, REGION
 
 _MARK = '"CloudWatchMetrics"'
 
@@ -23,8 +22,8 @@ _MARK = '"CloudWatchMetrics"'
 class Metrics:
     """The stack's metrics."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._backend = cloudwatch_backends[runtime.account_id][runtime.region]
+    def __init__(self) -> None:
+        self._backend = cloudwatch_backends[ACCOUNT_ID][REGION]
 
     def take(self, line: str) -> None:
         """Keep what a line of a log measures; any other line is passed over."""

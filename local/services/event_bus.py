@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import botocore.exceptions
 import jsonpath_ng
@@ -25,11 +25,12 @@ from moto.events.models import events_backends
 from moto.sqs.exceptions import QueueDoesNotExist
 from moto.sqs.models import sqs_backends
 
-from local.services.faults import DELIVER
-from local.services.function_pool import FunctionNotFoundError
-
-if TYPE_CHECKING:
-    from local.runtime import Runtime
+from local.clients import Clients
+from local.clock import Clock
+from local.constants import ACCOUNT_ID, REGION
+from local.permissions.authorization import Authorizer
+from local.services.faults import DELIVER, Faults
+from local.services.function_pool import FunctionNotFoundError, FunctionPool
 
 log = logging.getLogger(__name__)
 
@@ -98,8 +99,19 @@ def check_target_arn(arn: str) -> None:
 class EventBus:
     """The default event bus of the account."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(
+        self,
+        clock: Clock,
+        clients: Clients,
+        authorizer: Authorizer,
+        faults: Faults,
+        functions: FunctionPool,
+    ) -> None:
+        self._clock = clock
+        self._clients = clients
+        self._authorizer = authorizer
+        self._faults = faults
+        self._functions = functions
         self._deliveries = ThreadPoolExecutor(8, thread_name_prefix="delivery")
         self._timers: set[threading.Timer] = set()
         self._underway = 0
@@ -115,9 +127,9 @@ class EventBus:
             "id": str(uuid.uuid4()),
             "detail-type": detail_type,
             "source": source,
-            "account": self._runtime.account_id,
-            "time": self._runtime.clock.iso(),
-            "region": self._runtime.region,
+            "account": ACCOUNT_ID,
+            "time": self._clock.iso(),
+            "region": REGION,
             "resources": resources,
             "detail": detail,
         }
@@ -132,7 +144,7 @@ class EventBus:
             self.offer(rule, complete)
 
     def rules(self) -> list[Any]:
-        backend = events_backends[self._runtime.account_id][self._runtime.region]
+        backend = events_backends[ACCOUNT_ID][REGION]
         return list(backend.event_buses["default"].rules.values())
 
     def offer(self, rule: Any, event: dict[str, Any]) -> None:
@@ -148,7 +160,7 @@ class EventBus:
     def deliver(self, origin: Origin, target: dict[str, Any], event: dict[str, Any]) -> None:
         """Brings the event to one target, in the background."""
         delivery = self._delivery(origin, target, event)
-        fault = self._runtime.faults.take("events", DELIVER, None, lambda: delivery.event)
+        fault = self._faults.take("events", DELIVER, None, lambda: delivery.event)
         if fault is None:
             self._submit(delivery)
             return
@@ -179,9 +191,9 @@ class EventBus:
         self._deliveries.shutdown(wait=False, cancel_futures=True)
 
     def _delivery(self, origin: Origin, target: dict[str, Any], event: dict[str, Any]) -> _Delivery:
-        payload = target_input(target, event, origin, self._runtime.clock.iso())
+        payload = target_input(target, event, origin, self._clock.iso())
         event_id = event.get("id") or str(uuid.uuid4())
-        now = self._runtime.clock.now()
+        now = self._clock.now()
         return _Delivery(origin, target, payload, json.dumps(event), event_id, now)
 
     def _submit(self, delivery: _Delivery) -> None:
@@ -254,7 +266,7 @@ class EventBus:
         function_arn = delivery.target["Arn"]
         self._check_policy(delivery, "lambda:InvokeFunction", function_arn)
         try:
-            self._runtime.functions.invoke_async(function_arn, delivery.payload.encode())
+            self._functions.invoke_async(function_arn, delivery.payload.encode())
         except FunctionNotFoundError as error:
             raise DeliveryError("RESOURCE_NOT_FOUND", function_arn, retried=False) from error
 
@@ -263,10 +275,10 @@ class EventBus:
         if role_arn is None:
             message = f"the target {delivery.target['Arn']} has no RoleArn"
             raise DeliveryError("NO_PERMISSIONS", message, retried=False)
-        return self._runtime.client(service, role_arn)
+        return self._clients.client(service, role_arn)
 
     def _check_policy(self, delivery: _Delivery, action: str, resource_arn: str) -> None:
-        decision = self._runtime.authorizer.check_service_principal(
+        decision = self._authorizer.check_service_principal(
             delivery.origin.service, action, resource_arn, source_arn=delivery.origin.arn
         )
         if not decision.allowed:
@@ -277,7 +289,7 @@ class EventBus:
         policy = delivery.target.get("RetryPolicy", {})
         retries = policy.get("MaximumRetryAttempts", DEFAULT_RETRIES)
         age_s = policy.get("MaximumEventAgeInSeconds", DEFAULT_EVENT_AGE_S)
-        too_old = self._runtime.clock.now() - delivery.first_tried > age_s
+        too_old = self._clock.now() - delivery.first_tried > age_s
         if error.retried and delivery.attempt <= retries and not too_old:
             self._try_later(delivery)
             return
@@ -301,7 +313,7 @@ class EventBus:
                 self._timers.discard(timer)
             self._submit(delivery)
 
-        timer = threading.Timer(self._runtime.clock.real(wait_s), run)
+        timer = threading.Timer(self._clock.real(wait_s), run)
         timer.daemon = True
         with self._lock:
             if self._closed:
@@ -347,7 +359,7 @@ class EventBus:
 
     def _queue_url(self, queue_arn: str) -> str:
         account, name = queue_arn.split(":")[4:6]
-        return f"{self._runtime.endpoint}/{account}/{name}"
+        return f"{self._clients.endpoint}/{account}/{name}"
 
 
 def target_input(

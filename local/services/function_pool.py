@@ -27,18 +27,19 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from moto.logs.models import logs_backends
 
+from local.clients import Clients
+from local.clock import Clock
+from local.constants import ACCOUNT_ID, REGION
 from local.permissions import same_machine
+from local.permissions.authorization import Authorizer
 from local.services import lineage
 from local.services.embedded_metrics import Metrics
 from local.services.fork_server import ForkServer, base_environment
 from local.services.lineage import RecursionStoppedError
-
-if TYPE_CHECKING:
-    from local.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +97,16 @@ class FunctionSpec:
     """Whether a chain of events may invoke it without end."""
 
 
-def environment_of(spec: FunctionSpec, runtime: Runtime) -> dict[str, str]:
+@dataclass(frozen=True)
+class Surroundings:
+    """What functions find around them."""
+
+    clock: Clock
+    clients: Clients
+    authorizer: Authorizer
+
+
+def environment_of(spec: FunctionSpec, around: Surroundings) -> dict[str, str]:
     """Lambda's variables and the function's own, and nothing of the developer's but where programs
     are.
     """
@@ -111,18 +121,18 @@ def environment_of(spec: FunctionSpec, runtime: Runtime) -> dict[str, str]:
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_EXECUTION_ENV": f"AWS_Lambda_python3.{sys.version_info.minor}",
-        "AWS_REGION": runtime.region,
-        "AWS_DEFAULT_REGION": runtime.region,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": spec.access_key_id,
         "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_ENDPOINT_URL": runtime.endpoint,
+        "AWS_ENDPOINT_URL": around.clients.endpoint,
         # StartSyncExecution goes to the host sync-<endpoint>, which is nowhere when the
         # endpoint is 127.0.0.1
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "LABELLOOP_LOCAL_CLOCK": runtime.clock.to_env(),
+        "LABELLOOP_LOCAL_CLOCK": around.clock.to_env(),
         **spec.environment,
     }
 
@@ -263,13 +273,13 @@ class _LogSink:
     there.
     """
 
-    def __init__(self, runtime: Runtime, spec: FunctionSpec, file: BinaryIO | None) -> None:
+    def __init__(self, around: Surroundings, spec: FunctionSpec, file: BinaryIO | None) -> None:
         self.group = spec.log_group or f"/aws/lambda/{spec.name}"
         self.stream = f"{time.strftime('%Y/%m/%d')}/[$LATEST]{uuid.uuid4().hex}"
         self._file = file
         self._tail: deque[str] = deque(maxlen=LOG_TAIL_LINES)
-        self._metrics = Metrics(runtime)
-        self._backend = self._open_stream(runtime, spec)
+        self._metrics = Metrics()
+        self._backend = self._open_stream(around, spec)
 
     def write(self, lines: list[bytes]) -> None:
         if self._file is not None:
@@ -294,14 +304,13 @@ class _LogSink:
     def tail(self) -> str:
         return "".join(f"{line}\n" for line in list(self._tail))[-4096:]
 
-    def _open_stream(self, runtime: Runtime, spec: FunctionSpec) -> Any | None:
-        backend = logs_backends[runtime.account_id][runtime.region]
+    def _open_stream(self, around: Surroundings, spec: FunctionSpec) -> Any | None:
+        backend = logs_backends[ACCOUNT_ID][REGION]
         resource = (
-            f"arn:aws:logs:{runtime.region}:{runtime.account_id}:log-group:{self.group}"
-            f":log-stream:{self.stream}"
+            f"arn:aws:logs:{REGION}:{ACCOUNT_ID}:log-group:{self.group}:log-stream:{self.stream}"
         )
         for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
-            if not runtime.authorizer.check(spec.role_arn, action, resource).allowed:
+            if not around.authorizer.check(spec.role_arn, action, resource).allowed:
                 log.warning("%s writes no logs: its role may not %s", spec.name, action)
                 return None
         if self.group not in backend.groups:
@@ -315,16 +324,16 @@ class _Worker:
     """One process with one function in it; serves one invocation at a time."""
 
     def __init__(
-        self, runtime: Runtime, forks: ForkServer, spec: FunctionSpec, file: BinaryIO | None
+        self, around: Surroundings, forks: ForkServer, spec: FunctionSpec, file: BinaryIO | None
     ) -> None:
         self.spec = spec
         self.session_token = uuid.uuid4().hex
         self._api = _RuntimeApi()
-        self._log = _LogSink(runtime, spec, file)
+        self._log = _LogSink(around, spec, file)
         self._started = False
         self._is_out_of_time = False
         self._ended = threading.Event()
-        self._process = forks.start(spec.handler, self._environment(runtime), spec.code_dir)
+        self._process = forks.start(spec.handler, self._environment(around), spec.code_dir)
         self._pump_thread = threading.Thread(
             target=self._pump, name=f"log-{spec.stem}", daemon=True
         )
@@ -384,10 +393,10 @@ class _Worker:
         self._pump_thread.join(timeout=5)
         self._api.close()
 
-    def _environment(self, runtime: Runtime) -> dict[str, str]:
+    def _environment(self, around: Surroundings) -> dict[str, str]:
         """What every worker of the function has, and what this one is known by."""
         return {
-            **environment_of(self.spec, runtime),
+            **environment_of(self.spec, around),
             "AWS_LAMBDA_RUNTIME_API": self._api.address,
             "AWS_LAMBDA_LOG_GROUP_NAME": self._log.group,
             "AWS_LAMBDA_LOG_STREAM_NAME": self._log.stream,
@@ -458,8 +467,8 @@ class _Function:
 class FunctionPool:
     """All functions of the stack; workers start when they are needed and stay."""
 
-    def __init__(self, runtime: Runtime, log_dir: Path | None = None) -> None:
-        self._runtime = runtime
+    def __init__(self, around: Surroundings, log_dir: Path | None = None) -> None:
+        self._around = around
         self._log_dir = log_dir
         self._forks = ForkServer()
         self._functions: dict[str, _Function] = {}
@@ -553,7 +562,7 @@ class FunctionPool:
             ]
         return {
             spec.stem: {
-                "environment": environment_of(spec, self._runtime),
+                "environment": environment_of(spec, self._around),
                 "timeout_s": spec.timeout_s,
                 "memory_mb": spec.memory_mb,
                 "processes": ids,
@@ -625,7 +634,7 @@ class FunctionPool:
                 raise PoolClosedError("the runtime is stopping")
         new_worker = None
         try:
-            new_worker = _Worker(self._runtime, self._forks, function.spec, function.log_file)
+            new_worker = _Worker(self._around, self._forks, function.spec, function.log_file)
         finally:
             with self._free:
                 function.starting -= 1
@@ -669,7 +678,7 @@ class FunctionPool:
         if attempt > spec.async_retries:
             self._send_to_destination(spec, payload, invocation, attempt)
             return
-        wait_s = self._runtime.clock.real(ASYNC_RETRY_WAITS_S[min(attempt, 2) - 1])
+        wait_s = self._around.clock.real(ASYNC_RETRY_WAITS_S[min(attempt, 2) - 1])
         self._later(wait_s, name_or_arn, payload, traces, attempt + 1)
 
     def _later(
@@ -706,7 +715,7 @@ class FunctionPool:
             return
         record = {
             "version": "1.0",
-            "timestamp": self._runtime.clock.iso(),
+            "timestamp": self._around.clock.iso(),
             "requestContext": {
                 "requestId": invocation.request_id,
                 "functionArn": f"{spec.arn}:$LATEST",
@@ -722,12 +731,12 @@ class FunctionPool:
             "responsePayload": json.loads(invocation.body),
         }
         service = spec.on_failure_arn.split(":")[2]
-        client = self._runtime.client(service, spec.role_arn)
+        client = self._around.clients.client(service, spec.role_arn)
         text = json.dumps(record)
         try:
             if service == "sqs":
                 account, name = spec.on_failure_arn.split(":")[4:6]
-                url = f"{self._runtime.endpoint}/{account}/{name}"
+                url = f"{self._around.clients.endpoint}/{account}/{name}"
                 client.send_message(QueueUrl=url, MessageBody=text)
             elif service == "sns":
                 client.publish(TopicArn=spec.on_failure_arn, Message=text)

@@ -19,19 +19,18 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 from moto.logs.models import logs_backends
 
+from local.clock import Clock
 from local.constants import ACCOUNT_ID, API_PREFIX, REGION
-from local.doors.calls import Request
-from local.doors.protocols import Response
+from local.http_messages import Request, Response
+from local.permissions import authorization
 from local.permissions.actions import function_arn
 from local.services import tokens
-
-if TYPE_CHECKING:
-    from local.runtime import Runtime
+from local.services.function_pool import FunctionPool
 
 log = logging.getLogger(__name__)
 
@@ -206,16 +205,21 @@ _ERRORS = {
 class HttpApis:
     """Every HTTP API of the stack."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(
+        self,
+        endpoint: str,
+        clock: Clock,
+        authorizer: authorization.Authorizer,
+        functions: FunctionPool,
+    ) -> None:
+        self.base = f"{endpoint}{API_PREFIX}"
+        """Where the APIs are: an API's id follows."""
+        self._clock = clock
+        self._authorizer = authorizer
+        self._functions = functions
         self.apis: dict[str, Api] = {}
         self._lock = threading.Lock()
         self._invocations = concurrent.futures.ThreadPoolExecutor(32, thread_name_prefix="http-api")
-
-    @property
-    def base(self) -> str:
-        """Where the APIs are: an API's id follows."""
-        return f"{self._runtime.endpoint}{API_PREFIX}"
 
     def close(self) -> None:
         """Take no more requests."""
@@ -271,7 +275,7 @@ class HttpApis:
                 {
                     **seen.values,
                     "identity.sourceIp": "127.0.0.1",
-                    "requestTimeEpoch": str(int(1000 * self._runtime.clock.now())),
+                    "requestTimeEpoch": str(int(1000 * self._clock.now())),
                     "responseLatency": str(took_ms),
                     "responseLength": str(len(response.body)),
                     "status": str(response.status),
@@ -291,14 +295,14 @@ class HttpApis:
     def _answer(self, target: _Target, request: Request, seen: _Seen) -> Response:
         route, path_parameters = _route(target, request.method)
         seen.values["routeKey"] = route.key
-        if not target.api.stages[target.stage].takes(route.key, self._runtime.clock.now()):
+        if not target.api.stages[target.stage].takes(route.key, self._clock.now()):
             raise _Refused(429, "Too Many Requests")
         claims = self._claims(target.api, route, request)
         seen.values["authorizer.claims.sub"] = str((claims or {}).get("sub", ""))
         if len(request.body) > MAX_BODY_BYTES:
             raise _Refused(413, "Request Entity Too Large")
         integration = target.api.integrations[route.integration_id]
-        allowed = self._runtime.authorizer.check_service_principal(
+        allowed = self._authorizer.check_service_principal(
             "apigateway.amazonaws.com",
             "lambda:InvokeFunction",
             integration.function_arn,
@@ -312,9 +316,7 @@ class HttpApis:
         payload = json.dumps(event).encode()
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise _Refused(413, "Request Entity Too Large")
-        future = self._invocations.submit(
-            self._runtime.functions.invoke, integration.function_arn, payload
-        )
+        future = self._invocations.submit(self._functions.invoke, integration.function_arn, payload)
         try:
             invocation = future.result(timeout=integration.timeout_s)
         except concurrent.futures.TimeoutError:
@@ -349,7 +351,7 @@ class HttpApis:
         path_parameters: dict[str, str],
         claims: dict[str, Any] | None,
     ) -> dict[str, Any]:
-        now = datetime.fromtimestamp(self._runtime.clock.now(), UTC)
+        now = datetime.fromtimestamp(self._clock.now(), UTC)
         headers = {
             name: value for name, value in request.headers.items() if name != "cookie" and value
         }

@@ -14,16 +14,21 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.sqs.exceptions import ReceiptHandleIsInvalid
 from moto.sqs.models import sqs_backends
 
-from local.services.faults import DELIVER
-from local.services.function_pool import FunctionNotFoundError, Invocation, PoolClosedError
-
-if TYPE_CHECKING:
-    from local.runtime import Runtime
+from local.clock import Clock
+from local.constants import ACCOUNT_ID
+from local.permissions.authorization import Authorizer
+from local.services.faults import DELIVER, Faults
+from local.services.function_pool import (
+    FunctionNotFoundError,
+    FunctionPool,
+    Invocation,
+    PoolClosedError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +56,13 @@ class _Mapping:
 class QueuePollers:
     """All event source mappings."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(
+        self, clock: Clock, authorizer: Authorizer, faults: Faults, functions: FunctionPool
+    ) -> None:
+        self._clock = clock
+        self._authorizer = authorizer
+        self._faults = faults
+        self._functions = functions
         self._mappings: dict[str, _Mapping] = {}
         self._closed = False
 
@@ -72,7 +82,7 @@ class QueuePollers:
 
         Raises MappingRefusedError for what CreateEventSourceMapping refuses.
         """
-        spec = self._runtime.functions.spec(function_arn)
+        spec = self._functions.spec(function_arn)
         self._check(spec, queue_arn, role_arn or spec.role_arn)
         _check_limits(maximum_concurrency, batch_size)
         mapping = _Mapping(
@@ -87,7 +97,7 @@ class QueuePollers:
         if enabled:
             wanted = maximum_concurrency or DEFAULT_CONCURRENCY
             # a batch that waits for a worker would only use up its visibility
-            count = min(wanted, self._runtime.functions.max_workers(spec.arn))
+            count = min(wanted, self._functions.max_workers(spec.arn))
             for number in range(count):
                 thread = threading.Thread(
                     target=self._poll,
@@ -121,7 +131,7 @@ class QueuePollers:
         if queue is None:
             raise MappingRefusedError(f"The queue {queue_arn} does not exist.")
         for action in POLLER_ACTIONS:
-            decision = self._runtime.authorizer.check(role_arn, action, queue_arn)
+            decision = self._authorizer.check(role_arn, action, queue_arn)
             if not decision.allowed:
                 name = action.removeprefix("sqs:")
                 raise MappingRefusedError(
@@ -138,7 +148,7 @@ class QueuePollers:
         return self._backend(region).queues.get(name)
 
     def _backend(self, region: str) -> Any:
-        return sqs_backends[self._runtime.account_id][region]
+        return sqs_backends[ACCOUNT_ID][region]
 
     def _wake(self, mapping: _Mapping) -> None:
         queue = self._queue(mapping.queue_arn)
@@ -176,7 +186,7 @@ class QueuePollers:
                 timeout_s = queue.seconds_to_next()
                 if batch:
                     if not window_ends:
-                        window_ends = time.monotonic() + self._runtime.clock.real(mapping.window_s)
+                        window_ends = time.monotonic() + self._clock.real(mapping.window_s)
                     remaining_s = window_ends - time.monotonic()
                     if remaining_s <= 0:
                         return batch
@@ -187,8 +197,8 @@ class QueuePollers:
     def _receive(self, mapping: _Mapping, queue: Any, count: int) -> list[Any]:
         # On AWS a function's time limit is within the visibility timeout, so no message comes back
         # while its function works. Here functions need real time and visibility is virtual.
-        limit_s = self._runtime.functions.spec(mapping.function_arn).timeout_s
-        held_s = max(queue.visibility_timeout, limit_s * self._runtime.clock.scale)
+        limit_s = self._functions.spec(mapping.function_arn).timeout_s
+        held_s = max(queue.visibility_timeout, limit_s * self._clock.scale)
         backend = self._backend(queue.region)
         return list(backend.receive_message(queue.name, count, 0, held_s, ["All"]))
 
@@ -200,19 +210,19 @@ class QueuePollers:
             kept = [one for one in queue._messages if one.id == message.id]
         if any(one.visible_at != message.visible_at for one in kept):
             return
-        hidden_s = queue.visibility_timeout - (self._runtime.clock.now() - received_at)
+        hidden_s = queue.visibility_timeout - (self._clock.now() - received_at)
         with contextlib.suppress(ReceiptHandleIsInvalid):  # deleted or purged meanwhile
             self._backend(queue.region).change_message_visibility(
                 queue.name, message.receipt_handle, max(0.0, hidden_s)
             )
 
     def _process(self, mapping: _Mapping, queue: Any, batch: list[Any]) -> None:
-        received_at = self._runtime.clock.now()
+        received_at = self._clock.now()
         batch = self._without_loops(mapping, queue, batch)
         if not batch:
             return
         event = {"Records": [self._record(message, queue) for message in batch]}
-        invocation = self._runtime.functions.invoke(
+        invocation = self._functions.invoke(
             mapping.function_arn, json.dumps(event).encode(), [_trace(message) for message in batch]
         )
         failed = self._failed_ids(mapping, batch, invocation)
@@ -224,14 +234,14 @@ class QueuePollers:
 
     def _comes_again(self, message: Any) -> bool:
         """Whether it is ordered that this message is delivered once more."""
-        take = self._runtime.faults.take
+        take = self._faults.take
         return take("sqs", DELIVER, None, lambda: str(message.body)) is not None
 
     def _without_loops(self, mapping: _Mapping, queue: Any, batch: list[Any]) -> list[Any]:
         """The messages that do not invoke the function once too often; the others are moved to the
         dead letters or, where there are none, are lost.
         """
-        stops = self._runtime.functions.stops
+        stops = self._functions.stops
         left = [message for message in batch if not stops(mapping.function_arn, _trace(message))]
         for message in batch:
             if message in left:
@@ -263,7 +273,7 @@ class QueuePollers:
             return everything
 
     def _record(self, message: Any, queue: Any) -> dict[str, Any]:
-        at = self._runtime.clock.at
+        at = self._clock.at
         attributes = {
             "ApproximateReceiveCount": str(message.approximate_receive_count),
             "SentTimestamp": str(int(at(message.sent_timestamp / 1000) * 1000)),

@@ -14,14 +14,13 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.scheduler.models import scheduler_backends
 
-from local.services.event_bus import EVENTS, SCHEDULER, Origin
-
-if TYPE_CHECKING:
-    from local.runtime import Runtime
+from local.clock import Clock
+from local.constants import ACCOUNT_ID, REGION
+from local.services.event_bus import EVENTS, SCHEDULER, EventBus, Origin
 
 log = logging.getLogger(__name__)
 
@@ -176,8 +175,9 @@ class _Entry:
 class Schedules:
     """Runs what is due."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(self, clock: Clock, bus: EventBus) -> None:
+        self._clock = clock
+        self._bus = bus
         self._plan: dict[str, _Planned] = {}
         self._wake = threading.Condition()
         self._dirty = False
@@ -203,8 +203,8 @@ class Schedules:
         for entry in self._entries():
             if entry.name == name:
                 results = [
-                    self._runtime.bus.deliver_now(*delivery)
-                    for delivery in self._deliveries(entry, self._runtime.clock.datetime())
+                    self._bus.deliver_now(*delivery)
+                    for delivery in self._deliveries(entry, self._clock.datetime())
                 ]
                 return {"schedule": name, "executionArns": [arn for arn in results if arn]}
         raise UnknownScheduleError(name)
@@ -233,7 +233,7 @@ class Schedules:
 
     def _run_due(self) -> float | None:
         """Runs what is due and says after how many real seconds to look again."""
-        clock = self._runtime.clock
+        clock = self._clock
         now = clock.datetime()
         entries = {entry.key: entry for entry in self._entries() if entry.enabled}
         for key in set(self._plan) - set(entries):
@@ -250,15 +250,14 @@ class Schedules:
                 if planned.due is not None and planned.due <= now:
                     planned.due = planned.next_after(now)
                 for delivery in self._deliveries(entry, due):
-                    self._runtime.bus.deliver(*delivery)
+                    self._bus.deliver(*delivery)
         dues = [planned.due for planned in self._plan.values() if planned.due is not None]
         if not dues:
             return None
         return max(0.0, clock.real((min(dues) - clock.datetime()).total_seconds()))
 
     def _entries(self) -> Iterator[_Entry]:
-        account, region = self._runtime.account_id, self._runtime.region
-        for group in list(scheduler_backends[account][region].schedule_groups.values()):
+        for group in list(scheduler_backends[ACCOUNT_ID][REGION].schedule_groups.values()):
             for schedule in list(group.schedules.values()):
                 yield _Entry(
                     key=schedule.arn,
@@ -268,7 +267,7 @@ class Schedules:
                     version=(schedule.creation_date, schedule.last_modified_date),
                     source=schedule,
                 )
-        for rule in self._runtime.bus.rules():
+        for rule in self._bus.rules():
             if rule.scheduled_expression:
                 yield _Entry(
                     key=rule.arn,
@@ -284,7 +283,7 @@ class Schedules:
     ) -> Iterator[tuple[Origin, dict[str, Any], dict[str, Any]]]:
         if entry.key.split(":")[2] == "events":
             origin = Origin(EVENTS, entry.key, entry.name)
-            event = self._runtime.bus.event("aws.events", "Scheduled Event", {}, [entry.key])
+            event = self._bus.event("aws.events", "Scheduled Event", {}, [entry.key])
             for target in list(entry.source.targets):
                 yield origin, target, event
             return

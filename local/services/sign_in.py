@@ -30,8 +30,7 @@ from moto.cognitoidp.exceptions import (
 from moto.cognitoidp.models import cognitoidp_backends
 
 from local.constants import ACCOUNT_ID, REGION, SIGN_IN_PREFIX
-from local.doors.calls import Request
-from local.doors.protocols import Response
+from local.http_messages import Request, Response
 from local.services import tokens
 
 CODE_LIFETIME_S = 300

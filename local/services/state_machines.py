@@ -17,15 +17,16 @@ import time
 import uuid
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.logs.models import logs_backends
 from moto.stepfunctions.parser.api import ExecutionStatus
 from moto.stepfunctions.parser.backend.execution import Execution, SyncExecution
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
-if TYPE_CHECKING:
-    from local.runtime import Runtime
+from local.clock import Clock
+from local.constants import ACCOUNT_ID, REGION
+from local.services.event_bus import EventBus
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +54,9 @@ class _Counts:
 class Executions:
     """Starts executions and keeps count of them."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(self, clock: Clock, bus: EventBus) -> None:
+        self._clock = clock
+        self._bus = bus
         self._stems: dict[str, str] = {}
         self._lock = threading.Lock()
         self._starting = threading.Lock()
@@ -138,7 +140,7 @@ class Executions:
             }
 
     def _machine(self, arn: str) -> Any:
-        backend = stepfunctions_parser_backends[self._runtime.account_id][self._runtime.region]
+        backend = stepfunctions_parser_backends[ACCOUNT_ID][REGION]
         for machine in backend.state_machines:
             if machine.arn == arn:
                 return machine
@@ -147,8 +149,7 @@ class Executions:
         )
 
     def _arn(self, kind: str, *parts: str) -> str:
-        region, account = self._runtime.region, self._runtime.account_id
-        return ":".join(("arn:aws:states", region, account, kind, *parts))
+        return ":".join(("arn:aws:states", REGION, ACCOUNT_ID, kind, *parts))
 
     def _prepare(
         self, execution_class: Any, state_machine: Any, name: str, arn: str, text: str
@@ -162,10 +163,10 @@ class Executions:
             sm_type=state_machine.type,
             role_arn=snapshot.roleArn,
             exec_arn=arn,
-            account_id=self._runtime.account_id,
-            region_name=self._runtime.region,
+            account_id=ACCOUNT_ID,
+            region_name=REGION,
             state_machine=snapshot,
-            start_date=self._runtime.clock.datetime(),
+            start_date=self._clock.datetime(),
             cloud_watch_logging_session=None,
             input_data=text,
             activity_store={},
@@ -194,9 +195,8 @@ class Executions:
         if status == "SUCCEEDED":
             detail["output"] = json.dumps(execution.output)
             detail["outputDetails"] = {"included": True}
-        bus = self._runtime.bus
-        bus.emit(
-            bus.event(
+        self._bus.emit(
+            self._bus.event(
                 "aws.states",
                 "Step Functions Execution Status Change",
                 detail,
@@ -222,7 +222,7 @@ class Executions:
             "execution_arn": execution.exec_arn,
             "event_timestamp": str(int(execution.stop_date.timestamp() * 1000)),
         }
-        backend = logs_backends[self._runtime.account_id][self._runtime.region]
+        backend = logs_backends[ACCOUNT_ID][REGION]
         for destination in configuration.get("destinations", []):
             group = destination["cloudWatchLogsLogGroup"]["logGroupArn"].split(":")[6]
             stream = f"states/{execution.state_machine.name}"

@@ -7,26 +7,22 @@ resource.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from local.constants import ACCOUNT_ID, REGION
 from local.services.tokens import served_here
 from local.stack import template as templates
+from local.stack.deployment import Deployment, Services
 from local.stack.intrinsics import Resolver
 from local.stack.resources import find
 from local.stack.resources.base import Created, Resource
-from local.stack.resources.custom import Answers
 from local.stack.template import Template, TemplateError
-
-if TYPE_CHECKING:
-    from local.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
@@ -34,15 +30,13 @@ log = logging.getLogger(__name__)
 class Stack:
     """One deployment of one template."""
 
-    def __init__(self, runtime: Runtime, path: Path, parameters: Mapping[str, str]) -> None:
-        self.runtime = runtime
-        self.name = runtime.stack_name
+    def __init__(
+        self, services: Services, name: str, path: Path, parameters: Mapping[str, str]
+    ) -> None:
+        self.name = name
         self.stack_id = (
             f"arn:aws:cloudformation:{REGION}:{ACCOUNT_ID}:stack/{self.name}/{uuid.uuid4()}"
         )
-        self.custom_resource_answers = Answers()
-        self.layers: dict[str, Path] = {}
-        self.managed_policies: dict[str, dict[str, Any]] = {}
         self.outputs: dict[str, Any] = {}
         self.status = "CREATE_IN_PROGRESS"
         self.created = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -53,11 +47,7 @@ class Stack:
         self._in_progress: list[str] = []
         self._to_update: set[str] = set()
         self._use(templates.load(path, self._given))
-
-    @property
-    def template(self) -> Template:
-        """The translated template with the parameters now in force."""
-        return self._template
+        self.deployment = Deployment(name, self.stack_id, self._template.root, services)
 
     def _use(self, template: Template) -> None:
         self._template = template
@@ -125,8 +115,8 @@ class Stack:
             "id": self.stack_id,
             "status": self.status,
             "created": self.created,
-            "endpoint": self.runtime.endpoint,
-            "region": self.runtime.region,
+            "endpoint": self.deployment.services.clients.endpoint,
+            "region": REGION,
             "outputs": self.outputs,
             "parameters": {
                 name: "****" if name in self._template.hidden else _listed(value)
@@ -140,7 +130,9 @@ class Stack:
 
     def _finish(self, status: str) -> None:
         self.outputs = {
-            name: served_here(self._resolver.resolve(output["Value"]), self.runtime.endpoint)
+            name: served_here(
+                self._resolver.resolve(output["Value"]), self.deployment.services.clients.endpoint
+            )
             for name, output in self._template.outputs.items()
             if "Condition" not in output or self._resolver.condition(output["Condition"])
         }
@@ -148,13 +140,13 @@ class Stack:
 
     def _announce(self, status: str) -> None:
         self.status = status
-        self.runtime.bus.emit(
+        self.deployment.services.bus.emit(
             {
                 "version": "0",
                 "id": str(uuid.uuid4()),
                 "source": "aws.cloudformation",
                 "account": ACCOUNT_ID,
-                "time": self.runtime.clock.iso(),
+                "time": self.deployment.services.clock.iso(),
                 "region": REGION,
                 "detail-type": "CloudFormation Stack Status Change",
                 "resources": [self.stack_id],
@@ -192,11 +184,6 @@ class Stack:
             raise LookupError(f"{logical_id} is no {type_name}; there are {known}")
         return resource.physical_id
 
-    def new_name(self, logical_id: str, limit: int) -> str:
-        """A name that no other deployment has: <stack>-<logical id>-<12 characters>."""
-        digest = hashlib.sha256(f"{self.stack_id} {logical_id}".encode()).hexdigest()
-        return f"{self.name}-{logical_id}"[: limit - 13] + f"-{digest[:12].upper()}"
-
     # One resource
 
     def _wanted(self, logical_id: str) -> bool:
@@ -217,7 +204,7 @@ class Stack:
             return self._created[logical_id]
         declared = self._template.resources[logical_id]
         if not self._wanted(logical_id):
-            return Resource(self, logical_id, declared["Type"], {}, "", {})
+            return Resource(self.deployment, logical_id, declared["Type"], {}, "", {})
         if logical_id in self._in_progress:
             circle = " → ".join([*self._in_progress, logical_id])
             raise TemplateError(f"Circular dependency between resources: {circle}")
@@ -226,7 +213,7 @@ class Stack:
             for other in _words(declared.get("DependsOn")):
                 self._create(other)
             properties = self._properties(logical_id)
-            resource = Resource(self, logical_id, declared["Type"], properties, "", {})
+            resource = Resource(self.deployment, logical_id, declared["Type"], properties, "", {})
             self._settle(resource, find(resource.type_name, logical_id).create(resource))
         except TemplateError:
             raise

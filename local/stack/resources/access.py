@@ -22,29 +22,29 @@ class Role(ResourceType):
         name = resource.name("RoleName")
         arn = role_arn(name, resource.properties.get("Path", "/"))
         trust = resource.properties["AssumeRolePolicyDocument"]
-        resource.runtime.authorizer.add_role(arn, resource.logical_id, trust)
+        resource.services.authorizer.add_role(arn, resource.logical_id, trust)
         _put_policies(resource, arn)
         return Created(name, {"Arn": arn, "RoleId": f"AROA{name[-12:].replace('-', '0')}"})
 
     def update(self, resource: Resource) -> Created:
         arn = str(resource.attributes["Arn"])
         for policy in resource.old_properties.get("Policies", []):
-            resource.runtime.authorizer.remove_policy(arn, policy["PolicyName"])
+            resource.services.authorizer.remove_policy(arn, policy["PolicyName"])
         _put_policies(resource, arn)
         return Created(resource.physical_id, resource.attributes)
 
     def delete(self, resource: Resource) -> None:
         arn = str(resource.attributes["Arn"])
-        resource.runtime.authorizer.remove_role(arn)
-        resource.runtime.identities.forget(arn)
+        resource.services.authorizer.remove_role(arn)
+        resource.services.identities.forget(arn)
 
 
 def _put_policies(resource: Resource, arn: str) -> None:
-    authorizer = resource.runtime.authorizer
+    authorizer = resource.services.authorizer
     for policy in resource.properties.get("Policies", []):
         authorizer.put_policy(arn, policy["PolicyName"], policy["PolicyDocument"])
     for managed in resource.properties.get("ManagedPolicyArns", []):
-        own = resource.stack.managed_policies.get(managed)
+        own = resource.deployment.managed_policies.get(managed)
         if own is not None:
             authorizer.put_policy(arn, managed, own)
         else:
@@ -59,8 +59,8 @@ class Policy(ResourceType):
         name = str(resource.properties["PolicyName"])
         for role in resource.properties.get("Roles", []):
             document = resource.properties["PolicyDocument"]
-            resource.runtime.authorizer.put_policy(role_arn(role), name, document)
-        return Created(resource.stack.new_name(resource.logical_id, 64))
+            resource.services.authorizer.put_policy(role_arn(role), name, document)
+        return Created(resource.deployment.new_name(resource.logical_id, 64))
 
     def update(self, resource: Resource) -> Created:
         _take_from_roles(resource, resource.old_properties["PolicyName"])
@@ -74,7 +74,7 @@ class Policy(ResourceType):
 def _take_from_roles(resource: Resource, name: str) -> None:
     properties = resource.old_properties or resource.properties
     for role in properties.get("Roles", []):
-        resource.runtime.authorizer.remove_policy(role_arn(role), name)
+        resource.services.authorizer.remove_policy(role_arn(role), name)
 
 
 class ManagedPolicy(ResourceType):
@@ -85,11 +85,11 @@ class ManagedPolicy(ResourceType):
         name = resource.name("ManagedPolicyName", 128)
         arn = f"arn:aws:iam::{ACCOUNT_ID}:policy{resource.properties.get('Path', '/')}{name}"
         document = resource.properties["PolicyDocument"]
-        resource.stack.managed_policies[arn] = document
+        resource.deployment.managed_policies[arn] = document
         for role in resource.properties.get("Roles", []):
-            resource.runtime.authorizer.put_policy(role_arn(role), arn, document)
+            resource.services.authorizer.put_policy(role_arn(role), arn, document)
         return Created(arn, {"PolicyArn": arn})
 
     def delete(self, resource: Resource) -> None:
-        resource.stack.managed_policies.pop(resource.physical_id, None)
+        resource.deployment.managed_policies.pop(resource.physical_id, None)
         _take_from_roles(resource, resource.physical_id)

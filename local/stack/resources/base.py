@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from local.constants import ACCOUNT_ID, REGION
-
-if TYPE_CHECKING:
-    from local.runtime import Runtime
-    from local.stack.deployed import Stack
+from local.stack.deployment import Deployment, Services
 
 
 @dataclass(frozen=True)
@@ -25,7 +22,7 @@ class Created:
 class Resource:
     """One resource of the stack, with resolved properties."""
 
-    stack: Stack
+    deployment: Deployment
     logical_id: str
     type_name: str
     properties: dict[str, Any]
@@ -34,17 +31,17 @@ class Resource:
     old_properties: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def runtime(self) -> Runtime:
-        """The runtime that the stack runs in."""
-        return self.stack.runtime
+    def services(self) -> Services:
+        """What it is made in."""
+        return self.deployment.services
 
     def client(self, service: str) -> Any:
         """The operator's client for the service."""
-        return self.runtime.client(service)
+        return self.services.clients.client(service)
 
     def name(self, given: str, limit: int = 64) -> str:
         """The name that the property gives, or one made as CloudFormation makes them."""
-        return str(self.properties.get(given) or self.stack.new_name(self.logical_id, limit))
+        return str(self.properties.get(given) or self.deployment.new_name(self.logical_id, limit))
 
     def parts(self, *names: str, rename: Mapping[str, str] | None = None) -> dict[str, Any]:
         """The named properties that are given, under the API's own names where `rename` has one."""

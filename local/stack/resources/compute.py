@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from local.constants import ACCOUNT_ID
 from local.permissions.actions import function_arn
 from local.services.function_pool import FunctionSpec
 from local.services.tokens import served_here
@@ -15,8 +16,8 @@ from local.stack.template import SOURCE_BUCKET
 
 def require_trust(resource: Resource, role_arn: str, service: str) -> None:
     """The service must be able to assume the role, as AWS makes sure when something gets a role."""
-    context = {"aws:SourceAccount": resource.runtime.account_id}
-    if not resource.runtime.authorizer.trusts(role_arn, service, context):
+    context = {"aws:SourceAccount": ACCOUNT_ID}
+    if not resource.services.authorizer.trusts(role_arn, service, context):
         raise PermissionError(f"the role {role_arn} cannot be assumed by {service}")
 
 
@@ -24,7 +25,7 @@ def source_dir(resource: Resource, address: Any) -> Path:
     """The folder that the template's local path names; the translator made an S3 address of it."""
     if not isinstance(address, dict) or address.get("S3Bucket") != SOURCE_BUCKET:
         raise NotImplementedError(f"code can only be run from a folder, not from {address!r}")
-    folder = resource.stack.template.root / str(address["S3Key"])
+    folder = resource.deployment.root / str(address["S3Key"])
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
     return folder
@@ -43,15 +44,15 @@ class Function(ResourceType):
 
     def create(self, resource: Resource) -> Created:
         name = resource.name("FunctionName")
-        resource.runtime.functions.register(_spec(resource, name))
+        resource.services.functions.register(_spec(resource, name))
         return Created(name, {"Arn": function_arn(name)})
 
     def update(self, resource: Resource) -> Created:
-        resource.runtime.functions.register(_spec(resource, resource.physical_id))
+        resource.services.functions.register(_spec(resource, resource.physical_id))
         return Created(resource.physical_id, resource.attributes)
 
     def delete(self, resource: Resource) -> None:
-        resource.runtime.functions.unregister(resource.physical_id)
+        resource.services.functions.unregister(resource.physical_id)
 
 
 def _spec(resource: Resource, name: str) -> FunctionSpec:
@@ -62,7 +63,7 @@ def _spec(resource: Resource, name: str) -> FunctionSpec:
     require_trust(resource, given["Role"], "lambda.amazonaws.com")
     reserved = given.get("ReservedConcurrentExecutions")
     variables = given.get("Environment", {}).get("Variables", {})
-    layers = [resource.stack.layers[layer] for layer in given.get("Layers", [])]
+    layers = [resource.deployment.layers[layer] for layer in given.get("Layers", [])]
     return FunctionSpec(
         logical_id=resource.logical_id,
         stem=stem,
@@ -72,13 +73,13 @@ def _spec(resource: Resource, name: str) -> FunctionSpec:
         code_dir=source_dir(resource, given["Code"]),
         python_path=tuple(layers),
         environment={
-            key: served_here(_text(value), resource.runtime.endpoint)
+            key: served_here(_text(value), resource.services.clients.endpoint)
             for key, value in variables.items()
         },
         timeout_s=float(given.get("Timeout", 3)),
         memory_mb=integer(given.get("MemorySize", 128)),
         role_arn=given["Role"],
-        access_key_id=resource.runtime.identities.register(given["Role"], stem),
+        access_key_id=resource.services.identities.register(given["Role"], stem),
         reserved_concurrency=None if reserved is None else integer(reserved),
         log_group=given.get("LoggingConfig", {}).get("LogGroup", ""),
         on_failure_arn=given.get("DeadLetterConfig", {}).get("TargetArn"),
@@ -97,11 +98,11 @@ class LayerVersion(ResourceType):
 
     def create(self, resource: Resource) -> Created:
         layer_arn = arn("lambda", f"layer:{resource.name('LayerName', 140)}:1")
-        resource.stack.layers[layer_arn] = source_dir(resource, resource.properties["Content"])
+        resource.deployment.layers[layer_arn] = source_dir(resource, resource.properties["Content"])
         return Created(layer_arn, {"LayerVersionArn": layer_arn})
 
     def delete(self, resource: Resource) -> None:
-        resource.stack.layers.pop(resource.physical_id, None)
+        resource.deployment.layers.pop(resource.physical_id, None)
 
 
 class Permission(ResourceType):
@@ -122,10 +123,10 @@ class Permission(ResourceType):
             statement["Condition"]["ArnLike"] = {"aws:SourceArn": given["SourceArn"]}
         if "SourceAccount" in given:
             statement["Condition"]["StringEquals"] = {"aws:SourceAccount": given["SourceAccount"]}
-        resource.runtime.authorizer.put_resource_policy(
+        resource.services.authorizer.put_resource_policy(
             target, resource.logical_id, {"Statement": [statement]}
         )
-        return Created(resource.stack.new_name(resource.logical_id, 100))
+        return Created(resource.deployment.new_name(resource.logical_id, 100))
 
     def update(self, resource: Resource) -> Created:
         self.create(resource)
@@ -133,7 +134,7 @@ class Permission(ResourceType):
 
     def delete(self, resource: Resource) -> None:
         target = function_arn(resource.properties["FunctionName"])
-        resource.runtime.authorizer.remove_resource_policy(target, resource.logical_id)
+        resource.services.authorizer.remove_resource_policy(target, resource.logical_id)
 
 
 class EventSourceMapping(ResourceType):
@@ -150,14 +151,14 @@ class EventSourceMapping(ResourceType):
             raise NotImplementedError(f"event sources other than queues, {sorted(unknown)}")
         target = function_arn(given["FunctionName"])
         concurrency = given.get("ScalingConfig", {}).get("MaximumConcurrency")
-        mapping_id = resource.runtime.queues.add(
+        mapping_id = resource.services.queues.add(
             function_arn=target,
             queue_arn=given["EventSourceArn"],
             batch_size=integer(given.get("BatchSize", 10)),
             max_batching_window_s=float(given.get("MaximumBatchingWindowInSeconds", 0)),
             report_batch_item_failures="FunctionResponseTypes" in given,
             maximum_concurrency=None if concurrency is None else integer(concurrency),
-            role_arn=resource.runtime.functions.spec(target).role_arn,
+            role_arn=resource.services.functions.spec(target).role_arn,
             enabled=str(given.get("Enabled", True)).lower() == "true",
         )
         return Created(mapping_id, {"Id": mapping_id})
@@ -167,7 +168,7 @@ class EventSourceMapping(ResourceType):
         return self.create(resource)
 
     def delete(self, resource: Resource) -> None:
-        resource.runtime.queues.remove(resource.physical_id)
+        resource.services.queues.remove(resource.physical_id)
 
 
 class EventInvokeConfig(ResourceType):
@@ -177,7 +178,7 @@ class EventInvokeConfig(ResourceType):
     )
 
     def create(self, resource: Resource) -> Created:
-        given, functions = resource.properties, resource.runtime.functions
+        given, functions = resource.properties, resource.services.functions
         unknown = set(given.get("DestinationConfig", {})) - {"OnFailure"}
         if unknown or given.get("Qualifier", "$LATEST") != "$LATEST":
             raise NotImplementedError(f"{sorted(unknown)}, Qualifier {given.get('Qualifier')}")
@@ -190,7 +191,7 @@ class EventInvokeConfig(ResourceType):
                 async_retries=integer(given.get("MaximumRetryAttempts", 2)),
             )
         )
-        return Created(resource.stack.new_name(resource.logical_id, 100))
+        return Created(resource.deployment.new_name(resource.logical_id, 100))
 
     def update(self, resource: Resource) -> Created:
         self.create(resource)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import uuid
 from typing import Any
 
@@ -11,26 +10,6 @@ from local.constants import CONTROL_PREFIX
 from local.stack.resources.base import Created, Resource, ResourceType
 
 _DEFAULT_TIMEOUT_S = 3600.0
-
-
-class Answers:
-    """The answers that functions put to their ResponseURL, by the URL's token."""
-
-    def __init__(self) -> None:
-        self._answers: dict[str, dict[str, Any]] = {}
-        self._changed = threading.Condition()
-
-    def put(self, token: str, answer: dict[str, Any]) -> None:
-        """Note an answer."""
-        with self._changed:
-            self._answers[token] = answer
-            self._changed.notify_all()
-
-    def wait(self, token: str, timeout_s: float) -> dict[str, Any] | None:
-        """The answer; None when none came in time."""
-        with self._changed:
-            self._changed.wait_for(lambda: token in self._answers, timeout_s)
-            return self._answers.pop(token, None)
 
 
 class CustomResource(ResourceType):
@@ -60,14 +39,15 @@ class CustomResource(ResourceType):
 
 
 def _ask(resource: Resource, request_type: str, more: dict[str, Any]) -> Created:
-    runtime, token = resource.runtime, str(uuid.uuid4())
+    services, token = resource.services, str(uuid.uuid4())
+    answers_to = f"{services.clients.endpoint}{CONTROL_PREFIX}cloudformation-response/"
     service_token = str(resource.properties["ServiceToken"])
     timeout_s = float(resource.properties.get("ServiceTimeout", _DEFAULT_TIMEOUT_S))
     event = {
         "RequestType": request_type,
         "RequestId": token,
-        "ResponseURL": f"{runtime.endpoint}{CONTROL_PREFIX}cloudformation-response/{token}",
-        "StackId": resource.stack.stack_id,
+        "ResponseURL": f"{answers_to}{token}",
+        "StackId": resource.deployment.stack_id,
         "ResourceType": resource.type_name,
         "LogicalResourceId": resource.logical_id,
         "ServiceToken": service_token,
@@ -78,12 +58,12 @@ def _ask(resource: Resource, request_type: str, more: dict[str, Any]) -> Created
         event["PhysicalResourceId"] = resource.physical_id
     # CloudFormation invokes asynchronously and waits for the answer alone; a function that fails
     # without one would keep it waiting for an hour, so its failure is taken for an answer here.
-    invocation = runtime.functions.invoke(service_token, json.dumps(event).encode())
+    invocation = services.functions.invoke(service_token, json.dumps(event).encode())
     if invocation.error is not None:
         raise RuntimeError(
             f"{request_type}: the function failed without answering: {invocation.body.decode()}"
         )
-    answer = resource.stack.custom_resource_answers.wait(token, timeout_s)
+    answer = resource.deployment.answers.wait(token, timeout_s)
     if answer is None:
         raise RuntimeError(f"{request_type}: no answer within {timeout_s:.0f} s")
     if answer.get("Status") != "SUCCESS":

@@ -20,13 +20,13 @@ from local.stack.resources.base import Created, Resource, ResourceType, integer,
 
 
 def _short_id(resource: Resource) -> str:
-    return hashlib.sha256(f"{resource.stack.stack_id} {resource.logical_id}".encode()).hexdigest()[
-        :10
-    ]
+    return hashlib.sha256(
+        f"{resource.deployment.stack_id} {resource.logical_id}".encode()
+    ).hexdigest()[:10]
 
 
 def _api(resource: Resource) -> Api:
-    return resource.runtime.http_apis.apis[str(resource.properties["ApiId"])]
+    return resource.services.http_apis.apis[str(resource.properties["ApiId"])]
 
 
 class HttpApi(ResourceType):
@@ -38,17 +38,17 @@ class HttpApi(ResourceType):
             raise NotImplementedError("only HTTP APIs")
         api_id = _short_id(resource)
         cors = resource.properties.get("CorsConfiguration")
-        resource.runtime.http_apis.apis[api_id] = Api(api_id, cors)
-        endpoint = f"{resource.runtime.http_apis.base}{api_id}"
+        resource.services.http_apis.apis[api_id] = Api(api_id, cors)
+        endpoint = f"{resource.services.http_apis.base}{api_id}"
         return Created(api_id, {"ApiEndpoint": endpoint, "ApiId": api_id})
 
     def update(self, resource: Resource) -> Created:
-        api = resource.runtime.http_apis.apis[resource.physical_id]
+        api = resource.services.http_apis.apis[resource.physical_id]
         api.cors = resource.properties.get("CorsConfiguration")
         return Created(resource.physical_id, resource.attributes)
 
     def delete(self, resource: Resource) -> None:
-        resource.runtime.http_apis.apis.pop(resource.physical_id, None)
+        resource.services.http_apis.apis.pop(resource.physical_id, None)
 
 
 class HttpIntegration(ResourceType):

@@ -67,10 +67,10 @@ class _ResourcePolicy(ResourceType):
 
     def create(self, resource: Resource) -> Created:
         for target in self.arns(resource):
-            resource.runtime.authorizer.put_resource_policy(
+            resource.services.authorizer.put_resource_policy(
                 target, resource.logical_id, resource.properties["PolicyDocument"]
             )
-        return Created(resource.stack.new_name(resource.logical_id, 128))
+        return Created(resource.deployment.new_name(resource.logical_id, 128))
 
     def update(self, resource: Resource) -> Created:
         self.create(resource)
@@ -78,7 +78,7 @@ class _ResourcePolicy(ResourceType):
 
     def delete(self, resource: Resource) -> None:
         for target in self.arns(resource):
-            resource.runtime.authorizer.remove_resource_policy(target, resource.logical_id)
+            resource.services.authorizer.remove_resource_policy(target, resource.logical_id)
 
 
 class TopicPolicy(_ResourcePolicy):

@@ -81,10 +81,10 @@ class BucketPolicy(ResourceType):
         # Only read, so that what cannot be understood is said. moto would enforce it, and without
         # looking at conditions: a denial of calls without TLS would deny everything.
         bucket_arn = f"arn:aws:s3:::{resource.properties['Bucket']}"
-        resource.runtime.authorizer.put_resource_policy(
+        resource.services.authorizer.put_resource_policy(
             bucket_arn, resource.logical_id, resource.properties["PolicyDocument"]
         )
-        return Created(resource.stack.new_name(resource.logical_id, 128))
+        return Created(resource.deployment.new_name(resource.logical_id, 128))
 
     def update(self, resource: Resource) -> Created:
         self.create(resource)
@@ -92,7 +92,7 @@ class BucketPolicy(ResourceType):
 
     def delete(self, resource: Resource) -> None:
         bucket_arn = f"arn:aws:s3:::{resource.properties['Bucket']}"
-        resource.runtime.authorizer.remove_resource_policy(bucket_arn, resource.logical_id)
+        resource.services.authorizer.remove_resource_policy(bucket_arn, resource.logical_id)
 
 
 class Table(ResourceType):

@@ -135,11 +135,11 @@ class ManagedLoginBranding(_InPool):
         if not truth(resource.properties.get("UseCognitoProvidedValues", False)):
             raise NotImplementedError("only UseCognitoProvidedValues")
         client = str(resource.properties["ClientId"])
-        resource.runtime.sign_in.styled.add(client)
+        resource.services.sign_in.styled.add(client)
         return Created(f"{resource.properties['UserPoolId']}|{client}")
 
     def delete(self, resource: Resource) -> None:
-        resource.runtime.sign_in.styled.discard(str(resource.properties["ClientId"]))
+        resource.services.sign_in.styled.discard(str(resource.properties["ClientId"]))
 
 
 class UserPoolGroup(_InPool):
@@ -186,11 +186,11 @@ class UserPoolDomain(_InPool):
             **resource.parts("Domain", "UserPoolId")
         )
         if integer(resource.properties.get("ManagedLoginVersion", 1)) > 1:
-            resource.runtime.sign_in.managed.add(domain)
+            resource.services.sign_in.managed.add(domain)
         return Created(domain, {"CloudFrontDistribution": f"{SIGN_IN_PREFIX}{domain}"})
 
     def delete(self, resource: Resource) -> None:
         resource.client("cognito-idp").delete_user_pool_domain(
             **resource.parts("Domain", "UserPoolId")
         )
-        resource.runtime.sign_in.managed.discard(str(resource.properties["Domain"]))
+        resource.services.sign_in.managed.discard(str(resource.properties["Domain"]))

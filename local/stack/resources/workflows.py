@@ -45,7 +45,7 @@ class StateMachine(ResourceType):
             type=resource.properties.get("StateMachineType", "STANDARD"),
             **_logging(resource),
         )["stateMachineArn"]
-        resource.runtime.executions.register(machine_arn, stem)
+        resource.services.executions.register(machine_arn, stem)
         return Created(machine_arn, {"Arn": machine_arn, "Name": name})
 
     def update(self, resource: Resource) -> Created:
@@ -71,7 +71,7 @@ def _definition(resource: Resource) -> tuple[str, str]:
         location = given["DefinitionS3Location"]
         if location.get("Bucket") != SOURCE_BUCKET:
             raise NotImplementedError(f"a definition can only be read from a file: {location}")
-        path = resource.stack.template.root / str(location["Key"])
+        path = resource.deployment.root / str(location["Key"])
         text = _substituted(path.read_text(encoding="utf-8"), values)
         stem = PurePosixPath(path.name).name.split(".")[0]
         return json.dumps(read_yaml(text)), stem
@@ -103,7 +103,7 @@ def _check_role(resource: Resource) -> None:
     require_trust(resource, role_arn, "states.amazonaws.com")
     if resource.properties.get("LoggingConfiguration", {}).get("Level", "OFF") == "OFF":
         return
-    check = resource.runtime.authorizer.check
+    check = resource.services.authorizer.check
     missing = [action for action in _LOG_DELIVERY if not check(role_arn, action, "*")]
     if missing:
         raise PermissionError(

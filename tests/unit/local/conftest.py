@@ -23,9 +23,10 @@ from werkzeug.serving import make_server
 
 from local.clock import Clock
 from local.moto_patches import patches
+from local.moto_patches.patches import Around
 from local.services.event_bus import EventBus
 from local.services.faults import Faults
-from local.services.function_pool import FunctionPool, FunctionSpec
+from local.services.function_pool import FunctionPool, FunctionSpec, Surroundings
 from local.services.queue_pollers import QueuePollers
 from local.services.scheduler import Schedules
 from local.services.state_machines import Executions
@@ -53,11 +54,9 @@ class Allow:
 
 
 class TestRuntime:
-    """What ``local.runtime.Runtime`` is, as far as these modules look."""
+    """The parts that work by themselves, and clients of the server around moto."""
 
     __test__ = False
-    region = REGION
-    account_id = ACCOUNT
 
     def __init__(self, log_dir: Path) -> None:
         self.clock = Clock(TIME_SCALE, leaps=log_dir / "leaps")
@@ -65,11 +64,13 @@ class TestRuntime:
         self.faults = Faults()
         self.refusals: dict[str, str] = {}
         self.seen_keys: list[str] = []
-        self.bus = EventBus(self)  # type: ignore[arg-type]
-        self.executions = Executions(self)  # type: ignore[arg-type]
-        self.functions = FunctionPool(self, log_dir)  # type: ignore[arg-type]
-        self.queues = QueuePollers(self)  # type: ignore[arg-type]
-        self.schedules = Schedules(self)  # type: ignore[arg-type]
+        allow: Any = self.authorizer
+        clients: Any = self
+        self.functions = FunctionPool(Surroundings(self.clock, clients, allow), log_dir)
+        self.bus = EventBus(self.clock, clients, allow, self.faults, self.functions)
+        self.executions = Executions(self.clock, self.bus)
+        self.queues = QueuePollers(self.clock, allow, self.faults, self.functions)
+        self.schedules = Schedules(self.clock, self.bus)
         self._clients: dict[tuple[str, str | None], Any] = {}
         self.port = 0
 
@@ -153,7 +154,10 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestRuntime]:
             pass
 
     runtime = TestRuntime(tmp_path_factory.mktemp("logs"))
-    patches.apply(runtime)  # type: ignore[arg-type]
+    clients: Any = runtime
+    patches.apply(
+        Around(runtime.clock, clients, runtime.bus, runtime.schedules, runtime.executions)
+    )
     app = runtime.wsgi(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Handler)
     runtime.port = server.server_port

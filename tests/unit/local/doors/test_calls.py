@@ -12,7 +12,8 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.config import Config
 
-from local.doors.calls import Call, CallLog, LoggedCall, Request, UnknownCallError, identify
+from local.doors.calls import Call, CallLog, LoggedCall, UnknownCallError, identify
+from local.http_messages import Request
 from local.permissions import actions
 
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/t"

@@ -223,7 +223,8 @@ def test_waiting_for_messages_costs_nothing(line: Line) -> None:
 
 
 def test_closing_ends_every_poller(line: Line, eventually: Callable[..., Any]) -> None:
-    pollers = QueuePollers(line.runtime)
+    runtime = line.runtime
+    pollers = QueuePollers(runtime.clock, runtime.authorizer, runtime.faults, runtime.functions)
     identifier = pollers.add(line.function(), line.arn, role_arn=ROLE)
     threads = pollers._mappings[identifier].threads
     pollers.close()

@@ -16,7 +16,7 @@ import jwt
 import pytest
 
 from local.constants import SIGN_IN_PREFIX
-from local.doors.calls import Request
+from local.http_messages import Request
 from local.services.sign_in import CODE_LIFETIME_S, SignIn, app_code
 from tests.unit.cli.world import aws_in_memory
 

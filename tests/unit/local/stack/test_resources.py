@@ -221,16 +221,14 @@ def refusal(folder: Path, **resources: Any) -> str:
     (folder / "code").mkdir()
     template = {"Transform": "AWS::Serverless-2016-10-31", "Resources": resources}
     (folder / "template.yaml").write_text(json.dumps(template))
-    runtime: Any = SimpleNamespace(
-        stack_name="s",
-        account_id="123456789012",
+    services: Any = SimpleNamespace(
         authorizer=Authorizer("123456789012"),
         identities=Identities(),
-        client=lambda _: MagicMock(),
+        clients=MagicMock(),
         functions=MagicMock(),
     )
     with pytest.raises(TemplateError) as refused:
-        Stack(runtime, folder / "template.yaml", {}).deploy()
+        Stack(services, "s", folder / "template.yaml", {}).deploy()
     return str(refused.value)
 
 
