@@ -32,7 +32,7 @@ from local.doors.gateway import Gateway
 from local.doors.http_server import Server
 from local.doors.rekognition_calls import RekognitionCalls
 from local.moto_patches import message_moves, patches
-from local.moto_patches.patches import Around
+from local.moto_patches.around import Around
 from local.permissions import user_roles
 from local.permissions.authorization import Authorizer
 from local.permissions.identity import Identities

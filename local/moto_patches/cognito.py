@@ -17,6 +17,7 @@ from moto.cognitoidp.models import CognitoIdpBackend, CognitoIdpUserPool, cognit
 from moto.cognitoidp.responses import CognitoIdpResponse
 
 from local.constants import ACCOUNT_ID, REGION
+from local.moto_patches.around import Around, Patches
 from local.moto_patches.srp import BadExchangeError, Exchange
 from local.services import tokens
 
@@ -28,7 +29,7 @@ _FLOWS_BY_DEFAULT = ("ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_C
 _NEVER_WRITTEN = {"sub", "email_verified", "phone_number_verified"}
 
 
-def refuse_flows_that_are_off(_: object) -> None:
+def refuse_flows_that_are_off(_: Around) -> None:
     """moto signs people in by any flow, whichever the client allows, and without their second
     factor. The sign-in page, which needs no flow to be on and asks for it, goes past this.
     """
@@ -62,7 +63,7 @@ def refuse_flows_that_are_off(_: object) -> None:
     CognitoIdpResponse.admin_initiate_auth = admin_initiate_auth
 
 
-def ask_for_the_password_by_srp(_: object) -> None:
+def ask_for_the_password_by_srp(_: Around) -> None:
     """moto lets in whoever answers the challenge of USER_SRP_AUTH, whatever the answer is."""
     initiate, respond = CognitoIdpBackend.initiate_auth, CognitoIdpBackend.respond_to_auth_challenge
     exchanges: dict[str, Exchange] = {}
@@ -105,7 +106,7 @@ def ask_for_the_password_by_srp(_: object) -> None:
     CognitoIdpBackend.respond_to_auth_challenge = respond_to_auth_challenge
 
 
-def end_tokens_in_time(_: object) -> None:
+def end_tokens_in_time(_: Around) -> None:
     """moto's tokens are good for an hour, and those that renew them for ever."""
     make, make_refresh, renew = (
         CognitoIdpUserPool.create_jwt,
@@ -141,7 +142,7 @@ def end_tokens_in_time(_: object) -> None:
     CognitoIdpUserPool.create_tokens_from_refresh_token = create_tokens_from_refresh_token
 
 
-def keep_attributes_from_their_owners(_: object) -> None:
+def keep_attributes_from_their_owners(_: Around) -> None:
     """moto lets people write any attribute of their own, whichever the client may write."""
     update = CognitoIdpBackend.update_user_attributes
 
@@ -160,7 +161,7 @@ def keep_attributes_from_their_owners(_: object) -> None:
     CognitoIdpBackend.update_user_attributes = update_user_attributes
 
 
-def sign_out_under_any_name(_: object) -> None:
+def sign_out_under_any_name(_: Around) -> None:
     """moto signs out only who is named as when they signed in: not by ``sub`` who did by e-mail."""
 
     def sign_out(self: Any, username: str) -> None:
@@ -180,3 +181,12 @@ def _client(client_id: str) -> tuple[Any, Any]:
         if client_id in pool.clients:
             return pool, pool.clients[client_id]
     raise ResourceNotFoundError(client_id)
+
+
+PATCHES: Patches = (
+    refuse_flows_that_are_off,
+    ask_for_the_password_by_srp,
+    end_tokens_in_time,
+    keep_attributes_from_their_owners,
+    sign_out_under_any_name,
+)

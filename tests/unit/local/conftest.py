@@ -23,7 +23,7 @@ from werkzeug.serving import make_server
 
 from local.clock import Clock
 from local.moto_patches import patches
-from local.moto_patches.patches import Around
+from local.moto_patches.around import Around
 from local.services.event_bus import EventBus
 from local.services.faults import Faults
 from local.services.function_pool import FunctionPool, FunctionSpec, Surroundings

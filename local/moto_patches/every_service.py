@@ -1,0 +1,40 @@
+"""What is changed of moto's server, whichever service is asked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto import backends
+from moto.moto_server import werkzeug_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+
+from local.moto_patches.around import Around, Patches
+
+
+def cache_service_lookup(_: Around) -> None:
+    """moto lists its own folder (190 stat calls, under a global lock) to find the service of every
+    request.
+    """
+    modules = tuple(backends.list_of_moto_modules())
+    backends.list_of_moto_modules = lambda: modules
+
+    find = DomainDispatcherApplication.get_backend_for_host
+    found: dict[str | None, Any] = {}
+
+    def get_backend_for_host(self: Any, host: str | None) -> Any:
+        if host not in found:
+            found[host] = find(self, host)
+        return found[host]
+
+    DomainDispatcherApplication.get_backend_for_host = get_backend_for_host
+
+
+def answer_no_other_origin(_: Around) -> None:
+    """moto tells browsers that every page of the web may read every answer."""
+    werkzeug_app.DISABLE_GLOBAL_CORS = True
+
+
+PATCHES: Patches = (
+    cache_service_lookup,
+    answer_no_other_origin,
+)
