@@ -23,14 +23,13 @@ def unseen(model_type: ModelType, seed: str) -> list[bytes]:
 
 def _draw(model_type: ModelType, rng: random.Random, number: int) -> tuple[bytes, Annotation]:
     # No other command needs numpy.
-    from labelloop_pages import machine_parts  # noqa: PLC0415
-    from local.demo.pictures import jpeg  # noqa: PLC0415
+    from labelloop_pages.machine_parts import LABELS, draw, draw_scene, draw_several, jpeg  # noqa: PLC0415
 
     if model_type is ModelType.DETECTION:
-        image, parts = machine_parts.draw_scene(rng)
+        image, parts = draw_scene(rng)
         return jpeg(image), Annotation.of_boxes([Box(*part) for part in parts], image.size)
     if model_type is ModelType.MULTI_LABEL:
-        shown = rng.sample(machine_parts.LABELS, rng.randint(1, 2))
-        return jpeg(machine_parts.draw_several(shown, rng)), Annotation.of_labels(shown)
-    label = machine_parts.LABELS[number % 2]
-    return jpeg(machine_parts.draw(label, rng)), Annotation.of_labels([label])
+        shown = rng.sample(LABELS, rng.randint(1, 2))
+        return jpeg(draw_several(shown, rng)), Annotation.of_labels(shown)
+    label = LABELS[number % 2]
+    return jpeg(draw(label, rng)), Annotation.of_labels([label])

@@ -13,7 +13,14 @@ from itertools import chain
 from PIL import Image
 
 from labelloop.domain.annotations import Annotation, Box, ModelType
-from labelloop_pages.machine_parts import LABELS, draw, draw_scene, draw_several, draw_unrelated
+from labelloop_pages.machine_parts import (
+    LABELS,
+    draw,
+    draw_scene,
+    draw_several,
+    draw_unrelated,
+    jpeg,
+)
 
 FIRST_SET_PER_LABEL = 6
 HELD_BACK_PER_LABEL = 28
@@ -28,7 +35,6 @@ SEVERAL = "several"
 NOTHING = Annotation.of_labels(())
 UNRELATED_SHARE = 0.05
 """Of what comes in, so much shows none of the labels."""
-JPEG_QUALITY = 88
 
 
 @dataclass(frozen=True)
@@ -112,13 +118,6 @@ def draw_sets(
             many("camera-2", later_stream, UNRELATED_SHARE),
         ),
     )
-
-
-def jpeg(image: Image.Image, quality: int = JPEG_QUALITY) -> bytes:
-    """The image as a JPEG file."""
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=quality)
-    return file.getvalue()
 
 
 def thumbnail(content: bytes, side_px: int) -> bytes:

@@ -10,6 +10,7 @@ benchmarks.
 The same ``random.Random`` state draws the same image (with the same versions of numpy and Pillow).
 """
 
+import io
 import math
 import random
 from collections.abc import Callable, Collection, Iterable
@@ -24,6 +25,7 @@ LABELS: tuple[str, ...] = ("bolt", "gear", "nut", "washer")
 DEFAULT_SIZE_PX = 288
 DEFAULT_SCENE_PX = (384, 288)
 SUPERSAMPLING = 2
+JPEG_QUALITY = 88
 # Of a part's box, so much may lie under, or over, the boxes of others.
 MAXIMUM_COVERED = 0.1
 PLACES_TRIED = 40
@@ -402,3 +404,10 @@ def _landscape(rng: random.Random, size: int) -> Image.Image:
         pen.polygon(slope, fill=_colour(rng, 60, 140))
     pen.rectangle((0, horizon, size, size), fill=(rng.randint(40, 110), rng.randint(130, 190), 60))
     return image
+
+
+def jpeg(image: Image.Image, quality: int = JPEG_QUALITY) -> bytes:
+    """The image as a JPEG file."""
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality)
+    return file.getvalue()

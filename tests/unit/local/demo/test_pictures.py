@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from labelloop.domain.annotations import ModelType
-from labelloop_pages.machine_parts import LABELS
+from labelloop_pages.machine_parts import LABELS, jpeg
 from local.demo import pictures
 from local.demo.pictures import PictureSets, draw_sets
 
@@ -54,7 +54,7 @@ def test_file_names_do_not_give_the_label_away() -> None:
 
 
 def test_a_thumbnail_is_small() -> None:
-    content = pictures.jpeg(Image.new("RGB", (300, 150)))
+    content = jpeg(Image.new("RGB", (300, 150)))
     small = Image.open(io.BytesIO(pictures.thumbnail(content, 60)))
     assert small.size == (60, 30)
 

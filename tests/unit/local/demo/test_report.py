@@ -8,10 +8,11 @@ from PIL import Image
 from rich.console import Console
 
 from labelloop.domain.annotations import ModelType
+from labelloop_pages.machine_parts import jpeg
 from local.demo import demo_report
 from local.demo.demo_report import gain_chart
 from local.demo.material import drawn
-from local.demo.pictures import Picture, PictureSets, jpeg
+from local.demo.pictures import Picture, PictureSets
 from local.demo.results import Figure, StepTime
 from tests.unit.local.demo.support import results
 

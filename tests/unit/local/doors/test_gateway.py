@@ -437,6 +437,14 @@ def test_a_schedule_can_be_fired_by_its_logical_id(small_stack: SmallStack) -> N
     assert calls(small_stack, operation="StartExecution", role=role)
 
 
+def test_it_says_what_time_it_is(small_stack: SmallStack) -> None:
+    before = small_stack.control("GET", "clock")
+    leapt = small_stack.control("POST", "clock", {"leap_s": 0})
+
+    told = datetime.fromisoformat(leapt["time"]).timestamp()
+    assert int(before["epoch_s"]) <= told <= small_stack.control("GET", "clock")["epoch_s"]
+
+
 def test_a_schedule_that_does_not_exist_is_not_found(small_stack: SmallStack) -> None:
     assert small_stack.http("POST", "/_local/schedules/GreetFunction")[0] == 404
 
