@@ -15,7 +15,6 @@ from pathlib import Path
 
 from moto.moto_api._internal.models import moto_api_backend
 
-from local.clients import Clients
 from local.clock import Clock
 from local.constants import (
     ACCOUNT_ID,
@@ -37,6 +36,7 @@ from local.permissions import user_roles
 from local.permissions.authorization import Authorizer
 from local.permissions.identity import Identities
 from local.rekognition.service import RekognitionService
+from local.role_clients import Clients
 from local.services.event_bus import EventBus
 from local.services.faults import Faults
 from local.services.function_pool import FunctionPool, Surroundings

@@ -18,7 +18,6 @@ from moto.core.exceptions import ServiceException
 from moto.s3.models import s3_backends
 from werkzeug.exceptions import HTTPException
 
-from local.clients import Clients
 from local.constants import ACCOUNT_ID
 from local.doors import protocols
 from local.doors.calls import Call
@@ -27,6 +26,7 @@ from local.permissions.authorization import Authorizer
 from local.permissions.identity import Principal
 from local.rekognition.service import RekognitionService
 from local.rekognition.service_error import ServiceError
+from local.role_clients import Clients
 
 # What the guide's policy has (su-console-policy): whoever calls needs all of it.
 _BUCKET_ACTIONS = ("s3:GetBucketAcl", "s3:GetBucketLocation", "s3:ListBucket")

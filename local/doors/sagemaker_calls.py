@@ -7,7 +7,6 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local.clients import Clients
 from local.clock import Clock
 from local.constants import ACCOUNT_ID, REGION
 from local.doors import protocols
@@ -15,6 +14,7 @@ from local.doors.calls import Call
 from local.http_messages import Response
 from local.permissions.authorization import Authorizer
 from local.rekognition.service_error import ServiceError
+from local.role_clients import Clients
 from local.sagemaker.service import SageMaker
 from local.sagemaker.world import World
 from local.services.event_bus import EventBus

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from local.clients import Clients
 from local.clock import Clock
+from local.role_clients import Clients
 from local.services.event_bus import EventBus
 from local.services.scheduler import Schedules
 from local.services.state_machines import Executions

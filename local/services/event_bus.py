@@ -25,10 +25,10 @@ from moto.events.models import events_backends
 from moto.sqs.exceptions import QueueDoesNotExist
 from moto.sqs.models import sqs_backends
 
-from local.clients import Clients
 from local.clock import Clock
 from local.constants import ACCOUNT_ID, REGION
 from local.permissions.authorization import Authorizer
+from local.role_clients import Clients
 from local.services.faults import DELIVER, Faults
 from local.services.function_pool import FunctionNotFoundError, FunctionPool
 

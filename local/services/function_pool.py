@@ -31,11 +31,11 @@ from typing import Any, BinaryIO
 
 from moto.logs.models import logs_backends
 
-from local.clients import Clients
 from local.clock import Clock
 from local.constants import ACCOUNT_ID, REGION
 from local.permissions import same_machine
 from local.permissions.authorization import Authorizer
+from local.role_clients import Clients
 from local.services import lineage
 from local.services.embedded_metrics import Metrics
 from local.services.fork_server import ForkServer, base_environment

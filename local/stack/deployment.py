@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local.clients import Clients
 from local.clock import Clock
 from local.permissions.authorization import Authorizer
 from local.permissions.identity import Identities
+from local.role_clients import Clients
 from local.services.event_bus import EventBus
 from local.services.function_pool import FunctionPool
 from local.services.http_apis import HttpApis

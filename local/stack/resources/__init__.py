@@ -13,7 +13,7 @@ from local.stack.resources import (
     observing,
     recognition,
     storage,
-    user_pools,
+    user_directory,
     workflows,
 )
 from local.stack.resources.base import ResourceType
@@ -27,7 +27,7 @@ _FAMILIES: tuple[ModuleType, ...] = (
     messaging,
     observing,
     recognition,
-    user_pools,
+    user_directory,
     storage,
     workflows,
 )
