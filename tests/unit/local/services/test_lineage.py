@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from local.services import lineage
 from local.services.lineage import MOST_ROUNDS, RecursionStoppedError, invocation_trace, rounds
-from tests.unit.local.services.test_queues import Line, line  # noqa: F401
+from tests.unit.local.services.test_queue_pollers import Line, line  # noqa: F401
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"
 OTHER = "arn:aws:lambda:us-east-1:123456789012:function:other"

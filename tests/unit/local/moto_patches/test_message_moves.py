@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from moto.sqs import responses
 
 from local.moto_patches import message_moves
-from tests.unit.local.services.test_queues import Line
+from tests.unit.local.services.test_queue_pollers import Line
 
 
 @pytest.fixture
