@@ -47,7 +47,7 @@ from local.services.scheduler import Schedules
 from local.services.sign_in import SignIn
 from local.services.state_machines import Executions
 from local.stack.deployed import Stack
-from local.stack.deployment import Services
+from local.stack.one_deployment import Services
 
 log = logging.getLogger(__name__)
 

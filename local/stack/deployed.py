@@ -18,8 +18,8 @@ from typing import Any
 from local.constants import ACCOUNT_ID, REGION
 from local.services.tokens import served_here
 from local.stack import template as templates
-from local.stack.deployment import Deployment, Services
 from local.stack.intrinsics import Resolver
+from local.stack.one_deployment import Deployment, Services
 from local.stack.resources import find
 from local.stack.resources.base import Created, Resource
 from local.stack.template import Template, TemplateError

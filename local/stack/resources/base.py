@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from local.constants import ACCOUNT_ID, REGION
-from local.stack.deployment import Deployment, Services
+from local.stack.one_deployment import Deployment, Services
 
 
 @dataclass(frozen=True)

@@ -145,7 +145,10 @@ def test_the_worker_whose_session_token_is_given_is_killed_in_the_midst(
     with ThreadPoolExecutor(1) as threads:
         running = threads.submit(call, runtime, arn, {"seconds": 60})
         (worker,) = eventually(lambda: list(function.workers))
-        assert worker.session_token in worker._environment(runtime)["AWS_SESSION_TOKEN"]
+        assert (
+            worker.session_token
+            in worker._environment(runtime.functions._around)["AWS_SESSION_TOKEN"]
+        )
         time.sleep(0.5)
         assert runtime.functions.kill_worker(worker.session_token)
         body, error = running.result(timeout=10)
