@@ -84,7 +84,7 @@ def terminal(stack: Stack) -> Terminal:
 
 def test_the_description_says_where_everything_is(stack: Stack, terminal: Terminal) -> None:
     text = (stack.local.data_dir / "stack.json").read_text(encoding="utf-8")
-    assert set(json.loads(text)) == {"stack", "endpoint", "region", "clock", "outputs"}
+    assert set(json.loads(text)) == {"stack", "endpoint", "region", "clock_url", "outputs"}
     (described,) = terminal.aws("cloudformation", "describe-stacks", "--stack-name", "label-loop")[
         "Stacks"
     ]

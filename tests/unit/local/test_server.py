@@ -34,7 +34,7 @@ def refusal(folder: Path, resources: dict[str, object], *arguments: str) -> str:
 
 def test_it_says_where_it_is_and_describes_the_stack_in_a_file(small_stack: SmallStack) -> None:
     description = small_stack.description
-    assert set(description) == {"stack", "endpoint", "region", "clock", "outputs"}
+    assert set(description) == {"stack", "endpoint", "region", "clock_url", "outputs"}
     assert description["stack"] == "small"
     assert description["outputs"]["BucketName"].startswith("small-imagesbucket-")
     assert small_stack.control("GET", "health") == {
