@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from PIL import ImageOps
 
 from local.rekognition import images
-from local.rekognition.account import Account, invalid
+from local.rekognition.account_resources import Account, invalid
 from local.rekognition.boxes import Finding
 from local.rekognition.resources import Json
 from local.rekognition.service_error import ServiceError

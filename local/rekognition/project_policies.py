@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from local.rekognition.account import Account, not_found
+from local.rekognition.account_resources import Account, not_found
 from local.rekognition.paging import page
 from local.rekognition.resources import Json
 from local.rekognition.service_error import ServiceError

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from local.rekognition import training
-from local.rekognition.account import Account, invalid, newest_first
+from local.rekognition.account_resources import Account, invalid, newest_first
 from local.rekognition.annotations import LineProblem
 from local.rekognition.distribution import TooFewImagesError, distribute
 from local.rekognition.manifest import (

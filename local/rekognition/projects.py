@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Callable, Mapping
 
-from local.rekognition.account import Account, invalid, newest_first
+from local.rekognition.account_resources import Account, invalid, newest_first
 from local.rekognition.distribution import TooFewImagesError, distribute
 from local.rekognition.manifest import (
     Entry,

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from local.rekognition import shapes
-from local.rekognition.account import Account
+from local.rekognition.account_resources import Account
 from local.rekognition.detection import DetectionOperations
 from local.rekognition.object_store import ObjectStore
 from local.rekognition.orders import OrderError

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from local.rekognition.account import Account, not_found
+from local.rekognition.account_resources import Account, not_found
 from local.rekognition.resources import Json
 
 
