@@ -26,6 +26,7 @@ TWINS = {
     "labeling_jobs.py": "Ground Truth's jobs: their files, the calls, and who answers these here",
     "last_look.py": "the last look at the labelled images: what it came to, and where that is kept",
     "metrics.py": "CloudWatch's metrics: which there are, and how one is told",
+    "model_versions.py": "what is known of a version: its record, and the table that keeps it",
     "parameters.py": "the operator's parameters: the catalogue, and the calls",
     "rejection.py": "images that are none of the labels: the rule, and how commands show it",
     "review_tasks.py": "review tasks: the records and their rules, and their table",
