@@ -19,7 +19,7 @@ from labelloop import clock
 from labelloop.aws import deployment
 from labelloop.aws.failures import code_of
 from labelloop.domain.annotations import ModelType
-from labelloop.settings import Variable
+from labelloop.settings import OUTPUTS, Variable
 
 from . import terminal
 from .account import account_options, chosen
@@ -37,15 +37,6 @@ ATTEMPTS = 5
 
 GetClient = Callable[..., Any]
 """Takes the name of a service and, where it is not ATTEMPTS, how often calls are made at most."""
-OUTPUTS = {
-    Variable.BUCKET_NAME: "BucketName",
-    Variable.DETECTIONS_TABLE: "DetectionsTable",
-    Variable.MODEL_VERSIONS_TABLE: "ModelVersionsTable",
-    Variable.PARAMETER_PREFIX: "ParameterPrefix",
-    Variable.PROJECT_ARN: "ProjectArn",
-    Variable.REVIEW_TASKS_TABLE: "ReviewTasksTable",
-}
-"""Which output has what the template gives to functions."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from labelloop.domain.annotations import ModelType
+from labelloop.errors import LabelLoopError
 from local.demo import demo_report
 from local.demo.application import Application
 from local.demo.display import Display
@@ -58,7 +59,7 @@ def _tell(story: Story, application: Application) -> Results:
     """What the story came to. Raises DemoError, too where a call failed."""
     try:
         return story.tell()
-    except (BotoCoreError, ClientError, *UNREACHABLE) as error:
+    except (BotoCoreError, ClientError, LabelLoopError, *UNREACHABLE) as error:
         time.sleep(DYING_TAKES_S)
         application.check()
         raise DemoError(f"A call to the application failed: {error}") from error

@@ -1,10 +1,11 @@
 """What people do with Label Loop, call by call: upload, set parameters, sign in, review, read.
 
 Called by ``story``. Everything goes through the same doors as on AWS: S3, Parameter Store, Cognito,
-DynamoDB and the review API. The one exception is the operator's inbox, which the embedded runtime
-keeps, since nobody's mail server is at hand.
+the tables' gateways and the review API. The one exception is the operator's inbox, which the
+embedded runtime keeps, since nobody's mail server is at hand.
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -14,17 +15,16 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from decimal import Decimal
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer
-
+from labelloop.aws import deployed_version, deployment, detections, model_versions
 from labelloop.domain.detections import DetectionRecord
 from labelloop.domain.manifests import VersionFiles
 from labelloop.domain.model_versions import VersionRecord
+from labelloop.settings import OUTPUTS
 from local.demo.failure import DemoError
 from local.launch import ROOT, LocalStack
 from local.people import add_person
@@ -45,7 +45,8 @@ class Visitor:
         self._s3 = stack.client("s3")
         self._ssm = stack.client("ssm")
         self._cognito = stack.client("cognito-idp")
-        self._dynamodb = stack.client("dynamodb")
+        self._client = stack.client
+        self._time = lambda: float(stack.control("GET", "clock")["epoch_s"])
 
     def upload(self, files: Iterable[tuple[str, bytes]]) -> None:
         """Put (key, content) into the bucket, some at a time."""
@@ -69,33 +70,23 @@ class Visitor:
 
     def detections(self, prefix: str) -> list[DetectionRecord]:
         """The inference log's records of the images whose keys begin so."""
-        items = self._items(
-            "scan",
-            TableName=self._outputs["DetectionsTable"],
-            FilterExpression="begins_with(#key, :prefix)",
-            ExpressionAttributeNames={"#key": "key"},
-            ExpressionAttributeValues={":prefix": {"S": prefix}},
-        )
-        return list(map(DetectionRecord.from_json, items))
+        with self._gateways():
+            return list(detections.under(prefix))
 
     def versions(self) -> list[VersionRecord]:
         """What is known of every model version, the oldest first."""
-        found = self._items(
-            "query",
-            TableName=self._outputs["ModelVersionsTable"],
-            KeyConditionExpression="kind = :kind",
-            ExpressionAttributeValues={":kind": {"S": "version"}},
-        )
-        records = map(VersionRecord.from_json, found)
-        return sorted(records, key=lambda version: version.number)
+        with self._gateways():
+            return list(model_versions.known())
 
     def deployed(self) -> str | None:
         """The version that serves."""
-        answer = self._dynamodb.get_item(
-            TableName=self._outputs["ModelVersionsTable"],
-            Key={"kind": {"S": "state"}, "name": {"S": "deployed"}},
-        )
-        return _plain(answer["Item"])["version"] if "Item" in answer else None
+        with self._gateways():
+            serving = deployed_version.now()
+        return serving.version if serving else None
+
+    def _gateways(self) -> contextlib.AbstractContextManager[None]:
+        variables = {str(variable): self._outputs[name] for variable, name in OUTPUTS.items()}
+        return deployment.of(variables, lambda service, *_: self._client(service), self._time)
 
     def report(self, version: str) -> Record:
         """What its evaluation came to, as report.json says."""
@@ -123,11 +114,6 @@ class Visitor:
             said = " ".join(done.stderr.split())[-400:]
             raise DemoError(f"labelloop {' '.join(words)} failed: {said}")
         return done.stdout
-
-    def _items(self, operation: str, **request: Any) -> list[Record]:
-        """Every item on every page."""
-        pages = self._dynamodb.get_paginator(operation).paginate(**request)
-        return [_plain(item) for page in pages for item in page["Items"]]
 
     def inbox(self) -> list[Record]:
         """The operator's e-mails, the oldest first."""
@@ -212,17 +198,3 @@ class Reviewer:
 
 UNREACHABLE = (OSError, HTTPException)
 """What the calls over HTTP raise when the application is not there any more."""
-
-
-def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
-    """An item's values, numbers as Python's own."""
-    return {name: _number(_deserializer.deserialize(value)) for name, value in item.items()}
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    return value
-
-
-_deserializer = TypeDeserializer()

@@ -54,6 +54,17 @@ class Variable(StrEnum):
     USER_POOL_ID = "USER_POOL_ID"
 
 
+OUTPUTS = {
+    Variable.BUCKET_NAME: "BucketName",
+    Variable.DETECTIONS_TABLE: "DetectionsTable",
+    Variable.MODEL_VERSIONS_TABLE: "ModelVersionsTable",
+    Variable.PARAMETER_PREFIX: "ParameterPrefix",
+    Variable.PROJECT_ARN: "ProjectArn",
+    Variable.REVIEW_TASKS_TABLE: "ReviewTasksTable",
+}
+"""The stack's outputs that have the same, for who is no function."""
+
+
 @dataclass
 class Wiring:
     """The variables of one function, checked when they are asked for."""

@@ -153,3 +153,45 @@ def test_a_position_later_than_the_end_has_nothing_after_it(account: Account) ->
     after = f"{clock.iso(clock.now())}#{_id(1)}"
     until = clock.now() - timedelta(seconds=2)
     assert list(detections.in_time_order(after, until)) == []
+
+
+def test_records_are_looked_up_by_name_more_than_dynamodb_gives_at_once(account: Account) -> None:
+    names = [_id(number) for number in range(detections.LOOKED_UP_AT_ONCE + 3)]
+    for name in names[:-1]:
+        inference_log.record(name, Outcome.CONFIDENT, {"label": "cat"}, clock.now())
+    assert detections.known(names) == set(names[:-1])
+    assert {record.label for record in detections.those(names)} == {"cat"}
+
+
+def test_records_of_a_time_come_the_newest_first_those_of_a_label_alone_where_it_is_named(
+    account: Account,
+) -> None:
+    began = clock.now()
+    for number, label in enumerate(["cat", "dog", "cat"]):
+        inference_log.record(_id(number), Outcome.CONFIDENT, {"label": label}, clock.now())
+        account.clock.advance(24 * 3600)
+    names = [record.detection_id for record in detections.of_time(began, clock.now())]
+    assert names == [_id(2), _id(1), _id(0)]
+    cats = detections.of_time(began, clock.now(), "cat")
+    assert [record.detection_id for record in cats] == [_id(2), _id(0)]
+    later = detections.of_time(began + timedelta(hours=36), clock.now())
+    assert [record.detection_id for record in later] == [_id(2)]
+
+
+def test_records_of_an_outcome_are_those_of_the_time_that_is_asked_for(account: Account) -> None:
+    began = clock.now()
+    for number, outcome in enumerate([Outcome.WAITING, Outcome.REVIEW, Outcome.WAITING]):
+        inference_log.record(_id(number), outcome, {}, clock.now())
+        account.clock.advance(3600)
+    assert detections.count_waiting() == 2
+    found = detections.of_outcome(Outcome.WAITING, began + timedelta(hours=1), clock.now())
+    assert [record.detection_id for record in found] == [_id(2)]
+
+
+def test_records_are_found_by_the_folder_of_their_images_and_forgotten(account: Account) -> None:
+    for number, key in enumerate(["a/1.jpg", "b/1.jpg"]):
+        inference_log.record(_id(number), Outcome.CONFIDENT, {"key": key}, clock.now())
+    assert [record.key for record in detections.under("a/")] == ["a/1.jpg"]
+    detections.forget(_id(0))
+    detections.forget(_id(0))
+    assert list(detections.under("a/")) == [] and detections.find(_id(1))

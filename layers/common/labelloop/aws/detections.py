@@ -503,6 +503,23 @@ def of_time(
         day -= timedelta(days=1)
 
 
+def under(prefix: str) -> Iterator[DetectionRecord]:
+    """The records of images whose keys begin so, in any order: the whole log is read for it."""
+    pages = (
+        client("dynamodb")
+        .get_paginator("scan")
+        .paginate(
+            TableName=_table(),
+            FilterExpression="begins_with(#key, :prefix)",
+            ExpressionAttributeNames={"#key": "key"},
+            ExpressionAttributeValues={":prefix": {"S": prefix}},
+        )
+    )
+    with translated():
+        for page in pages:
+            yield from map(_read, page["Items"])
+
+
 def count_waiting() -> int:
     """How many images wait for a model."""
     return sum(
