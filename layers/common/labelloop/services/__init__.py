@@ -1,4 +1,4 @@
-"""What needs several gateways and a rule: one use case a module, each used by several functions.
+"""What needs several gateways and a rule: one use case a module.
 
 Nothing here calls AWS itself.
 """
