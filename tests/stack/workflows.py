@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from labelloop.domain.ceilings import LOOK_EVERY
 from local.launch import wait_for
 from tests.stack.bucket import Uploaded
 from tests.stack.deployed import Deployed, Record
@@ -104,6 +105,20 @@ class Workflows(Deployed):
             lambda: function not in self.local.control("GET", "summary")["busy"],
             f"the end of {function}",
         )
+
+    def let_pass(self, seconds: float) -> None:
+        """Let that many of the stack's own seconds be over, with each look at the model in them."""
+
+        def looks() -> int:
+            return int(self.local.control("GET", "summary")["lambda"].get("HostModel", 0))
+
+        def has_looked() -> bool:
+            return looks() > before
+
+        for _ in range(round(seconds / LOOK_EVERY.total_seconds())):
+            before = looks()
+            self.leap(LOOK_EVERY.total_seconds())
+            wait_for(has_looked, "a look at the model")
 
     def wait_until_idle(self) -> None:
         """Wait until no event is on its way, no message in a queue and none being worked on."""

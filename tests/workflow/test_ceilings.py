@@ -158,7 +158,7 @@ def test_when_the_days_hours_are_spent_no_model_runs_whatever_waits(
     assert (answer.status, answer.code) == (503, "ModelHoursSpent")
     assert _is_until_midnight(answer, stack)
     assert post(stack, token, stack.new_image("circle"), query="?log=true").status == 202
-    stack.sleep(1800)
+    stack.let_pass(1800)
     assert stack.model_statuses()[str(stack.deployed())] == "STOPPED"
     mail = stack.operator_mails("model_hours_spent")[-1]["message"]
     assert f"labelloop params set {MODEL_HOURS} HOURS" in mail

@@ -107,7 +107,7 @@ def test_who_asks_it_directly_starts_it_and_keeps_it_running(hosted: Stack) -> N
         wait_for(lambda: post(hosted, token, image).status == 200, "the model to answer")
         asked = hosted.now()
         for _ in range(20):
-            hosted.sleep(120)
+            hosted.let_pass(120)
             before, status = asked, post(hosted, token, image).status
             asked = hosted.now()
             if status != 200:
@@ -132,7 +132,7 @@ def test_what_somebody_stopped_stays_stopped(hosted: Stack) -> None:
     upload = hosted.detect("stripes")
     hosted.wait_for_record(upload, "waiting")
     hosted.wait_for_mail("images_waiting")
-    hosted.sleep(600)
+    hosted.let_pass(600)
     assert hosted.model_statuses()[str(hosted.deployed())] == "STOPPED"
     assert set(_told(hosted, told)) == {"images_waiting"}
     hosted.client("dynamodb").delete_item(TableName=table, Key=pause)
@@ -149,7 +149,7 @@ def test_always_on_a_model_that_stopped_is_started_again(hosted: Stack) -> None:
     with hosted.parameters({"Model-Hosting": "always-on"}):
         _wait_for_status(hosted, "RUNNING")
         arn = hosted.item("ModelVersionsTable", kind="state", name="deployed")["version_arn"]
-        hosted.sleep(900)
+        hosted.let_pass(900)
         before, told = _starts(hosted), len(hosted.operator_mails())
         hosted.client("rekognition").stop_project_version(ProjectVersionArn=arn)
         wait_for(lambda: _starts(hosted) > before, "the model to be started again")
