@@ -18,14 +18,13 @@ SUFFIXES = (".jpg", ".jpeg", ".png")
 
 def find(sources: Sequence[Path], name: str | None, drawings: Path | None) -> Batch:
     """The images among the files. Raises CommandError where there are none."""
-    paths = [source.absolute() for source in sources]
-    folders = [path if path.is_dir() else path.parent for path in paths]
-    root = Path(os.path.normpath(os.path.commonpath(folders)))
+    paths = [Path(os.path.normpath(source.absolute())) for source in sources]
+    root = files.common_folder([path if path.is_dir() else path.parent for path in paths])
     alone = len(paths) == 1 and not paths[0].is_dir()
     batch = Batch(_checked_name(name or (paths[0].stem if alone else root.name)))
     found = _Found(root, drawings and drawings.resolve(), batch)
     for path in paths:
-        found.take(Path(os.path.normpath(path)))
+        found.take(path)
     if not batch.images:
         others = f", but {len(batch.left_out)} other files" if batch.left_out else ""
         raise CommandError(f"There are no images, PNG or JPEG, in {root}{others}.")

@@ -14,6 +14,7 @@ from labelloop.domain.wording import one_line
 
 from .cells import as_cells
 from .detect_batch import COLUMNS, PENDING, Batch, Image
+from .extras import PICTURES, missing
 from .failures import CommandError
 from .parallel import bar, in_parallel
 
@@ -98,9 +99,7 @@ def _drawing() -> Any:
     try:
         from . import drawing  # noqa: PLC0415 - all else works without Pillow
     except ImportError as error:
-        raise CommandError(
-            "--draw needs Pillow: python -m pip install pillow, for the Python that runs this."
-        ) from error
+        raise missing("--draw", PICTURES) from error
     return drawing
 
 

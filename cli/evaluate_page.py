@@ -15,7 +15,7 @@ from labelloop_pages.charts import Claim
 from labelloop_pages.figures import counted
 from labelloop_pages.page import page, table
 
-from . import evaluate_text
+from . import evaluate_text, extras, terminal
 from .evaluations import Confused
 from .labelled_pictures import Picture
 from .parallel import bar, in_parallel
@@ -288,6 +288,8 @@ def _thumbnails(stack: Stack, galleries: Iterable[Gallery]) -> dict[_Look, str]:
     try:
         from . import thumbnails  # noqa: PLC0415 - all else works without Pillow
     except ImportError:
+        lacking = extras.missing("To show pictures, the page", extras.PICTURES)
+        terminal.say(lacking.format_message(), err=True)
         return {}
 
     def small(look: _Look) -> str | None:

@@ -5,9 +5,9 @@ Called by the import of labelled images and by the detection of folders.
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path, PurePath
+from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -15,8 +15,10 @@ from labelloop.domain import fitness
 from labelloop.domain.images import is_by_the_way, refusal_of_size
 from labelloop.errors import InvalidImageError
 
+from .failures import CommandError
 from .parallel import concerns_all
 
+Purely = TypeVar("Purely", bound=PurePath)
 NoteFailure = Callable[[str, str], None]
 """Takes the name of what cannot be read, within its folder, and the reason in a sentence."""
 
@@ -56,6 +58,15 @@ def _walk(
                 yield path
         except OSError as error:
             note_failure(printable(str(path.relative_to(root))), unreadable(error))
+
+
+def common_folder(folders: Sequence[Purely]) -> Purely:
+    """The innermost folder that all are in. Raises CommandError where they are on two drives."""
+    first, *others = folders
+    for folder in (first, *first.parents):
+        if all(other.is_relative_to(folder) for other in others):
+            return folder
+    raise CommandError("The images are on several drives: name those of one at a time.")
 
 
 def printable(name: str) -> str:

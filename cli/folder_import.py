@@ -8,7 +8,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -201,12 +201,16 @@ def _begins_as_image(path: Path) -> bool:
 
 def _labelled(folder: Path, path: Path, label: str | None) -> LocalFile:
     inside = path.relative_to(folder)
+    return LocalFile(path, str(inside), *place_of(inside, label))
+
+
+def place_of(inside: PurePath, label: str | None) -> tuple[str | None, str]:
+    """The label of a file in the folder, None where it has none, and its name in the label's."""
     if label is not None:
-        return LocalFile(path, str(inside), label, inside.as_posix())
+        return label, inside.as_posix()
     if len(inside.parts) == 1:
-        return LocalFile(path, str(inside), None)
-    rest = PurePath(*inside.parts[1:]).as_posix()
-    return LocalFile(path, str(inside), labels.composed(inside.parts[0]), rest)
+        return None, ""
+    return labels.composed(inside.parts[0]), "/".join(inside.parts[1:])
 
 
 # --- One file -------------------------------------------------------------------------------------
@@ -374,8 +378,8 @@ def _key(label: str, rest: str) -> str | None:
 
 def _key_with_content(label: str, rest: str, digest: str) -> str:
     """A key beside that of another image of the same name; a long name loses its beginning."""
-    path = PurePath(rest)
-    name = path.with_name(f"{path.stem}-{digest[:8]}{path.suffix}").as_posix()
+    path = PurePosixPath(rest)
+    name = str(path.with_name(f"{path.stem}-{digest[:8]}{path.suffix}"))
     folder = f"{LABELLED_FOLDER}{label}/"
     room = MAX_KEY_BYTES - len(folder.encode())
     if len(name.encode()) > room:

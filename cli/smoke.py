@@ -17,6 +17,7 @@ from labelloop.domain.mails.about_training import TRAINING_HOUR_USD
 from . import models, smoke_clean_up, smoke_report, terminal
 from .borrowed_models import ended_by_signals
 from .costs import START
+from .extras import SMOKE, missing
 from .failures import CommandError, in_one_line
 from .hosting import confirm
 from .smoke_detection import BURST
@@ -50,6 +51,10 @@ def smoke(stack: Stack, *, yes: bool, keep: bool, clean_up: bool, as_json: bool)
     if clean_up:
         _only_clean_up(stack, run, as_json=as_json)
         return
+    try:
+        import labelloop_pages.machine_parts  # noqa: F401, PLC0415 - takes as long as all others
+    except ImportError as error:
+        raise missing("To draw pictures, the test", SMOKE) from error
     if run is None:
         if not yes:
             confirm(_what_it_takes(stack), f"Try the stack {stack.name}?")
