@@ -92,6 +92,9 @@ test-programs: $(VENV)/ready ## Test what AWS's own programs find on the embedde
 	@if command -v npm >/dev/null; then cd tests/programs/javascript && npm ci --no-audit --no-fund --silent; else echo "No npm here: the AWS SDK for JavaScript is not tried."; fi
 	@$(PYTEST) tests/programs
 
+test-install: $(VENV)/ready ## Build a wheel of the command, and use it from empty environments beside a running application
+	@$(BIN)/python -m pytest tests/install
+
 lint: $(VENV)/ready ## Check style, types and the direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
