@@ -23,7 +23,7 @@ ALL_LABELS = "(all)"
 @click.command()
 @click.argument("version", required=False)
 @on_stack
-def accuracy(stack: Stack, version: str | None, as_json: bool) -> None:
+def accuracy(_: Stack, version: str | None, as_json: bool) -> None:
     """Tell how often a version, or each, was right where it was sure.
 
     Every n-th detection goes to a person, whatever its confidence. This counts the answers to those
@@ -36,14 +36,12 @@ def accuracy(stack: Stack, version: str | None, as_json: bool) -> None:
     if version and not known:
         raise CommandError(f"There is no version {version}. See: labelloop versions")
     nones = none_answers.read()
-    rows = [row for record in known for row in _rows(stack, record, nones)]
+    rows = [row for record in known for row in _rows(record, nones)]
     text = "\n".join([_HEADING, *map(_line, rows)]) if rows else "No sampled answer has come yet."
     show(as_json, rows, text)
 
 
-def _rows(
-    stack: Stack, record: VersionRecord, nones: Sequence[NoneAnswer]
-) -> Iterator[dict[str, Any]]:
+def _rows(record: VersionRecord, nones: Sequence[NoneAnswer]) -> Iterator[dict[str, Any]]:
     samples = sampled_answers.of_version(record.name)
     figures = {ALL_LABELS: rules.of(samples), **rules.by_label(samples)} if samples else {}
     accepted = record.figures.get("accepted")
@@ -57,7 +55,7 @@ def _rows(
             "accepted_when_tested": accepted.as_json() if accepted else None,
             "drift_told": record.drift_told,
         }
-    of_nones = rejection.of_version(stack, nones, record.name)
+    of_nones = rejection.of_version(nones, record.name)
     if of_nones:
         yield {"version": record.name, "label": SHOWN_AS_NONE, **of_nones.as_json()}
 

@@ -53,7 +53,7 @@ def what_it_takes(stack: Stack, version: Version, images: int) -> list[str]:
     """
     if not models.may_be_started(version):
         raise CommandError(f"Version {version.name} cannot be started: it is {version.status}.")
-    tomorrow = ceilings.why_none_starts(stack)
+    tomorrow = ceilings.why_none_starts()
     if tomorrow:
         raise CommandError(f"{version.name} is not started today. {tomorrow}")
     price = models.unit_hour_usd(stack)
@@ -230,7 +230,7 @@ def _need(stack: Stack, borrowed: Borrowed) -> str:
         return "it is being deployed." if deploys else ""
     if hosting_state.is_paused():
         return ""
-    hosting = effective_value(stack, "Model-Hosting")
+    hosting = effective_value("Model-Hosting")
     if hosting == "always-on":
         return "it is the deployed model, and Model-Hosting is always-on."
     then = "it is stopped when it has been idle for Idle-Minutes-Before-Stop."

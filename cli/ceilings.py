@@ -11,12 +11,11 @@ from labelloop.domain.parameters import API_IMAGES, MODEL_HOURS
 from . import models
 from .failures import REFUSED
 from .params import effective_values
-from .stack import Stack
 
 
-def today(stack: Stack) -> dict[str, Any]:
+def today() -> dict[str, Any]:
     """Hours of models and images by the API, each with its ceiling; 0 for none."""
-    values = effective_values(stack)
+    values = effective_values()
     return {
         "model_hours": models.hours_today(),
         "maximum_model_hours": int(values[MODEL_HOURS]),
@@ -30,10 +29,10 @@ def no_model_runs(found: dict[str, Any]) -> bool:
     return bool(0 < found["maximum_model_hours"] <= found["model_hours"])
 
 
-def why_none_starts(stack: Stack) -> str:
+def why_none_starts() -> str:
     """Why no model is started before tomorrow, and what to do about it; empty where one may be."""
     try:
-        found = today(stack)
+        found = today()
     except REFUSED:
         return ""  # It is started or not, whatever else whoever asks may not read.
     return model_hours_spent(found["maximum_model_hours"]) if no_model_runs(found) else ""

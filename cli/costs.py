@@ -32,7 +32,7 @@ def of_running(stack: Stack, name: str) -> str:
     read: it is started or not, whatever else whoever asks may not read.
     """
     try:
-        values, price = effective_values(stack), models.unit_hour_usd(stack)
+        values, price = effective_values(), models.unit_hour_usd(stack)
     except REFUSED:
         return ""
     units = int(values["Minimum-Inference-Units"])
@@ -51,7 +51,7 @@ def of_running(stack: Stack, name: str) -> str:
     )
 
 
-def of_import(stack: Stack, images: int) -> list[str]:
+def of_import(images: int) -> list[str]:
     """What taking so many images in costs, and what follows by itself."""
     told = []
     if images * UPLOAD_USD >= 0.01:
@@ -60,7 +60,7 @@ def of_import(stack: Stack, images: int) -> list[str]:
             "to S3, and their storage."
         )
     try:
-        values = effective_values(stack)
+        values = effective_values()
     except REFUSED:
         return told
     trains = values["Enable-Automatic-Training"] == "true"

@@ -31,7 +31,7 @@ def wait(stack: Stack, batch: Batch, timeout_minutes: float | None) -> None:
             looks_without_news = 0 if became_final else looks_without_news + 1
             if not told and any(image.outcome == Outcome.WAITING for image in log.pending):
                 told = True
-                _say(_why_images_wait(stack))
+                _say(_why_images_wait())
             elif looks_without_news == LOOKS_WITHOUT_NEWS:
                 _say(_what_may_hinder(stack))
             remaining_s = ends_s - time.monotonic()
@@ -84,7 +84,7 @@ class _Log:
         return news
 
 
-def _why_images_wait(stack: Stack) -> str:
+def _why_images_wait() -> str:
     version = models.serving()
     if version is None:
         reason = (
@@ -98,7 +98,7 @@ def _why_images_wait(stack: Stack) -> str:
             reason = f"Model {version} is starting, and the images wait until it runs."
         elif status == VersionStatus.RUNNING:
             reason = f"The images waited for model {version}, which runs now: their turn comes."
-        elif tomorrow := ceilings.why_none_starts(stack):
+        elif tomorrow := ceilings.why_none_starts():
             reason = f"Model {version} does not run, so the images wait. {tomorrow}."
         else:
             reason = (

@@ -148,7 +148,7 @@ class _Request:
             for subject in subjects:
                 locks.enter_context(subject.kept.alone(subject.version.name))
             self._ask(subjects, counted)
-        metric: Any = effective_value(self.stack, METRIC)
+        metric: Any = effective_value(METRIC)
         return Evaluation(
             str(self.source),
             self.model_type,

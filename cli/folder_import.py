@@ -88,7 +88,7 @@ def run(stack: Stack, folder: Path, label: str | None, *, dry_run: bool) -> Fold
     outcome = FolderImport(dry_run)
     found = files_of_labels(folder, label, outcome.note_failure, "import")
     destination = _Destination(stack)
-    for sentence in costs.of_import(stack, len(found)):
+    for sentence in costs.of_import(len(found)):
         terminal.say(sentence, err=True)
     with bar(len(found), "Importing images") as move_on:
         for batch in _batches(found):

@@ -1,14 +1,14 @@
 """`labelloop start`, `stop` and `deploy`: a running model is nearly all that Label Loop costs."""
 
+import contextlib
 import time
 from collections.abc import Iterable
 
 import click
-from botocore.exceptions import ClientError
 
 from labelloop.aws import hosting_state, rekognition
-from labelloop.aws.failures import code_of
 from labelloop.aws.rekognition import VersionStatus
+from labelloop.errors import BusyError
 
 from . import ceilings, costs, executions, models, terminal
 from .failures import CommandError
@@ -70,7 +70,7 @@ def put_into_service(
     Raises CommandError where that is not possible, or did not succeed.
     """
     _check_startable(name)
-    tomorrow = ceilings.why_none_starts(stack)
+    tomorrow = ceilings.why_none_starts()
     for sentence in filter(
         None, (tomorrow, costs.of_running(stack, name), "" if in_place else _beside(name))
     ):
@@ -189,7 +189,8 @@ def stop_version(stack: Stack, name: str, *, no_wait: bool) -> str:
     while True:
         version = models.find(name)
         if version.status == VersionStatus.RUNNING:
-            _begin_to_stop(stack, version.arn)
+            with contextlib.suppress(BusyError):  # somebody else was faster: look again
+                rekognition.stop_version(version.arn)
         elif not rekognition.is_active(version.status) or (
             no_wait and version.status == VersionStatus.STOPPING
         ):
@@ -205,11 +206,3 @@ def stop_version(stack: Stack, name: str, *, no_wait: bool) -> str:
         time.sleep(stack.look_every_s)
     progress.end()
     return version.status
-
-
-def _begin_to_stop(stack: Stack, arn: str) -> None:
-    try:
-        stack.client("rekognition").stop_project_version(ProjectVersionArn=arn)
-    except ClientError as error:
-        if code_of(error) != "ResourceInUseException":  # somebody else was faster: look again
-            raise

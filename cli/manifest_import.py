@@ -32,7 +32,7 @@ def run(
 ) -> list[ManifestImport]:
     """Take manifests in, all of them or none. Raises CommandError for one that is no good."""
     checked = [(manifest, _checked(manifest, model_type)) for manifest in manifests]
-    for sentence in costs.of_import(stack, sum(lines.line_count for _, lines in checked)):
+    for sentence in costs.of_import(sum(lines.line_count for _, lines in checked)):
         terminal.say(sentence, err=True)
     return [_take(stack, manifest, lines, dry_run) for manifest, lines in checked]
 

@@ -3,7 +3,6 @@
 S3's events are lost where the rule that takes them was switched off, or its queue was purged.
 """
 
-import json
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import islice
@@ -11,18 +10,17 @@ from itertools import islice
 import click
 
 from labelloop import clock
-from labelloop.aws import detections
+from labelloop.aws import detections, queues
 from labelloop.domain.detections import detection_id
 from labelloop.domain.images import NO_VERSION, ImageObject, is_folder_marker
 from labelloop.domain.manifests import DETECTION_FOLDER
 from labelloop.domain.wording import one_line
+from labelloop.settings import Variable
 
-from .failures import CommandError
 from .stack import Stack, deployment_parameter, on_stack, show
 
 IMAGES_LOOKED_UP_AT_ONCE = detections.LOOKED_UP_AT_ONCE // 2
 """Of up to two names each."""
-SENT_AT_ONCE = 10
 MOST_NAMED = 20
 
 
@@ -47,7 +45,7 @@ def missed(stack: Stack, *, days: int, dry_run: bool, as_json: bool) -> None:
     days = min(days, kept_days) if kept_days else days
     images = list(_unseen(stack, days))
     if not dry_run:
-        _send(stack, images)
+        queues.send(Variable.DETECTION_QUEUE_URL, [one.event("Image Missed") for one in images])
     keys = [image.key for image in images]
     done = "never seen" if dry_run else "never seen, and sent to be detected"
     text = f"Of the last {days} days: {len(keys)} {done}."
@@ -88,17 +86,3 @@ def _names(image: ImageObject) -> set[str]:
         return {detection_id(image)}
     named = ImageObject(image.bucket, image.key, NO_VERSION, image.etag, image.size_bytes)
     return {detection_id(image), detection_id(named)}
-
-
-def _send(stack: Stack, images: list[ImageObject]) -> None:
-    for start in range(0, len(images), SENT_AT_ONCE):
-        part = images[start : start + SENT_AT_ONCE]
-        entries = [
-            {"Id": str(number), "MessageBody": image.event("Image Missed")}
-            for number, image in enumerate(part)
-        ]
-        answer = stack.client("sqs").send_message_batch(
-            QueueUrl=stack.output("DetectionQueueUrl"), Entries=entries
-        )
-        if answer.get("Failed"):
-            raise CommandError(f"The queue refused images: {json.dumps(answer['Failed'])}")

@@ -36,7 +36,7 @@ def running_models(stack: Stack) -> Iterator[Found]:
             "Put another one into service: labelloop versions, then labelloop deploy VERSION",
         )
     elif serving and serving not in {version.name for version in billed}:
-        yield _about_stopped(stack, serving)
+        yield _about_stopped(serving)
     elif not serving and not billed:
         yield ok("None was deployed yet, and none is billed.")
     others = running_elsewhere(stack)
@@ -47,18 +47,18 @@ def running_models(stack: Stack) -> Iterator[Found]:
         )
 
 
-def _about_stopped(stack: Stack, serving: str) -> Found:
+def _about_stopped(serving: str) -> Found:
     if hosting_state.is_paused():
         who = models.who_paused_hosting()
         return note(
             f"{serving} was stopped by hand{who and ' '}{who}: images wait for it.",
             "labelloop start",
         )
-    tomorrow = ceilings.why_none_starts(stack)
+    tomorrow = ceilings.why_none_starts()
     if tomorrow:
         return note(f"{serving} is deployed and stopped. {tomorrow}")
     name = "Model-Hosting"
-    hosting = effective_value(stack, name)
+    hosting = effective_value(name)
     when = "when images come in" if hosting == "on-demand" else "within some minutes"
     return ok(f"{serving} is deployed and stopped. It is started {when} ({name} is {hosting}).")
 
@@ -102,7 +102,7 @@ def doubt(stack: Stack) -> Iterator[Found]:
         yield _unknown_doubt(stack, serving)
         return
     parameter = BY_NAME[minimums.MINIMUM]
-    value = effective_value(stack, parameter.name)
+    value = effective_value(parameter.name)
     price = found.at(Decimal(value))
     text = f"{minimums.MINIMUM} is {value}: of the test images of {serving}, "
     text += minimums.in_words(price)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from labelloop.aws import sampling_position
+from labelloop.aws import parameters, sampling_position
 from labelloop.domain.calibration import Outlook
 from labelloop.domain.hosting import cost_usd
 from labelloop.domain.parameters import BY_NAME, CATALOGUE, Parameter
@@ -29,9 +29,9 @@ def params() -> None:
 
 @params.command(name="list")
 @on_stack
-def list_params(stack: Stack, as_json: bool) -> None:
+def list_params(_: Stack, as_json: bool) -> None:
     """Show every parameter, its value and its default."""
-    values = stored_values(stack)
+    values = stored_values()
     rows = [_described(parameter, values) for parameter in CATALOGUE]
     cells = [("parameter", "value", "default", "")]
     cells += [(row["name"], row["value"], row["default"], _remark(row)) for row in rows]
@@ -46,10 +46,10 @@ def list_params(stack: Stack, as_json: bool) -> None:
 @params.command(name="get")
 @click.argument("name")
 @on_stack
-def get_param(stack: Stack, name: str, as_json: bool) -> None:
+def get_param(_: Stack, name: str, as_json: bool) -> None:
     """Show the value of the parameter NAME."""
     parameter = _named(name)
-    row = _described(parameter, stored_values(stack))
+    row = _described(parameter, stored_values())
     show(as_json, row, row["value"])
 
 
@@ -66,7 +66,7 @@ def set_param(stack: Stack, name: str, value: str, as_json: bool) -> None:
         raise CommandError(
             f"{parameter.name} must be {parameter.values}, and {value!r} is not. Nothing changed."
         ) from error
-    stored = stored_values(stack).get(parameter.name)
+    stored = stored_values().get(parameter.name)
     before = parameter.fallback if stored is None else stored
     if stored != value:
         stack.client("ssm").put_parameter(
@@ -119,7 +119,7 @@ def _what_it_means(stack: Stack, parameter: Parameter, value: str) -> str:
         return _COUNTED_ALREADY.get(parameter.name, "")
     try:
         counted = sampling_position.read().since_last
-        left = max(1, int(effective_value(stack, parameter.name)) - counted)
+        left = max(1, int(effective_value(parameter.name)) - counted)
     except REFUSED:
         return "What was counted since the last sampled one counts."
     return (
@@ -131,7 +131,7 @@ def _what_it_means(stack: Stack, parameter: Parameter, value: str) -> str:
 def _what_always_costs(stack: Stack) -> str:
     try:
         units, price = (
-            effective_value(stack, "Minimum-Inference-Units"),
+            effective_value("Minimum-Inference-Units"),
             models.unit_hour_usd(stack),
         )
     except REFUSED:
@@ -163,26 +163,20 @@ def _named(name: str) -> Parameter:
     raise CommandError(f"There is no parameter {name}.{hint} All of them: labelloop params list")
 
 
-def stored_values(stack: Stack) -> dict[str, str]:
+def stored_values() -> dict[str, str]:
     """The stored values by name without prefix."""
-    prefix = stack.output("ParameterPrefix")
-    pages = stack.client("ssm").get_paginator("get_parameters_by_path").paginate(Path=prefix)
-    return {
-        entry["Name"].removeprefix(prefix): entry["Value"]
-        for page in pages
-        for entry in page["Parameters"]
-    }
+    return {name: value for name, (value, _) in parameters.stored().items()}
 
 
-def effective_values(stack: Stack) -> dict[str, str]:
+def effective_values() -> dict[str, str]:
     """The values that count by name, whatever is stored."""
-    values = stored_values(stack)
+    values = stored_values()
     return {name: parameter.effective(values.get(name)) for name, parameter in BY_NAME.items()}
 
 
-def effective_value(stack: Stack, name: str) -> str:
+def effective_value(name: str) -> str:
     """The value of one of them; whoever needs several reads all at once."""
-    return effective_values(stack)[name]
+    return effective_values()[name]
 
 
 def _described(parameter: Parameter, values: dict[str, str]) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def reviewers(stack: Stack) -> Iterator[Found]:
         yield note("Not looked at: people do not answer in Label Loop's own queue.")
         return
     name = "Enable-A2I-Workflow"
-    if effective_value(stack, name) != "true":
+    if effective_value(name) != "true":
         yield ok(f"Nobody is asked about doubtful detections ({name}).")
         return
     pool = stack.output("UserPoolId")

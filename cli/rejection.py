@@ -13,7 +13,6 @@ from labelloop.domain.accuracy import LEAST_ANSWERS, Accuracy
 from labelloop.domain.rejection import LEAST_ANSWERS_OF_VERSION, NoneAnswer
 
 from . import params
-from .stack import Stack
 
 _MINIMUM = "Minimum-Label-Detection-Confidence"
 
@@ -54,11 +53,11 @@ class Nones:
         return "people look at each, since it is not right often enough"
 
 
-def of_version(stack: Stack, found: Sequence[NoneAnswer], version: str) -> Nones | None:
+def of_version(found: Sequence[NoneAnswer], version: str) -> Nones | None:
     """What they say of a version, by the minimum confidence as it is now; None for nothing."""
     if not any(answer.version == version for answer in found):
         return None
-    text = params.effective_value(stack, _MINIMUM)
+    text = params.effective_value(_MINIMUM)
     minimum_pct = Decimal(text)
     return Nones(
         rejection.figures(found, minimum_pct, version),

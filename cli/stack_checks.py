@@ -32,9 +32,9 @@ def expected_outputs() -> frozenset[str]:
     return frozenset((resources.files(__package__) / "outputs.txt").read_text().split())
 
 
-def parameters(stack: Stack) -> Iterator[Found]:
+def parameters(_: Stack) -> Iterator[Found]:
     """Whether the operator's parameters are all there, and hold values that mean something."""
-    values = stored_values(stack)
+    values = stored_values()
     found = False
     for name in sorted(BY_NAME.keys() - values.keys()):
         found = True

@@ -55,9 +55,9 @@ def _look(stack: Stack) -> dict[str, Any]:
         "open_reviews": free + held,
         "held_reviews": held,
         "not_labelled": label.left_out_lately(stack),
-        "today": ceilings.today(stack),
+        "today": ceilings.today(),
         "counted": _counted(),
-        "none_of_them": _nones(stack, serving) if serving else None,
+        "none_of_them": _nones(serving) if serving else None,
         "dead_letters": {kind: messages_in(stack, url) for kind, url in DEAD_LETTERS.items()},
         "schedules": schedules.found(stack),
         "versions": [
@@ -94,9 +94,9 @@ def _counted() -> dict[str, Any] | None:
     }
 
 
-def _nones(stack: Stack, serving: str) -> dict[str, Any] | None:
+def _nones(serving: str) -> dict[str, Any] | None:
     """What people say of images that the deployed model takes for none of its labels."""
-    nones = rejection.of_version(stack, none_answers.read(), serving)
+    nones = rejection.of_version(none_answers.read(), serving)
     return nones.as_json() if nones else None
 
 

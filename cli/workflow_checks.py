@@ -41,7 +41,7 @@ def dead_letters(stack: Stack) -> Iterator[Found]:
 
 def schedules(stack: Stack) -> Iterator[Found]:
     """Whether the schedules run where the parameters say so."""
-    values = effective_values(stack)
+    values = effective_values()
     for kind, name in SCHEDULES.items():
         wanted = values[name] == "true"
         state = stack.client("scheduler").get_schedule(Name=f"{stack.name}-{kind}")["State"]

@@ -57,6 +57,7 @@ class Variable(StrEnum):
 OUTPUTS = {
     Variable.BUCKET_NAME: "BucketName",
     Variable.DETECTIONS_TABLE: "DetectionsTable",
+    Variable.DETECTION_QUEUE_URL: "DetectionQueueUrl",
     Variable.MODEL_VERSIONS_TABLE: "ModelVersionsTable",
     Variable.PARAMETER_PREFIX: "ParameterPrefix",
     Variable.PROJECT_ARN: "ProjectArn",

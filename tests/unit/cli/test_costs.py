@@ -20,19 +20,19 @@ def test_of_a_large_import_the_requests_and_the_training_that_follows_are_told(
     world: World,
 ) -> None:
     world.run("params", "set", "Enable-Automatic-Training", "true")
-    requests, training = costs.of_import(world.stack, 250_000)
+    requests, training = world.ask(partial(costs.of_import, 250_000))
     assert "To bring 250,000 images in costs up to US$1.25 for requests to S3" in requests
     assert training.startswith("The next look by schedule trains on what is new. To let it not: ")
     assert training.endswith(costs.of_training())
 
 
 def test_of_a_few_images_there_is_nothing_to_tell(world: World) -> None:
-    assert costs.of_import(world.stack, 9) == []
+    assert world.ask(partial(costs.of_import, 9)) == []
 
 
 def test_where_nothing_trains_by_itself_no_training_is_told(world: World) -> None:
     world.run("params", "set", "Enable-Automatic-Training", "false")
-    assert costs.of_import(world.stack, 500) == []
+    assert world.ask(partial(costs.of_import, 500)) == []
 
 
 @pytest.mark.parametrize(
