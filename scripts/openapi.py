@@ -16,7 +16,7 @@ from typing_extensions import is_typeddict
 
 from functions.serve_detect_api import app as detect_api
 from functions.serve_review_api import app as review_api
-from labelloop import http_api, review_contract
+from labelloop import detect_contract, http_api, review_contract
 from labelloop.domain.review_tasks import TASK_ID
 from labelloop.errors import (
     ApiImagesSpentError,
@@ -123,7 +123,7 @@ ROUTES = {
             "An image in the body has up to 4 MB, one in the bucket up to 15 MB; PNG or JPEG, 64 "
             "to 4,096 pixels a side."
         ),
-        body=detect_api.ObjectToDetect,
+        body=detect_contract.ObjectToDetect,
         images=True,
         parameters=(
             {

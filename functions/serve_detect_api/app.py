@@ -9,11 +9,10 @@ Idempotent  yes; what is logged is known by its content for a day, or by its obj
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any, Literal, NotRequired
+from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response, content_types
-from pydantic import Field, ValidationError
-from typing_extensions import TypedDict
+from pydantic import ValidationError
 
 from labelloop import clock, http_api
 from labelloop.aws import (
@@ -28,6 +27,7 @@ from labelloop.aws import (
     review_tasks,
 )
 from labelloop.aws.wiring import wiring
+from labelloop.detect_contract import FOLDER, Detected, DetectedLabel, ObjectToDetect, Waiting
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import (
     DetectionRecord,
@@ -48,8 +48,8 @@ from labelloop.domain.images import (
     refusal,
 )
 from labelloop.domain.mails import about_ceilings
-from labelloop.domain.manifests import DETECTION_FOLDER, MAX_KEY_BYTES
-from labelloop.entrypoint import Strict, logger
+from labelloop.domain.manifests import MAX_KEY_BYTES
+from labelloop.entrypoint import logger
 from labelloop.errors import (
     ApiImagesSpentError,
     ChangedMeanwhileError,
@@ -67,15 +67,11 @@ from labelloop.services import model_hours, serving_model
 from labelloop.services.api_images import this_container
 from labelloop.settings import Variable
 
-FOLDER = DETECTION_FOLDER
-"""Whose objects may be named. What comes into it is detected and logged by itself."""
 NEW = timedelta(minutes=1)
 """An object that is younger may be on its way through the detection queue."""
 PATIENCE = timedelta(seconds=5)
 """How long its record is waited for."""
 LOOK_EVERY_S = 0.25
-_NAME = r"([^/.][^/]*|\.[^/.][^/]*|\.\.[^/]+)"
-"""Of a folder or file in a key: not empty, nor one or two dots."""
 NO_KEY = (
     f"The key must be that of an image under {FOLDER}, and S3's have up to {MAX_KEY_BYTES} bytes."
 )
@@ -83,70 +79,6 @@ TOO_FAST = "More images come in than the model takes. Ask again, more slowly."
 
 api = APIGatewayHttpResolver()
 http_api.answer_refusals(api)
-
-
-class ObjectToDetect(Strict):
-    """An image that is in the stack's bucket."""
-
-    key: str = Field(
-        description=f"Its key, under {FOLDER}: up to {MAX_KEY_BYTES:,} bytes in UTF-8.",
-        max_length=MAX_KEY_BYTES,
-        pattern=f"^{FOLDER}({_NAME}/)*{_NAME}$",
-    )
-
-
-class DetectedBox(TypedDict):
-    """Where in the image a label is, in ratios of the image's width and height."""
-
-    left: float
-    top: float
-    width: float
-    height: float
-
-
-class DetectedLabel(TypedDict):
-    """One label that the model gave the image, or a part of it."""
-
-    name: str
-    confidence_pct: float
-    chance_pct: NotRequired[float]
-    """How likely it is there, by the model's own test results, where that is known: what is held
-    against the minimum."""
-    box: NotRequired[DetectedBox]
-    """The part, where the model is one that gives boxes."""
-
-
-class Detected(TypedDict):
-    """What the model found in an image."""
-
-    outcome: Literal["confident", "review", "deferred"]
-    """Whether the model is sure; if not, whether a person is asked, or nobody."""
-    version: str
-    """Of the model."""
-    label: str | None
-    """The label that decided, "none of them" among them; null where nothing was found."""
-    confidence_pct: float | None
-    """The confidence in it."""
-    minimum_confidence_pct: float
-    """With less than this, a detection is doubtful."""
-    labels: list[DetectedLabel]
-    """All that it found, the surest first; of a classification model, all that it knows."""
-    unsure: NotRequired[list[DetectedLabel]]
-    """What it did not find, and may be there, the likeliest first; where that is known."""
-    labels_left_out: NotRequired[int]
-    """How many more there were than a record holds."""
-    detection_id: NotRequired[str]
-    """The record's name in the inference log, where it is logged."""
-    human_loop: NotRequired[str]
-    """The review task's name, where a person is asked."""
-
-
-class Waiting(TypedDict):
-    """An image that is logged, and will be detected when a model runs."""
-
-    outcome: Literal["waiting"]
-    detection_id: str
-    """The record's name in the inference log."""
 
 
 @api.post("/detect")
