@@ -9,6 +9,7 @@ from html import escape
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from labelloop.domain.evaluation_report import Confused
 from labelloop.domain.scoring import METRICS, Metric
 from labelloop_pages import charts
 from labelloop_pages.charts import Claim
@@ -16,7 +17,6 @@ from labelloop_pages.figures import counted
 from labelloop_pages.page import page, table
 
 from . import evaluate_text, extras, terminal
-from .evaluations import Confused
 from .labelled_pictures import Picture
 from .parallel import bar, in_parallel
 from .report import NOTHING

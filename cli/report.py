@@ -6,12 +6,12 @@ from pathlib import Path
 import click
 
 from labelloop.domain.calibration import Outlook
+from labelloop.domain.evaluation_report import Data, Report, mistakes
 from labelloop.domain.scoring import METRICS
 from labelloop.domain.wording import one_line
 from labelloop_pages.figures import counted
 
 from . import evaluations, minimums, models, report_page, report_words
-from .evaluations import Data, Report
 from .failures import CommandError
 from .stack import Stack, on_stack, show
 
@@ -35,7 +35,7 @@ def report(stack: Stack, version: str | None, html_file: Path | None, as_json: b
 
     Without VERSION: the newest that was judged. With --json: the report as training wrote it.
     """
-    found, written = evaluations.read(stack, version)
+    found, written = evaluations.read(version)
     serving = models.serving()
     cost = minimums.outlook(stack, found.version)
     if html_file is None:
@@ -106,7 +106,7 @@ def _minimums(cost: Outlook) -> list[str]:
 def _mistakes(found: Report) -> list[str]:
     pairs = [
         f"  {pair.truth} taken for {pair.predicted or NOTHING}: {pair.images}"
-        for pair in evaluations.mistakes(found.confusion)
+        for pair in mistakes(found.confusion)
     ]
     return some("most confused, in test images", pairs)
 

@@ -5,7 +5,15 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from labelloop.domain.calibration import Outlook
-from labelloop.domain.model_versions import VersionRecord
+from labelloop.domain.evaluation_report import (
+    Confused,
+    Data,
+    LabelEstimates,
+    Report,
+    mistakes,
+)
+from labelloop.domain.evaluation_summary import LabelResult
+from labelloop.domain.model_versions import Entries, VersionRecord
 from labelloop.domain.scoring import METRICS, Metric
 from labelloop_pages import charts
 from labelloop_pages.charts import Point
@@ -13,15 +21,6 @@ from labelloop_pages.figures import counted
 from labelloop_pages.page import page, table
 
 from . import minimums, models, report_words
-from .evaluations import (
-    Confused,
-    Data,
-    Entries,
-    LabelEstimates,
-    LabelFigures,
-    Report,
-    mistakes,
-)
 
 MOST_LABELS = 40
 """In a plot; the table has all of them."""
@@ -172,7 +171,7 @@ def _labels(report: Report) -> str:
     )
 
 
-def _label_value(label: LabelFigures, known: LabelEstimates | None, metric: str) -> charts.Value:
+def _label_value(label: LabelResult, known: LabelEstimates | None, metric: str) -> charts.Value:
     figure = known.figure(metric) if known else None
     if figure is None:
         return label.figure(metric)

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
+from labelloop.domain.evaluation_report import Comparison, Difference, Estimate, Figures, Report
 from labelloop_pages.figures import counted, estimated, signed
-
-from .evaluations import Comparison, Difference, Estimate, Figures, Report
 
 METRIC_NAMES = {"f1": "F1", "precision": "precision", "recall": "recall"}
 
@@ -128,7 +127,9 @@ def _rest(both: Comparison) -> list[str]:
         sentences.append(f"Worse for sure at: {', '.join(worse)}.")
     if both.apart:
         apart = (
-            f"{one.label} {one.score:.2f} of {counted(one.images, 'image')}" for one in both.apart
+            f"{one.label}{'' if one.score is None else f' {one.score:.2f}'} of "
+            f"{counted(one.images, 'image')}"
+            for one in both.apart
         )
         sentences.append(f"Only one of them knows: {', '.join(apart)}.")
     if both.missing:

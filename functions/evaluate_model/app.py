@@ -15,6 +15,7 @@ from typing import Any
 from labelloop import clock
 from labelloop.aws import (
     deployed_version,
+    evaluation_reports,
     metrics,
     model_versions,
     objects,
@@ -194,8 +195,7 @@ def _told(
     """The verdict, once it is in the report, in the version's record and measured."""
     summary, record, now = candidate.summary, candidate.record, clock.iso(clock.now())
     uncompared, asked = (against.uncompared, against.asked) if against else (None, None)
-    report = VersionFiles(candidate.name).report
-    content = evaluation_report.report(
+    told = evaluation_report.report(
         candidate.name,
         summary,
         rules,
@@ -203,12 +203,12 @@ def _told(
         examined=candidate.examined,
         own=own,
         champion=against.champion if against else None,
-        comparison=against.comparison if against else None,
+        compared=against.comparison if against else None,
         data=_data(candidate.name),
         # What the service stored of each manifest.
         entries={"train": record.entries_train, "test": record.entries_test},
     )
-    objects.write_json(report, {**content, "uncompared": uncompared, "asked": asked})
+    report = evaluation_reports.write({**told, "uncompared": uncompared, "asked": asked})
     model_versions.note(
         VersionRecord(
             name=candidate.name,

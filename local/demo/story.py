@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from labelloop.domain.annotations import ModelType, training_line
 from labelloop.domain.detections import DetectionRecord, Outcome
+from labelloop.domain.evaluation_report import Report
 from labelloop.domain.model_versions import VersionRecord
 from labelloop.domain.review_tasks import answer_body
 from local.demo.application import Application
@@ -312,7 +313,7 @@ class Story:
             train_images=known.train_images or 0,
             test_images=known.test_images or 0,
             f1=known.f1 or 0.0,
-            own=Figure.of(report["figures"]["test_set"]),
+            own=_own(report),
             promoted=bool(known.promote),
             reasons=known.reasons,
             gain=_gain(report),
@@ -359,9 +360,15 @@ class Story:
                 raise DemoError(f"The operator was told: {mail['subject']}. {text[:400]}")
 
 
-def _gain(report: Record) -> Figure | None:
+def _gain(report: Report) -> Figure | None:
     """By how much a version was better than the one that served, on what the verdict rests."""
-    comparison: Any = report["comparison"]
-    if comparison is None:
-        return None
-    return Figure.of_difference(comparison[comparison["basis"]])
+    decides = report.comparison.decides if report.comparison else None
+    return Figure(decides.gain, *decides.interval, decides.images) if decides else None
+
+
+def _own(report: Report) -> Figure:
+    """How right a version was about its test images."""
+    if report.figures is None:
+        raise DemoError(f"The report on {report.version} has no figures.")
+    of = report.figures.test_set
+    return Figure(of.value, of.low, of.high, of.images)

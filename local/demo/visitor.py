@@ -20,9 +20,15 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from labelloop.aws import deployed_version, deployment, detections, model_versions
+from labelloop.aws import (
+    deployed_version,
+    deployment,
+    detections,
+    evaluation_reports,
+    model_versions,
+)
 from labelloop.domain.detections import DetectionRecord
-from labelloop.domain.manifests import VersionFiles
+from labelloop.domain.evaluation_report import Report
 from labelloop.domain.model_versions import VersionRecord
 from labelloop.settings import OUTPUTS
 from local.demo.failure import DemoError
@@ -88,11 +94,11 @@ class Visitor:
         variables = {str(variable): self._outputs[name] for variable, name in OUTPUTS.items()}
         return deployment.of(variables, lambda service, *_: self._client(service), self._time)
 
-    def report(self, version: str) -> Record:
+    def report(self, version: str) -> Report:
         """What its evaluation came to, as report.json says."""
-        key = VersionFiles(version).report
-        answer = self._s3.get_object(Bucket=self.bucket, Key=key)
-        return dict(json.loads(answer["Body"].read()))
+        with self._gateways():
+            report, _ = evaluation_reports.read(version)
+        return report
 
     def evaluate(self, source: Path, names: Sequence[str]) -> Record:
         """How versions do on labelled pictures that are on this machine."""

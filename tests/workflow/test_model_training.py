@@ -206,6 +206,10 @@ def test_a_better_model_takes_the_place_of_the_one_that_serves(
     report = trainable.read_json(f"evaluation/{newest(trainable)}/report.json")
     assert report["champion"] == champion
     assert report["comparison"]
+    shown = trainable.labelloop("report")
+    assert (shown.exit_code, f"that it shares with {champion}" in shown.output) == (0, True)
+    assert f"{newest(trainable)}: in service" in shown.output
+    assert json.loads(trainable.labelloop("report", "--json").output) == report
     assert_nothing_is_locked(trainable)
 
 

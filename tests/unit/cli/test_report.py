@@ -9,13 +9,14 @@ from typing import Any
 
 import boto3
 import pytest
+from pydantic import TypeAdapter
 
 from cli import report_page
-from cli.evaluations import Report
 from labelloop.domain import comparison, version_figures
 from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.answers import Answer, Finding
 from labelloop.domain.comparison import Case, Party
+from labelloop.domain.evaluation_report import Report
 from labelloop.domain.model_versions import VersionRecord
 from labelloop.domain.origins import GIVEN, Origin, Provenance, Stratum
 from labelloop_pages import charts
@@ -410,7 +411,7 @@ class TestPage:
         ]
         judged = [{**record, "promote": record["name"] == "v1"} for record in records]
         failed = {"name": "v3", "number": 3, "failure": "No."}
-        report = Report.model_validate(a_report(**facts))
+        report = TypeAdapter(Report).validate_python(a_report(**facts)).shown()
         return report_page.html(
             report, list(map(VersionRecord.from_json, [failed, *judged])), "v1", calibrated.OUTLOOK
         )

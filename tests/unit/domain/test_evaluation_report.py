@@ -38,7 +38,7 @@ def _report(results: str, champion: str | None) -> Json:
         examined=examined,
         own=own,
         champion=champion,
-        comparison=compared,
+        compared=compared,
         data=data,
         entries=entries,
     )

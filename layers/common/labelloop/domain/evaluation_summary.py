@@ -25,6 +25,10 @@ class LabelResult:
     recall: float
     assumed_threshold: float
 
+    def figure(self, metric: str) -> float:
+        """The figure of this name."""
+        return {"f1": self.f1, "precision": self.precision, "recall": self.recall}[metric]
+
 
 @dataclass(frozen=True)
 class Summary:
