@@ -3,6 +3,7 @@
 import Button from "@cloudscape-design/components/button";
 
 import type { Item } from "./boxes";
+import { keyOf } from "./keys";
 import { TEXTS } from "../shared/texts";
 
 interface Props {
@@ -15,7 +16,7 @@ interface Props {
 }
 
 export function BoxList({ items, selected, next, onSelect, onDelete }: Props) {
-  const hint = next === "" ? TEXTS.noBoxes : TEXTS.nextBox(next);
+  const hint = next === "" ? TEXTS.noBoxes(keyOf("addBox")) : TEXTS.nextBox(next);
   if (items.length === 0) return <p className="hint">{hint}</p>;
   return (
     <ol className="box-list" aria-label={TEXTS.boxes}>

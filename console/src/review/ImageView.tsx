@@ -7,6 +7,7 @@ import Spinner from "@cloudscape-design/components/spinner";
 import { useCallback, useEffect, useLayoutEffect, useRef, useState, type ReactNode, type Ref } from "react";
 import { TransformComponent, TransformWrapper, type ReactZoomPanPinchRef } from "react-zoom-pan-pinch";
 
+import { keyOf } from "./keys";
 import type { Held } from "./queue";
 import { TEXTS } from "../shared/texts";
 
@@ -96,8 +97,8 @@ export function ImageView({ held, pans, onReload, ref, tools, overlay }: Props) 
       </div>
       <div className="view-tools">
         {tools}
-        <Button iconName="zoom-out" variant="icon" ariaLabel={TEXTS.zoomOut} onClick={() => void zoom.current?.zoomOut()} />
-        <Button iconName="zoom-in" variant="icon" ariaLabel={TEXTS.zoomIn} onClick={() => void zoom.current?.zoomIn()} />
+        <Button iconName="zoom-out" variant="icon" ariaLabel={TEXTS.zoomOut(keyOf("zoomOut"))} onClick={() => void zoom.current?.zoomOut()} />
+        <Button iconName="zoom-in" variant="icon" ariaLabel={TEXTS.zoomIn(keyOf("zoomIn"))} onClick={() => void zoom.current?.zoomIn()} />
         <Button iconName="zoom-to-fit" variant="icon" ariaLabel={TEXTS.zoomWhole} onClick={() => void zoom.current?.resetTransform()} />
       </div>
     </section>

@@ -8,8 +8,8 @@ import ToggleButton from "@cloudscape-design/components/toggle-button";
 import { memo, useState, type MouseEvent, type Ref } from "react";
 
 import { TEXTS } from "../shared/texts";
-
-export const WITH_KEYS = 9;
+import { keyOf, NUMBERS } from "./keys";
+import { pressedIn } from "./useKeys";
 
 interface Props {
   /** Those that are shown, in the order of their keys. */
@@ -38,12 +38,10 @@ export const Labels = memo(function Labels(props: Props) {
           type="search"
           value={filter}
           ariaLabel={TEXTS.filter}
-          placeholder={TEXTS.filterPlaceholder}
+          placeholder={TEXTS.filterPlaceholder(keyOf("filter"))}
           clearAriaLabel={TEXTS.close}
           onChange={({ detail }) => onFilter(detail.value)}
-          onKeyDown={({ detail }) => {
-            if (detail.key === "Enter" && filter.trim() !== "") onFirst();
-          }}
+          onKeyDown={pressedIn("filter", { chooseFirst: () => filter.trim() !== "" && onFirst() })}
         />
       )}
       <div className="label-list" role="group" aria-label={TEXTS.labels} onClickCapture={onlyFirstClick}>
@@ -51,7 +49,7 @@ export const Labels = memo(function Labels(props: Props) {
           <LabelButton
             key={label}
             label={label}
-            number={place < WITH_KEYS ? place + 1 : null}
+            number={NUMBERS[place]}
             pressed={chosen === null ? null : chosen.has(label)}
             percent={model.get(label)}
             onChoose={onChoose}
@@ -78,7 +76,7 @@ export function onlyFirstClick(event: MouseEvent<HTMLElement>): void {
 
 interface LabelButtonProps {
   label: string;
-  number: number | null;
+  number: string | undefined;
   pressed: boolean | null;
   percent: number | undefined;
   onChoose: (label: string) => void;
@@ -88,7 +86,7 @@ const LabelButton = memo(function LabelButton({ label, number, pressed, percent,
   const content = (
     <span className="label-content">
       {pressed !== null && <Icon name={pressed ? "check" : "add-plus"} />}
-      {number !== null && <kbd aria-hidden="true">{number}</kbd>}
+      {number !== undefined && <kbd aria-hidden="true">{number}</kbd>}
       <span className="label-name" dir="auto">{label}</span>
       {percent !== undefined && <Badge color="blue">{TEXTS.modelSays(Math.round(percent))}</Badge>}
     </span>
@@ -124,9 +122,7 @@ function NewLabel({ onAdd }: { onAdd: (label: string) => void }) {
         ariaLabel={TEXTS.newLabel}
         placeholder={TEXTS.newLabelPlaceholder}
         onChange={({ detail }) => setText(detail.value)}
-        onKeyDown={({ detail }) => {
-          if (detail.key === "Enter") add();
-        }}
+        onKeyDown={pressedIn("newLabel", { addLabel: add })}
       />
       <Button onClick={add} disabled={text.trim() === ""}>{TEXTS.add}</Button>
     </div>

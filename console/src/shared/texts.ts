@@ -1,4 +1,4 @@
-// Every word that the page says.
+// Every word that the page says, but what keys do: see the tables of keys.
 
 export const TEXTS = {
   title: "Label Loop",
@@ -18,7 +18,7 @@ export const TEXTS = {
   broken: "The page has changed, or a part of it cannot be loaded. Answers that are not sent yet are kept.",
   reload: "Load the page again",
   keys: "Keys",
-  keysHint: "? shows the keys",
+  keysHint: (key: string) => `${key} shows the keys`,
   theme: "Appearance",
   themes: { auto: "As the device", light: "Light", dark: "Dark" },
 
@@ -38,13 +38,14 @@ export const TEXTS = {
 
   image: (name: string) => `Image to review: ${name}`,
   imageFailed: "This image cannot be shown. Skip it, or look for it again.",
-  backAgain: "Going back leaves this page: do it again if you want that. To take your last answer back, press u.",
+  backAgain: (key: string) =>
+    `Going back leaves this page: do it again if you want that. To take your last answer back, press ${key}.`,
   elsewhere: "You review in another tab of this browser.",
   elsewhereWhy: "One tab has your images at a time, so that you do not see them twice.",
   here: "Review here instead",
   imageLoading: "The image is coming …",
-  zoomIn: "Zoom in (+)",
-  zoomOut: "Zoom out (-)",
+  zoomIn: (key: string) => `Zoom in (${key})`,
+  zoomOut: (key: string) => `Zoom out (${key})`,
   zoomWhole: "Whole image",
   move: "Move the image",
 
@@ -57,10 +58,9 @@ export const TEXTS = {
   skip: "Skip",
   undo: "Undo",
   send: "Send",
-  sendHint: "Enter",
   nothingChosen: "Choose at least one label, or None of the above.",
   filter: "Filter the labels",
-  filterPlaceholder: "Filter ( / )",
+  filterPlaceholder: (key: string) => `Filter ( ${key} )`,
   noLabelFits: "No label fits.",
   newLabel: "New label",
   newLabelPlaceholder: "Type a new label",
@@ -69,7 +69,7 @@ export const TEXTS = {
   labels: "Labels",
 
   boxes: "Boxes",
-  noBoxes: "Draw a box around each thing: drag over the image, or press b.",
+  noBoxes: (key: string) => `Draw a box around each thing: drag over the image, or press ${key}.`,
   nextBox: (label: string) => `Draw a box around each thing: it is labelled ${label}.`,
   unlabelled: "no label yet",
   box: (number: number, label: string) => `Box ${number}: ${label}`,
@@ -107,33 +107,3 @@ export const TEXTS = {
 
   keysTitle: "Keys",
 } as const;
-
-type Kind = "all" | "classification" | "multi-label" | "detection";
-
-/** What each key does: the key, what for, and for which kinds of model. */
-export const KEYS: readonly (readonly [string, string, Kind])[] = [
-  ["1 – 9", "answer with that label", "classification"],
-  ["1 – 9", "choose that label, or not", "multi-label"],
-  ["1 – 9", "label the selected box; without one, the boxes that are drawn next", "detection"],
-  ["0", "None of the above", "all"],
-  ["↑ ↓", "go through the labels", "classification"],
-  ["↑ ↓", "go through the labels", "multi-label"],
-  ["← ↑ → ↓", "move the selected box; with Shift: its size; with Ctrl: by a pixel of the screen", "detection"],
-  ["Enter", "answer with the marked label", "classification"],
-  ["Enter", "send", "multi-label"],
-  ["Enter", "send", "detection"],
-  ["Space", "choose the marked label, or not", "multi-label"],
-  ["b", "new box", "detection"],
-  ["n", "select the next box", "detection"],
-  ["Drag", "draw a box, inside another one too; click a box first to move it or its sides", "detection"],
-  ["Delete", "delete the selected box", "detection"],
-  ["Ctrl+Z", "take the last change of the boxes back; with Shift: make it again", "detection"],
-  ["m", "start from the model's boxes", "detection"],
-  ["Space", "held: move the image instead of drawing", "detection"],
-  ["/", "filter the labels; Enter there chooses the first one", "all"],
-  ["u", "undo: take the last answer back, out of what trains too", "all"],
-  ["s", "skip: somebody else shall answer", "all"],
-  ["+ -", "zoom", "all"],
-  ["Esc", "leave a field; unselect the box", "all"],
-  ["?", "show the keys", "all"],
-];

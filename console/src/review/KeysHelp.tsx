@@ -2,17 +2,18 @@
 
 import Modal from "@cloudscape-design/components/modal";
 
+import { TEXTS } from "../shared/texts";
 import type { ModelType } from "./api";
-import { KEYS, TEXTS } from "../shared/texts";
+import { KEYS } from "./keys";
 
-export function Keys({ kind, onClose }: { kind: ModelType; onClose: () => void }) {
+export function KeysHelp({ kind, onClose }: { kind: ModelType; onClose: () => void }) {
   return (
     <Modal visible header={TEXTS.keysTitle} closeAriaLabel={TEXTS.close} onDismiss={onClose}>
       <dl className="keys">
-        {KEYS.filter(([, , forKind]) => forKind === "all" || forKind === kind).map(([key, does]) => (
-          <div key={`${key} ${does}`}>
+        {KEYS.filter(({ kinds }) => kinds.includes(kind)).map(({ key, words }) => (
+          <div key={`${key} ${words}`}>
             <dt><kbd>{key}</kbd></dt>
-            <dd>{does}</dd>
+            <dd>{words}</dd>
           </div>
         ))}
       </dl>

@@ -1,0 +1,67 @@
+// The buttons below the labels, and what is in the way of an answer.
+
+import Badge from "@cloudscape-design/components/badge";
+import Button, { type ButtonProps } from "@cloudscape-design/components/button";
+import { useEffect, useRef, type ReactNode } from "react";
+
+import { TEXTS } from "../shared/texts";
+import { keyOf, type Command } from "./keys";
+import { onlyFirstClick } from "./Labels";
+import { Last } from "./Last";
+import type { View } from "./queue";
+
+interface Props {
+  problem: string;
+  last: View["last"];
+  /** The model's confidence in percent that it is none of the labels. */
+  modelNone: number | undefined;
+  mayAct: boolean;
+  blocked: boolean;
+  onNone: () => void;
+  /** Nothing where a label answers by itself. */
+  onSend: (() => void) | null;
+  onUndo: () => void;
+  onSkip: () => void;
+}
+
+export function Actions({ problem, last, modelNone, mayAct, blocked, onNone, onSend, onUndo, onSkip }: Props) {
+  const problemText = useRef<HTMLParagraphElement>(null);
+  useEffect(() => {
+    if (problem !== "") problemText.current?.scrollIntoView({ block: "nearest" });
+  }, [problem]);
+
+  return (
+    <div className="actions" onClickCapture={onlyFirstClick}>
+      <p className="problem" role="alert" ref={problemText}>{problem}</p>
+      <div className="row">
+        <KeyButton command="none" disabled={!mayAct} onClick={onNone}>
+          {TEXTS.none}
+          {modelNone !== undefined && <Badge color="blue">{TEXTS.modelSays(Math.round(modelNone))}</Badge>}
+        </KeyButton>
+        {onSend !== null && (
+          <KeyButton command="send" variant="primary" disabled={!mayAct} onClick={onSend}>{TEXTS.send}</KeyButton>
+        )}
+      </div>
+      <div className="row">
+        <KeyButton command="undo" disabled={blocked} onClick={onUndo}>{TEXTS.undo}</KeyButton>
+        <KeyButton command="skip" disabled={blocked} onClick={onSkip}>{TEXTS.skip}</KeyButton>
+      </div>
+      <Last last={last} />
+      <p className="hint keys-hint">{TEXTS.keysHint(keyOf("showKeys"))}</p>
+    </div>
+  );
+}
+
+interface KeyButtonProps extends Pick<ButtonProps, "variant" | "disabled" | "onClick"> {
+  command: Command;
+  children: ReactNode;
+}
+
+/** A button that says which key presses it. */
+export function KeyButton({ command, children, ...rest }: KeyButtonProps) {
+  return (
+    <Button fullWidth {...rest}>
+      <span className="label-content"><kbd aria-hidden="true">{keyOf(command)}</kbd> {children}</span>
+    </Button>
+  );
+}
