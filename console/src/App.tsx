@@ -8,7 +8,7 @@ import Spinner from "@cloudscape-design/components/spinner";
 import { useEffect, useState } from "react";
 
 import { Api, Refused, SignedOut, type SessionInfo } from "./review/api";
-import { TaskQueue } from "./review/queue";
+import { TaskQueue } from "./review/queue/queue";
 import { Review } from "./review/Review";
 import { Header } from "./shared/Header";
 import { pageBase, readConfig, SignIn, SignInFailed } from "./shared/session";

@@ -5,10 +5,10 @@ import Button, { type ButtonProps } from "@cloudscape-design/components/button";
 import { useEffect, useRef, type ReactNode } from "react";
 
 import { TEXTS } from "../shared/texts";
-import { keyOf, type Command } from "./keys";
+import { keyOf, type Command } from "./keys/keys";
 import { onlyFirstClick } from "./Labels";
 import { Last } from "./Last";
-import type { View } from "./queue";
+import type { View } from "./queue/queue";
 
 interface Props {
   problem: string;

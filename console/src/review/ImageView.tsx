@@ -7,9 +7,9 @@ import Spinner from "@cloudscape-design/components/spinner";
 import { useCallback, useEffect, useLayoutEffect, useRef, useState, type ReactNode, type Ref } from "react";
 import { TransformComponent, TransformWrapper, type ReactZoomPanPinchRef } from "react-zoom-pan-pinch";
 
-import { keyOf } from "./keys";
-import type { Held } from "./queue";
 import { TEXTS } from "../shared/texts";
+import { keyOf } from "./keys/keys";
+import type { Held } from "./queue/queue";
 
 const MOST_ZOOM = 12;
 const MOST_ENLARGED = 4;

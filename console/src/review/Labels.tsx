@@ -8,8 +8,8 @@ import ToggleButton from "@cloudscape-design/components/toggle-button";
 import { memo, useState, type MouseEvent, type Ref } from "react";
 
 import { TEXTS } from "../shared/texts";
-import { keyOf, NUMBERS } from "./keys";
-import { pressedIn } from "./useKeys";
+import { keyOf, NUMBERS } from "./keys/keys";
+import { pressedIn } from "./keys/useKeys";
 
 interface Props {
   /** Those that are shown, in the order of their keys. */

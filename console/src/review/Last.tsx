@@ -2,7 +2,7 @@
 
 import { TEXTS } from "../shared/texts";
 import { wordsOf } from "./answers";
-import type { View } from "./queue";
+import type { View } from "./queue/queue";
 
 export function Last({ last }: { last: View["last"] }) {
   const text = last === null ? "" : TEXTS.last(wordsOf(last.answer), last.fileName);

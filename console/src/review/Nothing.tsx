@@ -5,9 +5,9 @@ import Button from "@cloudscape-design/components/button";
 import { TEXTS } from "../shared/texts";
 import type { ModelType } from "./api";
 import { useKeptFocus } from "./focus";
+import { useKeys } from "./keys/useKeys";
 import { Last } from "./Last";
-import type { TaskQueue, View } from "./queue";
-import { useKeys } from "./useKeys";
+import type { TaskQueue, View } from "./queue/queue";
 
 interface Props {
   kind: ModelType;

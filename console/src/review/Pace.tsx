@@ -2,9 +2,9 @@
 
 import { useEffect, useRef, useState } from "react";
 
-import type { Api, Summary } from "./api";
-import type { View } from "./queue";
 import { TEXTS } from "../shared/texts";
+import type { Api, Summary } from "./api";
+import type { View } from "./queue/queue";
 
 const LOOK_EVERY_MS = 30_000;
 const MOST_COUNTED = 10_000;

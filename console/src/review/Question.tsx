@@ -16,20 +16,20 @@ import type { ReactZoomPanPinchRef } from "react-zoom-pan-pinch";
 
 import { TEXTS } from "../shared/texts";
 import { Actions, KeyButton } from "./Actions";
-import type { Answer, SessionInfo } from "./api";
 import { modelOf } from "./answers";
-import type { Brush } from "./boxes";
-import { BoxList } from "./BoxList";
+import type { Answer, SessionInfo } from "./api";
+import type { Brush } from "./boxes/boxes";
+import { BoxList } from "./boxes/BoxList";
+import { useBoxes } from "./boxes/useBoxes";
 import { focus, focusLabel, isLabel, isPressable, useKeptFocus } from "./focus";
 import { ImageView } from "./ImageView";
-import { directionOf, numberOf, NUMBERS, type Command } from "./keys";
+import { directionOf, numberOf, NUMBERS, type Command } from "./keys/keys";
+import { useKeys, type Act } from "./keys/useKeys";
 import { Labels } from "./Labels";
-import type { Held, TaskQueue, View } from "./queue";
-import { useBoxes } from "./useBoxes";
-import { useKeys, type Act } from "./useKeys";
+import type { Held, TaskQueue, View } from "./queue/queue";
 import { labelMeant, useChosen, useFilter } from "./useLabels";
 
-const BoxEditor = lazy(() => import("./BoxEditor"));
+const BoxEditor = lazy(() => import("./boxes/BoxEditor"));
 
 interface Props {
   info: SessionInfo;

@@ -5,14 +5,14 @@ import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 
 
 import { Header } from "../shared/Header";
 import { TEXTS } from "../shared/texts";
-import type { Answer, Api, SessionInfo } from "./api";
 import { wordsOf } from "./answers";
-import type { Brush } from "./boxes";
-import { KeysHelp } from "./KeysHelp";
+import type { Answer, Api, SessionInfo } from "./api";
+import type { Brush } from "./boxes/boxes";
+import { KeysHelp } from "./keys/KeysHelp";
 import { Nothing } from "./Nothing";
 import { Pace, useSummary } from "./Pace";
 import { Question } from "./Question";
-import type { TaskQueue } from "./queue";
+import type { TaskQueue } from "./queue/queue";
 import { Unsent } from "./Unsent";
 import { useBrowser } from "./useBrowser";
 

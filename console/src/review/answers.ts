@@ -2,7 +2,7 @@
 
 import { TEXTS } from "../shared/texts";
 import type { Answer, Box, ModelType, SessionInfo, Task } from "./api";
-import { fromModel, type Size } from "./boxes";
+import { fromModel, type Size } from "./boxes/boxes";
 
 const NO_MODEL: ReadonlyMap<string, number> = new Map();
 

@@ -4,8 +4,8 @@
 import { useEffect } from "react";
 
 import { TEXTS } from "../shared/texts";
-import { keyOf } from "./keys";
-import type { TaskQueue } from "./queue";
+import { keyOf } from "./keys/keys";
+import type { TaskQueue } from "./queue/queue";
 
 export function useBrowser(queue: TaskQueue, waiting: number): void {
   useEffect(() => {

@@ -2,9 +2,9 @@
 
 import { useEffect, useMemo, useState } from "react";
 
-import type { Task } from "./api";
 import { folded, labelsOf } from "./answers";
-import type { TaskQueue } from "./queue";
+import type { Task } from "./api";
+import type { TaskQueue } from "./queue/queue";
 
 /** The labels that the filter leaves. */
 export function useFilter(labels: readonly string[]) {

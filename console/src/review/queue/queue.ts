@@ -4,8 +4,8 @@
 // What is promised: an answer is confirmed by the service, or waits and is sent again, or comes back
 // with words. Answers that wait outlive a reload of the page.
 
-import { Refused, SignedOut, Unavailable, type Answer, type ReviewApi, type Task } from "./api";
-import { TEXTS } from "../shared/texts";
+import { TEXTS } from "../../shared/texts";
+import { Refused, SignedOut, Unavailable, type Answer, type ReviewApi, type Task } from "../api";
 
 /** So many images are ready behind the one that is shown, at least and at most. */
 export const AHEAD = 4;

@@ -2,9 +2,9 @@
 
 import Button from "@cloudscape-design/components/button";
 
+import { TEXTS } from "../../shared/texts";
+import { keyOf } from "../keys/keys";
 import type { Item } from "./boxes";
-import { keyOf } from "./keys";
-import { TEXTS } from "../shared/texts";
 
 interface Props {
   items: readonly Item[];

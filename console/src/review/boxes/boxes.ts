@@ -1,7 +1,7 @@
 // Rules about boxes: pixels of the upright image, whole numbers, inside of it. And the sheet on which
 // they are drawn, which has them as they are at this moment.
 
-import type { Box, Suggested } from "./api";
+import type { Box, Suggested } from "../api";
 
 export interface Size {
   width: number;

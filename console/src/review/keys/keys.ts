@@ -1,7 +1,7 @@
 // The keys of the review. One row binds a key and describes it: useKeys obeys the table, the help and
 // the buttons show it, and whoever adds a row has to say what its command does.
 
-import type { ModelType } from "./api";
+import type { ModelType } from "../api";
 
 /**
  * Where a key is heard: over an image, over the page without one too, in any field, in one of them

@@ -2,14 +2,14 @@
 
 import { useEffect, useState, useSyncExternalStore } from "react";
 
-import { TEXTS } from "../shared/texts";
-import type { Answer, Box, SessionInfo } from "./api";
-import { boxesOf } from "./answers";
+import { TEXTS } from "../../shared/texts";
+import { boxesOf } from "../answers";
+import type { Answer, Box, SessionInfo } from "../api";
+import { isPressable } from "../focus";
+import { directionOf } from "../keys/keys";
+import type { Act } from "../keys/useKeys";
+import type { Held, TaskQueue } from "../queue/queue";
 import { fromModel, inTheMiddle, moved, resized, Sheet, type Brush } from "./boxes";
-import { isPressable } from "./focus";
-import { directionOf } from "./keys";
-import type { Held, TaskQueue } from "./queue";
-import type { Act } from "./useKeys";
 
 const STEP_PX = 10;
 

@@ -6,7 +6,7 @@ const KINDS = ["classification", "multi-label", "detection"] as const;
 /** Places where one press is heard at once. */
 const TOGETHER = [["image", "page", "anywhere"], ["field", "anywhere"], ["filter"], ["newLabel"]] as const;
 
-const sources = import.meta.glob<string>(["../**/*.{ts,tsx}", "!../**/*.test.ts"], {
+const sources = import.meta.glob<string>(["../../**/*.{ts,tsx}", "!../../**/*.test.ts"], {
   query: "?raw",
   import: "default",
   eager: true,
@@ -21,7 +21,7 @@ it.each(KINDS)("no key means two things at once for %s", (kind) => {
 });
 
 it("no key is bound but by the table", () => {
-  const allowed = ["../shared/keys.ts", "./keys.ts", "./useKeys.ts"];
+  const allowed = ["../../shared/keys.ts", "./keys.ts", "./useKeys.ts"];
   const knowsKeys = /KeyboardEvent|KeyDetail|signOf|accessKey|\.(?:key|keyCode)\b|onKey(?:Up|Press)|onKeyDown=(?!\{pressedIn\()/;
   const found = Object.entries(sources).filter(([, text]) => knowsKeys.test(text));
 

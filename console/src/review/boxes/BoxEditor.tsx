@@ -5,7 +5,7 @@
 
 import { useLayoutEffect, useSyncExternalStore } from "react";
 
-import type { Box } from "./api";
+import type { Box } from "../api";
 import {
   boxAt,
   HANDLES,

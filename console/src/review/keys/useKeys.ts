@@ -2,8 +2,8 @@
 
 import { useEffect, useEffectEvent } from "react";
 
-import { Bounces, signOf } from "../shared/keys";
-import type { ModelType } from "./api";
+import { Bounces, signOf } from "../../shared/keys";
+import type { ModelType } from "../api";
 import { keyFor, KEYS, type Command, type CommandOf, type FieldOfItsOwn } from "./keys";
 
 /** What a command does; it may have the sign of its key, and keep the browser from what that does. */

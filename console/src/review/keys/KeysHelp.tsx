@@ -2,8 +2,8 @@
 
 import Modal from "@cloudscape-design/components/modal";
 
-import { TEXTS } from "../shared/texts";
-import type { ModelType } from "./api";
+import { TEXTS } from "../../shared/texts";
+import type { ModelType } from "../api";
 import { KEYS } from "./keys";
 
 export function KeysHelp({ kind, onClose }: { kind: ModelType; onClose: () => void }) {
