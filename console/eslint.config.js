@@ -3,7 +3,7 @@ import { globalIgnores } from "eslint/config";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  globalIgnores(["dist", "eslint.config.js"]),
+  globalIgnores(["dist", "made", "eslint.config.js"]),
   ...tseslint.configs.strictTypeChecked,
   hooks.configs.flat.recommended,
   {

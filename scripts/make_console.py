@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 SOURCES = ROOT / "console"
 STATIC = ROOT / "functions" / "serve_console" / "static"
 DIGEST = "sources.sha256"
-MADE = {"node_modules", "dist"}
+MADE = {"node_modules", "dist", "made"}
 """Folders beside the sources that are no sources."""
 
 

@@ -7,10 +7,11 @@ import SpaceBetween from "@cloudscape-design/components/space-between";
 import Spinner from "@cloudscape-design/components/spinner";
 import { useEffect, useState } from "react";
 
-import { Api, Refused, SignedOut, type SessionInfo } from "./review/api";
+import { Api, type SessionInfo } from "./review/api";
 import { TaskQueue } from "./review/queue/queue";
 import { Review } from "./review/Review";
 import { Header } from "./shared/Header";
+import { Refused, Service, SignedOut } from "./shared/service";
 import { pageBase, readConfig, SignIn, SignInFailed } from "./shared/session";
 import { becomeTheOne } from "./shared/tabs";
 import { TEXTS } from "./shared/texts";
@@ -104,7 +105,7 @@ async function signedIn(takesOver: boolean, onTakenOver: () => void): Promise<St
     return { at: "signed-out", signIn, why: TEXTS.signInFailed(error.message) };
   }
   if (!signIn.known) return { at: "signed-out", signIn, why: null };
-  const api = new Api(base, signIn);
+  const api = new Api(new Service(base, signIn));
   try {
     const info = await api.session();
     const queue = new TaskQueue(api, {

@@ -1,11 +1,11 @@
 // The buttons below the labels, and what is in the way of an answer.
 
 import Badge from "@cloudscape-design/components/badge";
-import Button, { type ButtonProps } from "@cloudscape-design/components/button";
-import { useEffect, useRef, type ReactNode } from "react";
+import { useEffect, useRef } from "react";
 
 import { TEXTS } from "../shared/texts";
-import { keyOf, type Command } from "./keys/keys";
+import { KeyButton } from "./keys/KeyButton";
+import { keyOf } from "./keys/keys";
 import { onlyFirstClick } from "./Labels";
 import { Last } from "./Last";
 import type { View } from "./queue/queue";
@@ -49,19 +49,5 @@ export function Actions({ problem, last, modelNone, mayAct, blocked, onNone, onS
       <Last last={last} />
       <p className="hint keys-hint">{TEXTS.keysHint(keyOf("showKeys"))}</p>
     </div>
-  );
-}
-
-interface KeyButtonProps extends Pick<ButtonProps, "variant" | "disabled" | "onClick"> {
-  command: Command;
-  children: ReactNode;
-}
-
-/** A button that says which key presses it. */
-export function KeyButton({ command, children, ...rest }: KeyButtonProps) {
-  return (
-    <Button fullWidth {...rest}>
-      <span className="label-content"><kbd aria-hidden="true">{keyOf(command)}</kbd> {children}</span>
-    </Button>
   );
 }

@@ -9,7 +9,7 @@ import { TransformComponent, TransformWrapper, type ReactZoomPanPinchRef } from 
 
 import { TEXTS } from "../shared/texts";
 import { keyOf } from "./keys/keys";
-import type { Held } from "./queue/queue";
+import type { Held } from "./queue/hand";
 
 const MOST_ZOOM = 12;
 const MOST_ENLARGED = 4;

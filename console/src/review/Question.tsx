@@ -15,7 +15,7 @@ import {
 import type { ReactZoomPanPinchRef } from "react-zoom-pan-pinch";
 
 import { TEXTS } from "../shared/texts";
-import { Actions, KeyButton } from "./Actions";
+import { Actions } from "./Actions";
 import { modelOf } from "./answers";
 import type { Answer, SessionInfo } from "./api";
 import type { Brush } from "./boxes/boxes";
@@ -23,10 +23,12 @@ import { BoxList } from "./boxes/BoxList";
 import { useBoxes } from "./boxes/useBoxes";
 import { focus, focusLabel, isLabel, isPressable, useKeptFocus } from "./focus";
 import { ImageView } from "./ImageView";
+import { KeyButton } from "./keys/KeyButton";
 import { directionOf, numberOf, NUMBERS, type Command } from "./keys/keys";
 import { useKeys, type Act } from "./keys/useKeys";
 import { Labels } from "./Labels";
-import type { Held, TaskQueue, View } from "./queue/queue";
+import type { Held } from "./queue/hand";
+import type { TaskQueue, View } from "./queue/queue";
 import { labelMeant, useChosen, useFilter } from "./useLabels";
 
 const BoxEditor = lazy(() => import("./boxes/BoxEditor"));

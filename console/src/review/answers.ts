@@ -29,8 +29,3 @@ export function modelOf(task: Task, kind: ModelType): ReadonlyMap<string, number
   if (kind === "detection" || task.suggestion === null) return NO_MODEL;
   return new Map(task.suggestion.labels.map(({ name, confidence_pct }) => [name, confidence_pct]));
 }
-
-/** How labels are compared: one that differs by its case alone is a slip of the hand. */
-export function folded(label: string): string {
-  return label.normalize("NFC").trim().toLocaleLowerCase();
-}

@@ -1,83 +1,26 @@
-// The review API, as its contract says it.
+// The review's part of the service, in the words of its contract.
 
-export type ModelType = "classification" | "multi-label" | "detection";
+import type { components } from "../../made/contract";
+import type { Service } from "../shared/service";
 
-export interface SessionInfo {
-  model_type: ModelType;
-  labels: string[];
-  none: string;
-  allow_new_labels: boolean;
-  show_model_answer: boolean;
-  lease_s: number;
-  most_boxes: number;
-  name: string;
-}
+type Schemas = components["schemas"];
 
-export interface Summary {
-  open: number;
-  agreed: number;
-  compared: number;
-}
+export type ModelType = Schemas["ModelType"];
+export type SessionInfo = Schemas["Session"];
+export type Summary = Schemas["Summary"];
 
 /** A box in pixels of the upright image; its label is empty while it has none yet. */
-export interface Box {
-  label: string;
-  left: number;
-  top: number;
-  width: number;
-  height: number;
-}
-
-export type Answer =
-  | { label: string }
-  | { labels: string[] }
-  | { boxes: Box[]; size: { width: number; height: number } }
-  | { none: true };
+export type Box = Schemas["BoxBody"];
 
 /** A label that the model gave, its box in ratios of the image's size. */
-export interface Suggested {
-  name: string;
-  confidence_pct: number;
-  box?: { left: number; top: number; width: number; height: number };
-}
+export type Suggested = Schemas["ShownLabel"];
 
-export interface Task {
-  task_id: string;
-  image_url: string;
-  file_name: string;
-  lease_until: string;
-  suggestion: { labels: Suggested[] } | null;
-  answer: Answer | null;
-}
+type Given<Name extends keyof Schemas["AnswerBody"]> = {
+  [Each in Name]: NonNullable<Schemas["AnswerBody"][Each]>;
+};
+export type Answer = Given<"label"> | Given<"labels"> | Given<"boxes" | "size"> | { none: true };
 
-/** The service refused for good: asking again as it is would not help. */
-export class Refused extends Error {
-  constructor(
-    readonly status: number,
-    readonly code: string,
-    message: string,
-  ) {
-    super(message);
-  }
-}
-
-/** The service could not be reached, or is in trouble: asking again may help, not before that time. */
-export class Unavailable extends Error {
-  constructor(
-    message: string,
-    readonly retryAfterMs = 0,
-  ) {
-    super(message);
-  }
-}
-
-/** Nobody is signed in any more. */
-export class SignedOut extends Error {}
-
-export interface Tokens {
-  /** A token that is good now; a new one where the present one was refused. Throws SignedOut. */
-  idToken(refused?: string): Promise<string>;
-}
+export type Task = Omit<Schemas["ShownTask"], "answer"> & { answer: Answer | null };
 
 /** What the queue needs of the service. */
 export interface ReviewApi {
@@ -91,108 +34,42 @@ export interface ReviewApi {
   undo(taskId: string): Promise<Task>;
 }
 
-const TIMEOUT_MS = 35_000;
-const LONGEST_RETRY_MS = 300_000;
-
 export class Api implements ReviewApi {
-  constructor(
-    private readonly base: URL,
-    private readonly tokens: Tokens,
-  ) {}
+  constructor(private readonly service: Service) {}
 
   session(): Promise<SessionInfo> {
-    return this.ask<SessionInfo>("GET", "review/session");
+    return this.service.ask("get", "/review/session");
   }
 
   summary(): Promise<Summary> {
-    return this.ask<Summary>("GET", "review/summary");
+    return this.service.ask("get", "/review/summary");
   }
 
   async next(count: number, except: string[]): Promise<Task[]> {
-    const found = await this.ask<{ tasks: Task[] } | null>("POST", "review/tasks/next", { count, except });
-    return found?.tasks ?? [];
+    const found = await this.service.ask("post", "/review/tasks/next", { body: { count, except } });
+    return (found?.tasks ?? []) as Task[];
   }
 
-  async extend(taskId: string): Promise<string> {
-    const found = await this.ask<{ lease_until: string }>("POST", path(taskId, "extend"));
+  async extend(id: string): Promise<string> {
+    const found = await this.service.ask("post", "/review/tasks/{id}/extend", { id });
     return found.lease_until;
   }
 
-  async answer(taskId: string, answer: Answer): Promise<void> {
-    await this.ask("POST", path(taskId, "answer"), answer);
+  async answer(id: string, answer: Answer): Promise<void> {
+    await this.service.ask("post", "/review/tasks/{id}/answer", { id, body: answer });
   }
 
-  async skip(taskId: string): Promise<void> {
-    await this.ask("POST", path(taskId, "release"), { skip: true });
+  async skip(id: string): Promise<void> {
+    await this.service.ask("post", "/review/tasks/{id}/release", { id, body: { skip: true } });
   }
 
-  async release(taskId: string, leaseUntil?: string): Promise<void> {
+  async release(id: string, leaseUntil?: string): Promise<void> {
     const body = leaseUntil === undefined ? {} : { lease_until: leaseUntil };
-    await this.ask("POST", path(taskId, "release"), body, leaseUntil !== undefined);
+    const keepalive = leaseUntil !== undefined;
+    await this.service.ask("post", "/review/tasks/{id}/release", { id, body, keepalive });
   }
 
-  undo(taskId: string): Promise<Task> {
-    return this.ask<Task>("POST", path(taskId, "undo"));
+  async undo(id: string): Promise<Task> {
+    return (await this.service.ask("post", "/review/tasks/{id}/undo", { id })) as Task;
   }
-
-  private async ask<Found>(
-    method: string,
-    where: string,
-    body?: unknown,
-    keepalive = false, // arrives though the page goes
-  ): Promise<Found> {
-    const token = await this.tokens.idToken();
-    let response = await this.send(method, where, body, token, keepalive);
-    if (response.status === 401) {
-      response = await this.send(method, where, body, await this.tokens.idToken(token), keepalive);
-    }
-    if (response.status === 401) throw new SignedOut();
-    if (response.status === 204) return null as Found;
-    if (response.status >= 500 || response.status === 429) {
-      throw new Unavailable(`status ${response.status}`, retryAfterMs(response.headers));
-    }
-    const found: unknown = await response.json().catch(() => null);
-    if (response.ok) return found as Found;
-    throw refusal(response.status, found);
-  }
-
-  private async send(
-    method: string,
-    where: string,
-    body: unknown,
-    token: string,
-    keepalive: boolean,
-  ): Promise<Response> {
-    try {
-      return await fetch(new URL(where, this.base), {
-        method,
-        headers: {
-          Authorization: `Bearer ${token}`,
-          ...(body === undefined ? {} : { "Content-Type": "application/json" }),
-        },
-        body: body === undefined ? null : JSON.stringify(body),
-        keepalive,
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      });
-    } catch (error) {
-      throw new Unavailable(String(error));
-    }
-  }
-}
-
-/** What the header Retry-After says: seconds, or a moment. */
-export function retryAfterMs(headers: Headers): number {
-  const text = headers.get("Retry-After") ?? "";
-  const wait = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now();
-  return Number.isNaN(wait) ? 0 : Math.min(Math.max(wait, 0), LONGEST_RETRY_MS);
-}
-
-function path(taskId: string, verb: string): string {
-  return `review/tasks/${encodeURIComponent(taskId)}/${verb}`;
-}
-
-function refusal(status: number, found: unknown): Refused {
-  const error = (found as { error?: { code?: string; message?: string }; message?: string } | null) ?? {};
-  const message = error.error?.message ?? error.message ?? `status ${status}`;
-  return new Refused(status, error.error?.code ?? "Unknown", message);
 }

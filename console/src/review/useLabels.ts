@@ -2,7 +2,7 @@
 
 import { useEffect, useMemo, useState } from "react";
 
-import { folded, labelsOf } from "./answers";
+import { labelsOf } from "./answers";
 import type { Task } from "./api";
 import type { TaskQueue } from "./queue/queue";
 
@@ -36,4 +36,9 @@ export function useChosen(task: Task, isMany: boolean, queue: TaskQueue) {
 /** The label that is meant by what somebody typed, if there is one. */
 export function labelMeant(labels: readonly string[], typed: string): string | undefined {
   return labels.find((label) => folded(label) === folded(typed));
+}
+
+/** How labels are compared: one that differs by its case alone is a slip of the hand. */
+function folded(label: string): string {
+  return label.normalize("NFC").trim().toLocaleLowerCase();
 }

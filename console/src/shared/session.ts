@@ -3,7 +3,7 @@
 // There is no secret here. Tokens are kept for this tab alone (sessionStorage), so that they outlive
 // a reload and end with the tab.
 
-import { SignedOut, Unavailable, type Tokens } from "../review/api";
+import { SignedOut, Unavailable, type Tokens } from "./service";
 
 export interface Config {
   client_id: string;

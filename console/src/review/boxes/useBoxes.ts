@@ -8,7 +8,8 @@ import type { Answer, Box, SessionInfo } from "../api";
 import { isPressable } from "../focus";
 import { directionOf } from "../keys/keys";
 import type { Act } from "../keys/useKeys";
-import type { Held, TaskQueue } from "../queue/queue";
+import type { Held } from "../queue/hand";
+import type { TaskQueue } from "../queue/queue";
 import { fromModel, inTheMiddle, moved, resized, Sheet, type Brush } from "./boxes";
 
 const STEP_PX = 10;

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { Refused, retryAfterMs, SignedOut, Unavailable, type Answer, type ReviewApi, type Task } from "../api";
+import { Refused, retryAfterMs, SignedOut, Unavailable } from "../../shared/service";
+import type { Answer, ReviewApi, Task } from "../api";
 import { AHEAD, TaskQueue } from "./queue";
 
 const LEASE_S = 300;

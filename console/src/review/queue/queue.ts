@@ -4,36 +4,21 @@
 // What is promised: an answer is confirmed by the service, or waits and is sent again, or comes back
 // with words. Answers that wait outlive a reload of the page.
 
+import { Refused, SignedOut, Unavailable } from "../../shared/service";
 import { TEXTS } from "../../shared/texts";
-import { Refused, SignedOut, Unavailable, type Answer, type ReviewApi, type Task } from "../api";
+import type { Answer, ReviewApi, Task } from "../api";
+import { Connection } from "./connection";
+import { decoded, Hand, type Held, type LoadImage } from "./hand";
+import { Notices, type Notice } from "./notices";
+import { Outbox, type Outgoing } from "./outbox";
+import { Past, type Answered } from "./past";
 
 /** So many images are ready behind the one that is shown, at least and at most. */
 export const AHEAD = 4;
 const MOST_AHEAD = 9;
 const AHEAD_S = 5; // as much as somebody answers in that time: a slow answer of the service
-const REMEMBERED = 50;
-const IMAGES_REMEMBERED = 3;
 const LOOK_AGAIN_MS = 15_000;
-const RETRY_MS = [1_000, 2_000, 5_000, 10_000, 30_000];
-const PACE_OF = 20;
-const LONGEST_LOOK_MS = 120_000;
 const LEAVING_MS = 5_000;
-
-export type ImageState = "loading" | "ready" | "failed";
-
-/** A claimed task and its image. */
-export interface Held {
-  readonly task: Task;
-  readonly image: HTMLImageElement | null;
-  readonly imageState: ImageState;
-  readonly leaseFrom: number;
-}
-
-export interface Notice {
-  readonly id: number;
-  readonly kind: "error" | "info";
-  readonly text: string;
-}
 
 export type Phase = "starting" | "working" | "empty" | "away" | "signed-out" | "not-allowed";
 
@@ -46,7 +31,7 @@ export interface View {
   readonly waiting: number;
   readonly undoing: boolean;
   /** What an undo takes back. */
-  readonly last: Pick<Past, "fileName" | "answer"> | null;
+  readonly last: Pick<Answered, "fileName" | "answer"> | null;
   /** How many images are this person's now. */
   readonly held: number;
   readonly answered: number;
@@ -54,78 +39,59 @@ export interface View {
   readonly notices: readonly Notice[];
 }
 
-interface Outgoing {
-  readonly taskId: string;
-  readonly fileName: string;
-  readonly answer: Answer | null; // null: skipped
-  readonly held: Held | null;
-  sending: Promise<void> | null;
-  failed: boolean;
-}
-
-interface Past {
-  readonly taskId: string;
-  readonly fileName: string;
-  readonly answer: Answer;
-  held: Held | null;
-  readonly tookMs: number;
-}
-
 export interface Options {
   readonly leaseS: number;
   /** Under which name answers that wait are kept; a person's own. */
   readonly keptAs: string;
-  readonly loadImage?: (address: string) => Promise<HTMLImageElement>;
+  readonly loadImage?: LoadImage;
 }
 
 export class TaskQueue {
-  private held: Held[] = [];
-  private outgoing: Outgoing[] = [];
-  private past: Past[] = [];
-  private notices: Notice[] = [];
-  private tookMs: number[] = [];
+  private readonly hand: Hand;
+  private readonly outbox: Outbox;
+  private readonly past = new Past();
+  private readonly notices = new Notices();
+  private readonly connection = new Connection(() => this.tryAgain());
   private phase: Phase = "starting";
-  private connected = true;
   private undoing = false;
-  private answered = 0;
   private filling = false;
   private wishes = 0;
-  private failures = 0;
-  private noticeId = 0;
   private shownAt = 0;
   private shownId = "";
   private lastActive = Date.now();
-  private retryTimer: ReturnType<typeof setTimeout> | undefined;
-  private retryAt = 0;
   private lookTimer: ReturnType<typeof setTimeout> | undefined;
   private leaseTimer: ReturnType<typeof setInterval> | undefined;
   private listeners = new Set<() => void>();
   private view: View;
   private readonly leaseMs: number;
-  private readonly keptAs: string;
-  private readonly loadImage: (address: string) => Promise<HTMLImageElement>;
 
   constructor(
     private readonly api: ReviewApi,
     options: Options,
   ) {
     this.leaseMs = options.leaseS * 1000;
-    this.keptAs = options.keptAs;
-    this.loadImage = options.loadImage ?? decoded;
+    this.hand = new Hand(options.loadImage ?? decoded, () => this.changed());
+    this.outbox = new Outbox(api, options.keptAs, {
+      onSent: () => {
+        this.succeeded();
+        this.changed();
+      },
+      onRefused: (one, refusal) => this.refused(one, refusal),
+      onFailed: (error) => this.failed(error),
+    });
     this.view = this.seen();
   }
 
   /** Send what an earlier page left, and claim the first tasks. */
   start(): void {
-    this.recall();
+    this.outbox.recall();
     this.leaseTimer = setInterval(() => this.tend(), Math.min(10_000, this.leaseMs / 10));
-    this.pump();
+    this.outbox.pump();
     void this.fill();
   }
 
   stop(): void {
-    clearTimeout(this.retryTimer);
-    this.retryTimer = undefined;
+    this.connection.stop();
     clearTimeout(this.lookTimer);
     clearInterval(this.leaseTimer);
     this.phase = "signed-out";
@@ -153,58 +119,45 @@ export class TaskQueue {
   };
 
   answer(answer: Answer): void {
-    const current = this.takeCurrent();
-    if (current === null) return;
-    const tookMs = Date.now() - this.shownAt;
-    const { task_id: taskId, file_name: fileName } = current.task;
-    this.past.push({ taskId, fileName, answer, held: current, tookMs });
-    if (this.past.length > REMEMBERED) this.past.shift();
-    for (const old of this.past.slice(0, -IMAGES_REMEMBERED)) old.held = null;
-    this.answered += 1;
-    this.tookMs.push(tookMs);
-    this.post({ taskId, fileName, answer, held: current, sending: null, failed: false });
+    const held = this.takeCurrent();
+    if (held === null) return;
+    const { task_id: taskId, file_name: fileName } = held.task;
+    this.past.add({ taskId, fileName, answer, held, tookMs: Date.now() - this.shownAt });
+    this.post({ taskId, fileName, answer, held });
   }
 
   skip(): void {
-    const current = this.takeCurrent();
-    if (current === null) return;
-    const { task_id: taskId, file_name: fileName } = current.task;
-    this.post({ taskId, fileName, answer: null, held: null, sending: null, failed: false });
+    const held = this.takeCurrent();
+    if (held === null) return;
+    this.post({ taskId: held.task.task_id, fileName: held.task.file_name, answer: null, held: null });
   }
 
-  /** Note what is begun on an image, for when another one comes in between. The page shows it already. */
+  /** Note what is begun on an image, for when another one comes in between. */
   keepDraft(taskId: string, answer: Answer): void {
-    this.held = this.held.map((one) =>
-      one.task.task_id === taskId ? { ...one, task: { ...one.task, answer } } : one,
-    );
+    this.hand.draft(taskId, answer);
   }
 
   /** Take the last answer back. */
   async undo(): Promise<void> {
     if (this.undoing) return;
-    const last = this.past.pop();
+    const last = this.past.take();
     if (last === undefined) {
       this.say("info", TEXTS.nothingToUndo);
       return;
     }
-    const unsent = this.outgoing.find((one) => one.taskId === last.taskId);
     this.undoing = true;
     this.changed();
-    await unsent?.sending;
-    // It may have arrived though nothing came back, and must not go out again.
-    const waits = this.outgoing.filter((one) => one === unsent);
-    if (unsent !== undefined) this.drop(unsent);
+    const sendAfterAll = await this.outbox.withdraw(last.taskId);
     try {
       const task = await this.api.undo(last.taskId);
       this.succeeded();
-      this.forgetTime(last);
+      this.past.uncount(last);
       this.comeBack(last.held, { ...task, answer: task.answer ?? last.answer });
     } catch (error) {
       const refused = error instanceof Refused;
       if (!refused) {
-        this.past.push(last);
-        this.outgoing.push(...waits);
-        this.keep();
+        this.past.putBack(last);
+        sendAfterAll();
       }
       this.failed(error, TEXTS.undoRefused(refused ? error.message : TEXTS.undoLater));
     } finally {
@@ -220,47 +173,46 @@ export class TaskQueue {
   };
 
   /** Load the current image again. */
-  reloadImage = (): void => {
-    const current = this.held[0];
-    if (current !== undefined) this.load(current.task);
-  };
+  reloadImage = (): void => this.hand.reload();
 
   dismiss = (id: number): void => {
-    this.notices = this.notices.filter((notice) => notice.id !== id);
+    this.notices.dismiss(id);
     this.changed();
   };
 
+  say(kind: Notice["kind"], text: string): void {
+    this.notices.say(kind, text);
+    this.changed();
+  }
+
   /** Send what waits, before signing out: how many answers are left after a moment. */
   async sendAll(): Promise<number> {
-    this.pump();
-    const sent = Promise.allSettled(this.outgoing.flatMap((one) => one.sending ?? []));
-    await Promise.race([sent, new Promise((over) => setTimeout(over, LEAVING_MS))]);
+    this.outbox.pump();
+    await Promise.race([this.outbox.settled(), new Promise((over) => setTimeout(over, LEAVING_MS))]);
     return this.view.waiting;
   }
 
   /** The page goes, perhaps for good: others need not wait until the leases run out. */
   leave(): void {
-    for (const { task } of this.held) void this.api.release(task.task_id, task.lease_until).catch(() => undefined);
+    for (const { task } of this.hand.list) {
+      void this.api.release(task.task_id, task.lease_until).catch(() => undefined);
+    }
   }
 
   /** The browser shows the page again as it was left: its images may be others' by now. */
   comeBackToPage(): void {
-    this.held = [];
+    this.hand.clear();
     if (this.phase !== "signed-out") this.phase = "starting";
     this.changed();
     void this.fill();
   }
 
   /** The browser has its connection again. */
-  online = (): void => {
-    if (this.retryTimer === undefined) return;
-    this.failures = 0;
-    this.tryAgain();
-  };
+  online = (): void => this.connection.online();
 
   /** Give back what is held, before signing out. */
   async releaseAll(): Promise<void> {
-    const ids = this.held.map(({ task }) => task.task_id);
+    const { ids } = this.hand;
     this.stop();
     await Promise.allSettled(ids.map((id) => this.api.release(id)));
   }
@@ -270,12 +222,12 @@ export class TaskQueue {
   private takeCurrent(): Held | null {
     this.touch();
     if (this.undoing) return null;
-    this.notices = this.notices.filter((notice) => notice.kind === "error");
-    return this.held.shift() ?? null;
+    this.notices.workGoesOn();
+    return this.hand.takeFirst();
   }
 
   private async fill(): Promise<void> {
-    const count = this.ahead() + 1 - this.held.length;
+    const count = this.ahead() + 1 - this.hand.list.length;
     const rests = this.phase === "away" || this.phase === "signed-out" || this.phase === "not-allowed";
     if (rests || count <= 0) return;
     this.wishes += 1;
@@ -286,13 +238,12 @@ export class TaskQueue {
     let found: Task[] = [];
     let reached = false;
     try {
-      const known = [...this.held.map(({ task }) => task.task_id), ...this.outgoing.map((one) => one.taskId)];
-      found = await this.api.next(count, known);
+      found = await this.api.next(count, this.known());
       this.succeeded();
       reached = true;
-      const now = new Set([...this.held.map(({ task }) => task.task_id), ...this.outgoing.map((one) => one.taskId)]);
+      const known = new Set(this.known());
       for (const task of found) {
-        if (!now.has(task.task_id)) this.add(task);
+        if (!known.has(task.task_id)) this.hand.add(task);
       }
     } catch (error) {
       this.failed(error);
@@ -300,7 +251,7 @@ export class TaskQueue {
       this.filling = false;
     }
     if (this.phase === "starting" || this.phase === "working" || this.phase === "empty") {
-      if (reached) this.phase = this.held.length > 0 ? "working" : "empty";
+      if (reached) this.phase = this.hand.first !== null ? "working" : "empty";
       if (found.length === 0 && reached) {
         this.lookTimer = setTimeout(() => void this.fill(), LOOK_AGAIN_MS);
       }
@@ -310,110 +261,42 @@ export class TaskQueue {
     if (found.length > 0 || this.wishes > wish) void this.fill();
   }
 
+  /** The tasks that the service need not give: held, or with answers on their way. */
+  private known(): string[] {
+    return [...this.hand.ids, ...this.outbox.ids];
+  }
+
   private ahead(): number {
-    const { paceS } = this.view;
+    const { paceS } = this.past;
     if (paceS === null) return AHEAD;
     return Math.min(MOST_AHEAD, Math.max(AHEAD, Math.ceil(AHEAD_S / paceS)));
   }
 
-  private add(task: Task): void {
-    this.held.push({ task, image: null, imageState: "loading", leaseFrom: Date.now() });
-    this.load(task);
-  }
-
-  private load(task: Task): void {
-    this.replace(task.task_id, { image: null, imageState: "loading" });
-    this.loadImage(task.image_url).then(
-      (image) => this.replace(task.task_id, { image, imageState: "ready" }),
-      () => this.replace(task.task_id, { image: null, imageState: "failed" }),
-    );
-  }
-
-  private replace(taskId: string, change: Partial<Held>): void {
-    this.held = this.held.map((one) => (one.task.task_id === taskId ? { ...one, ...change } : one));
-    this.changed();
-  }
-
   private comeBack(before: Held | null, task: Task): void {
-    this.held = this.held.filter((one) => one.task.task_id !== task.task_id);
-    const image = before?.image ?? null;
-    this.held.unshift({ task, image, imageState: image ? "ready" : "loading", leaseFrom: Date.now() });
-    if (image === null) this.load(task);
+    this.hand.putFirst(before, task);
     this.phase = "working";
   }
 
   // --- Sending behind -----------------------------------------------------------------------------
 
   private post(outgoing: Outgoing): void {
-    this.outgoing.push(outgoing);
-    this.keep();
-    // While the service gets its rest, this waits with the others.
-    if (this.retryTimer === undefined) {
-      this.pump();
+    this.outbox.add(outgoing);
+    if (!this.connection.rests) {
+      this.outbox.pump();
       void this.fill();
     }
     this.changed();
   }
 
-  private pump(): void {
-    for (const one of this.outgoing) {
-      one.sending ??= this.send(one).finally(() => {
-        one.sending = null;
-      });
-    }
-  }
-
-  private async send(one: Outgoing): Promise<void> {
-    try {
-      if (one.answer === null) await this.api.skip(one.taskId);
-      else await this.api.answer(one.taskId, one.answer);
-      this.drop(one);
-      this.succeeded();
-    } catch (error) {
-      if (error instanceof Refused) {
-        this.drop(one);
-        this.succeeded();
-        if (one.answer !== null) this.refused(one, one.answer, error);
-      } else {
-        one.failed = true;
-        this.failed(error);
-      }
+  private refused(one: Outgoing, refusal: Refused): void {
+    this.succeeded();
+    if (one.answer !== null) {
+      this.past.forget(one.taskId);
+      const mendable = refusal.status === 400 || refusal.status === 413;
+      if (mendable && one.held !== null) this.comeBack(one.held, { ...one.held.task, answer: one.answer });
+      this.failed(refusal, TEXTS.answerRefused(one.fileName, refusal.message));
     }
     this.changed();
-  }
-
-  private refused(one: Outgoing, answer: Answer, error: Refused): void {
-    const last = this.past.find((past) => past.taskId === one.taskId);
-    this.past = this.past.filter((past) => past !== last);
-    if (last !== undefined) this.forgetTime(last);
-    const mendable = error.status === 400 || error.status === 413;
-    if (mendable && one.held !== null) this.comeBack(one.held, { ...one.held.task, answer });
-    this.failed(error, TEXTS.answerRefused(one.fileName, error.message));
-  }
-
-  private drop(one: Outgoing): void {
-    this.outgoing = this.outgoing.filter((other) => other !== one);
-    this.keep();
-  }
-
-  private keep(): void {
-    const answers = this.outgoing
-      .filter((one) => one.answer !== null)
-      .map(({ taskId, fileName, answer }) => ({ taskId, fileName, answer }));
-    if (answers.length > 0) sessionStorage.setItem(this.keptAs, JSON.stringify(answers));
-    else sessionStorage.removeItem(this.keptAs);
-  }
-
-  private recall(): void {
-    const kept = JSON.parse(sessionStorage.getItem(this.keptAs) ?? "[]") as Outgoing[];
-    this.outgoing = kept.map(({ taskId, fileName, answer }) => ({
-      taskId,
-      fileName,
-      answer,
-      held: null,
-      sending: null,
-      failed: false,
-    }));
   }
 
   // --- Leases -------------------------------------------------------------------------------------
@@ -421,32 +304,30 @@ export class TaskQueue {
   private tend(): void {
     const now = Date.now();
     const works = now - this.lastActive < this.leaseMs;
-    const over = this.held.filter((one) => now - one.leaseFrom >= this.leaseMs);
+    const over = this.hand.list.filter((one) => now - one.leaseFrom >= this.leaseMs);
     if (over.length > 0) {
-      this.held = this.held.filter((one) => !over.includes(one));
+      this.hand.drop(over.map(({ task }) => task.task_id));
       if (works) void this.fill();
-      else if (this.held.length === 0) this.phase = "away";
+      else if (this.hand.first === null) this.phase = "away";
       this.changed();
     }
     if (!works) return;
-    for (const one of this.held) {
+    for (const one of this.hand.list) {
       if (now - one.leaseFrom > this.leaseMs / 2) void this.extend(one);
     }
   }
 
-  private async extend(one: Held): Promise<void> {
-    const id = one.task.task_id;
+  private async extend({ task }: Held): Promise<void> {
     const asked = Date.now();
     try {
-      const lease_until = await this.api.extend(id);
+      const leaseUntil = await this.api.extend(task.task_id);
       this.succeeded();
-      const held = this.held.find(({ task }) => task.task_id === id);
-      if (held !== undefined) this.replace(id, { leaseFrom: asked, task: { ...held.task, lease_until } });
+      this.hand.extended(task.task_id, asked, leaseUntil);
     } catch (error) {
       if (!(error instanceof Refused)) return this.failed(error);
-      const wasShown = this.held[0]?.task.task_id === id;
-      this.held = this.held.filter((other) => other.task.task_id !== id);
-      if (wasShown) this.say("error", TEXTS.taskLost(one.task.file_name));
+      const wasShown = this.hand.first?.task.task_id === task.task_id;
+      this.hand.drop([task.task_id]);
+      if (wasShown) this.say("error", TEXTS.taskLost(task.file_name));
       this.changed();
       void this.fill();
     }
@@ -455,17 +336,14 @@ export class TaskQueue {
   // --- The connection -----------------------------------------------------------------------------
 
   private succeeded(): void {
-    if (this.outgoing.some((one) => one.failed)) return;
-    this.failures = 0;
-    this.connected = true;
+    if (!this.outbox.isStuck) this.connection.succeeded();
   }
 
   private failed(error: unknown, words?: string): void {
     if (error instanceof SignedOut) {
       this.stop();
     } else if (error instanceof Unavailable) {
-      this.connected = false;
-      this.waitToTryAgain(error.retryAfterMs);
+      this.connection.failed(error.retryAfterMs);
     } else if (error instanceof Refused && error.status === 403) {
       this.phase = "not-allowed";
     } else if (!(error instanceof Refused)) {
@@ -475,45 +353,18 @@ export class TaskQueue {
     this.changed();
   }
 
-  /** All that failed in one round waits together, as long as the most patient answer asked for. */
-  private waitToTryAgain(leastMs: number): void {
-    const waits = this.retryTimer !== undefined;
-    if (waits && Date.now() + leastMs <= this.retryAt) return;
-    const usual = RETRY_MS[Math.min(this.failures, RETRY_MS.length - 1)] ?? 0;
-    const wait = waits ? leastMs : Math.max(usual, leastMs);
-    if (!waits) this.failures += 1;
-    clearTimeout(this.retryTimer);
-    this.retryAt = Date.now() + wait;
-    this.retryTimer = setTimeout(() => this.tryAgain(), wait);
-  }
-
   private tryAgain(): void {
-    clearTimeout(this.retryTimer);
-    this.retryTimer = undefined;
-    this.pump();
+    this.outbox.pump();
     void this.fill();
-    if (this.outgoing.length === 0 && this.held.length > this.ahead()) this.succeeded();
+    if (this.outbox.isEmpty && this.hand.list.length > this.ahead()) this.succeeded();
     this.changed();
   }
 
   // --- Telling the page ---------------------------------------------------------------------------
 
-  say(kind: Notice["kind"], text: string): void {
-    this.noticeId += 1;
-    const others = this.notices.filter((notice) => notice.text !== text);
-    this.notices = [...others.slice(-3), { id: this.noticeId, kind, text }];
-    this.changed();
-  }
-
-  private forgetTime(past: Past): void {
-    this.answered -= 1;
-    const place = this.tookMs.lastIndexOf(past.tookMs);
-    if (place >= 0) this.tookMs.splice(place, 1);
-  }
-
   private changed(): void {
-    const current = this.held[0];
-    if (current !== undefined && current.imageState !== "loading" && current.task.task_id !== this.shownId) {
+    const current = this.hand.first;
+    if (current !== null && current.imageState !== "loading" && current.task.task_id !== this.shownId) {
       this.shownId = current.task.task_id;
       this.shownAt = Date.now();
     }
@@ -522,30 +373,18 @@ export class TaskQueue {
   }
 
   private seen(): View {
-    const looks = this.tookMs.filter((time) => time <= LONGEST_LOOK_MS).slice(-PACE_OF);
-    const total = looks.reduce((sum, time) => sum + time, 0);
-    const current = this.held[0] ?? null;
     return {
       phase: this.phase,
-      current,
-      ready: this.held.filter((one) => one.imageState === "ready").length,
-      connected: this.connected,
-      waiting: this.outgoing.filter((one) => one.answer !== null).length,
+      current: this.hand.first,
+      ready: this.hand.list.filter((one) => one.imageState === "ready").length,
+      connected: this.connection.connected,
+      waiting: this.outbox.waiting,
       undoing: this.undoing,
-      last: this.past.at(-1) ?? null,
-      held: this.held.length,
-      answered: this.answered,
-      paceS: looks.length > 0 ? total / looks.length / 1000 : null,
-      notices: this.notices,
+      last: this.past.last,
+      held: this.hand.list.length,
+      answered: this.past.answered,
+      paceS: this.past.paceS,
+      notices: this.notices.list,
     };
   }
-}
-
-/** The image at the address, ready to be painted. */
-async function decoded(address: string): Promise<HTMLImageElement> {
-  const image = new Image();
-  image.draggable = false;
-  image.src = address;
-  await image.decode();
-  return image;
 }
