@@ -76,6 +76,7 @@ def _config() -> dict[str, str]:
     """What the page must know before anybody has signed in."""
     return {
         "client_id": wiring[Variable.USER_POOL_CLIENT_ID],
+        "issuer": wiring[Variable.USER_POOL_ISSUER],
         "sign_in_url": wiring[Variable.SIGN_IN_URL],
         "stack": wiring[Variable.STACK_NAME],
     }

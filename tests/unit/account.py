@@ -427,6 +427,7 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
         Variable.TRAINING_SCHEDULE: "label-loop-training",
         Variable.USER_POOL_CLIENT_ID: "4l5m6n7o8p9q0r1s2t3u4v5w6x",
         Variable.USER_POOL_ID: "eu-west-1_AbCdEfGhI",
+        Variable.USER_POOL_ISSUER: "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI",
     }
     for variable in Variable:
         monkeypatch.setenv(variable, variables[variable])

@@ -1,12 +1,15 @@
-// Who is signed in: Cognito's code flow with PKCE, tokens and their renewal, signing out.
+// Who is signed in: Cognito's code flow, tokens and their renewal, signing out.
 //
 // There is no secret here. Tokens are kept for this tab alone (sessionStorage), so that they outlive
 // a reload and end with the tab.
+
+import * as oauth from "oauth4webapi";
 
 import { SignedOut, Unavailable, type Tokens } from "./service";
 
 export interface Config {
   client_id: string;
+  issuer: string;
   sign_in_url: string;
   stack: string;
 }
@@ -17,9 +20,19 @@ interface Kept {
   expires: number;
 }
 
+/** A sign-in that was begun in this tab. */
+interface Attempt {
+  verifier: string;
+  state: string;
+  nonce: string;
+}
+
 const KEPT = "labelloop.tokens";
 const LEAVING = "labelloop.signing-in";
 const SOON_MS = 60_000;
+/** This machine's clock may be wrong; whether a token is good still, the service judges by its own. */
+const ANY_CLOCK_S = 1e10;
+const HERE = ["127.0.0.1", "localhost", "[::1]"];
 
 /** Signing in was begun and came to nothing, for this reason. */
 export class SignInFailed extends Error {}
@@ -37,11 +50,24 @@ export async function readConfig(base: URL): Promise<Config> {
 
 export class SignIn implements Tokens {
   private renewing: Promise<string> | null = null;
+  private readonly server: oauth.AuthorizationServer;
+  private readonly client: oauth.Client;
+  private readonly options: oauth.TokenEndpointRequestOptions;
 
   constructor(
     private readonly config: Config,
     private readonly base: URL,
-  ) {}
+  ) {
+    const { client_id, issuer, sign_in_url } = config;
+    this.server = {
+      issuer,
+      token_endpoint: `${sign_in_url}/oauth2/token`,
+      revocation_endpoint: `${sign_in_url}/oauth2/revoke`,
+    };
+    this.client = { client_id, [oauth.clockTolerance]: ANY_CLOCK_S };
+    // eslint-disable-next-line @typescript-eslint/no-deprecated -- marked so that nobody uses it elsewhere
+    this.options = { [oauth.allowInsecureRequests]: HERE.includes(base.hostname) };
+  }
 
   /** Whether somebody is signed in, as far as this page knows. */
   get known(): boolean {
@@ -57,21 +83,21 @@ export class SignIn implements Tokens {
 
   /** Go to the sign-in page; it comes back with a code. */
   async begin(): Promise<void> {
-    const verifier = random(48);
-    const state = random(16);
-    sessionStorage.setItem(LEAVING, JSON.stringify({ verifier, state }));
-    const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
-    const where = new URL(`${this.config.sign_in_url}/oauth2/authorize`);
-    where.search = new URLSearchParams({
+    const attempt: Attempt = {
+      verifier: oauth.generateRandomCodeVerifier(),
+      state: oauth.generateRandomState(),
+      nonce: oauth.generateRandomNonce(),
+    };
+    sessionStorage.setItem(LEAVING, JSON.stringify(attempt));
+    this.leave("oauth2/authorize", {
       response_type: "code",
-      client_id: this.config.client_id,
       redirect_uri: this.base.href,
       scope: "openid email profile",
-      state,
-      code_challenge: base64url(new Uint8Array(digest)),
+      state: attempt.state,
+      nonce: attempt.nonce,
+      code_challenge: await oauth.calculatePKCECodeChallenge(attempt.verifier),
       code_challenge_method: "S256",
-    }).toString();
-    location.assign(where);
+    });
   }
 
   /** Take the code out of the page's address, if there is one, and exchange it for tokens. */
@@ -83,18 +109,21 @@ export class SignIn implements Tokens {
     history.replaceState(null, "", this.base.pathname);
     const error = given.get("error_description") ?? given.get("error");
     if (error !== null) throw new SignInFailed(error);
-    const expected = left === null ? null : (JSON.parse(left) as { verifier: string; state: string });
-    if (expected === null || expected.state !== given.get("state")) {
+    const attempt = left === null ? null : (JSON.parse(left) as Attempt);
+    const answer = attempt === null ? null : this.answerTo(attempt, given);
+    if (attempt === null || answer === null) {
       // A code that this tab did not ask for: somebody else's, or an old address opened again.
       if (this.known) return;
       throw new SignInFailed("the answer belongs to another attempt");
     }
-    await this.fetchTokens({
-      grant_type: "authorization_code",
-      code: given.get("code") ?? "",
-      redirect_uri: this.base.href,
-      code_verifier: expected.verifier,
-    });
+    const { server, client, options } = this;
+    await this.keep(
+      oauth.authorizationCodeGrantRequest(
+        server, client, oauth.None(), answer, this.base.href, attempt.verifier, options,
+      ),
+      (response) =>
+        oauth.processAuthorizationCodeResponse(server, client, response, { expectedNonce: attempt.nonce }),
+    );
   }
 
   async idToken(refused?: string): Promise<string> {
@@ -112,21 +141,33 @@ export class SignIn implements Tokens {
     const kept = read();
     sessionStorage.removeItem(KEPT);
     if (kept !== null) {
-      await this.post("revoke", { token: kept.refreshToken }).catch(() => null);
+      const { server, client, options } = this;
+      await oauth.revocationRequest(server, client, oauth.None(), kept.refreshToken, options).catch(() => null);
     }
-    const where = new URL(`${this.config.sign_in_url}/logout`);
-    where.search = new URLSearchParams({
-      client_id: this.config.client_id,
-      logout_uri: this.base.href,
-    }).toString();
+    this.leave("logout", { logout_uri: this.base.href });
+  }
+
+  private leave(what: string, parameters: Record<string, string>): void {
+    const where = new URL(`${this.config.sign_in_url}/${what}`);
+    where.search = new URLSearchParams({ client_id: this.config.client_id, ...parameters }).toString();
     location.assign(where);
   }
 
-  private async renew(kept: Kept): Promise<string> {
+  private answerTo(attempt: Attempt, given: URLSearchParams): URLSearchParams | null {
     try {
-      return await this.fetchTokens(
-        { grant_type: "refresh_token", refresh_token: kept.refreshToken },
-        kept.refreshToken,
+      return oauth.validateAuthResponse(this.server, this.client, given, attempt.state);
+    } catch {
+      return null;
+    }
+  }
+
+  private async renew({ refreshToken }: Kept): Promise<string> {
+    const { server, client, options } = this;
+    try {
+      return await this.keep(
+        oauth.refreshTokenGrantRequest(server, client, oauth.None(), refreshToken, options),
+        (response) => oauth.processRefreshTokenResponse(server, client, response),
+        refreshToken,
       );
     } catch (error) {
       if (!(error instanceof SignInFailed)) throw error;
@@ -135,33 +176,28 @@ export class SignIn implements Tokens {
     }
   }
 
-  private async fetchTokens(form: Record<string, string>, refreshToken = ""): Promise<string> {
-    const response = await this.post("token", form);
+  private async keep(
+    request: Promise<Response>,
+    checked: (response: Response) => Promise<oauth.TokenEndpointResponse>,
+    refreshToken = "",
+  ): Promise<string> {
+    const response = await request.catch((error: unknown) => {
+      throw new Unavailable(String(error));
+    });
     if (response.status >= 500 || response.status === 429) {
       throw new Unavailable(`status ${response.status}`);
     }
-    const found = (await response.json().catch(() => ({}))) as Record<string, string | number>;
-    if (!response.ok || typeof found.id_token !== "string") {
-      throw new SignInFailed(String(found.error ?? `status ${response.status}`));
-    }
+    const found = await checked(response).catch((error: unknown) => {
+      throw new SignInFailed(error instanceof oauth.ResponseBodyError ? error.error : String(error));
+    });
+    if (found.id_token === undefined) throw new SignInFailed("the answer has no ID token");
     const kept: Kept = {
       idToken: found.id_token,
-      refreshToken: typeof found.refresh_token === "string" ? found.refresh_token : refreshToken,
-      expires: Date.now() + Number(found.expires_in) * 1000,
+      refreshToken: found.refresh_token ?? refreshToken,
+      expires: Date.now() + (found.expires_in ?? 0) * 1000,
     };
     sessionStorage.setItem(KEPT, JSON.stringify(kept));
     return kept.idToken;
-  }
-
-  private async post(what: string, form: Record<string, string>): Promise<Response> {
-    try {
-      return await fetch(`${this.config.sign_in_url}/oauth2/${what}`, {
-        method: "POST",
-        body: new URLSearchParams({ ...form, client_id: this.config.client_id }),
-      });
-    } catch (error) {
-      throw new Unavailable(String(error));
-    }
   }
 }
 
@@ -174,13 +210,4 @@ function claims(token: string): Record<string, unknown> {
   const part = (token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
   const bytes = Uint8Array.from(atob(part), (letter) => letter.charCodeAt(0));
   return JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
-}
-
-function random(bytes: number): string {
-  return base64url(crypto.getRandomValues(new Uint8Array(bytes)));
-}
-
-function base64url(bytes: Uint8Array): string {
-  const text = btoa(String.fromCharCode(...bytes));
-  return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }

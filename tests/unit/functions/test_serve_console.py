@@ -88,6 +88,7 @@ def test_without_the_header_that_says_so_nothing_large_is_sent(account: Account)
 def test_the_page_is_told_where_to_sign_in(account: Account) -> None:
     assert json.loads(_ask("config")["body"]) == {
         "client_id": "4l5m6n7o8p9q0r1s2t3u4v5w6x",
+        "issuer": "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI",
         "sign_in_url": "https://label-loop-1.auth.eu-west-1.amazoncognito.com",
         "stack": "label-loop",
     }
