@@ -8,6 +8,7 @@ export default defineConfig({
     target: "es2022",
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    license: { fileName: "assets/NOTICE.txt" },
     chunkSizeWarningLimit: 800,
   },
 });

@@ -6,6 +6,7 @@ the sources that they were made of. A test compares that digest with the sources
 
 import gzip
 import hashlib
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,12 +17,18 @@ STATIC = ROOT / "functions" / "serve_console" / "static"
 DIGEST = "sources.sha256"
 MADE = {"node_modules", "dist", "made"}
 """Folders beside the sources that are no sources."""
+NOTICE = ROOT / "NOTICE"
+SHIPPED_NOTICE = "assets/NOTICE.txt"
+"""Where Vite writes the licences of what it bundles, and the page has them."""
+MORE_TEXTS = ("NOTICE", "THIRD-PARTY")
+"""What a package has beside its licence begins with one of these."""
 
 
 def main() -> None:
     """Build, compress, and note of what."""
     for command in (["npm", "ci", "--no-audit", "--no-fund"], ["npm", "run", "build"]):
         subprocess.run(command, cwd=SOURCES, check=True)
+    complete_notice(SOURCES / "dist" / SHIPPED_NOTICE)
     pack(SOURCES / "dist", STATIC)
     (STATIC / DIGEST).write_text(digest() + "\n", encoding="utf-8")
 
@@ -36,6 +43,18 @@ def digest() -> str:
             content = hashlib.sha256(path.read_bytes()).hexdigest()
             total.update(f"{name.as_posix()} {content}\n".encode())
     return total.hexdigest()
+
+
+def complete_notice(written: Path) -> None:
+    """Add what the packages that are named there want to be told, too; and keep all of it."""
+    text = written.read_text(encoding="utf-8")
+    for package in re.findall(r"^## (\S+) - ", text, re.MULTILINE):
+        for path in sorted((SOURCES / "node_modules" / package).iterdir()):
+            if path.name.startswith(MORE_TEXTS):
+                more = path.read_text(encoding="utf-8").strip()
+                text += f"\n## {package}: {path.name}\n\n{more}\n"
+    for copy in (written, NOTICE):
+        copy.write_text(text, encoding="utf-8", newline="\n")
 
 
 def pack(built: Path, target: Path) -> None:

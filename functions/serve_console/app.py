@@ -24,6 +24,7 @@ MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
+    ".txt": "text/plain; charset=utf-8",
 }
 FOR_GOOD = "public, max-age=31536000, immutable"
 """For files whose names change with their content."""
@@ -54,8 +55,12 @@ def _read(path: Path, caching: str) -> File:
 
 
 PAGE = _read(STATIC / "index.html.gz", ASK_EACH_TIME)
+NOTICE = "NOTICE.txt"
+"""The licences of what the page is built of: a name that stays."""
 ASSETS = {
-    path.name.removesuffix(".gz"): _read(path, FOR_GOOD) for path in STATIC.glob("assets/*.gz")
+    name: _read(path, ASK_EACH_TIME if name == NOTICE else FOR_GOOD)
+    for path in STATIC.glob("assets/*.gz")
+    for name in [path.name.removesuffix(".gz")]
 }
 """Every file that there is: a name that is not among them leads nowhere, whatever is in it."""
 

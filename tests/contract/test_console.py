@@ -1,6 +1,7 @@
 """The review page's built files ↔ its sources: who changes these runs ``make console``."""
 
 import gzip
+import json
 import re
 
 from scripts import make_console
@@ -25,7 +26,18 @@ def test_every_file_that_the_built_files_load_is_there() -> None:
 
     assert loaded
     assert loaded <= there
-    assert there - {"index.html"} <= loaded
+    assert there - {"index.html", "NOTICE.txt"} <= loaded
+
+
+def test_the_page_comes_with_the_licence_of_each_library_that_it_asks_for() -> None:
+    shipped = gzip.decompress((make_console.STATIC / "assets" / "NOTICE.txt.gz").read_bytes())
+    package = json.loads((make_console.SOURCES / "package.json").read_text(encoding="utf-8"))
+    lock = json.loads((make_console.SOURCES / "package-lock.json").read_text(encoding="utf-8"))
+
+    assert shipped == make_console.NOTICE.read_bytes()
+    for name in package["dependencies"]:
+        version = lock["packages"][f"node_modules/{name}"]["version"]
+        assert f"## {name} - {version} (" in shipped.decode()
 
 
 def test_the_page_loads_quickly() -> None:

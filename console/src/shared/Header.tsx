@@ -40,11 +40,13 @@ export function Header({ name, onKeys, onSignOut }: Props) {
                 checked: id === theme,
               })),
             },
+            { id: "licences", text: TEXTS.licences, href: "assets/NOTICE.txt", external: true },
             ...(onSignOut ? [{ id: "sign-out", text: TEXTS.signOut, secondaryText: name }] : []),
           ]}
           onItemClick={({ detail }) => {
             const picked = THEMES.find((one) => one === detail.id);
-            if (picked === undefined) return onSignOut?.();
+            if (detail.id === "sign-out") onSignOut?.();
+            if (picked === undefined) return;
             chooseTheme(picked);
             setTheme(picked);
           }}

@@ -19,6 +19,7 @@ export const TEXTS = {
   reload: "Load the page again",
   keys: "Keys",
   keysHint: (key: string) => `${key} shows the keys`,
+  licences: "Licences of what this page is built of",
   theme: "Appearance",
   themes: { auto: "As the device", light: "Light", dark: "Dark" },
 

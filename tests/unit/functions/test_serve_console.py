@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from functions.serve_console.app import ASSETS, lambda_handler
+from functions.serve_console.app import ASSETS, NOTICE, lambda_handler
 from tests.unit.account import Account, Context, Json, event
 
 
@@ -33,7 +33,7 @@ def test_the_page_loads_files_that_are_there(account: Account) -> None:
     assert {name.rsplit(".", 1)[-1] for name in named} == {"js", "css"}
 
 
-@pytest.mark.parametrize("name", ASSETS)
+@pytest.mark.parametrize("name", sorted(set(ASSETS) - {NOTICE}))
 def test_files_are_kept_for_good_and_the_page_is_asked_for_each_time(
     account: Account, name: str
 ) -> None:
@@ -43,6 +43,14 @@ def test_files_are_kept_for_good_and_the_page_is_asked_for_each_time(
     assert page["headers"]["Cache-Control"] == "no-cache"
     assert asset["headers"]["Content-Type"].split(";")[0] in {"text/javascript", "text/css"}
     assert _text(asset)
+
+
+def test_the_licences_of_what_the_page_is_built_of_come_with_it(account: Account) -> None:
+    answer = _ask("asset", NOTICE)
+
+    assert answer["headers"]["Content-Type"] == "text/plain; charset=utf-8"
+    assert answer["headers"]["Cache-Control"] == "no-cache"
+    assert "Permission is hereby granted" in _text(answer)
 
 
 def test_a_browser_that_has_the_page_is_not_sent_it_again(account: Account) -> None:
