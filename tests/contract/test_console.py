@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 
+from cli import __version__
 from scripts import make_console
 
 
@@ -45,3 +46,9 @@ def test_the_page_loads_quickly() -> None:
     first = make_console.STATIC.glob("assets/index-*.gz")
 
     assert sum(path.stat().st_size for path in first) < 260_000
+
+
+def test_the_page_is_of_this_release() -> None:
+    package = json.loads((make_console.SOURCES / "package.json").read_text(encoding="utf-8"))
+
+    assert package["version"] == __version__
