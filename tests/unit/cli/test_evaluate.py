@@ -8,6 +8,8 @@ import re
 import signal
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -893,6 +895,14 @@ class TestDeployed:
 
         assert world.evaluate().exit_code == 0
         assert (world.ask(model_use.asked_directly) or "") >= before
+
+    def test_when_that_was_is_told_by_the_stacks_clock(self, world: Trials) -> None:
+        world.model.coming["v1"] = ["RUNNING"]
+        ahead = clock.now() + timedelta(days=40)
+        world.stack = replace(world.stack, time_now=ahead.timestamp)
+
+        assert world.evaluate().exit_code == 0
+        assert world.ask(model_use.asked_directly) == iso(ahead)
 
     def test_no_other_versions_work_is_work_of_it(self, world: Trials) -> None:
         world.model.coming["v2"] = ["RUNNING"]
