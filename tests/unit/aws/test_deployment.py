@@ -3,20 +3,19 @@
 import os
 from datetime import UTC, datetime
 
-import boto3
 import pytest
 
 from labelloop import clock
 from labelloop.aws import clients, deployed_version, deployment, model_use
 from labelloop.aws.wiring import wiring
 from labelloop.settings import Variable
-from tests.unit.account import Account, make_table
+from tests.unit.account import REGION, Account, make_table
 
 LATER = datetime(2027, 1, 1, tzinfo=UTC)
 
 
 def test_what_is_remembered_of_one_is_not_said_of_the_other(account: Account) -> None:
-    make_table(boto3.client("dynamodb"), "ModelVersionsTable", "others")
+    make_table("ModelVersionsTable", "others", REGION)
     others = {**os.environ, Variable.MODEL_VERSIONS_TABLE: "others"}
     deployed_version.switch("v1", "arn:v1", None)
     assert deployed_version.lately()
