@@ -15,8 +15,6 @@ from labelloop.domain.mails.to_operator import MAILS
 from tests.contract import files
 
 FACTS = "facts"
-_TELL_TAKES_FACTS = 3
-"""Their position in ``operator_news.tell``."""
 Facts = frozenset[str]
 Function = ast.FunctionDef
 
@@ -35,16 +33,20 @@ class Told:
 
 def told() -> Iterator[Told]:
     """All news that functions and services tell themselves."""
-    apps = sorted((files.ROOT / "functions").glob("*/app.py"))
-    for path in (*apps, *sorted((files.LAYER / "labelloop/services").glob("*.py"))):
+    for path in _tellers():
         code = _Code.of(path)
         for function, call in code.calls():
             match call.args:
                 case [ast.Constant(value=str(kind)), *_] if kind in MAILS:
-                    given = code.given(call, FACTS, _TELL_TAKES_FACTS)
+                    given = code.given(call, FACTS)
                     place = f"{path.relative_to(files.ROOT)}:{call.lineno}"
                     for facts in code.followed(given, function) if given else []:
                         yield Told(place, kind, facts)
+
+
+def _tellers() -> list[Path]:
+    apps = sorted((files.ROOT / "functions").glob("*/app.py"))
+    return [*apps, *sorted((files.LAYER / "labelloop/services").glob("*.py"))]
 
 
 @dataclass(frozen=True)
@@ -73,15 +75,26 @@ class _Code:
                 if isinstance(node, ast.Call):
                     yield function, node
 
-    def given(self, call: ast.Call, parameter: str, otherwise: int | None) -> ast.expr | None:
-        """What a call gives for a parameter; ``otherwise`` is where it is in another module's."""
+    def given(self, call: ast.Call, parameter: str) -> ast.expr | None:
+        """What a call gives for a parameter."""
         for keyword in call.keywords:
             if keyword.arg == parameter:
                 return keyword.value
-        known = self.functions.get(call.func.id) if isinstance(call.func, ast.Name) else None
+        _, known = self._called(call)
         names = [one.arg for one in known.args.args] if known else []
-        at = names.index(parameter) if parameter in names else otherwise
-        return call.args[at] if at is not None and at < len(call.args) else None
+        at = names.index(parameter) if parameter in names else len(call.args)
+        return call.args[at] if at < len(call.args) else None
+
+    def _called(self, call: ast.Call) -> tuple[Path, Function | None]:
+        """The function that is called, here or in a module of the layer, and where it is."""
+        match call.func:
+            case ast.Name(id=name):
+                return self.path, self.functions.get(name)
+            case ast.Attribute(value=ast.Name(id=module), attr=name) if module in self.imported:
+                path = files.LAYER / f"{self.imported[module].replace('.', '/')}.py"
+                if path.exists():
+                    return path, _Code.of(path).functions.get(name)
+        return self.path, None
 
     def followed(self, given: ast.expr, function: Function) -> list[Facts]:
         """The names that a dictionary may have, one set for each way to make it."""
@@ -122,10 +135,11 @@ class _Code:
             raise AssertionError(f"{self.path}:{given.lineno}: nobody has made {given.id}")
         return [
             facts
-            for caller, call in self.calls()
-            if isinstance(call.func, ast.Name) and call.func.id == function.name
-            if (passed := self.given(call, given.id, None))
-            for facts in self.followed(passed, caller)
+            for code in map(_Code.of, _tellers())
+            for caller, call in code.calls()
+            if code._called(call) == (self.path, function)
+            if (passed := code.given(call, given.id))
+            for facts in code.followed(passed, caller)
         ]
 
     def _returned(self, name: str) -> list[Facts]:
