@@ -85,3 +85,42 @@ def test_what_lies_in_an_outer_folder_is_told_with_the_way_to_it() -> None:
 def test_one_folder_around_all_that_somebody_brings_is_no_label(paths: str, way: str) -> None:
     found = layouts.parts((path.split("/") for path in paths.split()), whole=True)
     assert [" ".join(part.way) for part in found.values()] == [way] * bool(way)
+
+
+@pytest.mark.parametrize(
+    ("paths", "homes"),
+    [
+        ("cool/1 warm/1", ":"),
+        ("train/cool/1 valid/cool/1 test/cool/1", "train:train valid:valid test:test"),
+        ("train/cool/1 test/cool/1 docs/1 1", "train:train test:test"),
+        ("archive/train/cool/1 archive/train/warm/1", "archive/train:train"),
+        ("archive/cool/1 archive/warm/1", "archive:"),
+        (
+            "seg_train/seg_train/cool/1 seg_train/seg_train/warm/1 seg_test/seg_test/cool/1"
+            " seg_test/seg_test/warm/1",
+            "seg_train/seg_train:train seg_test/seg_test:test",
+        ),
+    ],
+)
+def test_where_the_folders_of_labels_are_is_told_with_their_splits(paths: str, homes: str) -> None:
+    expected = {}
+    for home in homes.split(" "):
+        way, _, split = home.partition(":")
+        expected[tuple(filter(None, way.split("/")))] = split
+    assert layouts.homes(path.split("/") for path in paths.split()) == expected
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        "images/1 labels/1",
+        "train/images/1 valid/images/1",
+        "train/1 test/1",
+        "train/1 train/cool/1 test/cool/1",
+        "cool/1 warm/1 train/cool/1 test/cool/1",
+        "pets/cool/1 pets/warm/1",
+        "JPEGImages/1",
+    ],
+)
+def test_where_that_cannot_be_told_nothing_is_taken_for_a_label(paths: str) -> None:
+    assert layouts.homes(path.split("/") for path in paths.split()) is None

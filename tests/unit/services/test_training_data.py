@@ -5,13 +5,13 @@ import json
 import pytest
 
 from labelloop.aws import objects
-from labelloop.domain import inventory
+from labelloop.domain import inventory, splits
 from labelloop.domain.annotations import Annotation
 from labelloop.domain.imports import IMPORTED_IMAGES, IMPORTED_MANIFESTS
 from labelloop.domain.inventory import Inspected, LeftOut, ToInspect
 from labelloop.domain.manifests import LABELLED_FOLDER, SplitImage
 from labelloop.domain.splits import Ledger, Split
-from labelloop.errors import NotFoundError
+from labelloop.errors import InconsistentError, NotFoundError
 from labelloop.services import training_data
 from tests.unit.account import Account
 
@@ -147,3 +147,20 @@ def test_before_the_first_version_nothing_was_seen_or_decided(account: Account) 
     assert training_data.ledger() == ledger
     with pytest.raises(NotFoundError):
         next(training_data.index("v1"))
+
+
+def test_test_images_that_a_data_set_came_with_test_where_nothing_is_decided(
+    account: Account,
+) -> None:
+    training_data.write_ledger(Ledger({"a": Split.TRAIN}))
+    for _ in range(2):
+        training_data.give_tests("pets", ["a", "b"])
+    training_data.give_tests("more", ["c"])
+    assert len(list(objects.listing(splits.GIVEN_FOLDER))) == 2
+    assert training_data.ledger().splits == {"a": Split.TRAIN, "b": Split.TEST, "c": Split.TEST}
+
+
+def test_a_file_of_such_images_that_cannot_be_read_is_named(account: Account) -> None:
+    account.put(f"{splits.GIVEN_FOLDER}pets.jsonl", b"{}\n")
+    with pytest.raises(InconsistentError, match=r"manifests/splits_given/pets\.jsonl"):
+        training_data.ledger()

@@ -370,10 +370,28 @@ def _box(entry: Any, class_map: Mapping[str, Any], size_px: tuple[int, int]) -> 
         numbers = _BOX_NUMBERS(entry)
     except (TypeError, KeyError):
         numbers = (None,)
+    _check_numbers(numbers)
+    return _in_whole_px(
+        _checked_label(_class_of(entry.get("class_id"), class_map)), numbers, size_px
+    )
+
+
+def box_of(label: str, numbers: Sequence[float], size_px: tuple[int, int]) -> Box:
+    """The box with this left, top, width and height in pixels, as a line of a manifest has it.
+
+    Raises BadLineError for one that teaches nothing.
+    """
+    _check_numbers(numbers)
+    return _in_whole_px(_checked_label(label), numbers, size_px)
+
+
+def _check_numbers(numbers: Sequence[Any]) -> None:
     if not all(map(_is_number, numbers)):
         raise BadLineError("A box does not have left, top, width and height in pixels.")
+
+
+def _in_whole_px(label: str, numbers: Sequence[float], size_px: tuple[int, int]) -> Box:
     left, top, width, height = numbers
-    label = _checked_label(_class_of(entry.get("class_id"), class_map))
     (left, right), (top, bottom) = (
         _whole(first, first + length, side)
         for first, length, side in zip((left, top), (width, height), size_px, strict=True)

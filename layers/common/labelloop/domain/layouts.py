@@ -20,6 +20,17 @@ _SPLIT_OF = re.compile(r"(?<![a-z])(train(ing)?|test(ing)?|val(id|idation)?|pred
 _OUTER = re.compile(
     r"(archive|data[-_ ]?sets?|data|download|export)s?[-_ ]?(\(?\d+\)?)?|.+-(main|master)"
 )
+_BESIDE_SPLITS = {
+    "doc",
+    "docs",
+    "documentation",
+    "meta",
+    "metadata",
+    "license",
+    "licenses",
+    "assets",
+}
+"""May have images, which show no label."""
 _BESIDE_CONTAINERS = {"labels", "annotations", "masks", "segmentationclass", "segmentationobject"}
 
 Folders = tuple[str, ...]
@@ -29,6 +40,14 @@ Folders = tuple[str, ...]
 def is_split(folder: str) -> bool:
     """Whether data sets call a part of their images so."""
     return _SPLIT.fullmatch(folder.lower()) is not None
+
+
+def split_named(name: str) -> str:
+    """The split that a folder or a file is called after: train, valid or test; empty for none."""
+    found = _SPLIT_OF.search(name.lower())
+    if found is None:
+        return "train" if re.search(r"(?<![a-z])trainval(?![a-z])", name.lower()) else ""
+    return {"tr": "train", "te": "test", "va": "valid"}.get(found[0][:2], "")
 
 
 def is_part(folder: str) -> bool:
@@ -76,6 +95,46 @@ def parts(images: Iterable[Sequence[str]], *, whole: bool = False) -> dict[str, 
     }
     # Where it is so in several, each label has its images in such folders.
     return told | outer if len(outer) == 1 else told
+
+
+def homes(images: Iterable[Sequence[str]], above: str = "") -> dict[Folders, str] | None:
+    """Where all that is brought has its folders of labels, with the split that each is named after.
+
+    None where that cannot be told: those may be parts of a data set of another kind, or a label
+    with folders of its owner's order. ``above`` is the folder that the images are in.
+    """
+    paths = [tuple(path) for path in images]
+    found = parts(paths, whole=True)
+    if not found:
+        return {(): ""}
+    outer = [part for part in found.values() if part.way]
+    if outer:
+        if len(found) > 1 or not _leads_to_labels(outer[0], above):
+            return None
+        ways = [outer[0].way]
+    else:
+        ways = [(name,) for name in found]
+        if not all(is_split(name) or _SPLIT_OF.search(name.lower()) for name in found):
+            return None
+    beside = {path[0] for path in paths if len(path) > 1} - found.keys()
+    if any(folder.lower() not in _BESIDE_SPLITS for folder in beside):
+        return None
+    told: dict[Folders, str] = {}
+    for way in ways:
+        inner = [path[len(way) :] for path in paths if path[: len(way)] == way]
+        within = homes(inner, way[-1]) if all(len(path) > 1 for path in inner) else None
+        if within is None:
+            return None
+        split = "" if outer else split_named(way[-1])
+        told |= {way + folder: split or own for folder, own in within.items()}
+    return told
+
+
+def _leads_to_labels(part: Part, above: str) -> bool:
+    """Whether what is in an outer folder are splits, or it is called as no label would be."""
+    last = part.way[-1]
+    repeated = last in (above, *part.way[:-1])
+    return any(map(is_split, part.within)) or repeated or _is_outer(last)
 
 
 def _alike(folders: Iterable[str]) -> set[str]:

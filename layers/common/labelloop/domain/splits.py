@@ -17,6 +17,8 @@ from enum import StrEnum
 from labelloop.errors import UNREADABLE, InconsistentError
 
 LEDGER_KEY = "manifests/splits"
+GIVEN_FOLDER = "manifests/splits_given/"
+"""Of files that say what a data set came with; what is decided already they do not change."""
 CONTENT_BYTES = 64 * 1024
 """How much of an image's beginning makes its identity, together with its length."""
 MAX_TEST_IMAGES_PER_LABEL = 1000
@@ -177,7 +179,7 @@ def over_the_limit(
     return surplus
 
 
-def read_ledger(lines: Iterable[bytes]) -> Ledger:
+def read_ledger(lines: Iterable[bytes], key: str = LEDGER_KEY) -> Ledger:
     """The decisions in a ledger's lines. Raises InconsistentError when one is no decision."""
     decided: dict[str, Split] = {}
     shares: dict[str, float] = {}
@@ -189,10 +191,16 @@ def read_ledger(lines: Iterable[bytes]) -> Ledger:
                 shares[entry["content"]] = float(entry["share"])
         except UNREADABLE as error:
             raise InconsistentError(
-                f"Line {number} of {LEDGER_KEY} is no decision. Restore the object's former "
+                f"Line {number} of {key} is no decision. Restore the object's former "
                 f"version: without it test images could leak into training."
             ) from error
     return Ledger(decided, shares)
+
+
+def given_key(name: str, tests: Collection[str]) -> str:
+    """Where it is kept that these contents of a data set test: the same key for the same."""
+    digest = hashlib.sha256("\n".join(sorted(tests)).encode()).hexdigest()
+    return f"{GIVEN_FOLDER}{name}-{digest[:16]}.jsonl"
 
 
 def ledger_lines(ledger: Ledger) -> Iterator[str]:

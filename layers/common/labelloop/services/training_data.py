@@ -1,6 +1,7 @@
 """What trainings read and write in the bucket: images, imported lines, indexes and the ledger."""
 
 import logging
+from collections.abc import Collection as Contents
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -244,13 +245,27 @@ def write_version(
 def ledger(versions: Iterable[str] = ()) -> Ledger:
     """Which content trains and which tests; empty before the first training.
 
-    ``versions`` are all there are, the oldest first: where somebody deleted the ledger, their
-    indexes have what it decided about the images that they were made of.
+    What data sets came with counts where nothing was decided before. ``versions`` are all there
+    are, the oldest first: where somebody deleted the ledger, their indexes have what it decided
+    about the images that they were made of.
     """
+    given: dict[str, Split] = {}
+    for file in objects.listing(splits.GIVEN_FOLDER):
+        given |= splits.read_ledger(_lines_if_there(file), file.key).splits
     try:
-        return splits.read_ledger(objects.lines(splits.LEDGER_KEY))
+        decided = splits.read_ledger(objects.lines(splits.LEDGER_KEY))
     except NotFoundError:
-        return _remade(versions)
+        decided = _remade(versions)
+    return Ledger({**given, **decided.splits}, decided.shares)
+
+
+def give_tests(name: str, contents: Contents[str]) -> None:
+    """Let these contents of a data set of this name test, where nothing is decided about them yet.
+
+    A file of its own: the ledger is the training lock's holder's alone.
+    """
+    decided = Ledger(dict.fromkeys(contents, Split.TEST))
+    write_lines(splits.given_key(name, contents), splits.ledger_lines(decided))
 
 
 def _remade(versions: Iterable[str]) -> Ledger:
