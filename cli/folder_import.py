@@ -6,7 +6,7 @@ go on after an interruption, or with the images that came since.
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
@@ -19,13 +19,15 @@ from labelloop.domain.images import has_image_signature, media_type
 from labelloop.domain.manifests import LABELLED_FOLDER, MAX_KEY_BYTES
 from labelloop.errors import InvalidImageError, InvalidRequestError
 
-from . import costs, files, terminal
+from . import costs, files, given_tests, terminal
 from .failures import CommandError
 from .files import NoteFailure
+from .given_tests import GivenTests, Splits
 from .parallel import bar, in_parallel
 from .stack import Stack
 
 _SURELY_MANIFESTS = (".manifest", ".jsonl")
+SHOWN_LABELS = 20
 BATCH_FILES = 500
 """So many are looked at, then uploaded: names are given one after the other."""
 
@@ -41,6 +43,8 @@ class LocalFile:
     """None where the file is in no label's folder."""
     rest: str = ""
     """The path within the label's folder."""
+    split: str = ""
+    """The part of a data set that it is in."""
 
 
 @dataclass
@@ -56,6 +60,8 @@ class FolderImport:
     under_several_labels: list[dict[str, str]] = field(default_factory=list)
     left_out: list[dict[str, str]] = field(default_factory=list)
     failed: list[dict[str, str]] = field(default_factory=list)
+    tests: GivenTests | None = None
+    """Where the folder has a split of its own."""
 
     @property
     def is_in_vain(self) -> bool:
@@ -80,16 +86,35 @@ class FolderImport:
             "under_several_labels": self.under_several_labels,
             "left_out": self.left_out,
             "failed": self.failed,
+            **({"tests": self.tests.as_json()} if self.tests else {}),
         }
 
 
-def run(stack: Stack, folder: Path, label: str | None, *, dry_run: bool) -> FolderImport:
-    """Take the images of a folder in. Raises CommandError where there is nothing to take."""
+def run(
+    stack: Stack,
+    folder: Path,
+    label: str | None,
+    splits: Splits,
+    agree: Callable[[str], None],
+    *,
+    dry_run: bool,
+) -> FolderImport:
+    """Take the images of a folder in. Raises CommandError where there is nothing to take.
+
+    ``agree`` is told what it is, and raises where somebody does not want it.
+    """
     outcome = FolderImport(dry_run)
-    found = files_of_labels(folder, label, outcome.note_failure, "import")
+    found = files_of_labels(folder, label, outcome.note_failure, "import", with_parts=True)
     destination = _Destination(stack)
+    testing = zip(found, splits.testing(found), strict=True)
+    test_files = [file for file, tests in testing if tests and file.label]
     for sentence in costs.of_import(len(found)):
         terminal.say(sentence, err=True)
+    agree(_what_it_is(folder, found, len(test_files)))
+    if test_files:
+        contents = given_tests.contents((file.path, file.name) for file in test_files)
+        # Before the images: a training that begins meanwhile knows which ones test.
+        outcome.tests = given_tests.give(folder.resolve().name, contents, dry_run=dry_run)
     with bar(len(found), "Importing images") as move_on:
         for batch in _batches(found):
             planned = []
@@ -109,6 +134,15 @@ def run(stack: Stack, folder: Path, label: str | None, *, dry_run: bool) -> Fold
     return outcome
 
 
+def _what_it_is(folder: Path, found: Collection[LocalFile], tests: int) -> str:
+    by_label = Counter(file.label for file in found if file.label)
+    named = ", ".join(sorted(by_label)[:SHOWN_LABELS])
+    more = ", …" if len(by_label) > SHOWN_LABELS else ""
+    own = f" Files in its own test split: {tests}." if tests else ""
+    labels = f"{len(by_label)} label{'' if len(by_label) == 1 else 's'}"
+    return f"{folder}: {by_label.total()} files in folders of {labels} ({named}{more}).{own}"
+
+
 def _batches(found: Iterable[LocalFile]) -> Iterator[list[LocalFile]]:
     remaining = iter(found)
     while batch := list(itertools.islice(remaining, BATCH_FILES)):
@@ -119,11 +153,17 @@ def _batches(found: Iterable[LocalFile]) -> Iterator[list[LocalFile]]:
 
 
 def files_of_labels(
-    folder: Path, label: str | None, note_failure: NoteFailure, command: str
+    folder: Path,
+    label: str | None,
+    note_failure: NoteFailure,
+    command: str,
+    *,
+    with_parts: bool = False,
 ) -> list[LocalFile]:
     """The files of a folder that has a folder for each label, or shows one label alone.
 
-    What cannot be read is noted. Raises CommandError where there is nothing to take; it says how to
+    ``with_parts`` takes it with the parts of a data set, too, as train and test. What cannot be
+    read is noted. Raises CommandError where there is nothing to take; it says how to
     call the command.
     """
     failed: list[str] = []
@@ -141,7 +181,11 @@ def files_of_labels(
         paths = list(files.files_in(folder, note))
     except OSError as error:
         raise CommandError(f"{folder} cannot be read: {error.strerror}.") from error
-    found = [_labelled(folder, path, label) for path in paths]
+    homes: Homes = {(): ""}
+    if label is None and with_parts:
+        images = (path.relative_to(folder).parts for path in paths if _begins_as_image(path))
+        homes = layouts.homes(images) or {}
+    found = [_labelled(folder, path, label, homes or {(): ""}) for path in paths]
     if not found and not failed:
         raise CommandError(f"There are no files in {folder}.")
     manifests = [path for path in paths if path.suffix.lower() in _SURELY_MANIFESTS]
@@ -156,7 +200,7 @@ def files_of_labels(
             f"{folder} has no folder for each label. If all of its images show the same, say what: "
             f"labelloop {command} {folder} --label NAME"
         )
-    if label is None:
+    if not homes or (label is None and not with_parts):
         _check_layout(folder, [path.relative_to(folder) for path in paths], command)
     return found
 
@@ -186,8 +230,9 @@ def _check_layout(folder: Path, names: list[Path], command: str) -> None:
             f"them one by one: labelloop {command} {folder / min(parts)}"
         )
     raise CommandError(
-        f"{named} looks like a data set with boxes, as COCO's or YOLO's, not like folders of "
-        "labels. Bring it as a manifest."
+        f"{named} looks like a data set with boxes, not like folders of labels, and nothing that "
+        "is known says what its images show: COCO's JSON, YOLO's data.yaml or classes.txt, VOC's "
+        "XML, a CSV file. Bring it with such a file, or as a manifest."
     )
 
 
@@ -199,9 +244,18 @@ def _begins_as_image(path: Path) -> bool:
         return False
 
 
-def _labelled(folder: Path, path: Path, label: str | None) -> LocalFile:
+Homes = dict[tuple[str, ...], str]
+
+
+def _labelled(folder: Path, path: Path, label: str | None, homes: Homes) -> LocalFile:
     inside = path.relative_to(folder)
-    return LocalFile(path, str(inside), *place_of(inside, label))
+    if label is not None:
+        return LocalFile(path, str(inside), *place_of(inside, label))
+    for home, split in homes.items():
+        if inside.parts[: len(home)] == home:
+            within = PurePath(*inside.parts[len(home) :])
+            return LocalFile(path, str(inside), *place_of(within, None), split)
+    return LocalFile(path, str(inside), None)
 
 
 def place_of(inside: PurePath, label: str | None) -> tuple[str | None, str]:

@@ -238,14 +238,14 @@ def _seen(picture: Picture, size_bytes: int, begin: Callable[[int], bytes]) -> P
         shape = fitness.shape_of(first_bytes)
         if shape.size_px is None:
             shape = fitness.shape_of(begin(size_bytes))
-        as_stored = _is_for_the_stored(picture.truth.size_px, shape.size_px, shape.orientation)
+        as_stored = is_for_the_stored(picture.truth.size_px, shape.size_px, shape.orientation)
         if as_stored:
             first_bytes = orientation.as_stored(first_bytes)
     content = content_id(first_bytes, size_bytes)
     return replace(picture, content=content, size_bytes=size_bytes, as_stored=as_stored)
 
 
-def _is_for_the_stored(
+def is_for_the_stored(
     stated_px: tuple[int, int], size_px: tuple[int, int] | None, turned: int
 ) -> bool:
     """Whether boxes are for a turned camera's image as it is in the file, not as it is shown.

@@ -13,6 +13,7 @@ from labelloop.domain.imports import (
 )
 from labelloop.domain.manifests import LABELLED_FOLDER
 
+from .given_tests import GivenTests
 from .parallel import bar, concerns_all, in_parallel
 
 
@@ -38,6 +39,8 @@ class ManifestImport:
     """Images that a training finds without a copy."""
     missing: list[dict[str, str]] = field(default_factory=list)
     """Images that could not be copied, or are not where the manifest says."""
+    tests: GivenTests | None = None
+    """Where it is said to be of test images."""
 
     @property
     def images(self) -> int:
@@ -59,6 +62,7 @@ class ManifestImport:
                 "already_there": self.already_there,
                 "missing": self.missing,
             },
+            **({"tests": self.tests.as_json()} if self.tests else {}),
         }
 
 

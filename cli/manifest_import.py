@@ -5,22 +5,28 @@ into the bucket, within S3 and with the operator's own rights: a training may re
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+from labelloop.aws import objects
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.imports import (
     IMPORTED_MANIFESTS,
     MOST_BAD_SHARE,
     Collection,
     Noted,
+    imported_key,
 )
+from labelloop.domain.splits import content_id
 from labelloop.domain.wording import one_line
+from labelloop.errors import NotFoundError
 
-from . import costs, terminal
+from . import costs, given_tests, terminal
 from .failures import CommandError
+from .given_tests import GivenTests, Splits
 from .manifest_images import ManifestImport, Target, bring_images, keys_under
 from .manifest_sources import Manifest
+from .parallel import in_parallel
 from .stack import Stack
 
 SHOWN = 20
@@ -28,13 +34,24 @@ SHOWN = 20
 
 
 def run(
-    stack: Stack, manifests: Iterable[Manifest], model_type: ModelType, *, dry_run: bool
+    stack: Stack,
+    manifests: Iterable[Manifest],
+    model_type: ModelType,
+    splits: Splits,
+    agree: Callable[[str], None],
+    *,
+    dry_run: bool,
 ) -> list[ManifestImport]:
-    """Take manifests in, all of them or none. Raises CommandError for one that is no good."""
+    """Take manifests in, all of them or none. Raises CommandError for one that is no good.
+
+    ``agree`` is told what they are, and raises where somebody does not want them.
+    """
     checked = [(manifest, _checked(manifest, model_type)) for manifest in manifests]
     for sentence in costs.of_import(sum(lines.line_count for _, lines in checked)):
         terminal.say(sentence, err=True)
-    return [_take(stack, manifest, lines, dry_run) for manifest, lines in checked]
+    for manifest, lines in checked:
+        agree(f"{manifest.file} is a manifest: {len(lines.images)} images in S3.")
+    return [_take(stack, manifest, lines, splits, dry_run) for manifest, lines in checked]
 
 
 # --- One manifest ---------------------------------------------------------------------------------
@@ -74,7 +91,7 @@ def _checked(manifest: Manifest, model_type: ModelType) -> Collection:
 
 
 def _take(
-    stack: Stack, manifest: Manifest, collection: Collection, dry_run: bool
+    stack: Stack, manifest: Manifest, collection: Collection, splits: Splits, dry_run: bool
 ) -> ManifestImport:
     key = f"{IMPORTED_MANIFESTS}{manifest.name}-{_digest(manifest)[:8]}{manifest.suffix}"
     s3, bucket = stack.client("s3"), stack.output("BucketName")
@@ -93,6 +110,8 @@ def _take(
     # The bucket of an output may have been deleted, and be somebody else's by now.
     owner = stack.output("ProjectArn").split(":")[4]
     bring_images(s3, Target(bucket, owner), collection, outcome, dry_run)
+    if splits is Splits.TEST:
+        outcome.tests = _give_tests(bucket, manifest, collection, outcome, dry_run)
     # The images first: a training that begins meanwhile finds no lines without them.
     if not outcome.was_there and not dry_run:
         manifest.content.seek(0)
@@ -100,6 +119,29 @@ def _take(
             Bucket=bucket, Key=key, Body=manifest.content, ContentType="application/jsonl"
         )
     return outcome
+
+
+def _give_tests(
+    bucket: str, manifest: Manifest, collection: Collection, outcome: ManifestImport, dry_run: bool
+) -> GivenTests:
+    """Let the images test that are in place; of others, nothing can be known yet."""
+    missing = {one["image"] for one in outcome.missing}
+    places = [
+        (source, key) for source, key in collection.images if f"s3://{source}/{key}" not in missing
+    ]
+
+    def content(place: tuple[str, str]) -> str | None:
+        try:
+            with objects.opened(imported_key(bucket, *place)) as found:
+                told = found.metadata.get("content")
+                return told or content_id(next(found.pieces), found.size_bytes)
+        except NotFoundError:
+            # It is to be copied yet.
+            return None
+
+    with in_parallel(content, places) as read:
+        tests = {known: f"s3://{source}/{key}" for (source, key), known in read if known}
+    return given_tests.give(manifest.name, tests, dry_run=dry_run)
 
 
 def _examples(noted: Noted) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ from PIL import Image
 
 from cli import folder_import
 from cli.__main__ import main
+from cli.given_tests import Splits
 from cli.stack import Stack
 from labelloop.domain.annotations import Annotation, Box, training_line
 from labelloop.domain.imports import imported_key
@@ -135,8 +136,8 @@ class World:
         yield
         self.s3.meta.events.unregister(event, press)
 
-    def run(self, *words: str) -> Result:
-        return CliRunner().invoke(main, ["import", *words], obj=self.stack)
+    def run(self, *words: str, stdin: str = "") -> Result:
+        return CliRunner().invoke(main, ["import", *words], obj=self.stack, input=stdin)
 
     def answer(self, *words: str, exit_code: int = 0) -> dict[str, Any]:
         """The answer in JSON."""
@@ -357,10 +358,10 @@ class TestFolder:
 
     @pytest.mark.parametrize("name", ["dataset", "deeper"])
     def test_07_data_set_folder_taken_as_labels(self, world: World, name: str) -> None:
-        message = error_of(world.run(str(cases.folder("07") / name), "--dry-run"))
+        answer = world.answer(str(cases.folder("07") / name), "--dry-run")
 
-        assert "parts of a data set" in message
-        assert message.endswith(("train", "test"))
+        assert answer["labels"].keys() == {"cool", "warm"}
+        assert answer.get("tests", {}).get("given") == {"dataset": 4}.get(name)
 
     def test_one_folder_around_the_labels_is_none_whatever_it_is_called(self, world: World) -> None:
         for label in ("cool", "warm"):
@@ -390,19 +391,20 @@ class TestFolder:
 
         assert "(test, train) are named as the parts of a data set" in message
 
-    def test_folders_of_labels_within_one_of_an_archive_are_pointed_at(self, world: World) -> None:
-        for label in ("cool", "warm"):
-            world.file(f"archive/{label}/1.png", picture(1))
+    def test_folders_of_labels_within_one_of_an_archive_are_taken(self, world: World) -> None:
+        for number, label in enumerate(("cool", "warm")):
+            world.file(f"archive/{label}/1.png", picture(number))
 
-        message = error_of(world.run(str(world.folder)))
-
-        assert f"If those are the labels: labelloop import {world.folder}/archive." in message
+        assert world.answer(str(world.folder))["labels"].keys() == {"cool", "warm"}
 
     def test_a_data_set_within_several_folders_is_looked_into(self, world: World) -> None:
-        for part in ("train", "test"):
-            world.file(f"archive/set/{part}/cool/1.png", picture(1))
+        for number, part in enumerate(("train", "test")):
+            world.file(f"archive/set/{part}/cool/1.png", picture(number))
 
-        assert error_of(world.run(str(world.folder))).endswith(f"{world.folder}/archive/set/test")
+        answer = world.answer(str(world.folder))
+
+        assert answer["labels"] == {"cool": {"taken": 2, "already_there": 0}}
+        assert answer["tests"] == {"given": 1, "already": 0, "trained": []}
 
     def test_folders_of_labels_within_one_for_images_are_pointed_at(self, world: World) -> None:
         for label in ("cool", "warm"):
@@ -413,9 +415,10 @@ class TestFolder:
     def test_18_whole_output_folder_of_a_labelling_job(self, world: World) -> None:
         job = cases.folder("18") / "job"
 
-        message = error_of(world.run(str(job)))
+        result = world.run(str(job), "--json")
 
-        assert message.endswith(f"labelloop import {job}/manifests/output/output.manifest")
+        (answer,) = json.loads(result.stdout)["manifests"]
+        assert (answer["file"], answer["lines"]) == ("output.manifest", 8)
 
     def test_22_key_with_a_line_break(self, world: World) -> None:
         image = cases.read("22", "images/a.jpg")
@@ -564,10 +567,7 @@ class TestFolder:
         world.file("Test/cat/1.png", picture(1))
         world.file("train/cat/2.png", picture(2))
 
-        message = error_of(world.run(str(world.folder)))
-
-        assert f"labelloop import {world.folder / 'Test'}" in message
-        assert world.objects() == {}
+        assert world.answer(str(world.folder))["labels"].keys() == {"cat"}
         assert world.answer(str(world.folder / "train"))["labels"].keys() == {"cat"}
 
     def test_a_label_can_be_given_to_all_images(self, world: World) -> None:
@@ -711,7 +711,8 @@ class TestFolder:
         terminal = Terminal()
         monkeypatch.setattr(sys, "stderr", terminal)
 
-        folder_import.run(world.stack, world.folder, None, dry_run=dry_run)
+        told: list[str] = []
+        folder_import.run(world.stack, world.folder, None, Splits.OWN, told.append, dry_run=dry_run)
 
         assert "Importing images" in terminal.getvalue()
         assert "3/3" in terminal.getvalue()
@@ -719,7 +720,8 @@ class TestFolder:
     def test_elsewhere_there_is_none(self, world: World) -> None:
         world.file("cat/1.png", picture(1))
 
-        assert world.run(str(world.folder)).stderr == ""
+        (told,) = world.run(str(world.folder)).stderr.splitlines()
+        assert told.endswith("files in folders of 1 label (cat).")
 
     def test_a_detection_model_does_not_learn_from_folders(self, world: World) -> None:
         world.model_type("detection")

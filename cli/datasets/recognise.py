@@ -1,0 +1,195 @@
+"""What a data set is, by its files: nothing is taken for what it is not.
+
+A folder that is none of these may be one of folders by label, which ``folder_import`` tells.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from labelloop.domain.annotations import ModelType
+from labelloop.domain.imports import MANIFEST_SUFFIXES
+
+from ..failures import CommandError
+from . import coco, file_manifests, label_studio, tables, voc, yolo
+from .values import DataSet, Files
+
+_JOB_OUTPUT = "manifests/output/output.manifest"
+"""Where in the folder of a labelling job of Ground Truth its result is."""
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """What some files are, and how they are read."""
+
+    format: str
+    files: tuple[str, ...]
+    """Those with the annotations."""
+    read: Callable[[DataSet], None]
+    in_s3: bool = False
+    """Whether it is a manifest of images in a bucket, which is brought otherwise."""
+
+    def data_set(self) -> DataSet:
+        """What they say."""
+        found = DataSet(self.format)
+        self.read(found)
+        return found
+
+
+def file(files: Files, name: str, model_type: ModelType) -> Recognised:
+    """What this one of the files is. Raises CommandError where it is nothing that is known."""
+    path = PurePosixPath(name)
+    suffix = path.suffix.lower()
+    found: list[Recognised] = []
+    if suffix == ".json":
+        found = _of_json(files, [name])
+    elif suffix in {".yaml", ".yml"} or path.name == yolo.CLASSES:
+        found = _of_yolo(files, [name])
+    elif suffix in tables.SUFFIXES:
+        found = [_table(files, [name])] if tables.is_one(files, name) else []
+    elif suffix == ".xml":
+        found = _of_voc(files, [name])
+    if found:
+        return found[0]
+    if suffix not in MANIFEST_SUFFIXES:
+        raise CommandError(
+            f"{name} is nothing that is known: neither a manifest, whose name ends in "
+            f"{', '.join(MANIFEST_SUFFIXES[:-1])} or {MANIFEST_SUFFIXES[-1]}, nor a COCO or Label "
+            "Studio JSON file, a data.yaml or classes.txt with YOLO's labels, a VOC file, or a CSV "
+            "file with columns that are known and images that are there."
+        )
+    return _manifest(files, name, model_type)
+
+
+def is_of_bucket(files: Files, name: str) -> bool:
+    """Whether this file is a manifest of images in a bucket, beside which nothing is looked for."""
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix == ".json" and _of_json(files, [name]):
+        return False
+    return suffix in MANIFEST_SUFFIXES and not file_manifests.names_files(files.beginning(name))
+
+
+def folder(files: Files, model_type: ModelType) -> Recognised | None:
+    """What all of the files are; None where no annotations are among them.
+
+    Raises CommandError where they are several things at once.
+    """
+    found = [
+        *_of_json(files, files.with_suffix(".json")),
+        *_of_yolo(files, _yolo_files(files)),
+        *_of_voc(files, files.with_suffix(".xml")),
+    ]
+    named = [name for name in files.with_suffix(*tables.SUFFIXES) if tables.is_one(files, name)]
+    if named:
+        found.append(_table(files, named))
+    jobs = [name for name in files.names if f"/{name}".endswith(f"/{_JOB_OUTPUT}")]
+    lines = jobs or files.with_suffix(".manifest", ".jsonl")
+    found += [
+        one
+        for one in (_manifest(files, name, model_type) for name in lines)
+        # Where a folder is only said to have manifests, one is named.
+        if jobs or not one.in_s3
+    ]
+    if len(found) > 1:
+        each = ", ".join(f"{one.format} ({one.files[0]})" for one in found)
+        raise CommandError(f"There are several data sets: {each}. Name the file of one of them.")
+    return found[0] if found else None
+
+
+# --- Each format ----------------------------------------------------------------------------------
+
+
+def _of_json(files: Files, names: Sequence[str]) -> list[Recognised]:
+    read = {name: _json(files, name) for name in names}
+    boxes = [name for name, content in read.items() if coco.is_one(content)]
+    # Of one picture, the others say where limbs are, or tell it in words.
+    instances = [name for name in boxes if PurePosixPath(name).name.startswith("instances_")]
+    exports = [name for name, content in read.items() if label_studio.is_one(content)]
+    found = []
+    if boxes:
+        chosen = instances or boxes
+        found.append(Recognised(coco.NAME, tuple(chosen), _each(coco.read, files, chosen, read)))
+    if exports:
+        take = _each(label_studio.read, files, exports, read)
+        found.append(Recognised(label_studio.NAME, tuple(exports), take))
+    return found
+
+
+def _each(
+    read: Callable[[Files, str, Any, DataSet], None],
+    files: Files,
+    names: Sequence[str],
+    content: dict[str, Any],
+) -> Callable[[DataSet], None]:
+    def take(into: DataSet) -> None:
+        for name in names:
+            read(files, name, content[name], into)
+
+    return take
+
+
+def _json(files: Files, name: str) -> Any:
+    """The content of a file of JSON; None where it is none, as many that are called so."""
+    try:
+        return json.loads(files.text(name))
+    except (ValueError, RecursionError, CommandError):
+        return None
+
+
+def _yolo_files(files: Files) -> list[str]:
+    configs = [
+        name
+        for name in files.with_suffix(".yaml", ".yml")
+        if yolo.parse(files.beginning(name)).names
+    ]
+    return configs or [
+        name for name in files.with_suffix(".txt") if PurePosixPath(name).name == yolo.CLASSES
+    ]
+
+
+def _of_yolo(files: Files, names: Sequence[str]) -> list[Recognised]:
+    found = []
+    for name in names:
+        content = DataSet(yolo.NAME)
+        yolo.read(files, name, content)
+        # Files of settings have names, too; what they go with says whether there are labels.
+        if any(example.place.file != example.image for example in content.examples):
+            found.append(Recognised(yolo.NAME, (name,), _already(content)))
+    return found
+
+
+def _already(content: DataSet) -> Callable[[DataSet], None]:
+    def take(into: DataSet) -> None:
+        into.examples, into.problems = content.examples, content.problems
+        into.outlines = content.outlines
+
+    return take
+
+
+def _of_voc(files: Files, names: Sequence[str]) -> list[Recognised]:
+    ours = [name for name in names if voc.is_one(files.beginning(name))]
+
+    def take(into: DataSet) -> None:
+        listed = voc.splits(files)
+        for name in ours:
+            voc.read(files, name, listed, into)
+
+    return [Recognised(voc.NAME, tuple(ours), take)] if ours else []
+
+
+def _table(files: Files, names: Sequence[str]) -> Recognised:
+    def take(into: DataSet) -> None:
+        for name in names:
+            tables.read(files, name, into)
+
+    return Recognised(tables.NAME, tuple(names), take)
+
+
+def _manifest(files: Files, name: str, model_type: ModelType) -> Recognised:
+    def take(into: DataSet) -> None:
+        file_manifests.read(files, name, model_type, into)
+
+    in_s3 = not file_manifests.names_files(files.beginning(name))
+    return Recognised(file_manifests.NAME, (name,), take, in_s3)

@@ -1,0 +1,144 @@
+"""CSV: a row an image with its label, or a row a box; with a header or without.
+
+Without one, a row is ``image,label`` or ``image,label,left,top,width,height``. The names of columns
+are those that tables are published with; ``filename,width,height,class,xmin,…`` is TensorFlow's.
+"""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+
+from labelloop.domain import layouts
+
+from .values import DataSet, Drawn, Example, Files, Place, no_image, number
+
+NAME = "CSV"
+SUFFIXES = (".csv", ".tsv")
+_LOOKED_AT = 50
+"""So many rows tell whether a table names images."""
+_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "image": (
+        *("image", "filename", "file", "file_name", "path", "filepath", "image_path", "img"),
+        *("image_id", "imageid", "image_name", "img_name", "id"),
+    ),
+    "label": ("label", "class", "class_name", "classname", "category", "target", "labels"),
+    "left": ("left", "xmin", "x_min", "x1", "x", "bbox_x"),
+    "top": ("top", "ymin", "y_min", "y1", "y", "bbox_y"),
+    "right": ("right", "xmax", "x_max", "x2"),
+    "bottom": ("bottom", "ymax", "y_max", "y2"),
+    "width": ("width", "w", "bbox_width"),
+    "height": ("height", "h", "bbox_height"),
+    "split": ("split", "set", "subset", "partition"),
+}
+_WITHOUT_HEADER = {
+    2: {"image": 0, "label": 1},
+    6: {"image": 0, "label": 1, "left": 2, "top": 3, "width": 4, "height": 5},
+}
+
+
+def is_one(files: Files, file: str) -> bool:
+    """Whether a table names images that are there."""
+    rows = _rows(files.beginning(file), _LOOKED_AT)
+    columns = _columns(rows[0][1]) if rows else None
+    if columns is None:
+        return False
+    at = columns["image"]
+    return any(len(row) > at and files.image(row[at], file) for _, row in rows)
+
+
+def read(files: Files, file: str, into: DataSet) -> None:
+    """Take what the rows say."""
+    rows = _rows(files.text(file))
+    columns = _columns(rows[0][1]) if rows else None
+    if columns is None:
+        into.leave_out(file, "", "It is no table that can be read to its end.")
+        return
+    if _header(rows[0][1]) is not None:
+        rows = rows[1:]
+    by_image: dict[str, Example] = {}
+    for line, row in rows:
+        if len(row) < len(columns):
+            into.leave_out(file, f"line {line}", f"It has {len(row)} columns: others have more.")
+            continue
+        cells = {name: row[at].strip() for name, at in columns.items()}
+        _take(files, Place(file, f"line {line}"), cells, by_image, into)
+    into.examples += by_image.values()
+
+
+def _rows(text: str, most: int | None = None) -> list[tuple[int, list[str]]]:
+    """The rows that are not empty, with the lines they end on."""
+    first = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
+    found: list[tuple[int, list[str]]] = []
+    try:
+        for row in reader:
+            if any(map(str.strip, row)):
+                found.append((reader.line_num, row))
+            if most is not None and len(found) >= most:
+                break
+    except csv.Error:
+        return []
+    return found
+
+
+def _header(row: Sequence[str]) -> dict[str, int] | None:
+    """The columns by a header; None where the row is none."""
+    names = [cell.strip().lower() for cell in row]
+    found = {
+        column: names.index(name)
+        for column, known in _COLUMNS.items()
+        for name in reversed(known)
+        if name in names
+    }
+    return found if {"image", "label"} <= found.keys() else None
+
+
+def _columns(row: Sequence[str]) -> dict[str, int] | None:
+    found = _header(row)
+    if found is None:
+        return _WITHOUT_HEADER.get(len(row))
+    if {"right", "bottom"} <= found.keys():
+        # Width and height are the image's then.
+        found = {name: at for name, at in found.items() if name not in {"width", "height"}}
+    boxes = ({"left", "top", "width", "height"}, {"left", "top", "right", "bottom"})
+    if any(box <= found.keys() for box in boxes):
+        return found
+    return {name: at for name, at in found.items() if name in {"image", "label", "split"}}
+
+
+def _take(
+    files: Files,
+    place: Place,
+    cells: Mapping[str, str],
+    by_image: dict[str, Example],
+    into: DataSet,
+) -> None:
+    image = files.image(cells["image"], place.file)
+    if image is None:
+        into.leave_out(*place, no_image(cells["image"]))
+        return
+    if image not in by_image:
+        split = layouts.split_named(cells.get("split", "")) or layouts.split_named(
+            PurePosixPath(place.file).stem
+        )
+        by_image[image] = Example(image, place, split=split)
+    example = by_image[image]
+    if "left" not in cells:
+        if cells["label"] not in example.labels:
+            example.labels.append(cells["label"])
+        return
+    edges = [cells["left"], cells["top"]]
+    edges += [cells[name] for name in ("right", "bottom", "width", "height") if name in cells]
+    if not cells["label"] and not any(edges):
+        return
+    numbers = [number(cell) for cell in edges]
+    if None in numbers:
+        into.leave_out(*place, "Its box is not four numbers.")
+        return
+    left, top, third, fourth = (value or 0.0 for value in numbers)
+    if "right" in cells:
+        third, fourth = third - left, fourth - top
+    if example.size_px is None:
+        example.size_px = files.size_px(image)
+    example.boxes.append(Drawn(cells["label"], left, top, third, fourth, place))

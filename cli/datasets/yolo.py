@@ -1,0 +1,254 @@
+"""YOLO: a text file beside each image, and a ``data.yaml`` or ``classes.txt`` with the names.
+
+A line has the number of a class and a box (middle, width and height), or the points of an outline,
+in shares of the image. Of ``data.yaml`` those fields are read that are documented; it is no YAML
+beyond them.
+
+Formats: https://docs.ultralytics.com/datasets/detect/ and …/segment/
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from labelloop.domain import layouts
+
+from ..failures import CommandError
+from .values import (
+    IMAGE_SUFFIXES,
+    TEST,
+    TRAIN,
+    VALID,
+    DataSet,
+    Drawn,
+    Example,
+    Files,
+    Place,
+    around,
+    number,
+)
+
+NAME = "YOLO"
+CLASSES = "classes.txt"
+_PARTS = {"train": TRAIN, "val": VALID, "test": TEST}
+_FIELD = re.compile(r"(\w+)\s*:\s*(.*)")
+_ITEM = re.compile(r"(?:-|([\"']?\d+[\"']?)\s*:)\s*(.+)")
+
+
+@dataclass
+class Config:
+    """What ``data.yaml`` says."""
+
+    names: dict[int, str] = field(default_factory=dict)
+    parts: dict[str, list[str]] = field(default_factory=dict)
+    """Where the images of each split are."""
+    points: int = 0
+    """How many numbers of key points go with each box."""
+
+
+def parse(text: str) -> Config:
+    """What the documented fields say; without names it is another kind of file."""
+    config, lists = Config(), _lists(text)
+    for key, values in lists.items():
+        if key == "names":
+            config.names = {
+                int(number) if number.isdigit() else place: name
+                for place, (number, name) in enumerate(values)
+            }
+        elif key in _PARTS:
+            config.parts[_PARTS[key]] = [name for _, name in values]
+        elif key == "kpt_shape":
+            sides = [int(name) for _, name in values if name.isdigit()]
+            config.points = sides[0] * sides[1] if len(sides) == 2 else 0
+    return config
+
+
+def _lists(text: str) -> dict[str, list[tuple[str, str]]]:
+    """Each field of the first level with what it lists: numbers, where it has some, and texts."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    current: list[tuple[str, str]] = []
+    pending = ""
+    for raw in text.splitlines():
+        line = (pending + " " + raw.strip()) if pending else _without_comment(raw.rstrip())
+        if line.count("[") > line.count("]") or line.count("{") > line.count("}"):
+            pending = line
+            continue
+        pending = ""
+        top = _FIELD.fullmatch(line)
+        if top:
+            current = found.setdefault(top[1], [])
+            current += _inline(top[2])
+        elif item := _ITEM.fullmatch(line.strip()):
+            current.append(((item[1] or "").strip("\"'"), _plain(item[2])))
+    return found
+
+
+def _without_comment(line: str) -> str:
+    return re.sub(r"(^|\s)#.*$", "", line).rstrip()
+
+
+def _inline(value: str) -> list[tuple[str, str]]:
+    value = value.strip()
+    if not value or value in {"null", "~"}:
+        return []
+    if value[0] not in "[{":
+        return [("", _plain(value))]
+    entries = re.findall(r"\"[^\"]*\"|'[^']*'|[^,\[\]{}]+", value[1:-1])
+    texts = [entry.strip() for entry in entries if entry.strip()]
+    if value[0] == "[":
+        return [("", _plain(entry)) for entry in texts]
+    pairs = [
+        entry.partition(":")
+        for entry in re.findall(r"\d+\s*:\s*(?:\"[^\"]*\"|'[^']*'|[^,}]+)", value)
+    ]
+    return [(number.strip(), _plain(name)) for number, _, name in pairs]
+
+
+def _plain(value: str) -> str:
+    value = value.strip()
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        return value[1:-1]
+    return value
+
+
+def read(files: Files, file: str, into: DataSet) -> None:
+    """Take what the files beside the images say, with the names in this one."""
+    if PurePosixPath(file).name == CLASSES:
+        lines = [line.strip() for line in files.text(file).splitlines()]
+        config = Config({place: name for place, name in enumerate(lines) if name})
+        folder = PurePosixPath(file).parent
+        scope = folder.parent if folder.name.lower() == "labels" else folder
+    else:
+        config = parse(files.text(file))
+        scope = PurePosixPath(file).parent
+    listed = {split: frozenset(_listed(files, places)) for split, places in config.parts.items()}
+    names = set(files.names)
+    used = set()
+    for image in files.with_suffix(*IMAGE_SUFFIXES):
+        if not PurePosixPath(image).is_relative_to(scope):
+            continue
+        label_file = _label_file(image, names)
+        split = _split_of(image, config.parts, listed)
+        if label_file is None:
+            # Such an image has nothing of the kind in it, which is said by leaving the file away.
+            into.examples.append(Example(image, Place(image), split=split))
+            continue
+        used.add(label_file)
+        into.examples.append(_example(files, image, label_file, config, into, split=split))
+    for name in files.with_suffix(".txt"):
+        in_labels = "labels" in map(str.lower, PurePosixPath(name).parts[:-1])
+        if in_labels and name not in used and PurePosixPath(name).name != CLASSES:
+            into.leave_out(name, "", "There is no image of this name.")
+
+
+def _listed(files: Files, places: Sequence[str]) -> list[str]:
+    """The images that are named in text files, where a split is such a list."""
+    found = []
+    for place in places:
+        if not place.lower().endswith(".txt"):
+            continue
+        lists = files.image(place.removeprefix("../"), "")
+        for line in files.text(lists).splitlines() if lists else ():
+            image = files.image(line.strip(), lists or "")
+            if image:
+                found.append(image)
+    return found
+
+
+def _split_of(
+    image: str, parts: Mapping[str, Sequence[str]], listed: Mapping[str, frozenset[str]]
+) -> str:
+    folders = PurePosixPath(image).parts[:-1]
+    for split in (TEST, VALID, TRAIN):
+        if image in listed.get(split, ()):
+            return split
+        for place in parts.get(split, ()):
+            wanted = tuple(part for part in place.split("/") if part not in {"", ".", ".."})
+            span = range(len(folders) - len(wanted) + 1)
+            if wanted and any(folders[at : at + len(wanted)] == wanted for at in span):
+                return split
+    if parts:
+        return ""
+    return next(filter(None, map(layouts.split_named, folders)), "")
+
+
+def _label_file(image: str, names: set[str]) -> str | None:
+    """The file with the boxes: in ``labels`` where the image is in ``images``, or beside it."""
+    path = PurePosixPath(image).with_suffix(".txt")
+    parts = list(path.parts)
+    places = [at for at, part in enumerate(parts[:-1]) if part.lower() == "images"]
+    candidates = [str(path)]
+    if places:
+        parts[places[-1]] = "labels"
+        candidates.insert(0, "/".join(parts))
+    else:
+        candidates.insert(0, "/".join((*parts[:-1], "labels", parts[-1])))
+    return next((name for name in candidates if name in names), None)
+
+
+def _example(
+    files: Files, image: str, file: str, config: Config, into: DataSet, *, split: str
+) -> Example:
+    example = Example(image, Place(file), split=split)
+    try:
+        lines = [line.split() for line in files.text(file).splitlines()]
+    except CommandError as error:
+        into.leave_out(file, "", str(error))
+        return example
+    if any(lines):
+        example.size_px = files.size_px(image)
+    for count, words in enumerate(lines, start=1):
+        if not words or example.size_px is None:
+            continue
+        try:
+            label, numbers, outline = _line(words, config)
+        except ValueError as error:
+            into.leave_out(file, f"line {count}", str(error))
+            continue
+        into.outlines += outline
+        width_px, height_px = example.size_px
+        left, top, width, height = numbers
+        place = Place(file, f"line {count}")
+        example.boxes.append(
+            Drawn(
+                label,
+                left * width_px,
+                top * height_px,
+                width * width_px,
+                height * height_px,
+                place,
+            )
+        )
+    return example
+
+
+def _line(
+    words: Sequence[str], config: Config
+) -> tuple[str, tuple[float, float, float, float], bool]:
+    """Label, box and whether it was an outline. Raises ValueError with a sentence."""
+    values = [number(word) for word in words]
+    if None in values:
+        raise ValueError("It is not a line of numbers.")
+    first, *numbers = [value or 0.0 for value in values]
+    label = config.names.get(int(first)) if first.is_integer() else None
+    if label is None:
+        raise ValueError(f"There is no name for class {words[0]}.")
+    if any(not -0.01 <= value <= 1.01 for value in numbers[:4]):
+        raise ValueError("Its numbers are not shares of the image, from 0 to 1.")
+    if len(numbers) == 4 or (config.points and len(numbers) == 4 + config.points):
+        across, down, width, height = numbers[:4]
+        # What programs round to six digits looks out of the image by as much.
+        left, right = _within(across - width / 2, across + width / 2)
+        top, bottom = _within(down - height / 2, down + height / 2)
+        return label, (left, top, right - left, bottom - top), False
+    if len(numbers) >= 6 and len(numbers) % 2 == 0:
+        return label, around(zip(numbers[::2], numbers[1::2], strict=True)), True
+    raise ValueError(
+        f"It has {len(numbers)} numbers after the class: a box has 4, and an outline 6 or more."
+    )
+
+
+def _within(first: float, last: float) -> tuple[float, float]:
+    slack = 0.00001
+    return (0.0 if -slack < first < 0 else first), (1.0 if 1 < last < 1 + slack else last)

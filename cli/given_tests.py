@@ -1,0 +1,84 @@
+"""Test images that a data set came with: they test here, too, where nothing else is decided yet.
+
+Said before the images come, so that no training takes them for its own.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from labelloop.domain.splits import CONTENT_BYTES, Split, content_id
+from labelloop.services import training_data
+
+from .datasets.values import TEST, VALID
+from .files import printable
+
+
+class HasSplit(Protocol):
+    """Something in a part of a data set."""
+
+    @property
+    def split(self) -> str:
+        """The part."""
+
+
+class Splits(StrEnum):
+    """What becomes of a data set's own split."""
+
+    OWN = "own"
+    NONE = "none"
+    """All images are divided as others are."""
+    TEST = "test"
+    """All of it tests."""
+
+    def testing(self, examples: Sequence[HasSplit]) -> list[bool]:
+        """Which of a data set's images test: without any for that, those for validation."""
+        if self is not Splits.OWN:
+            return [self is Splits.TEST] * len(examples)
+        part = TEST if any(example.split == TEST for example in examples) else VALID
+        return [example.split == part for example in examples]
+
+
+@dataclass
+class GivenTests:
+    """What became of the test images of a data set."""
+
+    given: int = 0
+    already: int = 0
+    """They test already."""
+    trained: list[str] = field(default_factory=list)
+    """Their contents train already, and go on doing so: versions have seen them."""
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {"given": self.given, "already": self.already, "trained": self.trained}
+
+
+def contents(files: Iterable[tuple[Path, str]]) -> dict[str, str]:
+    """The contents of files, with a name of each. What cannot be read is told by who reads it."""
+    found = {}
+    for path, name in files:
+        try:
+            with path.open("rb") as content:
+                found[content_id(content.read(CONTENT_BYTES), path.stat().st_size)] = name
+        except OSError:
+            continue
+    return found
+
+
+def give(name: str, tests: Mapping[str, str], *, dry_run: bool) -> GivenTests:
+    """Let these contents test, which are given with a name of each."""
+    decided = training_data.ledger().splits
+    outcome = GivenTests()
+    fresh = [content for content in tests if content not in decided]
+    outcome.given = len(fresh)
+    for content, file in tests.items():
+        if decided.get(content) is Split.TRAIN:
+            outcome.trained.append(printable(file))
+        else:
+            outcome.already += content in decided
+    if fresh and not dry_run:
+        training_data.give_tests(printable(name), fresh)
+    return outcome

@@ -1,0 +1,339 @@
+"""Data sets in the formats that people have them in: what each says, and what is named.
+
+The files have the shapes that the formats' own tools write: pycocotools' and Roboflow's JSON,
+ultralytics' ``data.yaml``, labelImg's XML, TensorFlow's CSV, Label Studio's JSON export.
+"""
+
+import json
+
+import pytest
+
+from cli.datasets import recognise, yolo
+from cli.datasets.values import DataSet, Files
+from cli.failures import CommandError
+from labelloop.domain.annotations import Annotation, Box, ModelType, training_line
+
+SIZE = (200, 100)
+CATS = [{"id": 7, "name": "cat", "supercategory": "pet"}, {"id": 9, "name": "dog"}]
+
+
+def of(named: dict[str, bytes]) -> Files:
+    return Files(named, named.__getitem__, lambda _: SIZE)
+
+
+def read(named: dict[str, str]) -> DataSet:
+    """What a folder of these files says."""
+    found = recognise.folder(
+        of({name: text.encode() for name, text in named.items()}), ModelType.DETECTION
+    )
+    assert found is not None
+    return found.data_set()
+
+
+def boxes(data_set: DataSet) -> dict[str, list[tuple[str, list[int]]]]:
+    """The boxes of each image: label, left, top, width and height."""
+    return {
+        example.image: [(box.label, [round(side) for side in box[1:5]]) for box in example.boxes]
+        for example in data_set.examples
+    }
+
+
+def reasons(data_set: DataSet) -> dict[str, str]:
+    return {str(place): reason for place, reason in data_set.problems}
+
+
+def coco(images: list[str], *annotations: dict[str, object]) -> str:
+    entries = [
+        {"id": number, "file_name": name, "width": SIZE[0], "height": SIZE[1]}
+        for number, name in enumerate(images)
+    ]
+    return json.dumps(
+        {"info": {}, "images": entries, "annotations": annotations, "categories": CATS}
+    )
+
+
+def annotation(number: int, image: int = 0, category: int = 7, **more: object) -> dict[str, object]:
+    found: dict[str, object] = {"id": number, "image_id": image, "category_id": category}
+    return found | {"bbox": [10.4, 20, 30, 40], "iscrowd": 0, "area": 1200} | more
+
+
+class TestCoco:
+    def test_the_boxes_of_each_image_are_read_with_their_split(self) -> None:
+        found = read(
+            {
+                "annotations/instances_train2017.json": coco(["1.jpg"], annotation(1)),
+                "annotations/instances_val2017.json": coco(["2.jpg"], annotation(2, category=9)),
+                "annotations/captions_val2017.json": json.dumps({"images": [], "annotations": []}),
+                "train2017/1.jpg": "",
+                "val2017/2.jpg": "",
+            }
+        )
+        assert found.format == "COCO"
+        assert boxes(found) == {
+            "train2017/1.jpg": [("cat", [10, 20, 30, 40])],
+            "val2017/2.jpg": [("dog", [10, 20, 30, 40])],
+        }
+        assert [example.split for example in found.examples] == ["train", "valid"]
+        assert found.problems == []
+
+    def test_images_of_one_name_are_those_beside_the_file(self) -> None:
+        found = read(
+            {
+                "train/_annotations.coco.json": coco(["1.jpg"], annotation(1)),
+                "test/_annotations.coco.json": coco(["1.jpg"], annotation(2)),
+                "train/1.jpg": "",
+                "test/1.jpg": "",
+            }
+        )
+        assert {example.image: example.split for example in found.examples} == {
+            "train/1.jpg": "train",
+            "test/1.jpg": "test",
+        }
+
+    def test_an_outline_becomes_the_box_around_it(self) -> None:
+        outline = [[10, 10, 50, 10, 50, 40], [5, 20, 8, 20, 8, 30]]
+        entry = annotation(1, segmentation=outline)
+        del entry["bbox"]
+        found = read({"a.json": coco(["1.jpg"], entry), "1.jpg": ""})
+        assert boxes(found)["1.jpg"] == [("cat", [5, 10, 45, 30])]
+        assert found.outlines == 1
+
+    def test_what_cannot_be_used_is_named(self) -> None:
+        text = coco(
+            ["1.jpg", "gone.jpg"],
+            annotation(1, image=1),
+            annotation(2, image=5),
+            annotation(3, category=1),
+            annotation(4, iscrowd=1),
+            annotation(5, bbox=[1, 2, None, 4]),
+            annotation(6, image_id=[]),
+            annotation(7),
+        )
+        found = read({"a.json": text, "1.jpg": ""})
+        told = reasons(found)
+        assert "gone.jpg is not there" in told.pop("a.json, image 1")
+        assert told.pop("a.json, annotation 2") == "There is no image 5."
+        assert told.pop("a.json, annotation 3") == "There is no category 1."
+        assert "crowd" in told.pop("a.json, annotation 4")
+        assert "bbox of four numbers" in told.pop("a.json, annotation 5")
+        assert "There is no image" in told.pop("a.json, annotation 6")
+        assert told == {}
+        assert len(boxes(found)["1.jpg"]) == 1
+
+
+class TestYolo:
+    YAML = "path: ../datasets/pets\ntrain: ../train/images\nval: ../valid/images\ntest: # none\n"
+
+    @pytest.mark.parametrize(
+        "names",
+        [
+            "nc: 2\nnames: ['cat', \"dog\"]\n",
+            "names:\n  0: cat # small\n  1: dog\n",
+            "names:\n- cat\n- dog\n",
+            "names: {0: cat, 1: 'dog'}\n",
+            "names: [\n  'cat',\n  'dog']\n",
+        ],
+    )
+    def test_the_names_are_read_however_they_are_listed(self, names: str) -> None:
+        found = yolo.parse(self.YAML + names)
+        assert found.names == {0: "cat", 1: "dog"}
+        assert found.parts["valid"] == ["../valid/images"]
+
+    def test_boxes_and_outlines_are_read(self) -> None:
+        found = read(
+            {
+                "data.yaml": f"{self.YAML}names: [cat, dog]",
+                "train/images/1.jpg": "",
+                "train/labels/1.txt": "1 0.5 0.5 0.25 0.5\n0 0.1 0.1 0.2 0.1 0.2 0.4\n",
+                "valid/images/2.jpg": "",
+                "valid/labels/2.txt": "0 0.5 0.5 1.000001 1\n",
+                "valid/images/nothing.jpg": "",
+            }
+        )
+        assert boxes(found) == {
+            "train/images/1.jpg": [("dog", [75, 25, 50, 50]), ("cat", [20, 10, 20, 30])],
+            "valid/images/2.jpg": [("cat", [0, 0, 200, 100])],
+            "valid/images/nothing.jpg": [],
+        }
+        assert [example.split for example in found.examples] == ["train", "valid", "valid"]
+        assert (found.outlines, found.problems) == (1, [])
+
+    def test_classes_txt_beside_the_labels_is_enough(self) -> None:
+        found = read(
+            {
+                "pets/images/1.jpg": "",
+                "pets/labels/1.txt": "1 0.5 0.5 0.5 0.5",
+                "pets/labels/classes.txt": "cat\ndog\n",
+            }
+        )
+        assert boxes(found) == {"pets/images/1.jpg": [("dog", [50, 25, 100, 50])]}
+
+    def test_what_cannot_be_used_is_named_by_its_line(self) -> None:
+        lines = [
+            "7 0.5 0.5 0.1 0.1",
+            "0 10 20 30 40",
+            "0 0.5 0.5",
+            "0 a b c d",
+            "",
+            "0 .5 .5 .1 .1",
+        ]
+        found = read(
+            {
+                "images/1.jpg": "",
+                "labels/1.txt": "\n".join(lines),
+                "labels/2.txt": "0 0.5 0.5 0.1 0.1",
+                "labels/classes.txt": "cat",
+            }
+        )
+        told = reasons(found)
+        assert told.pop("labels/1.txt, line 1") == "There is no name for class 7."
+        assert "not shares of the image" in told.pop("labels/1.txt, line 2")
+        assert "It has 2 numbers" in told.pop("labels/1.txt, line 3")
+        assert "not a line of numbers" in told.pop("labels/1.txt, line 4")
+        assert told.pop("labels/2.txt") == "There is no image of this name."
+        assert told == {}
+        assert boxes(found)["images/1.jpg"] == [("cat", [90, 45, 20, 10])]
+
+
+VOC = """<annotation verified="yes"><folder>x</folder><filename>1.jpg</filename>
+<size><width>200</width><height>100</height><depth>3</depth></size>
+<object><name>cat</name><bndbox><xmin>10</xmin><ymin>20</ymin><xmax>40</xmax><ymax>60</ymax>
+</bndbox></object><object><name>dog</name></object></annotation>"""
+
+
+class TestVoc:
+    def test_boxes_are_read_with_the_lists_of_the_splits(self) -> None:
+        found = read(
+            {
+                "Annotations/1.xml": VOC,
+                "JPEGImages/1.jpg": "",
+                "SegmentationClass/1.png": "",
+                "ImageSets/Main/test.txt": "1\n",
+            }
+        )
+        assert boxes(found) == {"JPEGImages/1.jpg": [("cat", [10, 20, 30, 40])]}
+        assert found.examples[0].split == "test"
+        assert list(reasons(found)) == ["Annotations/1.xml, object 2"]
+
+    def test_a_document_type_of_its_own_is_not_read(self) -> None:
+        bomb = f'<!DOCTYPE a [<!ENTITY b "b"><!ENTITY c "&b;&b;">]>{VOC.replace("dog", "&c;")}'
+        with pytest.raises(CommandError):
+            recognise.file(of({"1.xml": bomb.encode(), "1.jpg": b""}), "1.xml", ModelType.DETECTION)
+
+    def test_what_is_no_xml_is_named(self) -> None:
+        found = read({"1.xml": VOC[:-20], "1.jpg": "", "2.xml": VOC.replace("1.jpg", "no.jpg")})
+        told = reasons(found)
+        assert "no XML" in told["1.xml"]
+        assert "no.jpg is not there" in told["2.xml"]
+
+
+class TestCsv:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "1.jpg,cat\n2,dog\n3.jpg,cat\n",
+            "label;image\r\ncat;pics/1.jpg\r\ndog;2.jpg\r\ncat;3.jpg",
+            "\ufeffid,breed,class\n1,x,cat\n2,y,dog\n3.jpg,z,cat\n",
+        ],
+    )
+    def test_a_label_for_each_image_with_a_header_or_without(self, text: str) -> None:
+        found = read({"labels.csv": text, "pics/1.jpg": "", "pics/2.jpg": ""})
+        told = {example.image: example.labels for example in found.examples}
+        assert told == {"pics/1.jpg": ["cat"], "pics/2.jpg": ["dog"]}
+        ((where, reason),) = reasons(found).items()
+        assert where in {"labels.csv, line 3", "labels.csv, line 4"}
+        assert "3.jpg is not there" in reason
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "1.jpg,cat,10,20,30,40\n1.jpg,dog,0,0,5,5\n",
+            "image,label,left,top,width,height\n1.jpg,cat,10,20,30,40\n1.jpg,dog,0,0,5,5\n",
+            "filename,width,height,class,xmin,ymin,xmax,ymax\n"
+            "1.jpg,200,100,cat,10,20,40,60\n1.jpg,200,100,dog,0,0,5,5\n",
+        ],
+    )
+    def test_a_row_for_each_box(self, text: str) -> None:
+        found = read({"boxes.csv": text, "1.jpg": ""})
+        assert boxes(found) == {"1.jpg": [("cat", [10, 20, 30, 40]), ("dog", [0, 0, 5, 5])]}
+
+    def test_a_table_without_images_is_none(self) -> None:
+        texts = {"cat/1.jpg": b"", "docs/list.csv": b"name,label\nx,y\n"}
+        assert recognise.folder(of(texts), ModelType.CLASSIFICATION) is None
+
+
+def region(kind: str, **value: object) -> dict[str, object]:
+    return {"type": kind, "original_width": 200, "original_height": 100, "value": value}
+
+
+class TestLabelStudio:
+    def test_boxes_outlines_and_choices_are_read(self) -> None:
+        result = [
+            region("rectanglelabels", x=5, y=10, width=50, height=20, rectanglelabels=["cat"]),
+            region("polygonlabels", points=[[10, 10], [20, 10], [20, 50]], polygonlabels=["dog"]),
+            region("choices", choices=["indoor"]),
+            region("brushlabels", format="rle", rle=[1], brushlabels=["cat"]),
+        ]
+        old = {"result": [], "updated_at": "2026-01-01T00:00:00Z"}
+        new = {"result": result, "updated_at": "2026-02-01T00:00:00Z"}
+        skipped = {"result": [], "was_cancelled": True, "updated_at": "2026-03-01T00:00:00Z"}
+        tasks = [
+            {
+                "id": 1,
+                "data": {"image": "/data/upload/3/0a1b2c3d-1.jpg"},
+                "annotations": [new, old, skipped],
+            },
+            {"id": 2, "data": {"image": "/data/local-files/?d=x/2.jpg"}, "annotations": [skipped]},
+        ]
+        found = read({"export.json": json.dumps(tasks), "images/1.jpg": "", "images/2.jpg": ""})
+        assert boxes(found) == {
+            "images/1.jpg": [("cat", [10, 10, 100, 20]), ("dog", [20, 10, 20, 40])]
+        }
+        assert found.examples[0].labels == ["indoor"]
+        assert found.outlines == 1
+        told = [(str(place), reason) for place, reason in found.problems]
+        assert [place for place, _ in told] == ["export.json, task 1", "export.json, task 2"]
+        assert "brushlabels" in told[0][1] and "Nobody has labelled it" in told[1][1]
+
+    def test_a_turned_box_becomes_the_box_around_it(self) -> None:
+        turned = region(
+            "rectanglelabels", x=50, y=0, width=10, height=40, rotation=90, rectanglelabels=["cat"]
+        )
+        task = {"id": 1, "data": {"image": "1.jpg"}, "annotations": [{"result": [turned]}]}
+        found = read({"export.json": json.dumps([task]), "1.jpg": ""})
+        assert boxes(found) == {"1.jpg": [("cat", [60, 0, 40, 20])]}
+
+
+class TestManifest:
+    def test_paths_are_those_of_files_and_the_newest_line_counts(self) -> None:
+        old = Annotation.of_boxes([Box("cat", 1, 2, 30, 40)], SIZE)
+        new = Annotation.of_boxes([Box("dog", 1, 2, 30, 40)], SIZE)
+        lines = [
+            training_line("images/1.jpg", new, "2026-02-01T00:00:00"),
+            training_line("images/1.jpg", old, "2026-01-01T00:00:00"),
+            training_line("images/2.jpg", old, "2026-01-01T00:00:00"),
+            "{}",
+        ]
+        found = read({"a.manifest": "\n".join(lines), "images/1.jpg": ""})
+        assert boxes(found) == {"images/1.jpg": [("dog", [1, 2, 30, 40])]}
+        assert list(reasons(found)) == ["a.manifest, line 3", "a.manifest, line 4"]
+
+
+class TestRecognition:
+    def test_folders_of_labels_are_none_of_these(self) -> None:
+        texts = {"cat/1.jpg": b"", "dog/2.jpg": b"", "dog/notes.txt": b"x", "a.yaml": b"a: 1"}
+        texts |= {"settings.json": b'{"images": []}', "bad.json": b"{", "b.yml": b"\xff"}
+        assert recognise.folder(of(texts), ModelType.CLASSIFICATION) is None
+
+    def test_names_without_labels_are_no_data_set(self) -> None:
+        texts = {"images/1.jpg": b"", "data.yaml": b"names: [cat]"}
+        assert recognise.folder(of(texts), ModelType.DETECTION) is None
+
+    def test_two_data_sets_at_once_are_told_apart_by_their_files(self) -> None:
+        texts = {"1.jpg": b"", "1.xml": VOC.encode(), "a.json": coco(["1.jpg"]).encode()}
+        with pytest.raises(CommandError, match=r"COCO \(a.json\), Pascal VOC \(1.xml\)"):
+            recognise.folder(of(texts), ModelType.DETECTION)
+
+    @pytest.mark.parametrize("named", ["../1.jpg", "/etc/1.jpg", "x/../1.jpg", "", "other/1.jpg"])
+    def test_no_other_file_is_taken_for_an_image_that_is_not_there(self, named: str) -> None:
+        assert of({"a.json": b"", "x/1.jpg": b""}).image(named, "a.json") is None
