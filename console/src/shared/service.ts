@@ -81,7 +81,10 @@ export class Service {
     if (response.status >= 500 || response.status === 429) {
       throw new Unavailable(`status ${response.status}`, retryAfterMs(response.headers));
     }
-    const found: unknown = await response.json().catch(() => null);
+    const found: unknown = await response.json().catch((error: unknown) => {
+      if (response.ok) throw new Unavailable(String(error)); // cut off on its way
+      return null;
+    });
     if (response.ok) return found as Found<paths[Path][How]>;
     throw refusal(response.status, found);
   }
