@@ -106,7 +106,7 @@ def import_checkout(directory: Path) -> None:
 def rename_within(directory: Path, name: Path) -> None:
     """Write the later name where an environment has its own: in its scripts."""
     for file in [directory / "pyvenv.cfg", *(directory / "bin").iterdir()]:
-        if file.is_symlink():
+        if file.is_symlink() or file.is_dir():
             continue
         content = file.read_bytes()
         if b"\0" not in content:

@@ -44,6 +44,8 @@ class Checkout:
             file.writestr(
                 f"{about}/entry_points.txt", "[console_scripts]\nmade-up = made_up:main\n"
             )
+            # pip compiles it, into a folder beside the programs.
+            file.writestr(f"made_up-{release}.data/scripts/said.py", "#!python\nprint('said')\n")
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
         self.requirements.write_text(f"made-up=={release} --hash=sha256:{digest}\n")
 
