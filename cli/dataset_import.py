@@ -28,7 +28,7 @@ from labelloop.domain.imports import (
     read_line,
 )
 from labelloop.domain.manifests import MAX_KEY_BYTES, fingerprint
-from labelloop.domain.splits import content_id
+from labelloop.domain.splits import Split, content_id
 from labelloop.errors import InvalidImageError
 
 from . import costs, files, given_tests, terminal
@@ -37,10 +37,10 @@ from .datasets.recognise import Recognised
 from .datasets.values import DataSet, Example, Files, Place, Problem
 from .extras import PICTURES, missing
 from .failures import CommandError
-from .given_tests import GivenTests, Splits
+from .given_tests import GivenTests, Part, Splits
 from .labelled_pictures import is_for_the_stored
 from .parallel import bar, in_parallel
-from .stack import Stack
+from .stack import Stack, deployment_parameter
 
 DATA_SET_IMAGES = f"{IMPORTED_IMAGES}data_sets/"
 BATCH_FILES = 500
@@ -289,10 +289,22 @@ def run(
     brought = _Brought(stack, root, outcome)
     kept = brought.examine(planned)
     tests = {one.examined.content: one.planned.image for one in kept if one.planned.tests}
-    if tests:
+    trains: list[str] = []
+    if any(one.planned.part for one in kept):
+        percentage = int(deployment_parameter(stack, "TestSetPercentage"))
+        splits = given_tests.together([_part(one) for one in kept], percentage)
+        images = {one.examined.content: one.planned.image for one in kept}
+        tests = {content: images[content] for content, to in splits.items() if to is Split.TEST}
+        trains = [content for content, to in splits.items() if to is Split.TRAIN]
+    if tests or trains:
         # Before the images: a training that begins meanwhile knows which ones test.
-        outcome.tests = given_tests.give(name, tests, dry_run=outcome.dry_run)
+        outcome.tests = given_tests.give(name, tests, dry_run=outcome.dry_run, trains=trains)
     brought.write_manifest(name, brought.upload(kept))
+
+
+def _part(one: _Kept) -> Part:
+    planned = one.planned
+    return Part(one.examined.content, planned.image, planned.annotation.labels, planned.tests)
 
 
 def _what_it_is(name: str, planned: Collection[Planned], outcome: DataSetImport) -> str:

@@ -3,13 +3,15 @@
 Said before the images come, so that no training takes them for its own.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from labelloop.domain.splits import CONTENT_BYTES, Split, content_id
+from labelloop.domain.splits import CONTENT_BYTES, Split, assign, content_id
 from labelloop.services import training_data
 
 from .datasets.values import TEST, VALID
@@ -68,17 +70,56 @@ def contents(files: Iterable[tuple[Path, str]]) -> dict[str, str]:
     return found
 
 
-def give(name: str, tests: Mapping[str, str], *, dry_run: bool) -> GivenTests:
-    """Let these contents test, which are given with a name of each."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of an image that became an image of its own."""
+
+    content: str
+    """Its identity in the ledger."""
+    image: str
+    """The image that it is of."""
+    labels: Collection[str]
+    tests: bool
+
+
+def together(parts: Collection[Part], test_percentage: int) -> dict[str, Split]:
+    """The splits of parts: those of one image train, or test, together.
+
+    They show the same things in the same light, so that a test would ask what was trained on.
+    """
+    already = training_data.ledger().splits
+    labels: defaultdict[str, set[str]] = defaultdict(set)
+    decided: dict[str, Split] = {}
+    for part in parts:
+        image = _by_chance(part.image)
+        labels[image].update(part.labels)
+        split = Split.TEST if part.tests else already.get(part.content)
+        if split is not None and decided.get(image) is not Split.TEST:
+            decided[image] = split
+    wholes = [(names, image) for image, names in labels.items()]
+    splits = assign(wholes, decided, test_percentage) | decided
+    return {part.content: splits[_by_chance(part.image)] for part in parts}
+
+
+def _by_chance(image: str) -> str:
+    """The image in an order that has nothing to do with what it shows."""
+    return hashlib.sha256(image.encode()).hexdigest()
+
+
+def give(
+    name: str, tests: Mapping[str, str], *, dry_run: bool, trains: Collection[str] = ()
+) -> GivenTests:
+    """Let these contents test, which are given with a name of each, and those train."""
     decided = training_data.ledger().splits
     outcome = GivenTests()
-    fresh = [content for content in tests if content not in decided]
-    outcome.given = len(fresh)
+    outcome.given = sum(content not in decided for content in tests)
     for content, file in tests.items():
         if decided.get(content) is Split.TRAIN:
             outcome.trained.append(printable(file))
         else:
             outcome.already += content in decided
+    given = dict.fromkeys(trains, Split.TRAIN) | dict.fromkeys(tests, Split.TEST)
+    fresh = {content: split for content, split in given.items() if content not in decided}
     if fresh and not dry_run:
-        training_data.give_tests(printable(name), fresh)
+        training_data.give_splits(printable(name), fresh)
     return outcome

@@ -79,13 +79,19 @@ class World:
     def model_type(self, value: str) -> None:
         """Deploy a stack that trains such models."""
         template = {
-            "Parameters": {"ModelType": {"Type": "String"}},
+            "Parameters": {
+                "ModelType": {"Type": "String"},
+                "TestSetPercentage": {"Type": "Number", "Default": "20"},
+            },
             "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
         }
         boto3.client("cloudformation").create_stack(
             StackName="label-loop",
             TemplateBody=json.dumps(template),
-            Parameters=[{"ParameterKey": "ModelType", "ParameterValue": value}],
+            Parameters=[
+                {"ParameterKey": "ModelType", "ParameterValue": value},
+                {"ParameterKey": "TestSetPercentage", "ParameterValue": "20"},
+            ],
         )
 
     def file(self, name: str, content: bytes) -> Path:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 from cli import costs
 from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.imports import IMPORTED_MANIFESTS, read_line
-from labelloop.domain.splits import GIVEN_FOLDER, LEDGER_KEY, content_id
+from labelloop.domain.splits import GIVEN_FOLDER, LEDGER_KEY, Split, content_id, read_ledger
 from tests.unit.cli.test_import import World, error_of, picture, refuse, world
 
 __all__ = ["world"]
@@ -164,6 +165,7 @@ class TestBoxesForLabels:
         }
 
     def test_each_box_can_become_an_image(self, world: World) -> None:
+        world.model_type("classification")
         image = Image.new("RGB", SIZE, (0, 0, 0))
         image.paste((255, 0, 0), (50, 0, 150, 100))
         stream = io.BytesIO()
@@ -183,6 +185,32 @@ class TestBoxesForLabels:
         (whole,) = [part for part in parts if part.size == (100, 100)]
         assert whole.getcolors() == [(10_000, (255, 0, 0))]
         assert world.answer(str(world.folder), "--crop")["already_there"] == 2
+
+    def test_parts_of_one_image_train_or_test_together(self, world: World) -> None:
+        world.model_type("classification")
+        rows = []
+        for number in range(10):
+            name = f"{number}.png"
+            world.file(name, photo(number))
+            rows += [f"{name},cat,0,0,90,100\n", f"{name},dog,100,0,100,100\n"]
+        world.file("boxes.csv", "".join(rows).encode())
+
+        answer = world.answer(str(world.folder), "--crop")
+
+        (given,) = [
+            content for key, content in world.objects().items() if key.startswith(GIVEN_FOLDER)
+        ]
+        splits = read_ledger(given.splitlines()).splits
+        by_image: dict[str, set[Split]] = {}
+        for key, content in world.objects().items():
+            if key.startswith(IMAGES):
+                split = splits[content_id(content, len(content))]
+                by_image.setdefault(key.rsplit("/", 1)[-1], set()).add(split)
+        assert len(splits) == 20 and answer["tests"]["given"] == 4
+        assert Counter(map(frozenset, by_image.values())) == {
+            frozenset({Split.TEST}): 2,
+            frozenset({Split.TRAIN}): 8,
+        }
 
     def test_a_multi_label_model_learns_the_labels_of_all_boxes(self, world: World) -> None:
         world.model_type("multi-label")

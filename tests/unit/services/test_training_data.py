@@ -149,15 +149,16 @@ def test_before_the_first_version_nothing_was_seen_or_decided(account: Account) 
         next(training_data.index("v1"))
 
 
-def test_test_images_that_a_data_set_came_with_test_where_nothing_is_decided(
+def test_what_a_data_set_says_of_its_images_counts_where_nothing_is_decided(
     account: Account,
 ) -> None:
     training_data.write_ledger(Ledger({"a": Split.TRAIN}))
     for _ in range(2):
-        training_data.give_tests("pets", ["a", "b"])
-    training_data.give_tests("more", ["c"])
+        training_data.give_splits("pets", dict.fromkeys("ab", Split.TEST))
+    training_data.give_splits("more", {"c": Split.TEST, "d": Split.TRAIN})
     assert len(list(objects.listing(splits.GIVEN_FOLDER))) == 2
-    assert training_data.ledger().splits == {"a": Split.TRAIN, "b": Split.TEST, "c": Split.TEST}
+    test, train = Split.TEST, Split.TRAIN
+    assert training_data.ledger().splits == {"a": train, "b": test, "c": test, "d": train}
 
 
 def test_a_file_of_such_images_that_cannot_be_read_is_named(account: Account) -> None:

@@ -197,10 +197,10 @@ def read_ledger(lines: Iterable[bytes], key: str = LEDGER_KEY) -> Ledger:
     return Ledger(decided, shares)
 
 
-def given_key(name: str, tests: Collection[str]) -> str:
-    """Where it is kept that these contents of a data set test: the same key for the same."""
-    digest = hashlib.sha256("\n".join(sorted(tests)).encode()).hexdigest()
-    return f"{GIVEN_FOLDER}{name}-{digest[:16]}.jsonl"
+def given_key(name: str, given: Mapping[str, Split]) -> str:
+    """Where it is kept what a data set says about contents: the same key for the same."""
+    said = "\n".join(f"{content} {split}" for content, split in sorted(given.items()))
+    return f"{GIVEN_FOLDER}{name}-{hashlib.sha256(said.encode()).hexdigest()[:16]}.jsonl"
 
 
 def ledger_lines(ledger: Ledger) -> Iterator[str]:

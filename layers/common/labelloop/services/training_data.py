@@ -1,8 +1,7 @@
 """What trainings read and write in the bucket: images, imported lines, indexes and the ledger."""
 
 import logging
-from collections.abc import Collection as Contents
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import chain, islice
@@ -259,13 +258,12 @@ def ledger(versions: Iterable[str] = ()) -> Ledger:
     return Ledger({**given, **decided.splits}, decided.shares)
 
 
-def give_tests(name: str, contents: Contents[str]) -> None:
-    """Let these contents of a data set of this name test, where nothing is decided about them yet.
+def give_splits(name: str, given: Mapping[str, Split]) -> None:
+    """Let these contents of a data set of this name test or train, where nothing is decided yet.
 
     A file of its own: the ledger is the training lock's holder's alone.
     """
-    decided = Ledger(dict.fromkeys(contents, Split.TEST))
-    write_lines(splits.given_key(name, contents), splits.ledger_lines(decided))
+    write_lines(splits.given_key(name, given), splits.ledger_lines(Ledger(given)))
 
 
 def _remade(versions: Iterable[str]) -> Ledger:
