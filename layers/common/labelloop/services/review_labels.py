@@ -1,13 +1,11 @@
 """Which labels people may choose."""
 
-import json
-
-from labelloop.aws import deployed_version, objects
+from labelloop.aws import deployed_version, objects, trained_labels
 from labelloop.aws.wiring import wiring
 from labelloop.domain import labels as label_names
 from labelloop.domain import layouts
-from labelloop.domain.manifests import LABELLED_FOLDER, VersionFiles
-from labelloop.errors import InvalidRequestError, MalformedAnswerError, NotFoundError
+from labelloop.domain.manifests import LABELLED_FOLDER
+from labelloop.errors import InvalidRequestError, MalformedAnswerError
 from labelloop.remembered import remembered
 from labelloop.settings import Variable
 
@@ -42,13 +40,7 @@ def may_be_new() -> bool:
 def _trained() -> set[str]:
     """The labels of the model that serves; none where it was not trained here."""
     deployed = deployed_version.lately()
-    if deployed is None:
-        return set()
-    try:
-        report = json.loads(objects.read(VersionFiles(deployed.version).report))
-    except NotFoundError:
-        return set()
-    return {entry["label"] for entry in report["labels"]}
+    return trained_labels.of(deployed.version) if deployed else set()
 
 
 def check(*labels: str) -> None:
