@@ -69,14 +69,7 @@ def set_param(stack: Stack, name: str, value: str, as_json: bool) -> None:
     stored = stored_values().get(parameter.name)
     before = parameter.fallback if stored is None else stored
     if stored != value:
-        stack.client("ssm").put_parameter(
-            Name=stack.output("ParameterPrefix") + parameter.name,
-            Description=parameter.description,
-            Value=value,
-            Type="String",
-            AllowedPattern=parameter.pattern,
-            Overwrite=True,
-        )
+        parameters.redefine(parameter, value)
     data: dict[str, Any] = {"name": parameter.name, "value": value, "before": before}
     means = _what_it_means(stack, parameter, value)
     text = f"{parameter.name} is {value} now; it was {before}. {means}".rstrip()
