@@ -4,13 +4,14 @@ S3's events are lost where the rule that takes them was switched off, or its que
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 
 import click
 
 from labelloop import clock
-from labelloop.aws import detections, queues
+from labelloop.aws import detections, objects, queues
 from labelloop.domain.detections import detection_id
 from labelloop.domain.images import NO_VERSION, ImageObject, is_folder_marker
 from labelloop.domain.manifests import DETECTION_FOLDER
@@ -43,7 +44,7 @@ def missed(stack: Stack, *, days: int, dry_run: bool, as_json: bool) -> None:
     kept_days = int(deployment_parameter(stack, "DetectionRetentionDays") or 0)
     # What is older may have been seen, and its record may have expired.
     days = min(days, kept_days) if kept_days else days
-    images = list(_unseen(stack, days))
+    images = list(_unseen(days))
     if not dry_run:
         queues.send(Variable.DETECTION_QUEUE_URL, [one.event("Image Missed") for one in images])
     keys = [image.key for image in images]
@@ -58,26 +59,20 @@ def missed(stack: Stack, *, days: int, dry_run: bool, as_json: bool) -> None:
     )
 
 
-def _unseen(stack: Stack, days: int) -> Iterator[ImageObject]:
-    found = _images(stack, days)
+def _unseen(days: int) -> Iterator[ImageObject]:
+    found = _images(days)
     while images := list(islice(found, IMAGES_LOOKED_UP_AT_ONCE)):
         seen = detections.known(sorted({name for image in images for name in _names(image)}))
         yield from (image for image in images if not seen & _names(image))
 
 
-def _images(stack: Stack, days: int) -> Iterator[ImageObject]:
-    bucket, since = stack.output("BucketName"), clock.now() - timedelta(days=days)
-    pages = (
-        stack.client("s3")
-        .get_paginator("list_object_versions")
-        .paginate(Bucket=bucket, Prefix=DETECTION_FOLDER)
-    )
-    for page in pages:
-        for entry in page.get("Versions", []):
-            key = entry["Key"]
-            if entry["IsLatest"] and entry["LastModified"] >= since and not is_folder_marker(key):
-                version = None if entry["VersionId"] == NO_VERSION else entry["VersionId"]
-                yield ImageObject(bucket, key, version, entry["ETag"].strip('"'), entry["Size"])
+def _images(days: int) -> Iterator[ImageObject]:
+    since = clock.now() - timedelta(days=days)
+    for latest in objects.latest_versions(DETECTION_FOLDER):
+        image = latest.image
+        if latest.written >= since and not is_folder_marker(image.key):
+            # As its own event tells of it, which has the name that the log knows it by.
+            yield replace(image, version_id=None) if image.version_id == NO_VERSION else image
 
 
 def _names(image: ImageObject) -> set[str]:

@@ -115,9 +115,9 @@ def lambda_handler(request: Input) -> Output:
     if request.asked.asked_by:
         logger.info("labels asked for", extra={"asked_by": request.asked.asked_by})
     images = (
-        image
-        for image in objects.latest_versions(UNLABELLED_FOLDER)
-        if not is_folder_marker(image.key)
+        latest.image
+        for latest in objects.latest_versions(UNLABELLED_FOLDER)
+        if not is_folder_marker(latest.image.key)
     )
     can_answer = bool(review_labels.choices()) or review_labels.may_be_new()
     found = _look_at(images, MOST_ASKED if can_answer else 1)

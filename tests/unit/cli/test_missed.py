@@ -41,11 +41,14 @@ class Bucket(World):
         return json.loads(self.run("missed", "--json", *words).stdout)
 
     def queued(self) -> list[str]:
+        return sorted(key for key, _ in self.queued_versions())
+
+    def queued_versions(self) -> list[tuple[str, str | None]]:
         url = self.stack.output("DetectionQueueUrl")
         found = self.queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
         events = [json.loads(message["Body"])["detail"] for message in found.get("Messages", [])]
         assert all(event["again"] for event in events)
-        return sorted(event["object"]["key"] for event in events)
+        return [(event["object"]["key"], event["object"]["version-id"]) for event in events]
 
 
 @pytest.fixture
@@ -78,3 +81,13 @@ def test_what_lies_there_for_longer_is_left_alone(bucket: Bucket) -> None:
     bucket.stack = replace(bucket.stack, time_now=later.timestamp)
     assert bucket.missed()["images"] == []
     assert bucket.missed("--days", "60")["images"] == [f"{FOLDER}lost.jpg"]
+
+
+def test_what_came_before_versions_were_kept_is_sent_as_its_own_event_tells_of_it(
+    bucket: Bucket,
+) -> None:
+    """Else it would be recorded twice, under two names, where that event comes after all."""
+    bucket.upload("old.jpg", seen=False)
+    bucket.keep_versions()
+    assert bucket.missed()["images"] == [f"{FOLDER}old.jpg"]
+    assert bucket.queued_versions() == [(f"{FOLDER}old.jpg", None)]

@@ -42,8 +42,19 @@ def _listed(entry: Mapping[str, Any]) -> Listed:
     return Listed(entry["Key"], etag.strip('"'), entry["Size"], iso(entry["LastModified"]))
 
 
-def latest_versions(prefix: str) -> Iterator[ImageObject]:
-    """The version that counts of every object under the prefix, in key order; no deleted ones."""
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The latest version of an object."""
+
+    image: ImageObject
+    written: datetime
+
+
+def latest_versions(prefix: str) -> Iterator[Latest]:
+    """The version that counts of every object under the prefix, in key order; no deleted ones.
+
+    What came while the bucket kept no versions has the version ``NO_VERSION``.
+    """
     pages = (
         client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket(), Prefix=prefix)
     )
@@ -51,13 +62,11 @@ def latest_versions(prefix: str) -> Iterator[ImageObject]:
         for page in pages:
             for entry in page.get("Versions", []):
                 if entry["IsLatest"]:
-                    yield ImageObject(
-                        bucket(),
-                        entry["Key"],
-                        entry["VersionId"],
-                        entry["ETag"].strip('"'),
-                        entry["Size"],
+                    etag, size_bytes = entry["ETag"].strip('"'), entry["Size"]
+                    image = ImageObject(
+                        bucket(), entry["Key"], entry["VersionId"], etag, size_bytes
                     )
+                    yield Latest(image, entry["LastModified"])
 
 
 def listing_by_folder(prefix: str) -> list[Listed]:
@@ -182,14 +191,6 @@ def _pieces(body: Any) -> Iterator[bytes]:
     yield body.read(FIRST_PIECE_BYTES)
     while piece := body.read(_CHUNK_BYTES):
         yield piece
-
-
-@dataclass(frozen=True, slots=True)
-class Latest:
-    """The latest version of an object."""
-
-    image: ImageObject
-    written: datetime
 
 
 def latest(key: str) -> Latest:
