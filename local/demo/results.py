@@ -1,7 +1,7 @@
 """What the demo measured of each model version, and whether the last one is better.
 
-Values only: ``story`` fills them from what users see, ``report`` shows them. How good a version is
-on images that none was trained on, ``labelloop evaluate`` says.
+Values only: ``story`` fills them from what users see, ``demo_report`` shows them. How good a
+version is on images that none was trained on, ``labelloop evaluate`` says.
 """
 
 from collections.abc import Iterable, Mapping

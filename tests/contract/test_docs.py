@@ -84,5 +84,5 @@ def test_each_command_of_aws_has_the_options_that_are_shown(page: Path) -> None:
 def test_the_guide_marks_what_is_typed_for_aws() -> None:
     guide = (ROOT / "docs" / "getting-started.md").read_text(encoding="utf-8")
     for info, block in re.findall(r"^ *```([^\n]*)\n(.*?)^ *```$", guide, re.MULTILINE | re.DOTALL):
-        is_local = "--local" in block or "make local" in block or "AWS_ENDPOINT_URL" in block
+        is_local = "--local" in block or "make local" in block or "AWS_ENDPOINT_URL=" in block
         assert info == ("sh" if is_local else "sh aws"), block

@@ -1,1 +1,4 @@
-"""What every function of Label Loop shares: rules in ``domain``, services in ``aws``."""
+"""What every function of Label Loop shares.
+
+Rules are in ``domain``, gateways in ``aws``, what uses several of them in ``services``.
+"""
