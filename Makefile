@@ -22,7 +22,7 @@ CODE := functions layers/common/labelloop cli local pages tests benchmarks scrip
 export AWS_EC2_METADATA_DISABLED := true
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help demo local test test-fast test-stack test-faults test-soak soak test-console test-programs test-times lint format fuzz test-api validate sbom bench docs console lock clean
+.PHONY: help demo local test test-fast test-stack test-faults test-soak soak test-console test-programs test-install test-times lint format fuzz test-api validate sbom bench docs console lock clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -93,7 +93,7 @@ test-programs: $(VENV)/made ## Test what AWS's own programs find on the embedded
 	@$(PYTEST) tests/programs
 
 test-install: $(VENV)/made ## Build a wheel of the command, and use it from empty environments beside a running application
-	@$(BIN)/python -m pytest tests/install
+	@$(PYTEST) tests/install
 
 lint: $(VENV)/made ## Check style, types and the direction of imports
 	@$(BIN)/ruff check .

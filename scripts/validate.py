@@ -153,8 +153,8 @@ def _python() -> Path:
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     candidates += sorted(pyenv.glob("versions/3.13*/bin/python3.13"))
     for candidate in candidates:
-        # pyenv's shims exist for versions that are not selected, and then fail.
-        works = subprocess.run([candidate, "-c", ""], capture_output=True, check=False)
+        # pyenv's shims fail for versions that are not selected, and Debian's own has no pip.
+        works = subprocess.run([candidate, "-c", "import pip"], capture_output=True, check=False)
         if works.returncode == 0:
             return candidate
     sys.exit(

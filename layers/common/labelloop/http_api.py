@@ -62,7 +62,7 @@ TOMORROW = frozenset({ApiImagesSpentError, ModelHoursSpentError})
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 """Of every answer: none is to be kept on its way, or taken for anything but what it says it is."""
 MOST_BODY_BYTES = 1024 * 1024
-"""Of a body in JSON; an image may have more."""
+"""Of a body in JSON; an image may have ``MAX_REQUEST_BYTES`` of ``domain/images.py``."""
 MOST_MESSAGE = 1000
 """Characters of a refusal, which may repeat what was sent."""
 
