@@ -22,8 +22,10 @@ DOCS = ROOT / "docs"
 PARTS = {
     "operating.md": ("parameters", "metrics", "alarms"),
     "limits-and-aws.md": ("deployment", "outputs"),
+    "reviewing.md": ("keys",),
 }
 """Which page of the documentation has which."""
+KEYS = ROOT / "console/src/review/keys/keys.ts"
 OPENAPI = ROOT / "openapi.json"
 OUTPUTS = ROOT / "cli/outputs.txt"
 """Those that every stack of this release has."""
@@ -36,11 +38,12 @@ class DocsError(Exception):
 def main(arguments: list[str]) -> None:
     """Write the parts, or check them."""
     template = yaml_parse((ROOT / "template.yaml").read_text())
-    made = parts(template)
     described = json.dumps(openapi.document(), indent=2, ensure_ascii=False) + "\n"
     always = sorted(n for n, output in template["Outputs"].items() if "Condition" not in output)
     wanted = {OPENAPI: described, OUTPUTS: "".join(f"{name}\n" for name in always)}
+    page = KEYS.name
     try:
+        made = parts(template)
         for page, names in PARTS.items():
             text = (DOCS / page).read_text(encoding="utf-8")
             wanted[DOCS / page] = with_parts(text, {name: made[name] for name in names})
@@ -84,6 +87,7 @@ def parts(template: dict[str, Any]) -> dict[str, str]:
                 if resource["Type"] == "AWS::CloudWatch::Alarm"
             ],
         ),
+        "keys": keys(KEYS.read_text(encoding="utf-8")),
     }
 
 
@@ -96,6 +100,28 @@ def operators_parameters() -> str:
             for parameter in CATALOGUE
         ],
     )
+
+
+def keys(source: str) -> str:
+    """The page's own table of keys, of its source. Raises DocsError for what it cannot read."""
+    table = _once(r"^const TABLE = \[\n(.*?)^\] as const satisfies", source)
+    row = r"^  \{\n.*?^  \},\n"
+    if rest := re.sub(row, "", table, flags=re.MULTILINE | re.DOTALL).strip():
+        raise DocsError(f"has what is no row of its table: {rest}")
+    rows: list[tuple[str, ...]] = []
+    for text in re.findall(row, table, re.MULTILINE | re.DOTALL):
+        key, words = (_once(rf'\b{name}: "([^"\\]*)"', text) for name in ("key", "words"))
+        name = _once(r"\bkinds: (\w+)", text)
+        kinds = _once(rf"^const {name} = \[(.*?)\] as const;", source)
+        rows.append((f"`{key}`", kinds.replace('"', ""), words))
+    return _table(("Key", "`ModelType`", "Does"), rows)
+
+
+def _once(pattern: str, text: str) -> str:
+    found = re.findall(pattern, text, re.MULTILINE | re.DOTALL)
+    if len(found) != 1:
+        raise DocsError(f"has {len(found)} times what it needs once, {pattern}, in: {text.strip()}")
+    return str(found[0])
 
 
 def with_parts(text: str, contents: dict[str, str]) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from labelloop.domain.mails import to_operator
-from scripts.make_docs import DOCS, PARTS, DocsError, operators_parameters, parts, with_parts
+from scripts.make_docs import DOCS, PARTS, DocsError, keys, operators_parameters, parts, with_parts
 
 TEMPLATE = {
     "Parameters": {
@@ -88,3 +88,34 @@ def test_the_documentation_tells_of_every_message_to_the_operator(kind: str) -> 
     told = [cells[2].strip() for cells in rows]
 
     assert any(beginning and subject.startswith(beginning) for beginning in told), subject
+
+
+KEYS_TS = """const ALL = ["classification", "detection"] as const;
+const TABLE = [
+  {
+    key: "1", signs: ["1"], at: "image", kinds: ALL, command: "label", ends: true,
+    words: "answer, or not",
+  },
+] as const satisfies readonly Key[];
+"""
+
+
+def test_each_row_of_the_page_s_keys_becomes_a_row() -> None:
+    assert keys(KEYS_TS).splitlines()[2:] == [
+        "| `1` | classification, detection | answer, or not |"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "otherwise"),
+    [
+        ("kinds: ALL", "kinds: [...ALL]"),
+        ('words: "answer, or not"', "words: `answer`"),
+        ('words: "answer, or not"', r'words: "\u0061nswer"'),
+        ("  {\n", "  ...OTHERS,\n  {\n"),
+        ("const TABLE", "const ROWS"),
+    ],
+)
+def test_a_table_of_keys_that_cannot_be_read_is_told(written: str, otherwise: str) -> None:
+    with pytest.raises(DocsError, match=r"^has "):
+        keys(KEYS_TS.replace(written, otherwise))
