@@ -47,20 +47,55 @@ def test_nobody_has_to_read_much_before_the_rest_is_found() -> None:
     assert all(f"]({page.relative_to(ROOT)}" in readme for page in documents)
 
 
+def _shown(text: str) -> tuple[list[str], list[str]]:
+    """The command's lines, and what stands in code within lines, which may leave something out."""
+    lines = re.findall(r"^ *(?:\./)?labelloop (.*)$", text, re.MULTILINE)
+    within = re.findall(r"`(?:\./)?labelloop\s+([^`]+)`", text)
+    return lines, within
+
+
+def _parsed(line: str) -> tuple[click.Command, dict[str, object]]:
+    """The command of a line, and what it is given. Raises UsageError for what it does not take."""
+    words = shlex.split(re.sub(r"[\[\]]", "", line), comments=True)
+    command: click.Command = main
+    context = click.Context(main)
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        name = words.pop(0)
+        found = command.get_command(context, name)
+        if found is None:
+            raise click.UsageError(f"There is no command {name}.")
+        command, context = found, click.Context(found, context, name)
+    given, left_over, _ = command.make_parser(context).parse_args(words)
+    if left_over:
+        raise click.UsageError(f"{left_over} are too many.")
+    return command, given
+
+
 @every_page
 def test_each_command_that_is_shown_is_taken_with_its_options(page: Path) -> None:
-    shown = re.findall(r"^ *\./labelloop (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
-    for line in shown:
-        words = shlex.split(re.sub(r"\[\S+\]", "", line), comments=True)
-        command: click.Command = main
-        context = click.Context(main)
-        while isinstance(command, click.Group):
-            name = words.pop(0)
-            found = command.get_command(context, name)
-            assert found, line
-            command, context = found, click.Context(found, context, name)
-        options, _, _ = command.make_parser(context).parse_args(words)
-        assert options is not None, line
+    lines, within = _shown(page.read_text(encoding="utf-8"))
+    for line in (*lines, *within):
+        _parsed(line)
+    for line in lines:
+        command, given = _parsed(line)
+        required = [each for each in command.params if each.required]
+        assert all(given.get(str(each.name)) for each in required), line
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "    labelloop train [--nothing]",
+        "    ./labelloop nothing",
+        "Call `labelloop\ndeploy --nothing`.",
+        "| `./labelloop status` | `labelloop status VERSION` |",
+        "1. Put it into service:\n\n   ```sh aws\n   ./labelloop report --html\n   ```",
+    ],
+)
+def test_a_command_that_there_is_not_is_found_wherever_it_stands(written: str) -> None:
+    lines, within = _shown(written)
+    with pytest.raises(click.UsageError):
+        _ = [_parsed(line) for line in (*lines, *within)]
 
 
 @cache
