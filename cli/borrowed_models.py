@@ -6,7 +6,6 @@ model is nearly all that a stack costs, and images must not wait for one that wa
 """
 
 import contextlib
-import json
 import os
 import signal
 import sys
@@ -16,17 +15,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from labelloop import clock
-from labelloop.aws import detections, hosting_state, model_use, rekognition
-from labelloop.aws.failures import code_of
+from labelloop.aws import detections, executions, hosting_state, model_use, rekognition
 from labelloop.aws.rekognition import Version, VersionStatus
 from labelloop.domain.hosting import cost_usd
+from labelloop.errors import BusyError, QuotaExceededError, ServiceFailedError
 
 from . import ceilings, models, terminal
 from .costs import START
-from .failures import CommandError
+from .failures import REFUSED, CommandError
 from .hosting import stop_version
 from .kept_answers import Kept
 from .model_checks import running_elsewhere
@@ -134,7 +131,6 @@ def running(stack: Stack, version: Version, kept: Kept) -> Iterator[Borrowed]:
 
 def _start(stack: Stack, version: Version, kept: Kept) -> None:
     """Start a version, unless somebody else does."""
-    service = stack.client("rekognition", attempts=1)
     progress = Progress()
     while True:
         stopping = [
@@ -143,27 +139,29 @@ def _start(stack: Stack, version: Version, kept: Kept) -> None:
         # Noted first: whatever happens then, the next evaluation knows to stop it.
         kept.note_start()
         try:
-            service.start_project_version(ProjectVersionArn=version.arn, MinInferenceUnits=UNITS)
-        except ClientError as error:
+            begins = rekognition.start_version(version.arn, UNITS, UNITS)
+        except ServiceFailedError:
+            raise  # It may have begun all the same.
+        except REFUSED as error:
             kept.forget_start()
-            code = code_of(error)
-            if code == "ResourceInUseException" and is_up(models.find(version.name)):
-                break
-            if not stopping or code not in {"ResourceInUseException", "LimitExceededException"}:
+            if not stopping or not isinstance(error, BusyError | QuotaExceededError):
                 progress.end()
-                if code == "LimitExceededException":
+                if isinstance(error, QuotaExceededError):
                     raise CommandError(_no_room(stack, version.name, error)) from error
                 raise
             progress.say(f"waiting until {', '.join(stopping)} has stopped")
             time.sleep(stack.look_every_s)
         else:
-            # It may not show at once.
-            time.sleep(stack.look_every_s)
+            if begins:
+                # It may not show at once.
+                time.sleep(stack.look_every_s)
+            else:
+                kept.forget_start()
             break
     progress.end()
 
 
-def _no_room(stack: Stack, name: str, error: ClientError) -> str:
+def _no_room(stack: Stack, name: str, error: QuotaExceededError) -> str:
     here = [v.name for v in rekognition.listed() if rekognition.is_active(v.status)]
     there = running_elsewhere(stack)
     running = f"Running now: {', '.join(here + there)}. " if here or there else ""
@@ -172,7 +170,7 @@ def _no_room(stack: Stack, name: str, error: ClientError) -> str:
         f"{name} cannot be started: the account runs as many models, or inference units, as it "
         f"may, which is two models unless AWS raised the quota. {running}Wait until one of them "
         f"is stopped, or stop one that is not needed:{stop or ' see labelloop doctor'}. "
-        f"Rekognition said: {error.response['Error'].get('Message', '')}"
+        f"Rekognition said: {error}"
     )
 
 
@@ -198,7 +196,7 @@ def _give_back(stack: Stack, borrowed: Borrowed, kept: Kept) -> None:
     """Stop what was started here, unless it is needed by now."""
     name = borrowed.name
     try:
-        need = _need(stack, borrowed)
+        need = _need(borrowed)
         if need:
             terminal.say(f"{name} is left running: {need}", err=True)
         else:
@@ -222,11 +220,11 @@ def _give_back(stack: Stack, borrowed: Borrowed, kept: Kept) -> None:
         raise
 
 
-def _need(stack: Stack, borrowed: Borrowed) -> str:
+def _need(borrowed: Borrowed) -> str:
     """For what a version is needed that nobody needed when it was started; empty for nothing."""
     execution = models.running_deployment()
     if borrowed.name != models.serving():
-        deploys = execution is not None and _candidate(stack, execution) == borrowed.name
+        deploys = execution is not None and _candidate(execution) == borrowed.name
         return "it is being deployed." if deploys else ""
     if hosting_state.is_paused():
         return ""
@@ -246,12 +244,11 @@ def _need(stack: Stack, borrowed: Borrowed) -> str:
     return ""
 
 
-def _candidate(stack: Stack, execution: str) -> str | None:
+def _candidate(execution: str) -> str | None:
     """The version that a training or deployment is about."""
-    described = stack.client("stepfunctions").describe_execution(executionArn=execution)
-    request: dict[str, Any] = json.loads(described.get("input") or "{}")
     newest = rekognition.listed()
-    return request.get("deploy") or (newest[0].name if newest else None)
+    named: str | None = executions.request_of(execution).get("deploy")
+    return named or (newest[0].name if newest else None)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from labelloop.aws import executions
 from labelloop.domain.wording import cause_in_words
 
 from . import models
@@ -36,6 +37,11 @@ def start(stack: Stack, machine: str, request: Mapping[str, Any]) -> str:
     return arn
 
 
+def goes_on(execution: str) -> bool:
+    """Whether it has not ended yet."""
+    return executions.status(execution) == "RUNNING"
+
+
 def follow(
     stack: Stack,
     execution: str,
@@ -49,24 +55,23 @@ def follow(
     """
     progress = Progress()
     while True:
-        described = stack.client("stepfunctions").describe_execution(executionArn=execution)
-        if described["status"] != "RUNNING" or is_enough():
+        now = executions.described(execution)
+        if now.status != "RUNNING" or is_enough():
             break
         progress.say(what_is_done())
         time.sleep(stack.look_every_s)
     progress.end()
-    if described["status"] not in {"RUNNING", "SUCCEEDED"}:
-        cause = cause_in_words({"error": described.get("error"), "cause": described.get("cause")})
-        raise CommandError(f"{failed} ({described['status']}): {cause} Its steps: {execution}")
+    if now.status not in {"RUNNING", "SUCCEEDED"}:
+        cause = cause_in_words({"error": now.error, "cause": now.cause})
+        raise CommandError(f"{failed} ({now.status}): {cause} Its steps: {execution}")
 
 
-def why_it_gave_up(stack: Stack, execution: str) -> str:
+def why_it_gave_up(execution: str) -> str:
     """What an execution that has ended well could not do, as the e-mail about it says; or nothing.
 
     A state that catches an error, and goes another way, leaves it in the output.
     """
-    described = stack.client("stepfunctions").describe_execution(executionArn=execution)
-    failure = json.loads(described.get("output") or "{}").get("failure")
+    failure = executions.described(execution).output.get("failure")
     if not failure:
         return ""
     return cause_in_words({"error": failure.get("Error"), "cause": failure.get("Cause")})

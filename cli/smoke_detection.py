@@ -22,7 +22,7 @@ from .hosting import stop_version
 from .parallel import in_parallel
 from .progress import Progress
 from .smoke_run import MARK, Run
-from .smoke_training import execution_of, goes_on, own_version, physical_name
+from .smoke_training import execution_of, own_version, physical_name
 from .smoke_uploads import upload
 from .stack import Stack, caller
 from .status import DEAD_LETTERS, messages_in
@@ -40,7 +40,7 @@ def serve(run: Run) -> list[str]:
     run.note(runs_since=clock.now().isoformat())
     words = lambda: f"{name} is {models.find(name).status}"  # noqa: E731
     known = run.kept.get("execution")
-    if known is not None and goes_on(stack, known):
+    if known is not None and executions.goes_on(known):
         executions.follow(stack, known, words, f"{name} was not put into service")
     hosting_state.resume()
     if not _serves(name):

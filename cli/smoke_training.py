@@ -40,7 +40,7 @@ def train(run: Run) -> list[str]:
     found = own_version(run)
     if found is None:
         raise CommandError(
-            executions.why_it_gave_up(stack, execution) or f"No version was made: {execution}"
+            executions.why_it_gave_up(execution) or f"No version was made: {execution}"
         )
     if found.status == "TRAINING_FAILED":
         raise CommandError(f"The service failed the training: {found.status_message}")
@@ -81,16 +81,11 @@ def _files(run: Run, pictures: Sequence[tuple[bytes, Any]]) -> dict[str, bytes]:
 def execution_of(run: Run, request: Mapping[str, Any]) -> str:
     """The run's execution that goes on, or a new one of this request."""
     known = run.kept.get("execution")
-    if known is not None and goes_on(run.stack, known):
+    if known is not None and executions.goes_on(known):
         return str(known)
     begun = executions.begin(run.stack, request)
     run.note(execution=begun)
     return begun
-
-
-def goes_on(stack: Stack, execution: str) -> bool:
-    described = stack.client("stepfunctions").describe_execution(executionArn=execution)
-    return bool(described["status"] == "RUNNING")
 
 
 def _status_in_words() -> str:

@@ -65,7 +65,7 @@ def train(stack: Stack, *, force: bool, yes: bool, no_wait: bool, as_json: bool)
         for record in models.records()
         if record.name not in before or before[record.name].ended != record.ended
     ]
-    why_not = "" if no_wait or new else executions.why_it_gave_up(stack, execution)
+    why_not = "" if no_wait or new else executions.why_it_gave_up(execution)
     if why_not:
         raise CommandError(f"Nothing was trained. {why_not} Its steps: {execution}")
     if no_wait:

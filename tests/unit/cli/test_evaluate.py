@@ -24,13 +24,14 @@ from cli.__main__ import main
 from cli.asking import MOST_REFUSED_IN_A_ROW, End, Round, Said, TooBusyError
 from cli.labelled_pictures import Picture
 from labelloop import clock
-from labelloop.aws import hosting_state, model_use
+from labelloop.aws import hosting_state, model_use, rekognition
 from labelloop.clock import iso
 from labelloop.domain.annotations import Annotation, Box, training_line
 from labelloop.domain.images import MAX_REQUEST_BYTES
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.manifests import SplitImage, VersionFiles, index_lines
 from labelloop.domain.splits import Split, content_id
+from labelloop.errors import ServiceFailedError
 from tests.unit.cli.test_report import Outline
 from tests.unit.cli.world import BUCKET, OPERATOR, PROJECT, World, aws_in_memory, error_of, refused
 
@@ -675,6 +676,35 @@ class TestStarting:
 
         assert self.try_v2(world).exit_code == 0
         assert world.model.starts == [] and world.model.stops == 0
+
+    def test_so_is_what_somebody_else_starts_a_moment_before(
+        self, world: Trials, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        start = rekognition.start_version
+
+        def too_late(*request: Any) -> bool:
+            world.model.coming["v2"] = ["STARTING", "STARTING", "RUNNING"]
+            return start(*request)
+
+        monkeypatch.setattr(rekognition, "start_version", too_late)
+        assert self.try_v2(world, "--yes").exit_code == 0
+        assert world.model.starts == [] and world.model.stops == 0
+        assert not kept("v2").was_started
+
+    def test_what_was_started_though_nobody_answered_is_stopped(
+        self, world: Trials, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        start = rekognition.start_version
+
+        def start_unheard(*request: Any) -> bool:
+            start(*request)
+            world.model.coming["v2"] = ["RUNNING"]
+            raise ServiceFailedError("There was no answer.")
+
+        monkeypatch.setattr(rekognition, "start_version", start_unheard)
+        assert "There was no answer" in error_of(self.try_v2(world, "--yes"))
+        assert world.model.starts == ["v2"] and world.model.stops == 1
+        assert not kept("v2").was_started
 
     def test_several_versions_run_one_after_the_other(self, world: Trials) -> None:
         world.model.coming["v3"] = ["STOPPED"]

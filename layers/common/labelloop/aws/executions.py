@@ -12,10 +12,10 @@ from labelloop.errors import NotFoundError
 
 @dataclass(frozen=True)
 class Execution:
-    """How a synchronous execution ended."""
+    """How an execution ended, or how far it has come."""
 
     status: str
-    """SUCCEEDED, FAILED or TIMED_OUT; the call itself answers 200 for all of them."""
+    """One that has ended is SUCCEEDED, FAILED or TIMED_OUT; the call itself answers 200 for all."""
     error: str | None
     cause: str | None
     output: Mapping[str, Any]
@@ -41,15 +41,36 @@ def run(state_machine_arn: str, execution_input: str, *, hurried: bool = False) 
         answer = steps.start_sync_execution(
             stateMachineArn=state_machine_arn, input=execution_input
         )
-    output = json.loads(answer.get("output") or "{}")
-    return Execution(answer["status"], answer.get("error"), answer.get("cause"), output)
+    return _execution(answer)
+
+
+def described(execution_arn: str) -> Execution:
+    """A Standard execution as it is now. Raises NotFoundError when nobody remembers it."""
+    return _execution(_describe(execution_arn))
+
+
+def request_of(execution_arn: str) -> dict[str, Any]:
+    """What a Standard execution was started with. Raises NotFoundError when nobody remembers it."""
+    request: dict[str, Any] = json.loads(_describe(execution_arn).get("input") or "{}")
+    return request
 
 
 def status(execution_arn: str) -> str | None:
     """How far a Standard execution has come, or how it ended; None when nobody remembers it."""
     try:
-        with translated():
-            answer = client("stepfunctions").describe_execution(executionArn=execution_arn)
+        return described(execution_arn).status
     except NotFoundError:
         return None
-    return str(answer["status"])
+
+
+def _describe(execution_arn: str) -> Mapping[str, Any]:
+    with translated():
+        answer: Mapping[str, Any] = client("stepfunctions").describe_execution(
+            executionArn=execution_arn
+        )
+    return answer
+
+
+def _execution(answer: Mapping[str, Any]) -> Execution:
+    output = json.loads(answer.get("output") or "{}")
+    return Execution(answer["status"], answer.get("error"), answer.get("cause"), output)

@@ -264,8 +264,8 @@ def create_version(name: str, bucket: str, folder: str) -> str:
     return arn
 
 
-def start_version(arn: str, minimum_units: int, maximum_units: int) -> None:
-    """Begin to start a version; one that is starting or running already is left so.
+def start_version(arn: str, minimum_units: int, maximum_units: int) -> bool:
+    """Begin to start a version; False for one that is starting or running already: it is left so.
 
     Raises QuotaExceededError when the account runs as many models as it may.
     """
@@ -279,6 +279,8 @@ def start_version(arn: str, minimum_units: int, maximum_units: int) -> None:
     except BusyError:
         if not is_active(version(name_in(arn)).status, stopping=False):
             raise
+        return False
+    return True
 
 
 def stop_version(arn: str, project: str | None = None) -> None:
