@@ -146,8 +146,10 @@ def test_what_needs_an_extra_names_it(installed: Installed, stack: Stack, tmp_pa
     local = ("--local", "--data-dir", str(stack.local.data_dir))
     drawing = installed.run("detect", ".", "--draw", "drawn", *local, cwd=tmp_path)
     smoke = installed.run("smoke", "--yes", *local, cwd=tmp_path)
+    (tmp_path / "boxes.csv").write_text("1.jpg,circle,0,0,64,64\n")
+    cutting = installed.run("import", ".", "--crop", "--yes", *local, cwd=tmp_path)
     python = installed.folder / "bin/python"
-    for done, extra in ((drawing, "pictures: "), (smoke, "smoke: ")):
+    for done, extra in ((drawing, "pictures: "), (smoke, "smoke: "), (cutting, "pictures: ")):
         assert done.returncode == 1
         assert f"needs the extra {extra}" in done.stderr and f"{python} -m pip" in done.stderr
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import sys
 from collections import Counter
 from typing import Any
 
@@ -211,6 +212,17 @@ class TestBoxesForLabels:
             frozenset({Split.TEST}): 2,
             frozenset({Split.TRAIN}): 8,
         }
+
+    def test_without_what_cuts_them_out_the_extra_is_named_and_nothing_brought(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        yolo(world)
+        monkeypatch.setitem(sys.modules, "PIL", None)
+        monkeypatch.delitem(sys.modules, "cli.crops", raising=False)
+        monkeypatch.delattr("cli.crops", raising=False)
+
+        assert "--crop needs the extra pictures" in error_of(world.run(str(world.folder), "--crop"))
+        assert world.objects() == {}
 
     def test_a_multi_label_model_learns_the_labels_of_all_boxes(self, world: World) -> None:
         world.model_type("multi-label")
