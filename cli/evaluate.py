@@ -8,22 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import click
-from botocore.exceptions import ClientError
 
-from labelloop.aws.failures import code_of
 from labelloop.aws.rekognition import Version
 from labelloop.domain import labels
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.answers import Answer
-from labelloop.domain.evaluation_summary import read_summary
-from labelloop.domain.manifests import VersionFiles, read_index
+from labelloop.domain.manifests import VersionFiles
 from labelloop.domain.scoring import METRICS, Metric
 from labelloop.domain.splits import Split
-from labelloop.errors import InconsistentError
+from labelloop.errors import InconsistentError, NotFoundError
+from labelloop.services import stored_evaluations, training_data
 
 from . import borrowed_models, evaluate_page, evaluate_text, labelled_pictures, models, terminal
 from .asking import Asked, Asking
-from .failures import CommandError
+from .failures import REFUSED, CommandError
 from .hosting import confirm
 from .kept_answers import Kept
 from .labelled_pictures import Picture
@@ -133,7 +131,7 @@ class _Request:
                 "versions"
             )
         names = dict.fromkeys(self.names or (str(serving),))
-        subjects = [_Subject.of(self.stack, name, self.model_type) for name in names]
+        subjects = [_Subject.of(name, self.model_type) for name in names]
         pictures = labelled_pictures.read(self.stack, self.source, self.label, self.model_type)
         counted = pictures.found
         if not self.with_trained:
@@ -198,11 +196,11 @@ class _Subject:
     asked: Asked
 
     @classmethod
-    def of(cls, stack: Stack, name: str, model_type: ModelType) -> "_Subject":
+    def of(cls, name: str, model_type: ModelType) -> "_Subject":
         """The version of this name. Raises CommandError."""
         version = models.find(name)
-        kept, thresholds = Kept(version.arn), _thresholds(stack, version)
-        subject = cls(version, model_type, kept, thresholds, _trained(stack, name), Asked())
+        kept, thresholds = Kept(version.arn), _thresholds(version)
+        subject = cls(version, model_type, kept, thresholds, _trained(name), Asked())
         subject.asked.answers.update(kept.answers(complete=subject.complete))
         return subject
 
@@ -242,35 +240,23 @@ def _with_reasons(
     return tuple((one, reasons[one.content]) for one in pictures if one.content in reasons)
 
 
-def _thresholds(stack: Stack, version: Version) -> Mapping[str, float]:
+def _thresholds(version: Version) -> Mapping[str, float]:
     """The version's assumed thresholds; none where its summary cannot be read."""
-    if version.summary is None:
-        return {}
     try:
-        body = (
-            stack.client("s3")
-            .get_object(Bucket=version.summary.bucket, Key=version.summary.key)["Body"]
-            .read()
-        )
-        return read_summary(body).thresholds
-    except (ClientError, InconsistentError):
+        return stored_evaluations.summary(version).thresholds
+    except REFUSED:
         return {}
 
 
-def _trained(stack: Stack, name: str) -> frozenset[str]:
+def _trained(name: str) -> frozenset[str]:
     """The contents that trained a version; none where nobody knows."""
-    key = VersionFiles(name).index
     try:
-        body = stack.client("s3").get_object(Bucket=stack.output("BucketName"), Key=key)["Body"]
-        index = read_index(body.iter_lines(chunk_size=1024 * 1024))
+        index = training_data.index(name)
         return frozenset(image.content for image in index if image.split is Split.TRAIN)
-    except ClientError as error:
-        if code_of(error) != "NoSuchKey":
-            raise
-    except InconsistentError:
-        pass
-    terminal.say(f"Which images trained {name} is not known: {key} cannot be read.", err=True)
-    return frozenset()
+    except (NotFoundError, InconsistentError):
+        key = VersionFiles(name).index
+        terminal.say(f"Which images trained {name} is not known: {key} cannot be read.", err=True)
+        return frozenset()
 
 
 # --- For programs ---------------------------------------------------------------------------------

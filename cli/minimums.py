@@ -4,41 +4,34 @@ EvaluateModel leaves it in `evaluation/<version>/doubt.json`; versions that an e
 evaluated have none. Called by ``report``, ``doctor`` and ``params``.
 """
 
-import json
 from collections.abc import Sequence
 from decimal import Decimal
 
-from botocore.exceptions import ClientError
-
-from labelloop.aws.failures import code_of
 from labelloop.domain.calibration import TABLE_PCT, Outlook, Price
 from labelloop.domain.manifests import VersionFiles
+from labelloop.errors import NotFoundError
+from labelloop.services import version_doubt
 
 from .failures import CommandError
-from .stack import Stack
 
 MINIMUM = "Minimum-Label-Detection-Confidence"
 HEAD = ("minimum", "sent to people", "of those not right")
 
 
-def outlook(stack: Stack, version: str) -> Outlook | None:
+def outlook(version: str) -> Outlook | None:
     """What the version's test images tell; None where nothing was kept of that.
 
     Raises CommandError where it cannot be read.
     """
-    key = VersionFiles(version).doubt
     try:
-        answer = stack.client("s3").get_object(Bucket=stack.output("BucketName"), Key=key)
-    except ClientError as error:
-        if code_of(error) == "NoSuchKey":
-            return None
-        raise
-    try:
-        return Outlook.from_json(json.loads(answer["Body"].read())["outlook"])
+        return Outlook.from_json(version_doubt.kept(version)["outlook"])
+    except NotFoundError:
+        return None
     except (LookupError, TypeError, ValueError) as error:
         raise CommandError(
-            f"{key} cannot be read by this release of Label Loop, so the version is asked as if "
-            "there were none. Delete it: it is made again when the next version is evaluated."
+            f"{VersionFiles(version).doubt} cannot be read by this release of Label Loop, so the "
+            "version is asked as if there were none. Delete it: it is made again when the next "
+            "version is evaluated."
         ) from error
 
 

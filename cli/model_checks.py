@@ -97,7 +97,7 @@ def doubt(stack: Stack) -> Iterator[Found]:
     if serving is None:
         yield ok("No model has been deployed yet.")
         return
-    found = minimums.outlook(stack, serving)
+    found = minimums.outlook(serving)
     if found is None:
         yield _unknown_doubt(stack, serving)
         return

@@ -76,7 +76,7 @@ def set_param(stack: Stack, name: str, value: str, as_json: bool) -> None:
     if stored == value:
         text = f"{parameter.name} was {value} already."
     if parameter.name == minimums.MINIMUM:
-        serving = _serving(stack)
+        serving = _serving()
         price = serving[1].at(Decimal(value)) if serving else None
         data["on_test_images"] = (
             {**asdict(price), "minimum_pct": float(price.minimum_pct)} if price else None
@@ -136,11 +136,11 @@ def _what_always_costs(stack: Stack) -> str:
     )
 
 
-def _serving(stack: Stack) -> tuple[str, Outlook] | None:
+def _serving() -> tuple[str, Outlook] | None:
     """The version that serves, and what minimums would do; None where that cannot be known."""
     try:
         version = models.serving()
-        found = minimums.outlook(stack, version) if version else None
+        found = minimums.outlook(version) if version else None
     except REFUSED:
         return None  # The parameter is set, whatever else whoever did it may not read.
     return (version, found) if version and found else None

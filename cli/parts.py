@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from botocore.exceptions import ClientError
-
-from labelloop.aws.failures import code_of
+from labelloop.aws import rules, schedules
+from labelloop.aws.failures import translated
 from labelloop.domain.infrastructure import BRING_BACK, NO_ANSWERS, NO_IMAGES, enable_rule
+from labelloop.errors import NotFoundError
 
 from .checks import Found, ok, problem
 from .stack import Stack, physical_id
 
-_ON = {"ENABLED", "Enabled", "Enabling", "Creating", "Updating"}
+_MAPPING_ON = {"Enabled", "Enabling", "Creating", "Updating"}
 
 
 @dataclass(frozen=True)
@@ -48,29 +48,27 @@ def switched_on(stack: Stack) -> Iterator[Found]:
         name = physical_id(stack, part.logical_id)
         if name is None:
             continue
-        state, command = _look(stack, part.kind, name)
-        if state is None:
+        try:
+            is_on, command = _look(stack, part.kind, name)
+        except NotFoundError:
             good = False
             yield problem(f"{part.logical_id} was deleted: {part.matters}.", BRING_BACK)
-        elif state not in _ON:
+            continue
+        if not is_on:
             good = False
             yield problem(f"{part.logical_id} is switched off: {part.matters}.", command)
     if good:
         yield ok("Rules, schedules and event source mappings are on.")
 
 
-def _look(stack: Stack, kind: str, name: str) -> tuple[str | None, str]:
-    """The part's state, None where it is gone; and how it is switched on."""
-    try:
-        if kind == "rule":
-            state = stack.client("events").describe_rule(Name=name)["State"]
-            return state, enable_rule(name)
-        if kind == "schedule":
-            state = stack.client("scheduler").get_schedule(Name=name)["State"]
-            return state, f"Enable the schedule {name} in the EventBridge console."
+def _look(stack: Stack, kind: str, name: str) -> tuple[bool, str]:
+    """Whether the part is on, and how it is switched on. Raises NotFoundError where it is gone."""
+    if kind == "rule":
+        return rules.is_on(name), enable_rule(name)
+    if kind == "schedule":
+        switch_on = f"Enable the schedule {name} in the EventBridge console."
+        return not schedules.is_off(name), switch_on
+    with translated():
         state = stack.client("lambda").get_event_source_mapping(UUID=name)["State"]
-        return state, f"aws lambda update-event-source-mapping --uuid {name} --enabled"
-    except ClientError as error:
-        if code_of(error) == "ResourceNotFoundException":
-            return None, ""
-        raise
+    switch_on = f"aws lambda update-event-source-mapping --uuid {name} --enabled"
+    return state in _MAPPING_ON, switch_on

@@ -30,14 +30,14 @@ NOTHING = "nothing"
     help="Write a page with plots to this file instead.",
 )
 @on_stack
-def report(stack: Stack, version: str | None, html_file: Path | None, as_json: bool) -> None:
+def report(_: Stack, version: str | None, html_file: Path | None, as_json: bool) -> None:
     """Show how good VERSION is, why it was deployed or not, and what was wrong in its data.
 
     Without VERSION: the newest that was judged. With --json: the report as training wrote it.
     """
     found, written = evaluations.read(version)
     serving = models.serving()
-    cost = minimums.outlook(stack, found.version)
+    cost = minimums.outlook(found.version)
     if html_file is None:
         show(as_json, written, _text(found, cost, serves=found.version == serving))
         return

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from labelloop.aws.schedules import is_off
+
 from .checks import Found, ok, problem
 from .params import effective_values
 from .stack import Stack
@@ -44,9 +46,9 @@ def schedules(stack: Stack) -> Iterator[Found]:
     values = effective_values()
     for kind, name in SCHEDULES.items():
         wanted = values[name] == "true"
-        state = stack.client("scheduler").get_schedule(Name=f"{stack.name}-{kind}")["State"]
-        words = "runs by itself" if state == "ENABLED" else "does not run by itself"
-        if wanted == (state == "ENABLED"):
+        runs = not is_off(f"{stack.name}-{kind}")
+        words = "runs by itself" if runs else "does not run by itself"
+        if wanted == runs:
             yield ok(f"The {kind} {words}, as {name} says.")
         else:
             yield problem(

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime, timedelta
+from typing import Any
 
 from labelloop import clock
 from labelloop.aws import objects
@@ -26,8 +27,15 @@ def calibration(version: str) -> Calibration | None:
     now = clock.now()
     if version not in _known and now >= _missed.get(version, now):
         try:
-            content = json.loads(objects.read(VersionFiles(version).doubt))
-            _known[version] = Calibration.from_json(content["calibration"])
+            _known[version] = Calibration.from_json(kept(version)["calibration"])
         except (NotFoundError, *UNREADABLE):
             _missed[version] = now + LOOKED_FOR_AGAIN
     return _known.get(version)
+
+
+def kept(version: str) -> Any:
+    """All that its evaluation has left of that, as it is now, and whatever it may be.
+
+    Raises NotFoundError, and ValueError where it is not even JSON.
+    """
+    return json.loads(objects.read(VersionFiles(version).doubt))
