@@ -34,3 +34,12 @@ def test_a_version_that_is_compared_at_last_is_over(account: Account) -> None:
     model_versions.note(VersionRecord(name="v1", ended="now", promote=True))
     (after,) = model_versions.known()
     assert (before.is_over, after.is_over) == (False, True)
+
+
+def test_facts_are_added_also_those_whose_names_dynamodb_reserves(account: Account) -> None:
+    told = {"name": "v1", "status": "x", "values": "y", "comment": "z"}
+    model_versions.add(VersionRecord(name="v1", failure="It failed."))
+    model_versions.note(VersionRecord.from_json(told))
+    found = model_versions.read("v1")
+    assert found is not None and found.failure == "It failed."
+    assert found.as_json().items() >= told.items()

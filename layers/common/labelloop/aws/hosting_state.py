@@ -1,12 +1,11 @@
 """Since when the deployed version runs, when it was last started, and whether it may run."""
 
-from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from labelloop import clock
 from labelloop.aws import model_versions_table as table
 from labelloop.clock import iso
-from labelloop.domain.hosting import Hosting
+from labelloop.domain.hosting import Hosting, Pause
 from labelloop.errors import ChangedMeanwhileError
 
 _CLOCKS_DIFFER_BY = timedelta(minutes=1)
@@ -29,17 +28,9 @@ def forget() -> None:
     table.delete("state", "hosting")
 
 
-@dataclass(frozen=True)
-class Pause:
-    """That the operator wants no model to run; earlier releases noted neither who nor when."""
-
-    by: str | None
-    at: str | None
-
-
 def pause(by: str) -> None:
     """Let nothing start the deployed version before ``resume``; note who wants that."""
-    table.overwrite("hosting_pause", asdict(Pause(by, iso(clock.now()))))
+    table.overwrite("hosting_pause", Pause(by, iso(clock.now())).as_json())
 
 
 def resume() -> None:
@@ -50,7 +41,7 @@ def resume() -> None:
 def paused() -> Pause | None:
     """Who wants no model to run, and since when; None where nobody does."""
     values = table.get("state", "hosting_pause")
-    return None if values is None else Pause(values.get("by"), values.get("at"))
+    return None if values is None else Pause.from_json(values)
 
 
 def is_paused() -> bool:

@@ -1,7 +1,7 @@
 """Whether the deployed model should run now. A running model is nearly all that a stack costs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -80,6 +80,23 @@ class Hosting:
         names = {each.name for each in fields(cls)}
         known = {name: value for name, value in stored.items() if name in names}
         return cls(**known, unknown={name: stored[name] for name in stored if name not in names})
+
+
+@dataclass(frozen=True)
+class Pause:
+    """That the operator wants no model to run; earlier releases noted neither who nor when."""
+
+    by: str | None
+    at: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The form in which it is kept."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Pause":
+        """The pause that ``as_json`` told."""
+        return cls(stored.get("by"), stored.get("at"))
 
 
 def idle_limit(settings: OperatorSettings) -> timedelta:
