@@ -32,6 +32,23 @@ SAID_ELSEWHERE_TOO = {
 }
 """Words that commands print, executions take or the review API answers, too."""
 
+HAVE_GATEWAYS = re.compile(r"client\(\s*\"(ssm|rekognition|stepfunctions|events|scheduler)\"")
+ASK_FOR_WHAT_NO_GATEWAY_DOES = {
+    "cli/account_checks.py": {"rekognition"},  # whether the service is there
+    "cli/asking.py": {"rekognition"},  # many at once, with each refusal in the service's words
+    "cli/executions.py": {"stepfunctions"},  # Standard executions are begun by people alone
+    "cli/label.py": {"stepfunctions"},  # what a state of an execution came to
+    "cli/manifest_sources.py": {"rekognition"},  # other projects' datasets
+    "cli/model_checks.py": {"rekognition"},  # all projects of the account
+    "cli/redrive.py": {"scheduler", "stepfunctions"},  # what a dead letter was meant for
+    "cli/schedules.py": {"scheduler", "stepfunctions"},  # how often, and when it last did
+    "cli/smoke_clean_up.py": {"rekognition", "ssm", "stepfunctions"},  # nothing else deletes these
+    "cli/smoke_detection.py": {"rekognition"},  # a burst, each refusal of which counts
+    "cli/smoke_report.py": {"rekognition"},  # in which Region
+    "cli/smoke_training.py": {"rekognition"},  # all that the service says of a version
+}
+"""Commands that ask these services themselves, and for what."""
+
 
 @cache
 def gateways_of_tables() -> tuple[ModuleType, ...]:
@@ -97,3 +114,13 @@ def test_functions_and_commands_have_the_same(variable: str, output: str) -> Non
     ]
     given = {str(value) for name, value in variables if name == variable}
     assert given == {str(files.template()["Outputs"][output]["Value"])}
+
+
+def test_commands_ask_services_through_the_gateways_that_there_are() -> None:
+    found = {
+        module: set(HAVE_GATEWAYS.findall((ROOT / module).read_text(encoding="utf-8")))
+        for module in OTHERS
+        if module.startswith("cli/")
+    }
+    asked = {module: services for module, services in found.items() if services}
+    assert asked == ASK_FOR_WHAT_NO_GATEWAY_DOES
