@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -26,6 +27,12 @@ def base_environment() -> dict[str, str]:
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
         "PYTHONUNBUFFERED": "1",
+        # Without these the SDK looks for them in the home folder, wherever HOME leads.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        # Else macOS is asked for its proxies, by a framework that works in no fork.
+        "NO_PROXY": "*",
     }
 
 
@@ -38,23 +45,31 @@ class WorkerProcess:
         self._stdin = stdin
         self._ending = ending
         self._status: int | None = None
+        self._waiting = threading.Lock()
         self._lock = threading.Lock()
 
     def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            if self._status is None:
+        """Ends it. Once its end is told, its number may be another process's."""
+        with self._lock, contextlib.suppress(ProcessLookupError):
+            if self._status is None and not self._is_told():
                 os.kill(self.pid, signal.SIGKILL)
 
     def wait(self) -> int:
         """Its exit status, or minus the signal that ended it, once it has ended."""
-        with self._lock:
+        with self._waiting:
             if self._status is None:
                 told = os.read(self._ending, 16)
-                # Nothing is told where the fork server was killed, and the worker with it.
-                self._status = int(told) if told else -signal.SIGKILL
-                os.close(self._ending)
-                os.close(self._stdin)
+                with self._lock:
+                    # Nothing is told where the fork server was killed, and the worker with it.
+                    self._status = int(told) if told else -signal.SIGKILL
+                    os.close(self._ending)
+                    os.close(self._stdin)
             return self._status
+
+    def _is_told(self) -> bool:
+        poller = select.poll()
+        poller.register(self._ending, select.POLLIN)
+        return any(event & select.POLLIN for _, event in poller.poll(0))
 
 
 class ForkServer:
@@ -101,7 +116,7 @@ class ForkServer:
         return WorkerProcess(int.from_bytes(answer, "big"), our_stdin, our_output, our_ending)
 
     def _begin(self) -> socket.socket:
-        self._control, theirs = socket.socketpair()
+        control, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", str(WORKER), str(theirs.fileno())],
@@ -109,7 +124,8 @@ class ForkServer:
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
             )
-        return self._control
+        self._control = control
+        return control
 
     def _end(self) -> None:
         if self._control is not None and self._process is not None:

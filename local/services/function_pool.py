@@ -129,9 +129,6 @@ def environment_of(spec: FunctionSpec, around: Surroundings) -> dict[str, str]:
         # StartSyncExecution goes to the host sync-<endpoint>, which is nowhere when the
         # endpoint is 127.0.0.1
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "LABELLOOP_LOCAL_CLOCK": around.clock.to_env(),
         **spec.environment,
     }
@@ -601,7 +598,9 @@ class FunctionPool:
         for worker in idle:
             worker.close()
         with self._free:  # the busy ones are closed by the threads that were waiting for them
-            self._free.wait_for(lambda: not any(f.workers for f in functions), timeout=10)
+            self._free.wait_for(
+                lambda: not any(f.workers or f.starting for f in functions), timeout=10
+            )
         self._forks.close()
         for function in functions:
             if function.log_file is not None:

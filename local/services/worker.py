@@ -102,7 +102,10 @@ def _requests(
                 return
             body = b""
             while len(body) < int.from_bytes(length, "big"):
-                body += control.recv(65_536)
+                chunk = control.recv(65_536)
+                if not chunk:
+                    return
+                body += chunk
             yield json.loads(body), descriptors
 
 

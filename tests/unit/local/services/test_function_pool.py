@@ -292,6 +292,38 @@ def test_closing_the_pool_ends_every_worker_and_every_wait(tmp_path: Path, event
     assert not is_alive(worker.pid)
 
 
+def test_closing_the_pool_waits_for_workers_that_begin(
+    tmp_path: Path, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = TestRuntime(tmp_path)
+    arn = pool.add_function("sample.echo")
+    forks, may_start, seen = pool.functions._forks, threading.Event(), []
+    start, close = forks.start, forks.close
+
+    def started(*given: Any) -> Any:
+        may_start.wait()
+        process = start(*given)
+        seen.append("started")
+        return process
+
+    def closed() -> None:
+        seen.append("closed")
+        close()
+
+    monkeypatch.setattr(forks, "start", started)
+    monkeypatch.setattr(forks, "close", closed)
+    with ThreadPoolExecutor(2) as threads:
+        invoked = threads.submit(call, pool, arn)
+        eventually(lambda: pool.functions._function(arn).starting)
+        closing = threads.submit(pool.functions.close)
+        eventually(lambda: pool.functions._closed)
+        may_start.set()
+        closing.result()
+        with pytest.raises(PoolClosedError):
+            invoked.result()
+    assert seen == ["started", "closed"]
+
+
 def test_workers_are_forked_anew_when_the_fork_server_was_killed(runtime: Any) -> None:
     first = runtime.add_function("sample.echo", name="before")
     kept = call(runtime, first)[0]["pid"]
