@@ -22,6 +22,7 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import make_server
 
 from local.clock import Clock
+from local.launch import PATIENCE_S
 from local.moto_patches import patches
 from local.moto_patches.around import Around
 from local.services.event_bus import EventBus
@@ -181,7 +182,7 @@ def _nothing_left_from_the_last_test(request: pytest.FixtureRequest) -> Iterator
         runtime.authorizer.refused.clear()
 
 
-def eventually(condition: Callable[[], Any], within_s: float = 10.0) -> Any:
+def eventually(condition: Callable[[], Any], within_s: float = PATIENCE_S) -> Any:
     """The first true value of the condition; fails when there is none in time."""
     end = time.monotonic() + within_s
     while time.monotonic() < end:

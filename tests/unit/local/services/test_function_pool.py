@@ -365,7 +365,7 @@ def test_workers_do_not_outlive_a_server_that_is_killed(
     server.kill()
     server.wait()
     server.stdout.close()
-    eventually(lambda: not is_alive(pid) or _is_zombie(pid), within_s=5)
+    eventually(lambda: not is_alive(pid) or _is_zombie(pid))
 
 
 def _is_zombie(pid: int) -> bool:
