@@ -68,7 +68,7 @@ test-fast: $(VENV)/made ## Run the tests that need no running application
 
 test-stack: $(VENV)/made ## Run the tests on the running application, two files at a time
 	@mkdir -p .local && rm -f $(PERMISSIONS)
-	@PERMISSIONS_LOG=$(PERMISSIONS) $(PYTEST) --numprocesses=2 --dist=loadgroup tests/workflow tests/e2e
+	@PERMISSIONS_LOG=$(PERMISSIONS) $(PYTEST) --numprocesses=2 --dist=loadfile tests/workflow tests/e2e
 	@PERMISSIONS_LOG=$(PERMISSIONS) $(BIN)/python -m pytest tests/test_permissions.py
 
 test-faults: $(VENV)/made ## Run the tests that let AWS calls fail

@@ -1,22 +1,10 @@
 """Stacks that the tests share. Launching one takes seconds, so there are few: see each fixture."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 
 from tests.stack import Stack, launched, running, train_first_model
-
-SHARED = {"serving_stack", "empty_stack"}
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Let the files that use shared stacks run in one process under ``--dist=loadgroup``, and each
-    other file in one."""
-    sharing = {item.path for item in items if SHARED & set(getattr(item, "fixturenames", ()))}
-    for item in items:
-        group = "shared" if item.path in sharing else item.path.stem
-        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
