@@ -28,6 +28,7 @@ from labelloop.aws import (
     review_tasks,
     training_lock,
 )
+from labelloop.aws.deployed_version import Deployed
 from labelloop.aws.rekognition import Version, VersionStatus
 from labelloop.clock import from_iso, iso
 from labelloop.domain import ceilings
@@ -78,7 +79,7 @@ def lambda_handler(request: Input) -> Output:
     if request.images_wait:
         if not hosting_state.begin_to_look(ONE_LOOK_FOR):
             return NOTHING
-        return _look_after(*_hosted(), request)
+        return _look_after(*_hosted(deployed_version.now()), request)
     try:
         listed = rekognition.versions()
     except NotFoundError as error:
@@ -88,9 +89,11 @@ def lambda_handler(request: Input) -> Output:
         metrics.publish({MODEL_RUNNING: 0})
         return NOTHING
     model_hours.count(sum(rekognition.is_active(one.status) for one in listed))
-    version, now = _hosted()
-    if version is None:
-        hosting_news.tell_gone()
+    # Read once: what is deployed a moment later was not deleted.
+    deployed = deployed_version.now()
+    version, now = _hosted(deployed)
+    if deployed and version is None:
+        hosting_news.tell_gone(deployed.version)
     try:
         done = _look_after(version, now, request)
         hosting_news.tell_ceilings(version)
@@ -103,8 +106,8 @@ def lambda_handler(request: Input) -> Output:
     return done
 
 
-def _hosted() -> tuple[Version | None, Hosting | None]:
-    version = _deployed()
+def _hosted(deployed: Deployed | None) -> tuple[Version | None, Hosting | None]:
+    version = _known(deployed)
     return version, _noted(version) if version else None
 
 
@@ -142,9 +145,8 @@ def _look_after(version: Version | None, now: Hosting | None, request: Input) ->
     return Output(step=step, resent=0)
 
 
-def _deployed() -> Version | None:
+def _known(deployed: Deployed | None) -> Version | None:
     """The deployed version as the service knows it; None where there is none, or it was deleted."""
-    deployed = deployed_version.now()
     try:
         return rekognition.version(deployed.version) if deployed else None
     except NotFoundError:

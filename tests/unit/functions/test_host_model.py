@@ -689,6 +689,21 @@ def test_a_deployed_version_that_somebody_deleted_is_named_as_the_reason(
     assert "labelloop deploy VERSION" in mail["Message"]
 
 
+def test_a_version_that_is_deployed_during_a_look_was_not_deleted(account: Account) -> None:
+    _is(account, "RUNNING")
+    inner = iter([True])
+
+    def deploy(parsed: Json, **_: object) -> None:
+        for _unused in inner:
+            assert "Item" not in parsed
+            deployed_version.switch(SERVING, version_arn(SERVING), None)
+
+    account.hook("dynamodb", "after-call.dynamodb.GetItem", deploy)
+    assert _look()["step"] == "nothing"
+    assert _look()["step"] == "nothing"
+    assert "version_gone" not in _mails(account)
+
+
 def test_a_project_that_somebody_deleted_is_told_with_the_way_back(deployed: Account) -> None:
     deployed.rekognition.answers["DescribeProjectVersions"] = refuses("ResourceNotFoundException")
     for _ in range(2):

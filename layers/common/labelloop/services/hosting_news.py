@@ -35,10 +35,9 @@ def tell_stopped(stopping: Hosting, facts: Mapping[str, Any]) -> Hosting:
     return _tell_noted("model_stopped", once, facts, replace(stopping, stopping=None))
 
 
-def tell_gone() -> None:
-    """Tell once that the deployed version was deleted, where one is deployed."""
-    if deployed := deployed_version.now():
-        mention("version_gone", f"gone-{deployed.version}", {"version": deployed.version})
+def tell_gone(deployed: str) -> None:
+    """Tell once that the deployed version was deleted."""
+    mention("version_gone", f"gone-{deployed}", {"version": deployed})
 
 
 def tell_images_wait(version: Version | None) -> None:
