@@ -119,19 +119,19 @@ def _forget_deployment(stack: Stack) -> None:
 
 
 def _delete_from_service(stack: Stack) -> None:
-    rekognition, progress = stack.client("rekognition"), Progress()
+    service, progress = stack.client("rekognition"), Progress()
     name = stack.output("ProjectArn").split("/")[1]
     end = time.monotonic() + LONGEST_DELETION_S
     while True:
-        (project,) = rekognition.describe_projects(ProjectNames=[name])["ProjectDescriptions"]
+        (project,) = service.describe_projects(ProjectNames=[name])["ProjectDescriptions"]
         datasets = project.get("Datasets", [])
         versions = rekognition.listed()
         if not datasets and not versions:
             break
         for dataset in datasets:
-            _unless_busy(rekognition.delete_dataset, DatasetArn=dataset["DatasetArn"])
+            _unless_busy(service.delete_dataset, DatasetArn=dataset["DatasetArn"])
         for version in versions:
-            _unless_busy(rekognition.delete_project_version, ProjectVersionArn=version.arn)
+            _unless_busy(service.delete_project_version, ProjectVersionArn=version.arn)
         if time.monotonic() > end:
             raise CommandError(
                 "The service has not deleted the version and its datasets within a quarter of an "
