@@ -30,6 +30,7 @@ from labelloop.domain.imports import (
 from labelloop.domain.manifests import MAX_KEY_BYTES, fingerprint
 from labelloop.domain.splits import Split, content_id
 from labelloop.errors import InvalidImageError
+from labelloop.services import training_data
 
 from . import costs, files, given_tests, terminal
 from .datasets import recognise
@@ -290,15 +291,19 @@ def run(
     kept = brought.examine(planned)
     tests = {one.examined.content: one.planned.image for one in kept if one.planned.tests}
     trains: list[str] = []
+    decided = None
     if any(one.planned.part for one in kept):
         percentage = int(deployment_parameter(stack, "TestSetPercentage"))
-        splits = given_tests.together([_part(one) for one in kept], percentage)
+        decided = training_data.ledger().splits
+        splits = given_tests.together([_part(one) for one in kept], decided, percentage)
         images = {one.examined.content: one.planned.image for one in kept}
         tests = {content: images[content] for content, to in splits.items() if to is Split.TEST}
         trains = [content for content, to in splits.items() if to is Split.TRAIN]
     if tests or trains:
         # Before the images: a training that begins meanwhile knows which ones test.
-        outcome.tests = given_tests.give(name, tests, dry_run=outcome.dry_run, trains=trains)
+        outcome.tests = given_tests.give(
+            name, tests, dry_run=outcome.dry_run, trains=trains, decided=decided
+        )
     brought.write_manifest(name, brought.upload(kept))
 
 

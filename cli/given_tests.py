@@ -82,12 +82,15 @@ class Part:
     tests: bool
 
 
-def together(parts: Collection[Part], test_percentage: int) -> dict[str, Split]:
+def together(
+    parts: Collection[Part], already: Mapping[str, Split], test_percentage: int
+) -> dict[str, Split]:
     """The splits of parts: those of one image train, or test, together.
+
+    ``already`` is what the ledger has decided about contents.
 
     They show the same things in the same light, so that a test would ask what was trained on.
     """
-    already = training_data.ledger().splits
     labels: defaultdict[str, set[str]] = defaultdict(set)
     decided: dict[str, Split] = {}
     for part in parts:
@@ -107,10 +110,19 @@ def _by_chance(image: str) -> str:
 
 
 def give(
-    name: str, tests: Mapping[str, str], *, dry_run: bool, trains: Collection[str] = ()
+    name: str,
+    tests: Mapping[str, str],
+    *,
+    dry_run: bool,
+    trains: Collection[str] = (),
+    decided: Mapping[str, Split] | None = None,
 ) -> GivenTests:
-    """Let these contents test, which are given with a name of each, and those train."""
-    decided = training_data.ledger().splits
+    """Let these contents test, which are given with a name of each, and those train.
+
+    ``decided`` is what the ledger says, where it was read already.
+    """
+    if decided is None:
+        decided = training_data.ledger().splits
     outcome = GivenTests()
     outcome.given = sum(content not in decided for content in tests)
     for content, file in tests.items():

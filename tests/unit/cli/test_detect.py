@@ -25,6 +25,7 @@ from labelloop.clock import iso
 from labelloop.domain.detections import detection_id
 from labelloop.domain.images import ImageObject
 from tests import cases
+from tests.unit.account import make_bucket
 from tests.unit.cli.world import World, answering, aws_in_memory, error_of
 
 BUCKET = "own-bucket"
@@ -52,9 +53,7 @@ class Batches(World):
         super().__init__({"BucketName": BUCKET})
         self.folder = folder
         self.s3 = boto3.client("s3")
-        self.s3.create_bucket(Bucket=BUCKET)
-        versions: Any = {"Bucket": BUCKET, "VersioningConfiguration": {"Status": "Enabled"}}
-        self.s3.put_bucket_versioning(**versions)
+        make_bucket(BUCKET, "us-east-1")
         self.asked: list[list[str]] = []
         """The detections of each BatchGetItem."""
         self.detects: Callable[[str], Mapping[str, Any] | None] = lambda _: GEAR

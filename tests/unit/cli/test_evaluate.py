@@ -32,6 +32,7 @@ from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.manifests import SplitImage, VersionFiles, index_lines
 from labelloop.domain.splits import Split, content_id
 from labelloop.errors import ServiceFailedError
+from tests.unit.account import make_bucket
 from tests.unit.cli.test_report import Outline
 from tests.unit.cli.world import BUCKET, OPERATOR, PROJECT, World, aws_in_memory, error_of, refused
 
@@ -61,9 +62,7 @@ class Trials(World):
         super().__init__({"BucketName": BUCKET})
         self.folder = folder
         self.s3 = boto3.client("s3")
-        self.s3.create_bucket(Bucket=BUCKET)
-        versions: Any = {"Bucket": BUCKET, "VersioningConfiguration": {"Status": "Enabled"}}
-        self.s3.put_bucket_versioning(**versions)
+        make_bucket(BUCKET, "us-east-1")
         self.answers: dict[str, Mapping[bytes, list[dict[str, Any]]]] = {}
         """What each version says of a content."""
         self.model.says = self._say
