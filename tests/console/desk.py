@@ -175,6 +175,17 @@ class Seat:
             self.page.keyboard.press(key)
             self._pressed = key
 
+    def go_down_to(self, item: Locator) -> None:
+        """Press the arrow until the item of a menu has the focus; it may have it already."""
+
+        def has_focus() -> bool:
+            if item.count() and item.evaluate("one => one.contains(document.activeElement)"):
+                return True
+            self.press("ArrowDown")
+            return False
+
+        wait_for(has_focus, "the item of the menu")
+
     def type_at(self, code: str, key: str) -> None:
         """Press what this place on another keyboard writes."""
         self.page.evaluate(

@@ -159,7 +159,7 @@ def test_changes_of_boxes_are_taken_back_and_made_again(detection_desk: Desk) ->
     seat.leave()
 
 
-@pytest.mark.parametrize(("images", "slowed"), [(50, 1), (17, 6)])
+@pytest.mark.parametrize(("images", "slowed"), [(30, 1), (6, 6)])
 def test_what_quick_hands_draw_and_press_is_what_is_stored(
     detection_desk: Desk, images: int, slowed: int
 ) -> None:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -352,17 +353,25 @@ def test_two_hundred_answers_of_eight_people_at_once_are_two_hundred_whatever_di
 def _work_twice(stack: Stack, reviewer: Reviewer, wanted: set[str]) -> None:
     """Answer what there is, each answer twice, until every task has been handed on."""
 
-    def done() -> bool:
-        while True:
-            status, answer = reviewer.ask("POST", "/review/tasks/next")
-            if status != 200:
-                break
-            (task,) = answer["tasks"]
-            for _ in range(2):
-                _say(reviewer, task["task_id"])
-        return all(task["finished"] for task in stack.tasks() if task["task_id"] in wanted)
+    def open_ones() -> set[str]:
+        return {task["task_id"] for task in stack.tasks() if not task["finished"]} & wanted
 
-    wait_for(done, "every answer", every_s=0.5)
+    def has_answered() -> bool:
+        status, answer = reviewer.ask("POST", "/review/tasks/next")
+        if status != 200:
+            return False
+        (task,) = answer["tasks"]
+        for _ in range(2):
+            _say(reviewer, task["task_id"])
+        return True
+
+    def goes_on(left: set[str]) -> bool:
+        return has_answered() or open_ones() != left
+
+    while left := open_ones():
+        while has_answered():
+            pass
+        wait_for(partial(goes_on, left), "an answer by anybody", every_s=0.5)
 
 
 def _review(stack: Stack, reviewers: Sequence[Reviewer], uploads: Sequence[Uploaded]) -> None:

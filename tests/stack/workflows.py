@@ -95,6 +95,21 @@ class Workflows(Deployed):
         assert "FunctionError" not in answer, content
         return content
 
+    def select_reviews(self) -> None:
+        """Let people be asked about what is due by now. The schedule comes round by itself too, and
+        of two runs at once one is refused: then again."""
+
+        def has_run() -> bool:
+            answer = self.client("lambda").invoke(
+                FunctionName=self.physical_id("SelectReviewsFunction"), Payload=b"{}"
+            )
+            content = json.load(answer["Payload"])
+            refused = "FunctionError" in answer
+            assert not refused or content["errorType"] == "ChangedMeanwhileError", content
+            return not refused
+
+        wait_for(has_run, "a choice without another")
+
     def fire(self, schedule: str) -> Any:
         """Let a schedule, given by its logical id, run now."""
         return self.local.control("POST", f"schedules/{schedule}")

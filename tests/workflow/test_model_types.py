@@ -220,7 +220,7 @@ def test_what_was_not_found_counts_at_once_and_in_the_choice_under_a_budget(
         multi_label.leap(310)  # The youngest five minutes are left to the next look.
 
         def is_asked_about() -> bool:
-            multi_label.call("SelectReviewsFunction", {})
+            multi_label.select_reviews()
             return multi_label.task(upload) is not None
 
         wait_for(is_asked_about, "the choice")

@@ -45,9 +45,8 @@ def _fire_until(stack: Stack, uploads: list[Uploaded], count: int) -> None:
         return len(_reviewed(stack, uploads)) >= count
 
     wait_for(enough, f"{count} tasks")
-    stack.wait_until_rests("SelectReviews")
     for _ in range(3):
-        stack.call("SelectReviewsFunction", {})
+        stack.select_reviews()
 
 
 def test_of_ten_doubtful_images_three_go_to_people_and_the_others_wait(
@@ -92,7 +91,7 @@ def test_with_review_switched_off_nobody_is_asked_and_later_only_about_what_wait
         budgeted.begin_review_day("2999-01-03")
         never = budgeted.detect()
         budgeted.wait_for_record(never, "deferred")
-        budgeted.call("SelectReviewsFunction", {})
+        budgeted.select_reviews()
         assert len(_reviewed(budgeted, uploads)) == 2 * BUDGET
     _fire_until(budgeted, uploads, 3 * BUDGET)
     budgeted.begin_review_day("2999-01-04")
