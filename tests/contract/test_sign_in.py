@@ -111,10 +111,28 @@ def test_the_code_looks_for_the_groups_and_the_scope_that_the_template_makes(
     told = made[function]["Environment"]["Variables"]
     assert told["REVIEWERS_GROUP"] == made["ReviewersGroup"]["GroupName"]
     assert told["OPERATORS_GROUP"] == made["OperatorsGroup"]["GroupName"]
-    scopes = made["ApiScopes"]
-    (scope,) = scopes["Scopes"]
-    assert told["DETECT_SCOPE"] == f"{scopes['Identifier']}/{scope['ScopeName']}"
+    assert told["DETECT_SCOPE"] in _scopes(made)
     assert made["MachineClient"]["AllowedOAuthScopes"] == [told["DETECT_SCOPE"]]
+
+
+@BOTH
+def test_programs_are_told_every_scope_that_there_is(pool: str) -> None:
+    template = load(files.ROOT / "template.yaml", {"ExistingUserPoolId": pool})
+    resolver = Resolver(template, STACK, STACK_ID, MadeUp(template))
+    outputs = files.template()["Outputs"]
+    told = {
+        resolver.resolve(output["Value"])
+        for name, output in outputs.items()
+        if name.endswith("Scope")
+    }
+    assert told == _scopes(_resolved(pool))
+    assert {scope.rpartition("/")[2] for scope in told} == {"detect", "log", "read"}
+
+
+def _scopes(made: dict[str, Any]) -> set[str]:
+    """The scopes that the template makes, as tokens name them."""
+    server = made["ApiScopes"]
+    return {f"{server['Identifier']}/{scope['ScopeName']}" for scope in server["Scopes"]}
 
 
 def test_in_a_pool_of_others_everything_bears_the_stacks_name() -> None:
