@@ -131,7 +131,7 @@ def lambda_handler(event: Input, invocation: Invocation) -> Output:
         if event.detail.sender:
             senders |= {event.detail.sender}
         record, asked_model = _record(image, model_type, settings, invocation, senders)
-    result = _result(image, model_type, record)
+    result = DetectionResult.of(record, model_type)
     message = to_consumer.detection_result(result, place(Variable.PROJECT_ARN))
     return Output(
         detection_id=detection,
@@ -232,21 +232,3 @@ def _look_at(
 
 def _rejected(seen: DetectionRecord, reason: str) -> DetectionRecord:
     return replace(seen, outcome=Outcome.REJECTED, reason=reason)
-
-
-def _result(image: ImageObject, model_type: ModelType, record: DetectionRecord) -> DetectionResult:
-    return DetectionResult(
-        image=image,
-        detection_id=record.detection_id,
-        outcome=Outcome(record.outcome),
-        model_type=model_type,
-        version=record.version,
-        label=record.deciding,
-        labels=record.labels or (),
-        labels_left_out=record.labels_left_out,
-        unsure=record.unsure or (),
-        reason=record.reason,
-        human_loop=record.human_loop,
-        review_enabled=bool(record.review_enabled),
-        minimum_confidence_pct=record.minimum_confidence_pct or 0.0,
-    )

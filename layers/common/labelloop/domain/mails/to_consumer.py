@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from labelloop.domain.annotations import MOST_BOXES, ModelType
 from labelloop.domain.detections import (
+    DetectionRecord,
     Label,
     Outcome,
     first_that_fit,
@@ -48,6 +49,25 @@ class DetectionResult:
     """Whether people are asked about what is doubtful, be it later."""
     minimum_confidence_pct: float
     """With less than this, it is doubtful."""
+
+    @classmethod
+    def of(cls, record: DetectionRecord, model_type: ModelType) -> "DetectionResult":
+        """What the record says became of it."""
+        return cls(
+            image=record.image,
+            detection_id=record.detection_id,
+            outcome=Outcome(record.outcome),
+            model_type=model_type,
+            version=record.version,
+            label=record.deciding,
+            labels=record.labels or (),
+            labels_left_out=record.labels_left_out,
+            unsure=record.unsure or (),
+            reason=record.reason,
+            human_loop=record.human_loop,
+            review_enabled=bool(record.review_enabled),
+            minimum_confidence_pct=record.minimum_confidence_pct or 0.0,
+        )
 
 
 def detection_result(result: DetectionResult, place: Place) -> Message:
