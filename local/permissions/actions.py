@@ -152,10 +152,17 @@ def _rule(params: Params) -> str:
 
 
 def _buses(params: Params) -> list[Requirement]:
-    names = {entry.get("EventBusName", "default") for entry in params["Entries"]}
+    """One an entry: what each says of itself is what a policy may allow."""
     return [
-        Requirement("events:PutEvents", _named_or_arn(name, "events", "event-bus/"))
-        for name in sorted(names)
+        Requirement(
+            "events:PutEvents",
+            _named_or_arn(entry.get("EventBusName", "default"), "events", "event-bus/"),
+            {
+                "events:source": str(entry.get("Source", "")),
+                "events:detail-type": str(entry.get("DetailType", "")),
+            },
+        )
+        for entry in params["Entries"]
     ]
 
 

@@ -63,6 +63,7 @@ def _client(service: str) -> Any:
     return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
 
 
+_WIRED = ("rekognition", "stepfunctions", "sagemaker", "sagemaker-a2i-runtime", "events")
 _wires: dict[str, "Wire"] = {}
 """Those of the account of the test that runs now."""
 
@@ -71,7 +72,7 @@ _wires: dict[str, "Wire"] = {}
 def _put_on_wire() -> None:
     """Let the product's clients of these services ask the running test's account."""
     for make in CLIENT_MAKERS:
-        for service in ("rekognition", "stepfunctions", "sagemaker", "sagemaker-a2i-runtime"):
+        for service in _WIRED:
             events = make(service).meta.events
             events.unregister("before-send", botocore_stubber)
             events.register("before-send", lambda service=service, **sent: _wires[service](**sent))
@@ -213,6 +214,7 @@ class Account:
     rekognition: Wire
     stepfunctions: Wire
     sagemaker: Wire
+    events: Wire
     human_loops: HumanLoops
     bucket: str
     project_arn: str
@@ -298,6 +300,14 @@ class Account:
                 found.append(json.loads(message["Body"]))
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return found
+
+    def sent_events(self) -> list[Json]:
+        """The details of what was sent to EventBridge so far, each with its type."""
+        return [
+            {"type": entry["DetailType"], **json.loads(entry["Detail"])}
+            for request in self.events.asked("PutEvents")
+            for entry in request["Entries"]
+        ]
 
     def queued_for_detection(self) -> list[Json]:
         """What was sent to the detection queue since the last look."""
@@ -434,15 +444,17 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
 
     workers = SageMaker(_world(standing, s3))
     rekognition, stepfunctions = Wire(emulator.handle), Wire()
+    events = Wire(answers={"PutEvents": _all_taken})
     sagemaker = Wire(workers.handle)
     _put_on_wire()
-    _wires.update(rekognition=rekognition, stepfunctions=stepfunctions)
+    _wires.update(rekognition=rekognition, stepfunctions=stepfunctions, events=events)
     _wires.update({"sagemaker": sagemaker, "sagemaker-a2i-runtime": sagemaker})
     made = Account(
         standing,
         rekognition,
         stepfunctions,
         sagemaker,
+        events,
         workers.human_loops,
         bucket,
         project_arn,
@@ -451,6 +463,11 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
     yield made
     made.unhook()
     emulator.close()
+
+
+def _all_taken(request: Json) -> Json:
+    """EventBridge's answer to events."""
+    return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"} for _ in request["Entries"]]}
 
 
 def _state_machine(name: str) -> str:
