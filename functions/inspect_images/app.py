@@ -6,13 +6,11 @@ Raises      ThrottledError, ServiceFailedError   retried by the state machine
 Idempotent  yes; a batch that is gone was inspected before
 """
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 from threading import Lock
 
 from labelloop.aws import objects
-from labelloop.domain import fitness, orientation, origins, splits
+from labelloop.domain import fitness, orientation
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.images import media_type
 from labelloop.domain.imports import IMPORTED_IMAGES
@@ -23,15 +21,11 @@ from labelloop.errors import (
     NotFoundError,
     ObjectUnreadableError,
     PermissionMissingError,
-    ServiceFailedError,
 )
-from labelloop.services import training_data
+from labelloop.services import image_inspection, training_data
+from labelloop.services.image_inspection import CONTENT, TURNED
 
 PARALLEL_READS = 32
-TRIES = 3
-TURNED, CONTENT = "turned", "content"
-"""Beside a copy that says nothing of turning any more: how its image is shown, and what the content
-was known as before. It is the same picture, whose split stays."""
 _one_at_a_time = Lock()
 """Whole images are held, and a function has little memory."""
 
@@ -68,46 +62,17 @@ def _inspect(image: ToInspect) -> Inspected | None:
         if refusal:
             return Inspected(image.key, "", refusal=refusal)
     try:
-        found = _read(image.key)
+        found = image_inspection.read(image.key)
         if _is_to_be_turned(found):
             with _one_at_a_time:
                 _turn(found)
-            found = _read(image.key)
+            found = image_inspection.read(image.key)
         return found
     except NotFoundError:
         return None
     except (PermissionMissingError, ObjectUnreadableError) as error:
         # By no rules, so that the next training tries again: this can be mended.
         return Inspected(image.key, image.etag, refusal=f"It may not be read: {error}", rules=0)
-
-
-def _read(key: str) -> Inspected:
-    """What an object is. Raises NotFoundError."""
-    for attempt in range(1, TRIES + 1):
-        try:
-            with objects.opened(key) as found:
-                first = next(found.pieces)
-                looked = fitness.look(chain((first,), found.pieces), found.size_bytes)
-                return Inspected(
-                    key,
-                    found.etag,
-                    found.metadata.get(CONTENT) or splits.content_id(first, found.size_bytes),
-                    looked.size_px,
-                    looked.refusal,
-                    origins.from_metadata(found.metadata, objects.bucket()),
-                    _way(found.metadata) or looked.orientation,
-                )
-        except ServiceFailedError:
-            # The SDK repeats calls, not what is read of an answer; and a batch is long.
-            if attempt == TRIES:
-                raise
-    raise AssertionError("unreachable")
-
-
-def _way(metadata: Mapping[str, str]) -> int:
-    """How an image is shown whose copy says nothing of it any more; 0 for any other."""
-    told = metadata.get(TURNED, "")
-    return int(told) if told in {"2", "3", "4", "5", "6", "7", "8"} else 0
 
 
 # --- Cameras that were turned ---------------------------------------------------------------------

@@ -8,31 +8,20 @@ Raises      UntrainableError          caught: the operator is told what is missi
 Idempotent  yes; the version's name comes from its images, and its files are written anew
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 
 from labelloop import clock
-from labelloop.aws import (
-    detections,
-    last_look,
-    model_versions,
-    objects,
-    parameters,
-    rekognition,
-    review_day,
-)
+from labelloop.aws import last_look, model_versions, objects, rekognition
 from labelloop.aws.rekognition import VersionStatus
-from labelloop.domain import data_reports, inventory, manifests, splits
+from labelloop.domain import data_reports, inventory, manifests
 from labelloop.domain.imports import Collection, ImportedLine
-from labelloop.domain.inventory import Examined, Inspected, LeftOut, Selection
+from labelloop.domain.inventory import Examined, LeftOut, Selection
 from labelloop.domain.manifests import VersionFiles
 from labelloop.domain.model_versions import VersionRecord, last_trained
-from labelloop.domain.origins import Origin, Provenance
 from labelloop.domain.splits import Split
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import TrainingInProgressError, UntrainableError
-from labelloop.services import training_data
+from labelloop.services import training_choice, training_data
 
 
 class Input(Strict):
@@ -121,52 +110,18 @@ def _examine(lines: Mapping[str, ImportedLine]) -> Examined:
     files = training_data.files()
     listed = [file for file in files if inventory.is_image_object(file.key)]
     inspected = training_data.inspected(listed)
-    came = _look_up_origins(inspected.values())
+    came = training_choice.origins(inspected.values())
     training_data.compact_inspected((inspected | came).values(), learnt=bool(came))
-    if not parameters.settings().train_none_of_the_above:
-        listed = inventory.without_nones(listed)
-    examined = inventory.examine(listed, lines, inspected | came, training_data.model_type())
-    examined.passed_over = training_data.passed_over(files)
-    return examined
-
-
-def _look_up_origins(inspected: Iterable[Inspected]) -> dict[str, Inspected]:
-    """What the log tells of images that human review has copied, and that tell nothing themselves:
-    the copies of early versions of Label Loop, and what somebody downloaded and uploaded again.
-    """
-    untold: defaultdict[str, list[Inspected]] = defaultdict(list)
-    for one in inspected:
-        detection = manifests.detection_of_key(one.key)
-        if one.provenance is None and detection is not None:
-            untold[detection].append(one)
-    all_asked = bool(untold) and not review_day.read().date
-    found = {
-        one.key: inventory.as_logged(one, record, all_asked=all_asked)
-        for record in detections.how_they_came(sorted(untold))
-        for one in untold.pop(record.detection_id)
-    }
-    for detection, forgotten in untold.items():
-        unknown = Provenance(Origin.DOUBTFUL, detection)
-        found |= {one.key: replace(one, provenance=unknown) for one in forgotten}
-    return found
+    return training_choice.examine(files, lines, inspected | came)
 
 
 def _select(
     examined: Examined, collection: Collection, digest: str, versions: Sequence[str]
 ) -> Selection:
     """The images that train and test; what is decided about them is in the ledger before."""
-    ledger, percentage = training_data.ledger(versions), training_data.test_percentage()
-    sampled = inventory.sampled_contents(examined.candidates)
-    share = percentage / 100 if parameters.settings().train_on_sampled_answers else 1.0
-    fresh = splits.assign(
-        ((one.annotation.labels, one.content) for one in examined.candidates),
-        ledger.splits,
-        percentage,
-        sampled,
-        share,
-    )
-    if fresh:
-        ledger = ledger.adding(fresh, sampled, share)
+    before = training_data.ledger(versions)
+    ledger = training_choice.decide(examined, before)
+    if ledger is not before:
         training_data.write_ledger(ledger)
     try:
         return inventory.select(examined.candidates, ledger, training_data.model_type())

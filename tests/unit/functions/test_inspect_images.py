@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError, ResponseStreamingError
 from PIL import Image
 
-from functions.inspect_images.app import TRIES, lambda_handler
+from functions.inspect_images.app import lambda_handler
 from labelloop.aws import objects
 from labelloop.domain import origins, splits
 from labelloop.domain.fitness import RULES
@@ -15,6 +15,7 @@ from labelloop.domain.inventory import Inspected, ToInspect
 from labelloop.domain.origins import GIVEN, Origin, Provenance
 from labelloop.errors import ServiceFailedError
 from labelloop.services import training_data
+from labelloop.services.image_inspection import TRIES
 from tests import cases, images
 from tests.unit.account import REGION, Account, Context, Json, event
 from tests.unit.functions.preparation import RUN, inspect, png
