@@ -35,7 +35,13 @@ from local.constants import (
     SIGN_IN_PREFIX,
     STATES_TIMEOUT,
 )
-from local.doors import protocols, s3_requests, sagemaker_calls, stack_calls
+from local.doors import (
+    authorizer_calls,
+    protocols,
+    s3_requests,
+    sagemaker_calls,
+    stack_calls,
+)
 from local.doors.calls import Call, CallLog, LoggedCall, UnknownCallError, identify
 from local.doors.rekognition_calls import RekognitionCalls
 from local.http_messages import Request, Response
@@ -310,6 +316,8 @@ class Gateway:
                 return self._to_lambda(call, request)
             case "cloudformation":
                 return stack_calls.handle(call, self.stack)
+            case "apigatewayv2":
+                return authorizer_calls.handle(call, self.http_apis)
             case "sagemaker" if call.region == REGION:
                 return sagemaker_calls.handle(call, self.sagemaker)
             case "sagemaker":

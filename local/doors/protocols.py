@@ -23,7 +23,11 @@ from botocore.model import ServiceModel, Shape
 from local.http_messages import Response
 
 # The name in a signature's scope, where IAM and the logs say something else.
-SERVICE_OF_SIGNING_NAME = {"monitoring": "cloudwatch", "eventbridge": "events"}
+SERVICE_OF_SIGNING_NAME = {
+    "monitoring": "cloudwatch",
+    "eventbridge": "events",
+    "apigateway": "apigatewayv2",
+}
 _MODEL_OF_SERVICE = {"states": "stepfunctions"}
 
 # AWS documents other words for "access denied" here; the rest say AccessDeniedException.
@@ -69,12 +73,17 @@ def _rest_routes(service: str) -> list[tuple[str, re.Pattern[str], str, int]]:
             pattern = "".join(
                 re.escape(part)
                 if i % 2 == 0
-                else f"(?P<{part.rstrip('+')}>{'.+' if part.endswith('+') else '[^/]+'})"
+                else f"(?P<{_group(part)}>{'.+' if part.endswith('+') else '[^/]+'})"
                 for i, part in enumerate(parts)
             )
             fixed = sum(len(part) for part in parts[::2])
             routes.append((str(http["method"]), re.compile(pattern), operation, fixed))
     return sorted(routes, key=lambda route: -route[3])
+
+
+def _group(part: str) -> str:
+    """The name of a path's part, as a regular expression can have it."""
+    return part.rstrip("+").replace("-", "_")
 
 
 def rest_operation(

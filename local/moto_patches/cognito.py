@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import secrets
 import time
+import uuid
 from typing import Any
 
 from moto.cognitoidp.exceptions import (
@@ -15,6 +17,8 @@ from moto.cognitoidp.exceptions import (
 )
 from moto.cognitoidp.models import CognitoIdpBackend, CognitoIdpUserPool, cognitoidp_backends
 from moto.cognitoidp.responses import CognitoIdpResponse
+from moto.core.exceptions import JsonRESTError
+from moto.core.responses import ActionResult, EmptyResult
 
 from local.constants import ACCOUNT_ID, REGION
 from local.moto_patches.around import Around, Patches
@@ -176,6 +180,54 @@ def sign_out_under_any_name(_: Around) -> None:
     CognitoIdpUserPool.sign_out = sign_out
 
 
+def give_clients_second_secrets(_: Around) -> None:
+    """moto's clients have one secret, which never changes."""
+
+    def add_user_pool_client_secret(self: Any) -> Any:
+        known = _secrets(self)
+        if len(known) == tokens.MOST_SECRETS:
+            raise _LimitExceededError("A client can have two secrets.")
+        secret_id, secret = str(uuid.uuid4()), tokens.Secret(secrets.token_hex(26))
+        known[secret_id] = secret
+        told = {**_told(secret_id, secret), "ClientSecretValue": secret.value}
+        return ActionResult({"ClientSecretDescriptor": told})
+
+    def list_user_pool_client_secrets(self: Any) -> Any:
+        told = [_told(secret_id, secret) for secret_id, secret in _secrets(self).items()]
+        return ActionResult({"ClientSecrets": told})
+
+    def delete_user_pool_client_secret(self: Any) -> Any:
+        known, secret_id = _secrets(self), str(self._get_param("ClientSecretId"))
+        if secret_id not in known:
+            raise ResourceNotFoundError(secret_id)
+        if len(known) == 1:
+            raise InvalidParameterException("The last secret of a client stays.")
+        del known[secret_id]
+        return EmptyResult()
+
+    CognitoIdpResponse.add_user_pool_client_secret = add_user_pool_client_secret
+    CognitoIdpResponse.list_user_pool_client_secrets = list_user_pool_client_secrets
+    CognitoIdpResponse.delete_user_pool_client_secret = delete_user_pool_client_secret
+
+
+class _LimitExceededError(JsonRESTError):  # type: ignore[misc]
+    def __init__(self, message: str) -> None:
+        super().__init__("LimitExceededException", message)
+
+
+def _secrets(asked: Any) -> dict[str, tokens.Secret]:
+    """Those of the client that a request is about."""
+    pool, client = asked._get_param("UserPoolId"), asked._get_param("ClientId")
+    known = tokens.secrets_of(asked.backend.describe_user_pool_client(pool, client))
+    if not known:
+        raise InvalidParameterException("The client has no secret.")
+    return known
+
+
+def _told(secret_id: str, secret: tokens.Secret) -> dict[str, Any]:
+    return {"ClientSecretId": secret_id, "ClientSecretCreateDate": secret.made}
+
+
 def _client(client_id: str) -> tuple[Any, Any]:
     for pool in cognitoidp_backends[ACCOUNT_ID][REGION].user_pools.values():
         if client_id in pool.clients:
@@ -189,4 +241,5 @@ PATCHES: Patches = (
     end_tokens_in_time,
     keep_attributes_from_their_owners,
     sign_out_under_any_name,
+    give_clients_second_secrets,
 )

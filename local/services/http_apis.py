@@ -35,6 +35,7 @@ from local.services.function_pool import FunctionPool
 log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
+MAX_AUDIENCES = 50
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024  # Lambda's, and binary bodies grow by a third in base64
 _VARIABLE = re.compile(r"\$context\.([\w.]+)")
 LOGGED = frozenset(
@@ -132,12 +133,22 @@ class Integration:
         return function_arn(name)
 
 
+class TooManyAudiencesError(Exception):
+    """An authorizer is to take the tokens of more than API Gateway lets it."""
+
+
 @dataclass(frozen=True)
 class Authorizer:
-    """Whose tokens are good."""
+    """Whose tokens are good. Raises TooManyAudiencesError."""
 
     issuer: str
     audience: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.audience) > MAX_AUDIENCES:
+            raise TooManyAudiencesError(
+                f"An authorizer has at most {MAX_AUDIENCES} audiences, not {len(self.audience)}."
+            )
 
 
 @dataclass(frozen=True)

@@ -227,7 +227,7 @@ class SignIn:
         client_id, secret = _credentials(request, form)
         client = pool.clients.get(client_id)
         try:
-            if client is None or secret != (client.secret if client.generate_secret else None):
+            if client is None or not _proves(client, secret):
                 raise _Refused("invalid_client")
             match form.get("grant_type"):
                 case "client_credentials":
@@ -334,6 +334,11 @@ def _credentials(request: Request, form: Mapping[str, str]) -> tuple[str, str | 
         client_id, _, secret = base64.b64decode(header[6:]).decode().partition(":")
         return client_id, secret
     return form.get("client_id", ""), form.get("client_secret")
+
+
+def _proves(client: Any, secret: str | None) -> bool:
+    known = {each.value for each in tokens.secrets_of(client).values()}
+    return secret in known if known else secret is None
 
 
 def _challenge(verifier: str) -> str:

@@ -9,6 +9,7 @@ import re
 import time
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
@@ -72,6 +73,32 @@ def lifetime_s(client: Any, kind: str) -> int:
     number, unit = _LIFETIMES[kind]
     unit = (settings.get("TokenValidityUnits") or {}).get(kind, unit)
     return int((settings.get(f"{kind}Validity") or number) * _UNITS_S[unit])
+
+
+@dataclass(frozen=True)
+class Secret:
+    """By which a client proves who it is."""
+
+    value: str
+    made: float = field(default_factory=time.time)
+    """In seconds since 1970."""
+
+
+MOST_SECRETS = 2
+"""Of a client, so that one can be changed for another."""
+
+
+def secrets_of(client: Any) -> dict[str, Secret]:
+    """A client's secrets by their IDs, the oldest first; empty where it has none.
+
+    moto's clients have one; the second is kept beside it.
+    """
+    if not client.generate_secret:
+        return {}
+    if not hasattr(client, "secrets"):
+        client.secrets = {str(uuid.uuid4()): Secret(client.secret)}
+    known: dict[str, Secret] = client.secrets
+    return known
 
 
 def access_token(pool: Any, client: Any, scopes: Sequence[str]) -> str:

@@ -22,6 +22,7 @@ from moto import (  # noqa: E402
     backends,
     mock_aws,
 )
+from moto.cognitoidp.responses import CognitoIdpResponse  # noqa: E402
 from moto.core.config import default_user_config  # noqa: E402
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
 from moto.s3.responses import S3Response  # noqa: E402
@@ -43,6 +44,7 @@ from moto.stepfunctions.parser.utils import TMP_THREADS  # noqa: E402
 
 ROLE = "arn:aws:iam::123456789012:role/anything"
 FACTS: dict[str, Any] = {
+    "gives_clients_second_secrets": hasattr(CognitoIdpResponse, "add_user_pool_client_secret"),
     "loads_managed_policies": default_user_config["iam"]["load_aws_managed_policies"],
     "runs_definitions_unasked": bool(
         default_user_config.get("stepfunctions", {}).get("execute_state_machine")

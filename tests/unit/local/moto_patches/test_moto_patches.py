@@ -92,6 +92,7 @@ NEEDED: list[tuple[str, str, Any]] = [
     ("end_tokens_in_time", "lifetime_of_a_token_of_five_minutes_s", 3600),
     ("keep_attributes_from_their_owners", "lets_people_write_any_attribute", True),
     ("sign_out_under_any_name", "keeps_a_session_that_is_ended_by_sub", True),
+    ("give_clients_second_secrets", "gives_clients_second_secrets", False),
 ]
 # (patch, fact, moto alone does it this often at least)
 WASTEFUL = [
@@ -1009,3 +1010,24 @@ def test_who_is_signed_out_by_sub_is_signed_out(runtime: Any) -> None:
     people.cognito.admin_user_global_sign_out(UserPoolId=people.pool, Username=user["Username"])
     with pytest.raises(botocore.exceptions.ClientError, match="NotAuthorized"):
         people.renew(tokens["RefreshToken"])
+
+
+def test_a_client_has_up_to_two_secrets_and_always_one(runtime: Any) -> None:
+    cognito = runtime.client("cognito-idp")
+    pool = cognito.create_user_pool(PoolName="programs")["UserPool"]["Id"]
+    client = cognito.create_user_pool_client(
+        UserPoolId=pool, ClientName="camera", GenerateSecret=True
+    )["UserPoolClient"]
+    named = {"UserPoolId": pool, "ClientId": client["ClientId"]}
+    added = cognito.add_user_pool_client_secret(**named)["ClientSecretDescriptor"]
+    assert added["ClientSecretValue"] != client["ClientSecret"]
+    with pytest.raises(cognito.exceptions.LimitExceededException):
+        cognito.add_user_pool_client_secret(**named)
+    first, second = cognito.list_user_pool_client_secrets(**named)["ClientSecrets"]
+    assert second["ClientSecretId"] == added["ClientSecretId"]
+    assert "ClientSecretValue" not in first
+    cognito.delete_user_pool_client_secret(**named, ClientSecretId=first["ClientSecretId"])
+    with pytest.raises(cognito.exceptions.ResourceNotFoundException):
+        cognito.delete_user_pool_client_secret(**named, ClientSecretId=first["ClientSecretId"])
+    with pytest.raises(cognito.exceptions.InvalidParameterException):
+        cognito.delete_user_pool_client_secret(**named, ClientSecretId=second["ClientSecretId"])

@@ -176,10 +176,12 @@ def _signed(claims: dict[str, Any]) -> str:
     return jwt.encode(given, key.private_key, algorithm="RS256")  # type: ignore[arg-type]
 
 
-def client_token(stack: SmallStack, secret: str, scope: str = "small/greet") -> tuple[int, Any]:
+def client_token(
+    stack: SmallStack, secret: str, scope: str = "small/greet", client_id: str = ""
+) -> tuple[int, Any]:
     form = {
         "grant_type": "client_credentials",
-        "client_id": stack.outputs["MachineClientId"],
+        "client_id": client_id or stack.outputs["MachineClientId"],
         "client_secret": secret,
         "scope": scope,
     }
@@ -199,6 +201,57 @@ def test_a_wrong_secret_or_scope_gets_no_token(small_stack: SmallStack) -> None:
     secret = small_stack.outputs["MachineClientSecret"]
     assert client_token(small_stack, "wrong") == (400, {"error": "invalid_client"})
     assert client_token(small_stack, secret, "small/all") == (400, {"error": "invalid_scope"})
+
+
+def test_a_second_secret_is_as_good_as_the_first_until_one_is_ended(
+    small_stack: SmallStack,
+) -> None:
+    cognito = small_stack.client("cognito-idp")
+    pool = small_stack.outputs["UserPoolId"]
+    client = cognito.create_user_pool_client(
+        UserPoolId=pool,
+        ClientName="another",
+        GenerateSecret=True,
+        AllowedOAuthFlows=["client_credentials"],
+        AllowedOAuthScopes=["small/greet"],
+    )["UserPoolClient"]
+    named = {"UserPoolId": pool, "ClientId": client["ClientId"]}
+    added = cognito.add_user_pool_client_secret(**named)["ClientSecretDescriptor"]
+    first = cognito.list_user_pool_client_secrets(**named)["ClientSecrets"][0]
+
+    def status(secret: str) -> int:
+        return client_token(small_stack, secret, client_id=client["ClientId"])[0]
+
+    assert [status(client["ClientSecret"]), status(added["ClientSecretValue"])] == [200, 200]
+    cognito.delete_user_pool_client_secret(**named, ClientSecretId=first["ClientSecretId"])
+    assert [status(client["ClientSecret"]), status(added["ClientSecretValue"])] == [400, 200]
+
+
+def test_an_authorizer_takes_the_tokens_of_whom_it_is_told_of_and_of_fifty_at_most(
+    small_stack: SmallStack, tokens: dict[str, str]
+) -> None:
+    gateway = small_stack.client("apigatewayv2")
+    named = {
+        "ApiId": small_stack.physical_id("Api"),
+        "AuthorizerId": small_stack.physical_id("ApiAuthorizer"),
+    }
+    before = gateway.get_authorizer(**named)["JwtConfiguration"]
+
+    def take(audience: list[str]) -> None:
+        changed = {**before, "Audience": audience}
+        gateway.update_authorizer(**named, JwtConfiguration=changed)
+
+    try:
+        take(["somebody-else"])
+        assert unauthorized(small_stack, tokens["id"])
+        with pytest.raises(gateway.exceptions.BadRequestException, match="at most 50"):
+            take([str(number) for number in range(51)])
+        assert gateway.get_authorizer(**named)["JwtConfiguration"]["Audience"] == ["somebody-else"]
+    finally:
+        take(before["Audience"])
+    assert not unauthorized(small_stack, tokens["id"])
+    with pytest.raises(gateway.exceptions.NotFoundException):
+        gateway.get_authorizer(ApiId=named["ApiId"], AuthorizerId="none")
 
 
 def test_a_token_without_the_scope_is_forbidden(
