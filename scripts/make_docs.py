@@ -26,7 +26,7 @@ PARTS = {
 }
 """Which page of the documentation has which."""
 KEYS = ROOT / "console/src/review/keys/keys.ts"
-OPENAPI = ROOT / "openapi.json"
+OPENAPI = ROOT / "functions/serve_console/openapi.json"
 OUTPUTS = ROOT / "cli/outputs.txt"
 """Those that every stack of this release has."""
 

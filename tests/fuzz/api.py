@@ -16,6 +16,7 @@ from tests import images
 from tests.stack import Stack, launched, train_first_model
 
 PROGRAM = ROOT / ".venv-api/bin/schemathesis"
+DESCRIPTION = ROOT / "functions/serve_console/openapi.json"
 CHECKS = (
     "not_a_server_error",
     "status_code_conformance",
@@ -63,7 +64,7 @@ def _test(stack: Stack, folder: Path, tasks: list[str], seconds: str) -> int:
 
 def _with_tasks(tasks: list[str]) -> dict[str, Any]:
     """The description with the names of tasks that there are, which nobody would make up."""
-    document: dict[str, Any] = json.loads((ROOT / "openapi.json").read_text(encoding="utf-8"))
+    document: dict[str, Any] = json.loads(DESCRIPTION.read_text(encoding="utf-8"))
     for methods in document["paths"].values():
         for operation in methods.values():
             for parameter in operation.get("parameters", ()):

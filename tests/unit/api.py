@@ -8,11 +8,13 @@ from jsonschema import Draft202012Validator
 
 from tests.contract.files import ROOT
 
+DESCRIPTION = ROOT / "functions/serve_console/openapi.json"
+
 
 @cache
 def document() -> dict[str, Any]:
     """The document as it is checked in."""
-    content: dict[str, Any] = json.loads((ROOT / "openapi.json").read_text(encoding="utf-8"))
+    content: dict[str, Any] = json.loads(DESCRIPTION.read_text(encoding="utf-8"))
     return content
 
 
