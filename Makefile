@@ -66,13 +66,14 @@ test: $(VENV)/made ## Run all tests: three parts at once, their output one after
 test-fast: $(VENV)/made ## Run the tests that need no running application
 	@$(PYTEST) tests/unit tests/contract tests/fuzz
 
-test-stack: $(VENV)/made ## Run the tests on the running application, two files at a time
+# Tests on a running application mostly wait, so more files at a time than processors.
+test-stack: $(VENV)/made ## Run the tests on the running application, three files at a time
 	@mkdir -p .local && rm -f $(PERMISSIONS)
-	@PERMISSIONS_LOG=$(PERMISSIONS) $(PYTEST) --numprocesses=2 --dist=loadfile tests/workflow tests/e2e
+	@PERMISSIONS_LOG=$(PERMISSIONS) $(PYTEST) --numprocesses=3 --dist=loadfile tests/workflow tests/e2e
 	@PERMISSIONS_LOG=$(PERMISSIONS) $(BIN)/python -m pytest tests/test_permissions.py
 
-test-faults: $(VENV)/made ## Run the tests that let AWS calls fail
-	@$(PYTEST) tests/faults
+test-faults: $(VENV)/made ## Run the tests that let AWS calls fail, two files at a time
+	@$(PYTEST) --numprocesses=2 --dist=loadfile tests/faults
 
 test-soak: $(VENV)/made ## Live two short lives of the running application, in which much fails
 	@$(PYTEST) tests/soak
@@ -83,10 +84,10 @@ test-times: $(VENV)/made ## List the tests and files that took longest when they
 soak: $(VENV)/made ## Live longer ones: DAYS=200 of them together, from SEED=1 on; SECONDS=3600 begins none later
 	@$(BIN)/python -m tests.soak $(if $(DAYS),--days $(DAYS)) $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS))
 
-test-console: $(VENV)/console-made ## Test the review page: its sources, if Node.js is there, and in Debian's Chromium
+test-console: $(VENV)/console-made ## Test the review page: its sources, if Node.js is there, and in Debian's Chromium, two files at a time
 	@if command -v npm >/dev/null; then cd console && npm ci --no-audit --no-fund --silent && npm run --silent lint && npm run --silent test; else echo "No npm here: the page's sources are not checked, only what was built of them."; fi
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || { echo "Chromium is missing: apt-get install chromium"; exit 1; }
-	@$(PYTEST) tests/console
+	@$(PYTEST) --numprocesses=2 --dist=loadfile tests/console
 
 test-programs: $(VENV)/made ## Test what AWS's own programs find on the embedded runtime; its SDK for JavaScript, if npm is there
 	@if command -v npm >/dev/null; then cd tests/programs/javascript && npm ci --no-audit --no-fund --silent; else echo "No npm here: the AWS SDK for JavaScript is not tried."; fi
