@@ -36,10 +36,14 @@ class Splits(StrEnum):
     """All of it tests."""
 
     def testing(self, examples: Sequence[HasSplit]) -> list[bool]:
-        """Which of a data set's images test: without any for that, those for validation."""
+        """Which of a data set's images test: without any for that, those for validation.
+
+        What is for validation alone has not been divided from anything.
+        """
         if self is not Splits.OWN:
             return [self is Splits.TEST] * len(examples)
-        part = TEST if any(example.split == TEST for example in examples) else VALID
+        names = {example.split for example in examples}
+        part = TEST if TEST in names else VALID if names != {VALID} else None
         return [example.split == part for example in examples]
 
 

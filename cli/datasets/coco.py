@@ -3,7 +3,7 @@
 Format: https://cocodataset.org/#format-data
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -36,9 +36,11 @@ def read(files: Files, file: str, content: Mapping[str, Any], into: DataSet) -> 
     images: dict[Any, Example] = {}
     for entry in content["images"]:
         example = _image(files, file, entry, name.removeprefix("instances_"), into)
-        if example is not None:
-            example.split = split
-            images[_id(entry, "id")] = example
+        if example is None:
+            continue
+        example.split = split
+        if images.setdefault(_id(entry, "id"), example) is not example:
+            into.leave_out(*example.place, "Another image has this id.")
     known = {_id(entry, "id") for entry in content["images"]}
     for annotation in content["annotations"]:
         _take(file, annotation, into, images=images, known=known, categories=categories)
@@ -108,6 +110,8 @@ def _box(entry: Mapping[str, Any]) -> tuple[float, float, float, float] | None:
         if None not in (left, top, width, height):
             return (left or 0.0, top or 0.0, width or 0.0, height or 0.0)
     outline = entry.get("segmentation")
+    if isinstance(outline, dict):
+        return _of_mask(outline)
     if not isinstance(outline, list):
         return None
     points: list[tuple[float, float]] = []
@@ -118,3 +122,48 @@ def _box(entry: Mapping[str, Any]) -> tuple[float, float, float, float] | None:
         sound = [value or 0.0 for value in values]
         points += zip(sound[::2], sound[1::2], strict=True)
     return around(points) if points else None
+
+
+def _of_mask(mask: Mapping[str, Any]) -> tuple[float, float, float, float] | None:
+    """The box around a mask: pixels are counted down the columns, those outside and inside in turn.
+
+    Format: https://github.com/cocodataset/cocoapi/blob/master/common/maskApi.h
+    """
+    size, counts = mask.get("size"), mask.get("counts")
+    if not isinstance(size, list) or not size or not isinstance(size[0], int) or size[0] < 1:
+        return None
+    height = size[0]
+    runs = list(_unpacked(counts)) if isinstance(counts, str) else counts
+    if not isinstance(runs, list) or not all(isinstance(run, int) and run >= 0 for run in runs):
+        return None
+    points: list[tuple[float, float]] = []
+    end = 0
+    for place, run in enumerate(runs):
+        start, end = end, end + run
+        if place % 2 and run:
+            (first, top), (last, bottom) = divmod(start, height), divmod(end - 1, height)
+            top, bottom = (0, height - 1) if last > first else (top, bottom)
+            points += [(first, top), (last + 1, bottom + 1)]
+    return around(points) if points else None
+
+
+def _unpacked(text: str) -> Iterator[int]:
+    """The counts in a text: five bits a character, and from the fourth on what is more than before.
+
+    Negative numbers come of text that is none.
+    """
+    before: list[int] = []
+    value = shift = 0
+    for character in text:
+        bits = ord(character) - ord("0")
+        value |= (bits & 0x1F) << shift
+        shift += 5
+        if bits & 0x20:
+            continue
+        if bits & 0x10:
+            value -= 1 << shift
+        if len(before) > 2:
+            value += before[-2]
+        before.append(value)
+        yield value
+        value = shift = 0

@@ -29,7 +29,8 @@ def _reference(line: str) -> str:
 def read(files: Files, file: str, model_type: ModelType, into: DataSet) -> None:
     """Take what the lines say to a model of this type; boxes, where they say nothing to it."""
     by_image: dict[str, tuple[str, Example]] = {}
-    for count, text in enumerate(files.text(file).splitlines(), start=1):
+    # As in the bucket, lines end with line feeds alone: JSON may have others within its texts.
+    for count, text in enumerate(files.text(file).split("\n"), start=1):
         place = Place(file, f"line {count}")
         if not text.strip():
             continue

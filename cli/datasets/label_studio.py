@@ -7,13 +7,13 @@ import math
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from .values import DataSet, Drawn, Example, Files, Place, around, no_image, number
 
 NAME = "Label Studio"
 _UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")
 """What it puts before the names of files that were uploaded into it."""
+_IN_SHORT = {"id", "annotator", "annotation_id", "lead_time"}
 
 
 def is_one(content: object) -> bool:
@@ -25,6 +25,15 @@ def is_one(content: object) -> bool:
             isinstance(task, dict) and isinstance(task.get("data"), dict) and "annotations" in task
             for task in content
         )
+    )
+
+
+def is_in_short(content: object) -> bool:
+    """Whether it is an export that does not say of what kind each answer is."""
+    return (
+        isinstance(content, list)
+        and bool(content)
+        and all(isinstance(task, dict) and task.keys() >= _IN_SHORT for task in content)
     )
 
 
@@ -48,13 +57,10 @@ def read(files: Files, file: str, content: list[Mapping[str, Any]], into: DataSe
 
 
 def _image(files: Files, file: str, address: str) -> str | None:
-    """The file that a task's address means; it is somewhere else in what was downloaded."""
-    parts = urlsplit(address)
-    # Of files on a server's own disk, the path is in the question.
-    path = unquote(parse_qs(parts.query).get("d", [parts.path])[0])
-    name = path.rsplit("/", 1)[-1]
-    candidates = [path, name, _UPLOADED.sub("", name, count=1)]
-    return next(filter(None, (files.image(one, file) for one in candidates if one)), None)
+    """The file that a task's address means."""
+    folder, slash, name = address.rpartition("/")
+    uploaded = f"{folder}{slash}{_UPLOADED.sub('', name, count=1)}"
+    return files.image(address, file) or files.image(uploaded, file)
 
 
 def _counts(annotations: object) -> list[Any] | None:

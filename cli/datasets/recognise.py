@@ -19,6 +19,8 @@ from .values import DataSet, Files
 _JOB_OUTPUT = "manifests/output/output.manifest"
 """Where in the folder of a labelling job of Ground Truth its result is."""
 
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+
 
 @dataclass(frozen=True)
 class Recognised:
@@ -53,6 +55,8 @@ def file(files: Files, name: str, model_type: ModelType) -> Recognised:
         found = _of_voc(files, [name])
     if found:
         return found[0]
+    if suffix in _ARCHIVES:
+        raise CommandError(_unpack(name))
     if suffix not in MANIFEST_SUFFIXES:
         raise CommandError(
             f"{name} is nothing that is known: neither a manifest, whose name ends in "
@@ -74,8 +78,11 @@ def is_of_bucket(files: Files, name: str) -> bool:
 def folder(files: Files, model_type: ModelType) -> Recognised | None:
     """What all of the files are; None where no annotations are among them.
 
-    Raises CommandError where they are several things at once.
+    Raises CommandError where they are several things at once, or packed.
     """
+    archives = files.with_suffix(*_ARCHIVES)
+    if archives and archives == files.names:
+        raise CommandError(_unpack(archives[0]))
     found = [
         *_of_json(files, files.with_suffix(".json")),
         *_of_yolo(files, _yolo_files(files)),
@@ -98,11 +105,22 @@ def folder(files: Files, model_type: ModelType) -> Recognised | None:
     return found[0] if found else None
 
 
+def _unpack(name: str) -> str:
+    return f"{name} is an archive: unpack it, and import the folder that comes out."
+
+
 # --- Each format ----------------------------------------------------------------------------------
 
 
 def _of_json(files: Files, names: Sequence[str]) -> list[Recognised]:
-    read = {name: _json(files, name) for name in names}
+    # What is none of these is not kept: some programs write one with the image in it for each.
+    read: dict[str, Any] = {}
+    for name in names:
+        content = _json(files, name)
+        if coco.is_one(content) or label_studio.is_one(content):
+            read[name] = content
+        elif label_studio.is_in_short(content):
+            raise CommandError(f"{name} is Label Studio's JSON-MIN: export JSON there.")
     boxes = [name for name, content in read.items() if coco.is_one(content)]
     # Of one picture, the others say where limbs are, or tell it in words.
     instances = [name for name in boxes if PurePosixPath(name).name.startswith("instances_")]

@@ -5,7 +5,10 @@ are those that tables are published with; ``filename,width,height,class,xmin,…
 """
 
 import csv
+import io
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from labelloop.domain import layouts
@@ -30,15 +33,26 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "height": ("height", "h", "bbox_height"),
     "split": ("split", "set", "subset", "partition"),
 }
+_EDGES = frozenset({"left", "top", "right", "bottom", "width", "height"})
 _WITHOUT_HEADER = {
     2: {"image": 0, "label": 1},
     6: {"image": 0, "label": 1, "left": 2, "top": 3, "width": 4, "height": 5},
 }
+_CELL_OF_JSON = re.compile(r"\[?\s*\{")
+_EXCEL_SAYS = "sep="
+"""Before the character between cells, in a first line of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    delimiter: str
+    rows: list[tuple[int, list[str]]]
+    """Those that are not empty, with the lines they end on."""
 
 
 def is_one(files: Files, file: str) -> bool:
     """Whether a table names images that are there."""
-    rows = _rows(files.beginning(file), _LOOKED_AT)
+    rows = _table(files.beginning(file), _LOOKED_AT).rows
     columns = _columns(rows[0][1]) if rows else None
     if columns is None:
         return False
@@ -48,7 +62,8 @@ def is_one(files: Files, file: str) -> bool:
 
 def read(files: Files, file: str, into: DataSet) -> None:
     """Take what the rows say."""
-    rows = _rows(files.text(file))
+    table = _table(files.text(file))
+    rows = table.rows
     columns = _columns(rows[0][1]) if rows else None
     if columns is None:
         into.leave_out(file, "", "It is no table that can be read to its end.")
@@ -61,25 +76,28 @@ def read(files: Files, file: str, into: DataSet) -> None:
             into.leave_out(file, f"line {line}", f"It has {len(row)} columns: others have more.")
             continue
         cells = {name: row[at].strip() for name, at in columns.items()}
+        if table.delimiter == ";":
+            # Where the comma is in numbers, what is between cells is another.
+            cells |= {name: cells[name].replace(",", ".") for name in _EDGES & cells.keys()}
         _take(files, Place(file, f"line {line}"), cells, by_image, into)
     into.examples += by_image.values()
 
 
-def _rows(text: str, most: int | None = None) -> list[tuple[int, list[str]]]:
-    """The rows that are not empty, with the lines they end on."""
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
-    found: list[tuple[int, list[str]]] = []
+def _table(text: str, most: int | None = None) -> _Table:
+    first = text.partition("\n")[0].strip('\r"')
+    says = first.lower().startswith(_EXCEL_SAYS) and len(first) == len(_EXCEL_SAYS) + 1
+    delimiter = first[-1] if says else max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    table = _Table(delimiter, [])
     try:
         for row in reader:
-            if any(map(str.strip, row)):
-                found.append((reader.line_num, row))
-            if most is not None and len(found) >= most:
+            if any(map(str.strip, row)) and not (says and reader.line_num == 1):
+                table.rows.append((reader.line_num, row))
+            if most is not None and len(table.rows) >= most:
                 break
     except csv.Error:
-        return []
-    return found
+        table.rows.clear()
+    return table
 
 
 def _header(row: Sequence[str]) -> dict[str, int] | None:
@@ -97,7 +115,9 @@ def _header(row: Sequence[str]) -> dict[str, int] | None:
 def _columns(row: Sequence[str]) -> dict[str, int] | None:
     found = _header(row)
     if found is None:
-        return _WITHOUT_HEADER.get(len(row))
+        # A header that has no column for labels, as where each label is a column, is no row.
+        named = any(cell.strip().lower() in _COLUMNS["image"] for cell in row)
+        return None if named else _WITHOUT_HEADER.get(len(row))
     if {"right", "bottom"} <= found.keys():
         # Width and height are the image's then.
         found = {name: at for name, at in found.items() if name not in {"width", "height"}}
@@ -124,8 +144,11 @@ def _take(
         )
         by_image[image] = Example(image, place, split=split)
     example = by_image[image]
+    if _CELL_OF_JSON.match(cells["label"]):
+        into.leave_out(*place, "Its label is JSON, as in Label Studio's CSV: export JSON there.")
+        return
     if "left" not in cells:
-        if cells["label"] not in example.labels:
+        if cells["label"] and cells["label"] not in example.labels:
             example.labels.append(cells["label"])
         return
     edges = [cells["left"], cells["top"]]

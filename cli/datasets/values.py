@@ -3,11 +3,18 @@
 Formats read no folders: they are given the names of the files, and readers of those they ask for.
 """
 
+import codecs
+import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import NamedTuple
+from urllib.parse import unquote
+
+from labelloop.domain import layouts
+from labelloop.domain.labels import is_container
 
 from ..failures import CommandError
 
@@ -15,8 +22,10 @@ TRAIN, VALID, TEST = "train", "valid", "test"
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 """Of files that annotations name without a suffix. Whether it is an image, its content tells."""
 
-
 _BEGINNING_BYTES = 1024 * 1024
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
+Parts = tuple[str, ...]
 
 
 class Place(NamedTuple):
@@ -96,17 +105,20 @@ class Files:
     ) -> None:
         self.names = sorted(names)
         self._read_bytes, self.size_px = read_bytes, size_px
-        self._by_name: defaultdict[str, list[tuple[str, ...]]] = defaultdict(list)
+        self._by_path: dict[Parts, str] = {}
+        self._by_name: defaultdict[str, list[tuple[Parts, str]]] = defaultdict(list)
         for name in self.names:
-            parts = PurePosixPath(name).parts
-            self._by_name[parts[-1]].append(parts)
+            parts = _parts(name)
+            self._by_path[parts] = name
+            self._by_name[parts[-1].casefold()].append((parts, name))
             if name.lower().endswith(IMAGE_SUFFIXES):
-                self._by_name[PurePosixPath(name).stem].append(parts)
+                alone = _without_suffix(parts)
+                self._by_name[alone[-1].casefold()].append((alone, name))
 
     def text(self, name: str) -> str:
         """What a text file says. Raises CommandError where it is none."""
         try:
-            return self._read_bytes(name).decode("utf-8-sig")
+            return _decoded(self._read_bytes(name), "strict")
         except OSError as error:
             raise CommandError(f"{name} cannot be read: {error.strerror}.") from error
         except UnicodeDecodeError as error:
@@ -115,7 +127,7 @@ class Files:
     def beginning(self, name: str) -> str:
         """What a file begins with, whatever it is; nothing, where it cannot be read."""
         try:
-            return self._read_bytes(name)[:_BEGINNING_BYTES].decode("utf-8-sig", errors="replace")
+            return _decoded(self._read_bytes(name)[:_BEGINNING_BYTES], "replace")
         except OSError:
             return ""
 
@@ -127,30 +139,84 @@ class Files:
         """The file that a format names so in another file; None where no one file is meant.
 
         Of several the one counts that lies nearest to the file, or in the folder that is ``hint``.
+        A path of another machine, or within more folders than are here, means the file in which it
+        ends; an address means the file of its name, since no folder here is that of a server.
         """
-        wanted = tuple(
-            part for part in named.replace("\\", "/").split("/") if part not in {"", "."}
-        )
-        if not wanted:
-            return None
+        folder = _parts(beside)[:-1]
+        path, is_address = _path_of(named)
+        for wanted in filter(None, dict.fromkeys((_parts(path), _parts(unquote(path))))):
+            found = self._nearest(wanted, folder, hint)
+            found = found or self._where_it_ends(wanted, folder, hint)
+            if found is None and is_address:
+                found = self._nearest(wanted[-1:], folder, hint)
+            if found is not None:
+                return found
+        return None
+
+    def _nearest(self, wanted: Parts, folder: Parts, hint: str) -> str | None:
+        exact = self._by_path.get((*folder, *wanted))
+        if exact:
+            return exact
+        like = tuple(map(str.casefold, wanted))
         hits = [
-            parts
-            for parts in self._by_name.get(wanted[-1], ())
-            if wanted in (parts[-len(wanted) :], _without_suffix(parts)[-len(wanted) :])
+            (parts, name)
+            for parts, name in self._by_name.get(like[-1], ())
+            if tuple(map(str.casefold, parts[-len(like) :])) == like
         ]
-        folder = PurePosixPath(beside).parts[:-1]
-        tests: tuple[Callable[[tuple[str, ...]], bool], ...] = (
+        tests: tuple[Callable[[Parts], bool], ...] = (
             lambda parts: parts == (*folder, *wanted),
+            lambda parts: parts[-len(wanted) :] == wanted,
             lambda parts: bool(hint) and hint in parts[:-1],
             lambda parts: parts[: len(folder)] == folder,
         )
         for fits in tests:
             if len(hits) > 1:
-                hits = [parts for parts in hits if fits(parts)] or hits
-        return "/".join(hits[0]) if len(hits) == 1 else None
+                hits = [hit for hit in hits if fits(hit[0])] or hits
+        return hits[0][1] if len(hits) == 1 else None
+
+    def _where_it_ends(self, wanted: Parts, folder: Parts, hint: str) -> str | None:
+        """The file in whose path this one ends; in its name alone, where no folder objects."""
+        found = None
+        for at in range(1, len(wanted)):
+            found = self._nearest(wanted[at:], folder, hint)
+            if found is not None and at < len(wanted) - 1:
+                return found
+        if found is None or any(map(layouts.is_split, wanted)):
+            return None
+        inside = _parts(found)[:-1]
+        inside = inside[len(folder) :] if inside[: len(folder)] == folder else inside
+        return found if all(map(is_container, inside)) else None
 
 
-def _without_suffix(parts: tuple[str, ...]) -> tuple[str, ...]:
+def _decoded(content: bytes, errors: str) -> str:
+    """Text as programs save it: Windows's say by two bytes that theirs is UTF-16."""
+    is_utf_16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return content.decode("utf-16" if is_utf_16 else "utf-8-sig", errors)
+
+
+def _path_of(named: str) -> tuple[str, bool]:
+    """The path in what a format names, and whether it is an address, as Label Studio has them."""
+    path = named.replace("\\", "/")
+    _, asked, local = path.partition("/data/local-files/?d=")
+    if asked:
+        return local, True
+    if _ADDRESS.match(path):
+        return path.partition("://")[2].partition("?")[0], True
+    return path, path.startswith("/data/upload/")
+
+
+def _parts(path: str) -> Parts:
+    """Its pieces, as the same name is written on every machine."""
+    pieces = composed_path(path).split("/")
+    return tuple(piece for piece in pieces if piece not in {"", "."})
+
+
+def composed_path(path: str) -> str:
+    """The path with ä as one character: some machines write two."""
+    return unicodedata.normalize("NFC", path)
+
+
+def _without_suffix(parts: Parts) -> Parts:
     return (*parts[:-1], PurePosixPath(parts[-1]).stem)
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from urllib.parse import unquote
 
 from labelloop.domain import layouts
 
@@ -26,12 +27,13 @@ from .values import (
     Files,
     Place,
     around,
+    composed_path,
     number,
 )
 
 NAME = "YOLO"
 CLASSES = "classes.txt"
-_PARTS = {"train": TRAIN, "val": VALID, "test": TEST}
+_PARTS = {"train": TRAIN, "val": VALID, "valid": VALID, "validation": VALID, "test": TEST}
 _FIELD = re.compile(r"(\w+)\s*:\s*(.*)")
 _ITEM = re.compile(r"(?:-|([\"']?\d+[\"']?)\s*:)\s*(.+)")
 
@@ -57,7 +59,7 @@ def parse(text: str) -> Config:
                 for place, (number, name) in enumerate(values)
             }
         elif key in _PARTS:
-            config.parts[_PARTS[key]] = [name for _, name in values]
+            config.parts.setdefault(_PARTS[key], []).extend(name for _, name in values)
         elif key == "kpt_shape":
             sides = [int(name) for _, name in values if name.isdigit()]
             config.points = sides[0] * sides[1] if len(sides) == 2 else 0
@@ -123,12 +125,12 @@ def read(files: Files, file: str, into: DataSet) -> None:
         config = parse(files.text(file))
         scope = PurePosixPath(file).parent
     listed = {split: frozenset(_listed(files, places)) for split, places in config.parts.items()}
-    names = set(files.names)
+    labels = _label_files(files)
     used = set()
     for image in files.with_suffix(*IMAGE_SUFFIXES):
         if not PurePosixPath(image).is_relative_to(scope):
             continue
-        label_file = _label_file(image, names)
+        label_file = _label_file(image, labels)
         split = _split_of(image, config.parts, listed)
         if label_file is None:
             # Such an image has nothing of the kind in it, which is said by leaving the file away.
@@ -159,23 +161,35 @@ def _listed(files: Files, places: Sequence[str]) -> list[str]:
 def _split_of(
     image: str, parts: Mapping[str, Sequence[str]], listed: Mapping[str, frozenset[str]]
 ) -> str:
+    """The split that says most of where an image is: of two that say the same, that for training.
+
+    Many say that the images to validate are those to train, too.
+    """
     folders = PurePosixPath(image).parts[:-1]
-    for split in (TEST, VALID, TRAIN):
-        if image in listed.get(split, ()):
-            return split
+    found = {split: 0 for split in (TRAIN, TEST, VALID) if image in listed.get(split, ())}
+    for split in () if found else (TRAIN, TEST, VALID):
         for place in parts.get(split, ()):
-            wanted = tuple(part for part in place.split("/") if part not in {"", ".", ".."})
+            pieces = place.replace("\\", "/").split("/")
+            wanted = tuple(part for part in pieces if part not in {"", ".", ".."})
             span = range(len(folders) - len(wanted) + 1)
             if wanted and any(folders[at : at + len(wanted)] == wanted for at in span):
-                return split
-    if parts:
-        return ""
-    return next(filter(None, map(layouts.split_named, folders)), "")
+                found[split] = max(len(wanted), found.get(split, 0))
+    if found:
+        return max(found, key=lambda split: found[split])
+    return "" if parts else next(filter(None, map(layouts.split_named, folders)), "")
 
 
-def _label_file(image: str, names: set[str]) -> str | None:
+def _label_files(files: Files) -> dict[str, str]:
+    """The text files by how images are called: Label Studio writes some names as in addresses."""
+    names = files.with_suffix(".txt")
+    return {composed_path(unquote(name)): name for name in names} | {
+        composed_path(name): name for name in names
+    }
+
+
+def _label_file(image: str, names: Mapping[str, str]) -> str | None:
     """The file with the boxes: in ``labels`` where the image is in ``images``, or beside it."""
-    path = PurePosixPath(image).with_suffix(".txt")
+    path = PurePosixPath(composed_path(image)).with_suffix(".txt")
     parts = list(path.parts)
     places = [at for at, part in enumerate(parts[:-1]) if part.lower() == "images"]
     candidates = [str(path)]
@@ -184,7 +198,7 @@ def _label_file(image: str, names: set[str]) -> str | None:
         candidates.insert(0, "/".join(parts))
     else:
         candidates.insert(0, "/".join((*parts[:-1], "labels", parts[-1])))
-    return next((name for name in candidates if name in names), None)
+    return next((names[name] for name in candidates if name in names), None)
 
 
 def _example(

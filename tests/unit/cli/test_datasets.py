@@ -5,6 +5,7 @@ ultralytics' ``data.yaml``, labelImg's XML, TensorFlow's CSV, Label Studio's JSO
 """
 
 import json
+from collections import Counter
 
 import pytest
 
@@ -55,6 +56,64 @@ def coco(images: list[str], *annotations: dict[str, object]) -> str:
 def annotation(number: int, image: int = 0, category: int = 7, **more: object) -> dict[str, object]:
     found: dict[str, object] = {"id": number, "image_id": image, "category_id": category}
     return found | {"bbox": [10.4, 20, 30, 40], "iscrowd": 0, "area": 1200} | more
+
+
+class TestImages:
+    """Which file an annotation means, however its program has written the path."""
+
+    @pytest.mark.parametrize(
+        ("named", "file"),
+        [
+            ("images\\1.jpg", "images/1.jpg"),
+            ("./images/1.jpg", "images/1.jpg"),
+            ("..\\..\\label-studio\\media\\upload\\4\\1.jpg", "images/1.jpg"),
+            ("C:\\Users\\me\\pets\\images\\1.jpg", "images/1.jpg"),
+            ("/home/me/pets/images/1.jpg", "images/1.jpg"),
+            ("pets/images/1.jpg", "images/1.jpg"),
+            ("/home/me/1.jpg", "images/1.jpg"),
+            ("1.JPG", "images/1.jpg"),
+            ("images/K%C3%A4fer%203.jpg", "images/Ka\u0308fer 3.jpg"),
+            ("K\u00e4fer 3.jpg", "images/Ka\u0308fer 3.jpg"),
+            ("https://example.com/a/b/1.jpg?X-Amz-Date=1", "images/1.jpg"),
+            ("s3://bucket/pets/100%25.jpg", "images/100%.jpg"),
+            ("/data/local-files/?d=a%20b/1.jpg", "images/1.jpg"),
+            ("/data/local-files/?d=a/c+d.jpg", "images/c+d.jpg"),
+            ("/data/upload/3/1.jpg", "images/1.jpg"),
+            ("a%20b.jpg", "images/a%20b.jpg"),
+        ],
+    )
+    def test_a_path_means_the_file_that_is_here(self, named: str, file: str) -> None:
+        names = ("1.jpg", "Ka\u0308fer 3.jpg", "100%.jpg", "c+d.jpg", "a%20b.jpg", "a b.jpg")
+        files = of({"a.json": b""} | {f"images/{name}": b"" for name in names})
+        assert files.image(named, "a.json") == file
+
+    @pytest.mark.parametrize(
+        "named",
+        ["train/1.jpg", "/home/me/pets/train/1.jpg", "other/images/2.jpg", "2.png"],
+    )
+    def test_a_file_of_the_same_name_is_not_taken_for_what_is_somewhere_else(
+        self, named: str
+    ) -> None:
+        files = of({"val/a.json": b"", "val/1.jpg": b"", "val/pets/2.jpg": b""})
+        assert files.image(named, "val/a.json") is None
+
+    def test_of_names_that_differ_by_case_alone_the_same_one_counts(self) -> None:
+        files = of({"1.jpg": b"", "1.JPG": b"", "x/2.JPG": b"", "y/2.JPG": b""})
+        assert files.image("1.JPG", "a.json") == "1.JPG"
+        assert files.image("2.jpg", "a.json") is None
+
+    def test_each_file_is_read_no_oftener_for_being_among_many(self) -> None:
+        counted: Counter[str] = Counter()
+
+        def count(name: str) -> bytes:
+            counted[name] += 1
+            return VOC.replace("1.jpg", f"{name[:-4]}.jpg").encode()
+
+        names = [f"{number}.{end}" for number in range(300) for end in ("xml", "jpg")]
+        files = Files(names, count, lambda _: SIZE)
+        found = recognise.folder(files, ModelType.DETECTION)
+        assert found is not None and len(found.data_set().examples) == 300
+        assert set(counted.values()) == {2} and len(counted) == 300
 
 
 class TestCoco:
@@ -119,6 +178,13 @@ class TestCoco:
         assert "There is no image" in told.pop("a.json, annotation 6")
         assert told == {}
         assert len(boxes(found)["1.jpg"]) == 1
+
+    def test_an_id_that_two_images_have_is_named(self) -> None:
+        content = json.loads(coco(["1.jpg", "2.jpg"], annotation(1)))
+        content["images"][1]["id"] = 0
+        found = read({"a.json": json.dumps(content), "1.jpg": "", "2.jpg": ""})
+        assert reasons(found) == {"a.json, image 0": "Another image has this id."}
+        assert boxes(found) == {"1.jpg": [("cat", [10, 20, 30, 40])]}
 
 
 class TestYolo:
@@ -194,6 +260,58 @@ class TestYolo:
         assert told == {}
         assert boxes(found)["images/1.jpg"] == [("cat", [90, 45, 20, 10])]
 
+    @pytest.mark.parametrize(
+        ("text", "splits"),
+        [
+            ("train: images/a\nval: images/a\n", {"images/a/1.jpg": "train", "images/b/2.jpg": ""}),
+            (
+                "train: images\ntest: images/b\n",
+                {"images/a/1.jpg": "train", "images/b/2.jpg": "test"},
+            ),
+            (
+                "train: images/a\nvalidation: .\\images\\b\\\n",
+                {"images/a/1.jpg": "train", "images/b/2.jpg": "valid"},
+            ),
+            (
+                "path: C:\\pets\ntrain: [images/a, images/b]\nval: images/b\n",
+                {"images/a/1.jpg": "train", "images/b/2.jpg": "train"},
+            ),
+            (
+                "train: lists/train.txt\nval: lists/val.txt\n",
+                {"images/a/1.jpg": "train", "images/b/2.jpg": "valid"},
+            ),
+        ],
+    )
+    def test_what_trains_does_not_test_whatever_else_is_said_of_it(
+        self, text: str, splits: dict[str, str]
+    ) -> None:
+        found = read(
+            {
+                "data.yaml": f"{text}names: [cat]\n",
+                "images/a/1.jpg": "",
+                "images/b/2.jpg": "",
+                "labels/a/1.txt": "0 0.5 0.5 0.5 0.5",
+                "labels/b/2.txt": "0 0.5 0.5 0.5 0.5",
+                "lists/train.txt": "/home/me/pets/images/a/1.jpg\n",
+                "lists/val.txt": "./images/b/2.jpg\r\n",
+            }
+        )
+        assert {example.image: example.split for example in found.examples} == splits
+
+    @pytest.mark.parametrize("name", ["Ka\u0308fer", "K\u00e4fer", "K%C3%A4fer"])
+    def test_labels_go_with_their_image_however_an_umlaut_is_written(self, name: str) -> None:
+        found = read(
+            {
+                "classes.txt": "Ka\u0308fer\n",
+                "images/Ka\u0308fer.jpg": "",
+                f"labels/{name}.txt": "0 0.5 0.5 0.5 0.5",
+                "images/empty.jpg": "",
+                "labels/empty.txt": "\n",
+            }
+        )
+        assert [len(example.boxes) for example in found.examples] == [1, 0]
+        assert found.problems == []
+
 
 VOC = """<annotation verified="yes"><folder>x</folder><filename>1.jpg</filename>
 <size><width>200</width><height>100</height><depth>3</depth></size>
@@ -225,6 +343,16 @@ class TestVoc:
         told = reasons(found)
         assert "no XML" in told["1.xml"]
         assert "no.jpg is not there" in told["2.xml"]
+
+    def test_what_the_challenge_calls_difficult_is_taken_and_a_size_of_0_is_looked_up(self) -> None:
+        text = VOC.replace("<name>cat</name>", "<name>cat</name><difficult>1</difficult>")
+        text = text.replace(
+            "<width>200</width><height>100</height>", "<width>0</width><height>0</height>"
+        )
+        text = text.replace("<xmin>10</xmin>", "<xmin>10.4</xmin>").replace("1.jpg", "C:\\x\\1")
+        found = read({"sub/labels/1.xml": text, "sub/1.jpg": ""})
+        assert boxes(found) == {"sub/1.jpg": [("cat", [10, 20, 30, 40])]}
+        assert found.examples[0].size_px == SIZE
 
 
 class TestCsv:
@@ -260,6 +388,40 @@ class TestCsv:
     def test_a_table_without_images_is_none(self) -> None:
         texts = {"cat/1.jpg": b"", "docs/list.csv": b"name,label\nx,y\n"}
         assert recognise.folder(of(texts), ModelType.CLASSIFICATION) is None
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"sep=;\r\nimage;label;left;top;width;height\r\n1.jpg;cat;10,4;20;30;40\r\n",
+            "\ufeffimage\tlabel\tleft\ttop\twidth\theight\n1.jpg\tcat\t10.4\t20\t30\t40\n".encode(
+                "utf-16-le"
+            ),
+            b'image,label,left,top,width,height,note\n1.jpg,cat,"10.4",20,30,40,"two\nlines"\n',
+        ],
+        ids=["german Excel", "Unicode text of Excel", "line break in a cell"],
+    )
+    def test_tables_are_read_as_spreadsheets_save_them(self, content: bytes) -> None:
+        files = {"boxes.csv": content, "1.jpg": b""}
+        found = recognise.folder(of(files), ModelType.DETECTION)
+        assert found is not None
+        assert boxes(found.data_set()) == {"1.jpg": [("cat", [10, 20, 30, 40])]}
+        assert found.data_set().problems == []
+
+    def test_text_that_is_not_utf_8_is_refused_with_what_to_do(self) -> None:
+        files = {"labels.csv": "1.jpg,Käfer\n".encode("cp1252"), "1.jpg": b""}
+        found = recognise.folder(of(files), ModelType.CLASSIFICATION)
+        assert found is not None
+        with pytest.raises(CommandError, match=r"labels\.csv is not UTF-8 text: save it so"):
+            found.data_set()
+
+    def test_a_column_for_each_label_is_taken_for_no_label(self) -> None:
+        texts = {"_classes.csv": b"filename, cat\n1.jpg, 1\n", "1.jpg": b""}
+        assert recognise.folder(of(texts), ModelType.CLASSIFICATION) is None
+
+    def test_an_image_without_a_label_is_one_of_which_nothing_is_said(self) -> None:
+        found = read({"labels.csv": "image,label\n1.jpg,\n2.jpg,cat\n", "1.jpg": "", "2.jpg": ""})
+        assert [example.labels for example in found.examples] == [[], ["cat"]]
+        assert found.problems == []
 
 
 def region(kind: str, **value: object) -> dict[str, object]:
@@ -333,6 +495,13 @@ class TestRecognition:
         texts = {"1.jpg": b"", "1.xml": VOC.encode(), "a.json": coco(["1.jpg"]).encode()}
         with pytest.raises(CommandError, match=r"COCO \(a.json\), Pascal VOC \(1.xml\)"):
             recognise.folder(of(texts), ModelType.DETECTION)
+
+    def test_an_archive_is_to_be_unpacked(self) -> None:
+        packed = of({"pets.zip": b"PK"})
+        with pytest.raises(CommandError, match=r"pets\.zip is an archive: unpack it"):
+            recognise.folder(packed, ModelType.DETECTION)
+        with pytest.raises(CommandError, match=r"pets\.zip is an archive: unpack it"):
+            recognise.file(packed, "pets.zip", ModelType.DETECTION)
 
     @pytest.mark.parametrize("named", ["../1.jpg", "/etc/1.jpg", "x/../1.jpg", "", "other/1.jpg"])
     def test_no_other_file_is_taken_for_an_image_that_is_not_there(self, named: str) -> None:
