@@ -8,20 +8,20 @@ import click
 from . import __version__, terminal
 from .account import account_options
 from .accuracy import accuracy
-from .detect import detect
-from .doctor import doctor
-from .evaluate import evaluate
+from .detect.command import detect
+from .doctor.command import doctor
+from .evaluate.command import evaluate
 from .helping import Commands
 from .hosting import deploy, start, stop
-from .imports import import_
+from .imports.command import import_
 from .label import label
 from .log import log
 from .missed import missed
 from .params import params
 from .redrive import redrive
-from .report import report
+from .report.command import report
 from .reviewers import reviewers
-from .smoke import smoke
+from .smoke.command import smoke
 from .status import status
 from .versions import rollback, train, versions
 

@@ -10,7 +10,7 @@ from labelloop.domain.wording import images_in_words, one_line
 
 from . import executions
 from .failures import CommandError
-from .manifest_import import SHOWN
+from .imports.from_manifest import SHOWN
 from .stack import Stack, on_stack, show
 
 RUNS_LOOKED_AT = 5

@@ -27,7 +27,7 @@ PARTS = {
 """Which page of the documentation has which."""
 KEYS = ROOT / "console/src/review/keys/keys.ts"
 OPENAPI = ROOT / "functions/serve_console/openapi.json"
-OUTPUTS = ROOT / "cli/outputs.txt"
+OUTPUTS = ROOT / "cli/doctor/outputs.txt"
 """Those that every stack of this release has."""
 
 

@@ -13,16 +13,17 @@ EACH_FUNCTION_HAS_ONE = {"app.py"}
 
 TWINS = {
     "accuracy.py": "how often versions were right: the rule, and the command that shows it",
+    "as_page.py": "what `labelloop report` and `labelloop evaluate` say, each as a page of its own",
     "annotations.py": "what a line of a manifest says, as Rekognition reads it and as we do",
     "ceilings.py": "what a day may come to: the rule, and what `labelloop status` says of it",
     "clock.py": "the functions' clock, which the embedded runtime sets to its own",
+    "command.py": "what each command that has a folder is typed as, and does",
     "detections.py": "the inference log: its records and rules, and its table",
     "executions.py": "executions of workflows: the calls, and the command line that follows them",
     "failures.py": "what AWS refuses: as gateways raise it, and as commands say it",
     "hosting.py": "whether the model runs: the rule, and the commands that start and stop it",
     "human_loops.py": "Amazon A2I's loops: their files, the calls, and who answers these here",
     "images.py": "which files Rekognition takes for images, and as we tell beforehand",
-    "imports.py": "data sets that are there already: how they are read, and the command",
     "labeling_jobs.py": "Ground Truth's jobs: their files, the calls, and who answers these here",
     "last_look.py": "the last look at the labelled images: what it came to, and where that is kept",
     "metrics.py": "CloudWatch's metrics: which there are, and how one is told",

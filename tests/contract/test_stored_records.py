@@ -34,18 +34,18 @@ SAID_ELSEWHERE_TOO = {
 
 HAVE_GATEWAYS = re.compile(r"client\(\s*\"(ssm|rekognition|stepfunctions|events|scheduler)\"")
 ASK_FOR_WHAT_NO_GATEWAY_DOES = {
-    "cli/account_checks.py": {"rekognition"},  # whether the service is there
-    "cli/asking.py": {"rekognition"},  # many at once, with each refusal in the service's words
+    "cli/doctor/account_checks.py": {"rekognition"},  # whether the service is there
+    "cli/evaluate/asking.py": {"rekognition"},  # many at once, each refusal in its words
     "cli/executions.py": {"stepfunctions"},  # Standard executions are begun by people alone
     "cli/label.py": {"stepfunctions"},  # what a state of an execution came to
-    "cli/manifest_sources.py": {"rekognition"},  # other projects' datasets
-    "cli/model_checks.py": {"rekognition"},  # all projects of the account
+    "cli/imports/manifest_sources.py": {"rekognition"},  # other projects' datasets
+    "cli/doctor/model_checks.py": {"rekognition"},  # all projects of the account
     "cli/redrive.py": {"scheduler", "stepfunctions"},  # what a dead letter was meant for
     "cli/schedules.py": {"scheduler", "stepfunctions"},  # how often, and when it last did
-    "cli/smoke_clean_up.py": {"rekognition", "ssm", "stepfunctions"},  # nothing else deletes these
-    "cli/smoke_detection.py": {"rekognition"},  # a burst, each refusal of which counts
-    "cli/smoke_report.py": {"rekognition"},  # in which Region
-    "cli/smoke_training.py": {"rekognition"},  # all that the service says of a version
+    "cli/smoke/leftovers.py": {"rekognition", "ssm", "stepfunctions"},  # nothing else deletes these
+    "cli/smoke/serving_steps.py": {"rekognition"},  # a burst, each refusal of which counts
+    "cli/smoke/run_report.py": {"rekognition"},  # in which Region
+    "cli/smoke/training_steps.py": {"rekognition"},  # all that the service says of a version
 }
 """Commands that ask these services themselves, and for what."""
 

@@ -9,10 +9,10 @@ import pytest
 import urllib3
 from click.testing import CliRunner, Result
 
-from cli import smoke_sign_in
 from cli.__main__ import main
-from cli.smoke_run import Run
-from cli.smoke_sign_in import NotKnownError
+from cli.smoke import sign_in_step
+from cli.smoke.run import Run
+from cli.smoke.sign_in_step import NotKnownError
 from cli.stack import _on_this_machine, look_up
 from local.people import add_person
 from tests.detect_api import machine_token, post
@@ -112,7 +112,7 @@ def test_a_smoke_test_makes_nobody_in_the_pool(organisation: Organisation) -> No
     local = organisation.stack.local
     run = Run(look_up(_on_this_machine(local.data_dir, local.name)), {})
     with pytest.raises(NotKnownError, match="is not the stack's own"):
-        smoke_sign_in.look(run)
+        sign_in_step.look(run)
     users = organisation.stack.client("cognito-idp").list_users(UserPoolId=organisation.pool)
     assert len(users["Users"]) == 2
 

@@ -1,0 +1,1 @@
+"""`labelloop doctor`: its checks, one module a matter."""

@@ -1,0 +1,1 @@
+"""`labelloop evaluate`: versions asked about labelled pictures, and how they did."""

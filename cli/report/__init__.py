@@ -1,0 +1,1 @@
+"""`labelloop report`: the verdict on a version, told as text and page."""
