@@ -19,6 +19,7 @@ TWINS = {
     "clock.py": "the functions' clock, which the embedded runtime sets to its own",
     "command.py": "what each command that has a folder is typed as, and does",
     "detections.py": "the inference log: its records and rules, and its table",
+    "event_bus.py": "the account's default bus: what is put on it, and the emulated one",
     "executions.py": "executions of workflows: the calls, and the command line that follows them",
     "failures.py": "what AWS refuses: as gateways raise it, and as commands say it",
     "hosting.py": "whether the model runs: the rule, and the commands that start and stop it",
