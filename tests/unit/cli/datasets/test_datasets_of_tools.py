@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import pytest
 
-from cli.dataset_import import recognised
 from cli.datasets.values import DataSet
+from cli.imports.from_dataset import recognised
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.imports import read_line
 from tests import data
-from tests.unit.cli.test_import import BUCKET, World, error_of, world
+from tests.unit.cli.imports.test_import import BUCKET, World, error_of, world
 
 __all__ = ["world"]
 BOXES = {
