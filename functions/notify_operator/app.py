@@ -1,15 +1,14 @@
-"""NotifyOperator: write to the operator, once about each thing.
+"""NotifyOperator: write to the operator, and tell programs, once about each thing.
 
-Invoked by  every state machine, wherever the operator should know or act
+Invoked by  every state machine, wherever the operator should know or act, or programs may follow
 Raises      ThrottledError, ServiceFailedError   retried by the state machine
-            InvalidRequestError   a kind of message that nobody wrote: a mistake in a state machine
-Idempotent  yes; a message that was sent is not sent again. A crash before sending leaves it to the
+            InvalidRequestError   a kind of news that nobody wrote: a mistake in a state machine
+Idempotent  yes; what was sent is not sent again. A crash before sending leaves it to the
             same execution's next try; a crash right after sending sends twice
 """
 
 from typing import Any
 
-from labelloop.domain.mails import to_operator
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import InvalidRequestError
 from labelloop.services import operator_news
@@ -25,16 +24,16 @@ class Input(Strict):
 
 
 class Output(Strict):
-    """Whether it was sent now."""
+    """Whether any was sent now."""
 
     sent: bool
 
 
 @task
 def lambda_handler(request: Input) -> Output:
-    """Send the message unless it was sent."""
-    if request.kind not in to_operator.MAILS:
-        raise InvalidRequestError(f"There is no message of the kind {request.kind!r}.")
+    """Send the message and the event, each unless it was sent."""
+    if request.kind not in operator_news.KINDS:
+        raise InvalidRequestError(f"There is no news of the kind {request.kind!r}.")
     return Output(
         sent=operator_news.tell(request.kind, request.once, request.teller, request.facts)
     )

@@ -152,15 +152,12 @@ def _rule(params: Params) -> str:
 
 
 def _buses(params: Params) -> list[Requirement]:
-    """One an entry: what each says of itself is what a policy may allow."""
+    """One an entry: policies may allow each by its source."""
     return [
         Requirement(
             "events:PutEvents",
             _named_or_arn(entry.get("EventBusName", "default"), "events", "event-bus/"),
-            {
-                "events:source": str(entry.get("Source", "")),
-                "events:detail-type": str(entry.get("DetailType", "")),
-            },
+            {"events:source": str(entry.get("Source", ""))},
         )
         for entry in params["Entries"]
     ]

@@ -25,6 +25,7 @@ SUPPLIED_KEYS = frozenset(
         "aws:PrincipalServiceName",
         "aws:SecureTransport",
         "cloudwatch:namespace",
+        "events:source",
         "iam:PassedToService",
         "s3:prefix",
         "s3:delimiter",

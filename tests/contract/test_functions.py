@@ -54,7 +54,7 @@ def test_the_contracts_of_imports_see_each_function(stem: str) -> None:
 
 
 def test_sample_events_and_tests_belong_to_a_function() -> None:
-    events = {path.name.split(".")[0] for path in (ROOT / "events").iterdir()}
+    events = {path.name.split(".")[0] for path in (ROOT / "events").glob("*.json")}
     tests = {
         path.stem.removeprefix("test_")
         for path in (ROOT / "tests/unit/functions").glob("test_*.py")

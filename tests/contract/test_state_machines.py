@@ -8,9 +8,12 @@ from botocore.session import Session
 
 from labelloop import errors
 from labelloop.aws.rekognition import VersionStatus
+from labelloop.domain import events
 from labelloop.domain.detections import Outcome
 from labelloop.domain.mails import to_operator
 from labelloop.domain.places import Place
+from labelloop.services import operator_news
+from tests import event_schemas
 from tests.contract import files, shapes
 from tests.contract.files import WORKFLOWS, State
 
@@ -194,26 +197,28 @@ def test_every_kind_of_message_is_sent_by_some_state_or_function_and_the_reverse
     told = {kind for kind in to_operator.MAILS if f'"{kind}"' in code}
     assert told
     assert not sent & told
-    assert sent | told == set(to_operator.MAILS)
+    assert sent | told == operator_news.KINDS
 
 
 @pytest.mark.parametrize("state", telling, ids=str)
-def test_a_message_is_given_every_fact_that_it_is_worded_with(state: State) -> None:
+def test_news_is_given_every_fact_that_its_message_and_event_tell(state: State) -> None:
     payload = state.body["Parameters"]["Payload"]
     samples = {"reasons": ["It is better."], "new_images": 12, "train_images": 9, "resent": 2}
     samples |= {"test_images": 3, "previous_run": {"hours": 1.5, "usd": 6.0, "usd_per_hour": 4.0}}
     samples |= {"asked": {"version": "v1", "images": 9, "answered": 8, "run": None}}
     samples |= {"right": 20, "answers": 40, "at_most": 0.65, "f1": 0.9, "refused": 1}
+    samples |= {"again": False}
     samples |= {"accepted": {"value": 0.95, "low": 0.8, "high": 0.99, "images": 20}}
     samples |= {} if payload["kind"] != "images_not_labelled" else {"left_out": []}
     facts = {
         name.removesuffix(".$"): samples.get(name.removesuffix(".$"), "a fact")
         for name in payload["facts"]
     }
-    message = to_operator.whole(
-        payload["kind"], {"serving": None, **facts}, Place("s", "r", "b", "")
-    )
-    assert message.subject
+    kind = payload["kind"]
+    if kind in to_operator.MAILS:
+        assert to_operator.whole(kind, {"serving": None, **facts}, Place("s", "r", "b", "")).subject
+    if kind in events.KINDS:
+        event_schemas.check(event_schemas.brought(events.news(kind, "once", facts)))
 
 
 def test_what_waits_for_the_next_days_model_hours_waits_for_longer_than_a_day() -> None:

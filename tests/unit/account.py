@@ -39,6 +39,7 @@ from local.rekognition.service_error import ServiceError
 from local.sagemaker.human_loops import HumanLoops
 from local.sagemaker.service import SageMaker
 from local.sagemaker.world import World
+from tests import event_schemas
 from tests.contract import files
 
 REGION = "eu-west-1"
@@ -302,12 +303,20 @@ class Account:
         return found
 
     def sent_events(self) -> list[Json]:
-        """The details of what was sent to EventBridge so far, each with its type."""
-        return [
-            {"type": entry["DetailType"], **json.loads(entry["Detail"])}
+        """What was sent to EventBridge so far, as it brings it; each fits its schema."""
+        events = [
+            {
+                "source": entry["Source"],
+                "detail-type": entry["DetailType"],
+                "resources": entry["Resources"],
+                "detail": json.loads(entry["Detail"]),
+            }
             for request in self.events.asked("PutEvents")
             for entry in request["Entries"]
         ]
+        for event in events:
+            event_schemas.check(event)
+        return events
 
     def queued_for_detection(self) -> list[Json]:
         """What was sent to the detection queue since the last look."""

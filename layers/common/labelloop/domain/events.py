@@ -1,9 +1,13 @@
-"""Events for programs outside: what every one of them tells, whatever it is about."""
+"""Events for programs outside: what every one of them tells, and which news are events."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from labelloop.domain.manifests import VersionFiles
+from labelloop.domain.messages import Facts
+from labelloop.domain.wording import cause_in_words
 
 SOURCE = "labelloop"
 SCHEMA_VERSION = 1
@@ -37,3 +41,86 @@ class Event:
         """All that EventBridge brings to whoever wants it."""
         told = {"schema_version": SCHEMA_VERSION, "event_id": self.event_id, "stack": stack}
         return {**told, **self.facts}
+
+
+def _training_started(facts: Facts) -> dict[str, Any]:
+    return {
+        "version": facts["version"],
+        "new_images": facts["new_images"],
+        "train_images": facts["train_images"],
+        "test_images": facts["test_images"],
+    }
+
+
+def _training_ended(facts: Facts) -> dict[str, Any]:
+    return {
+        "version": facts["version"],
+        "outcome": "trained",
+        "f1": facts["f1"],
+        "report": VersionFiles(facts["version"]).report,
+        "cause": None,
+    }
+
+
+def _training_failed(facts: Facts) -> dict[str, Any]:
+    return {
+        "version": facts["version"] or None,
+        "outcome": "failed",
+        "f1": None,
+        "report": None,
+        "cause": cause_in_words(facts),
+    }
+
+
+def _model_deployed(facts: Facts) -> dict[str, Any]:
+    return {
+        "version": facts["version"],
+        "previous": facts.get("previous"),
+        "again": bool(facts.get("again")),
+        "reasons": facts.get("reasons", []),
+    }
+
+
+def _model_rejected(why: str) -> Callable[[Facts], dict[str, Any]]:
+    def told(facts: Facts) -> dict[str, Any]:
+        return {
+            "version": facts["version"],
+            "why": why,
+            "reasons": facts.get("reasons", []),
+            "cause": cause_in_words(facts) if "cause" in facts else None,
+        }
+
+    return told
+
+
+def _drift_suspected(facts: Facts) -> dict[str, Any]:
+    return {
+        "version": facts["version"],
+        "right": facts["right"],
+        "answers": facts["answers"],
+        "accuracy_at_most": facts["at_most"],
+        "f1": facts["f1"],
+    }
+
+
+_ABOUT: Mapping[str, tuple[EventType, Callable[[Facts], dict[str, Any]]]] = {
+    "training_started": (EventType.TRAINING_STARTED, _training_started),
+    "training_ended": (EventType.TRAINING_ENDED, _training_ended),
+    "training_failed": (EventType.TRAINING_ENDED, _training_failed),
+    "model_deployed": (EventType.MODEL_DEPLOYED, _model_deployed),
+    "model_rejected": (EventType.MODEL_REJECTED, _model_rejected("not_good_enough")),
+    "model_not_compared": (EventType.MODEL_REJECTED, _model_rejected("not_compared")),
+    "deployment_failed": (EventType.MODEL_REJECTED, _model_rejected("not_deployed")),
+    "drift": (EventType.DRIFT_SUSPECTED, _drift_suspected),
+}
+KINDS = _ABOUT.keys()
+"""The news that programs hear of, too; by the names that messages to the operator have."""
+
+
+def news(kind: str, once: str, facts: Facts) -> Event:
+    """The event of one of these kinds, about the facts that the operator is told.
+
+    ``once`` is the name under which that is told once. Raises KeyError for another kind.
+    """
+    event_type, told = _ABOUT[kind]
+    return Event(event_type, once, told(facts))

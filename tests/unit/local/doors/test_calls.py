@@ -335,6 +335,13 @@ def test_passing_a_role_says_to_which_service() -> None:
     assert call.requirements[1].context == {"iam:PassedToService": "scheduler.amazonaws.com"}
 
 
+def test_putting_events_says_the_source_of_each() -> None:
+    entries = [{"Source": name, "DetailType": "d", "Detail": "{}"} for name in ("a", "b")]
+    call = call_of("events", "put_events", Entries=entries)
+    assert call.requirements is not None
+    assert [each.context["events:source"] for each in call.requirements] == ["a", "b"]
+
+
 def test_listing_says_which_prefix() -> None:
     call = call_of("s3", "list_objects_v2", Bucket="b", Prefix="a/", Delimiter="/")
     assert call.requirements is not None
