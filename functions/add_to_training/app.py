@@ -1,5 +1,5 @@
-"""AddToTraining: put an image that people agreed on among those that train, and what they said
-into the inference log.
+"""AddToTraining: put an image that people agreed on among those that train, what they said into
+the inference log, and then tell it to the consumer.
 
 Invoked by  statemachine/human_review.asl.yaml, state ``AddToTraining``
 Raises      NotFoundError   caught: the image's version is gone for good, the operator is told
@@ -8,7 +8,8 @@ Raises      NotFoundError   caught: the image's version is gone for good, the op
                             the message's next delivery reads what they are then
             ThrottledError, ServiceFailedError   retried by the state machine
 Idempotent  yes; the keys come from the detection, where the image goes is noted before it does, and
-            a changed answer takes the former one's place
+            a changed answer takes the former one's place; the consumer may hear of it twice, with
+            one revision
 """
 
 from dataclasses import replace
@@ -19,7 +20,7 @@ from labelloop.domain.annotations import Annotation
 from labelloop.domain.consensus import Agreement
 from labelloop.domain.detections import HumanLabel
 from labelloop.entrypoint import Strict, task
-from labelloop.services import reviewed_images
+from labelloop.services import consumer_news, reviewed_images
 
 
 class Input(Strict):
@@ -28,6 +29,7 @@ class Input(Strict):
     detection_id: str
     said: dict[str, Any]
     agreement: Agreement
+    answers: int
     label: str
     human_labels: list[dict[str, Any]]
     """What the log is to have of it."""
@@ -45,20 +47,25 @@ class Output(Strict):
 
 @task
 def lambda_handler(request: Input) -> Output:
-    """Remove what former answers had put there, add what this one says, then write that it does."""
+    """Remove what former answers had put there, add what this one says, then write and tell it."""
     detection, said = request.detection_id, Annotation.from_json(request.said)
     record = replace(
         detections.get(detection),
         agreement=request.agreement,
+        answers=request.answers,
         human_label=request.label,
         human_labels=tuple(map(HumanLabel.from_json, request.human_labels)),
         completed=request.read,
         answered_by_sender=request.answered_by_sender,
     )
     key = reviewed_images.key_of(record, said)
-    for former in detections.begin_to_copy(record, key, request.read) - {key}:
+    before = detections.begin_to_copy(record, key, request.read)
+    for former in before.copy_keys - {key}:
         reviewed_images.remove(detection, former)
     if key:
         reviewed_images.add(record, said, key, request.read.removesuffix("Z"))
-    detections.record_answer(replace(record, copied_key=key))
+    answered = replace(record, copied_key=key).revised(before)
+    detections.record_answer(answered)
+    # Never before: what the log has not, nobody may act on.
+    consumer_news.tell_decision(answered)
     return Output(copied_key=key)

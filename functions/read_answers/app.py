@@ -44,6 +44,8 @@ class Output(Strict):
 
     detection_id: str
     agreement: Agreement
+    answers: int
+    """How many people it is from."""
     label: str
     """The labels in short; empty where none was agreed on."""
     human_labels: list[dict[str, Any]]
@@ -81,6 +83,7 @@ def lambda_handler(event: Input) -> Output:
     return Output(
         detection_id=detection,
         agreement=together.agreement,
+        answers=together.answers,
         label=together.said.in_short(),
         human_labels=[label.as_json() for label in human_labels(together.said)],
         audits=_audits(record),

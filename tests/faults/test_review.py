@@ -106,6 +106,7 @@ def test_wherever_review_fails_there_is_one_consensus_one_copy_and_one_record(
         "AddToTraining",
         "",
     }
+    assert Kind("AddToTraining", "sns", "Publish") in {place.kind for place in found}
     scenarios = [(place, failure) for place in found for failure in place.failures(WAYS)]
     uploads = doubtful(len(scenarios))
     orders = [
@@ -119,6 +120,9 @@ def test_wherever_review_fails_there_is_one_consensus_one_copy_and_one_record(
         f"{place.kind} #{place.number} {failure}": problems[upload.key]
         for (place, failure), upload in zip(scenarios, uploads, strict=True)
         if upload.key in problems
+    }
+    assert _told(serving_stack, uploads) == {
+        upload.detection_id: {(1, "decided", LABEL)} for upload in uploads
     }
     assert intake.dead("AnswersDeadLetterQueue") == 0
 
@@ -452,6 +456,21 @@ def _problems(stack: Stack, uploads: Sequence[Uploaded]) -> Mapping[str, Mapping
             "copies": 1,
         }
     }
+
+
+def _told(
+    stack: Stack, uploads: Sequence[Uploaded]
+) -> Mapping[str, set[tuple[int, str, str | None]]]:
+    """What the consumer was told that people said of each image: its number, outcome and label."""
+    found: dict[str, set[tuple[int, str, str | None]]] = {}
+    wanted = {upload.detection_id for upload in uploads}
+    for mail in stack.local.control("GET", "mail"):
+        if mail["attributes"].get("detection_id") in wanted:
+            told = json.loads(mail["message"])
+            if "revision" in told:
+                said = (told["revision"], told["outcome"], told["label"])
+                found.setdefault(told["detection_id"], set()).add(said)
+    return found
 
 
 def _answers(stack: Stack, upload: Uploaded) -> list[str]:

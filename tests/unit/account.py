@@ -287,6 +287,10 @@ class Account:
         """What was published to the operator's topic so far."""
         return self._messages("operator-inbox")
 
+    def consumer_mail(self) -> list[Json]:
+        """What was published to the consumer's topic since the last look."""
+        return self._messages("consumer-inbox")
+
     def operator_facts(self) -> list[Json]:
         """What those messages tell programs, in their last lines."""
         texts = [mail["Message"] for mail in self.operator_mail()]
@@ -373,6 +377,15 @@ def make_queue(name: str, region: str) -> str:
     return f"https://sqs.{region}.amazonaws.com/{ACCOUNT_ID}/{name}"
 
 
+def make_topic(name: str) -> str:
+    """A topic whose messages go to a queue; its ARN."""
+    make_queue(f"{name}-inbox", REGION)
+    sns = sns_backends[ACCOUNT_ID][REGION]
+    topic = str(sns.create_topic(name).arn)
+    sns.subscribe(topic, f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{name}-inbox", "sqs")
+    return topic
+
+
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Account]:
     """A fresh account with what the template makes, and a process that knows nothing yet."""
@@ -400,10 +413,7 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
     make_bucket(bucket, REGION)
     for name in TABLES:
         make_table(name, names[name], REGION)
-    make_queue("operator-inbox", REGION)
-    sns = sns_backends[ACCOUNT_ID][REGION]
-    topic = sns.create_topic("operator").arn
-    sns.subscribe(topic, f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:operator-inbox", "sqs")
+    topic = make_topic("operator")
 
     emulator = RekognitionService(_Bucket(s3), standing, tmp_path, REGION, ACCOUNT_ID)
     project_arn = str(emulator.handle("CreateProject", {"ProjectName": "label-loop"})["ProjectArn"])
@@ -412,6 +422,7 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
         Variable.ALLOW_NEW_LABELS: "false",
         Variable.ANSWERS_QUEUE_URL: make_queue("answers", REGION),
         Variable.BUCKET_NAME: bucket,
+        Variable.CONSUMER_TOPIC_ARN: make_topic("consumer"),
         Variable.DETECTIONS_TABLE: names["DetectionsTable"],
         Variable.DETECT_SCOPE: "labelloop/detect",
         Variable.DETECTION_QUEUE_URL: make_queue("detection", REGION),

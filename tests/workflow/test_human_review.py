@@ -73,6 +73,16 @@ def test_an_agreed_label_is_recorded_and_its_image_trains(
     assert copied == s3.get_object(Bucket=bucket, Key=doubtful.key)["Body"].read()
 
 
+def _revisions(stack: Stack, upload: Uploaded) -> dict[int, tuple[str, str]]:
+    """What the consumer has been told that people said, by its number: the outcome and labels."""
+    mails = [(json.loads(mail["message"]), mail) for mail in stack.consumer_mails(upload)]
+    return {
+        told["revision"]: (mail["attributes"]["outcome"], mail["attributes"]["label"])
+        for told, mail in mails
+        if "revision" in told
+    }
+
+
 def test_none_of_the_above_is_recorded_and_lies_among_its_like_until_it_is_changed(
     serving_stack: Stack, reviewer: Reviewer, doubtful: Uploaded
 ) -> None:
@@ -154,7 +164,7 @@ def test_answers_about_nothing_that_is_known_are_told_and_make_no_record(
     assert not serving_stack.item("DetectionsTable", detection_id="0" * 32)
 
 
-def test_an_answer_that_is_undone_trains_no_more_and_another_one_does(
+def test_an_answer_that_is_undone_trains_no_more_and_another_one_does_and_the_consumer_hears_of_it(
     serving_stack: Stack, reviewer: Reviewer, doubtful: Uploaded
 ) -> None:
     reviewer.review(doubtful, "circle")
@@ -164,6 +174,17 @@ def test_an_answer_that_is_undone_trains_no_more_and_another_one_does(
     assert wait_for_answer(serving_stack, doubtful, "")["agreement"] == "undecided"
     reviewer.answer(doubtful, "stripes")
     after = wait_for_answer(serving_stack, doubtful, "stripes")["copied_key"]
+    wait_for(
+        lambda: (
+            _revisions(serving_stack, doubtful)
+            == {
+                1: ("decided", '["circle"]'),
+                2: ("undecided", "[null]"),
+                3: ("decided", '["stripes"]'),
+            }
+        ),
+        "the message about each",
+    )
     labelled = serving_stack.keys("images_labeled_by_folder/")
     assert after in labelled
     assert before not in labelled

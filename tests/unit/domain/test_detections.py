@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from decimal import Decimal
 from itertools import permutations
 
@@ -11,7 +12,14 @@ from hypothesis import strategies as st
 
 from labelloop.domain import detections
 from labelloop.domain.annotations import Annotation, Box, ModelType
-from labelloop.domain.detections import DetectionRecord, Label, LabelBox, Outcome, human_labels
+from labelloop.domain.detections import (
+    DetectionRecord,
+    HumanLabel,
+    Label,
+    LabelBox,
+    Outcome,
+    human_labels,
+)
 from labelloop.domain.images import ImageObject
 from labelloop.domain.labels import composed
 
@@ -228,6 +236,7 @@ def test_the_surest_labels_are_kept_and_as_many_as_fit(labels: list[Label], most
     [
         ("all", {Outcome.CONFIDENT, Outcome.REVIEW, Outcome.DEFERRED, Outcome.REJECTED}),
         ("low-confidence", {Outcome.REVIEW, Outcome.DEFERRED, Outcome.REJECTED}),
+        ("decisions", set()),
         ("off", set()),
     ],
 )
@@ -240,6 +249,65 @@ def test_the_consumer_hears_of_what_the_operator_chose_and_never_of_waiting(
         if detections.wants_message(outcome, notifications)  # type: ignore[arg-type]
     }
     assert heard == told
+
+
+@pytest.mark.parametrize(
+    ("notifications", "told"),
+    [
+        ("all", {"confident", "review", "deferred"}),
+        ("low-confidence", {"review", "deferred"}),
+        ("decisions", {"confident", "review", "deferred"}),
+        ("off", set()),
+    ],
+)
+def test_who_heard_of_a_detection_hears_what_people_say_of_it_and_nobody_of_mere_labelling(
+    notifications: object, told: set[str]
+) -> None:
+    heard = {
+        outcome
+        for outcome in ("confident", "review", "deferred", detections.LABELING)
+        if detections.wants_decision(outcome, notifications)  # type: ignore[arg-type]
+    }
+    assert heard == told
+
+
+@pytest.mark.parametrize(
+    ("outcome", "agreement", "who"),
+    [
+        ("review", None, None),
+        ("review", "decided", "people"),
+        ("deferred", "none", "people"),
+        ("review", "undecided", None),
+        ("confident", None, "model"),
+        ("confident", "undecided", "model"),
+        ("confident", "decided", "people"),
+        ("rejected", None, None),
+    ],
+)
+def test_people_decide_where_they_have_and_else_a_model_that_is_sure(
+    outcome: str, agreement: str | None, who: str | None
+) -> None:
+    record = DetectionRecord(detection_id="d", outcome=outcome, agreement=agreement)
+    assert record.decided_by == who
+
+
+def test_what_people_say_has_a_new_number_only_where_it_is_something_else() -> None:
+    first = DetectionRecord(
+        detection_id="d", agreement="decided", answers=1, human_labels=(HumanLabel("cat"),)
+    )
+    told = first.revised(DetectionRecord(detection_id="d"))
+    assert told.revision == 1
+    assert first.revised(told) == told
+    for other in (
+        {"human_labels": (HumanLabel("dog"),)},
+        {"answers": 2},
+        {"agreement": "undecided", "answers": 0, "human_labels": ()},
+    ):
+        changed = replace(first, **other).revised(told)
+        assert changed.revision == 2
+        assert first.revised(changed).revision == 3
+    # A record of a release that counted none.
+    assert first.revised(first).revision == 1
 
 
 def test_only_what_was_not_confident_is_in_the_index_of_outcomes() -> None:

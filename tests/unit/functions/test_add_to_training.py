@@ -1,16 +1,18 @@
 """AddToTraining: the version that was detected becomes an image that trains, and no other."""
 
 import io
+import json
 from collections.abc import Callable
 
 import pytest
+from botocore.exceptions import ClientError
 from PIL import Image
 
 from functions.add_to_training.app import lambda_handler
 from labelloop import clock
 from labelloop.domain import origins
 from labelloop.domain.annotations import Annotation, Box
-from labelloop.domain.detections import Outcome
+from labelloop.domain.detections import LABELING, Outcome
 from labelloop.domain.imports import ImportedLine
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.origins import Origin, Provenance
@@ -21,8 +23,9 @@ from labelloop.errors import (
     NotFoundError,
 )
 from labelloop.services import training_data
+from tests.contract import files
 from tests.unit import inference_log
-from tests.unit.account import Account, Context, Json, event
+from tests.unit.account import ACCOUNT_ID, REGION, Account, Context, Json, event
 
 AGREED = event("add_to_training.agreed")
 TAKEN_BACK = event("add_to_training.taken_back")
@@ -309,6 +312,127 @@ def test_a_copy_that_lands_after_the_answers_were_changed_is_removed_by_the_next
     assert (COPY if model_type == "classification" else REVIEWED) in _keys(detected)
     _add({**request_, "said": changed, "read": "2026-11-21T09:25:31.000Z"})
     assert _keys(detected) == left
+
+
+# --- What the consumer hears ----------------------------------------------------------------------
+
+DENT = {**AGREED, "label": "dent", "human_labels": [{"name": "dent"}], "said": {"labels": ["dent"]}}
+
+
+def _later(request: Json, seconds: int) -> Json:
+    return {**request, "read": f"2026-11-21T09:16:{seconds:02}.000Z"}
+
+
+def _told(account: Account) -> list[tuple[str, int, list[Json]]]:
+    """The outcome, the revision and the labels of each message since the last look."""
+    messages = [json.loads(mail["Message"]) for mail in account.consumer_mail()]
+    return [(each["outcome"], each["revision"], each["labels"]) for each in messages]
+
+
+SCRATCH: list[Json] = [{"name": "scratch", "confidence_pct": 100.0}]
+A_DENT: list[Json] = [{"name": "dent", "confidence_pct": 100.0}]
+
+
+def test_the_consumer_hears_what_people_said_however_often_with_one_revision(
+    detect: Callable[..., Account],
+) -> None:
+    detected = detect()
+    for seconds in range(3):
+        _add(_later(AGREED, seconds))
+        (mail,) = detected.consumer_mail()
+        told, record = json.loads(mail["Message"]), inference_log.recorded(DETECTION)
+        assert (told["detection_id"], told["outcome"]) == (DETECTION, "decided")
+        assert (told["revision"], told["answers"], told["labels"]) == (1, 1, SCRATCH)
+        assert (record["revision"], record["answers"]) == (1, 1)
+        assert mail["MessageAttributes"]["label"] == {
+            "Type": "String.Array",
+            "Value": '["scratch"]',
+        }
+        assert set(mail["MessageAttributes"]) == _attributes_of_a_detection()
+
+
+def _attributes_of_a_detection() -> set[str]:
+    states = files.asl("detection")["States"]
+    return set(states["TellConsumer"]["Parameters"]["MessageAttributes"])
+
+
+def test_a_changed_answer_and_one_that_is_taken_back_are_further_revisions(
+    detect: Callable[..., Account],
+) -> None:
+    detected = detect()
+    for seconds, request in enumerate((AGREED, DENT, TAKEN_BACK, AGREED)):
+        _add(_later(request, seconds))
+    assert _told(detected) == [
+        ("decided", 1, SCRATCH),
+        ("decided", 2, A_DENT),
+        ("undecided", 3, []),
+        ("decided", 4, SCRATCH),
+    ]
+
+
+def test_answers_that_have_been_read_again_since_are_told_by_that_run_alone(
+    detect: Callable[..., Account],
+) -> None:
+    detected = detect()
+
+    def meanwhile(**_: object) -> None:
+        detected.unhook()
+        _add(_later(DENT, 1))
+
+    detected.hook("s3", "before-call.s3.CopyObject", meanwhile)
+    with pytest.raises(ConflictError):
+        _add(_later(AGREED, 0))
+    _add(_later(DENT, 2))
+    assert _told(detected) == [("decided", 1, A_DENT)] * 2
+
+
+@pytest.mark.parametrize(
+    ("facts", "notifications", "hears"),
+    [
+        ({}, "decisions", True),
+        ({}, "off", False),
+        ({"outcome": "deferred", "sampled": True}, "low-confidence", True),
+        ({"outcome": "confident", "sampled": True}, "low-confidence", False),
+        ({"outcome": "confident", "sampled": True}, "all", True),
+        ({"outcome": "confident", "sampled": True}, "decisions", True),
+        ({"outcome": LABELING}, "all", False),
+    ],
+)
+def test_who_is_not_to_hear_it_costs_no_message(
+    detect: Callable[..., Account], facts: Json, notifications: str, hears: bool
+) -> None:
+    detected = detect()
+    inference_log.note(DETECTION, {"human_loop": "any", **facts})
+    detected.set_parameter("Detection-Notifications", notifications)
+    _add(AGREED)
+    assert bool(_told(detected)) is hears
+    assert inference_log.recorded(DETECTION)["agreement"] == "decided"
+
+
+def test_what_could_not_be_told_is_in_the_log_and_told_by_the_next_run(
+    detect: Callable[..., Account], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detected = detect()
+    with monkeypatch.context() as gone:
+        gone.setenv("CONSUMER_TOPIC_ARN", f"arn:aws:sns:{REGION}:{ACCOUNT_ID}:no-topic")
+        with pytest.raises(ClientError):
+            _add(_later(AGREED, 0))
+    assert inference_log.recorded(DETECTION)["agreement"] == "decided"
+    assert _told(detected) == []
+    _add(_later(AGREED, 1))
+    assert _told(detected) == [("decided", 1, SCRATCH)]
+
+
+def test_nothing_is_told_that_the_log_has_not(detect: Callable[..., Account]) -> None:
+    detected = detect()
+    agreed: list[bool] = []
+
+    def told(**_: object) -> None:
+        agreed.append(inference_log.recorded(DETECTION).get("agreement") == "decided")
+
+    detected.hook("sns", "before-call.sns.Publish", told)
+    _add(AGREED)
+    assert agreed == [True]
 
 
 def test_an_image_version_that_is_gone_is_said_to_be_gone(

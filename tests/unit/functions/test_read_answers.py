@@ -46,6 +46,7 @@ def test_a_label_that_people_agree_on_trains(asked: Account) -> None:
     assert said == {
         "detection_id": DETECTION,
         "agreement": "decided",
+        "answers": 3,
         "label": "scratch",
         "human_labels": [{"name": "scratch"}],
         "audits": False,

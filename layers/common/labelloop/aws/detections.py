@@ -12,8 +12,8 @@ What a record has, and when it is written; what does not apply is not there:
     with its sampling     sampled, chance, human_loop; no longer expires
     with its selection    outcome, drawn, chance where it was, human_loop; no longer expires
     with people's answer  answers_read, copy_keys, expires, before it is copied; agreement,
-                          human_label, human_labels, copied_key, completed, answered_by_sender, or
-                          review_problem
+                          answers, revision, human_label, human_labels, copied_key, completed,
+                          answered_by_sender, or review_problem
 
 An image that people are to label from nothing has a record too, so that its answers go the same
 way; its outcome is ``labeling``. It is no detection: no index has it, and nothing counts it. Where
@@ -315,11 +315,13 @@ def _note(detection: str, facts: Mapping[str, str]) -> None:
             raise
 
 
-def begin_to_copy(record: DetectionRecord, key: str, read: str) -> frozenset[str]:
+def begin_to_copy(record: DetectionRecord, key: str, read: str) -> DetectionRecord:
     """Note where the image of a record is about to be copied to, for answers read at a time.
 
-    All places it was ever to be copied to, this one included; an empty key is none. A copy may be
-    late, so none of them is forgotten. From that time on the record is kept as long as others.
+    The record as it is then, with all places it was ever to be copied to, this one included; an
+    empty key is none. A copy may be late, so none of them is forgotten. What people said before
+    stands in it, and nothing of that is written any more. From that time on the record is kept as
+    long as others.
     Raises ConflictError where the answers have been read again since, NotFoundError where there is
     no record.
     """
@@ -349,7 +351,7 @@ def begin_to_copy(record: DetectionRecord, key: str, read: str) -> frozenset[str
             raise NotFoundError(f"The inference log has no detection {detection}.") from error
         with translated():
             raise
-    return _read(answer["Attributes"]).copy_keys
+    return _read(answer["Attributes"])
 
 
 def record_answer(answered: DetectionRecord) -> None:
@@ -376,7 +378,7 @@ def record_answer(answered: DetectionRecord) -> None:
 
 
 _OF_AN_ANSWER = {
-    *("agreement", "human_label", "human_labels"),
+    *("agreement", "answers", "revision", "human_label", "human_labels"),
     *("copied_key", "completed", "answered_by_sender"),
 }
 

@@ -289,11 +289,24 @@ def first_that_fit(labels: Sequence[Label], most_bytes: int) -> list[Label]:
     return kept
 
 
-def wants_message(outcome: Outcome, notifications: Literal["all", "low-confidence", "off"]) -> bool:
+Notifications = Literal["all", "low-confidence", "decisions", "off"]
+
+
+def wants_message(outcome: Outcome, notifications: Notifications) -> bool:
     """Whether the consumer gets a message about a detection with this outcome."""
-    if outcome is Outcome.WAITING or notifications == "off":
+    if outcome is Outcome.WAITING or notifications in {"decisions", "off"}:
         return False
     return notifications == "all" or outcome is not Outcome.CONFIDENT
+
+
+def wants_decision(outcome: str, notifications: Notifications) -> bool:
+    """Whether the consumer gets a message about what people said of a detection with this outcome.
+
+    Of a sample of what the model was sure of, nobody who hears of doubtful images alone knows.
+    """
+    if outcome == LABELING or notifications == "off":
+        return False
+    return notifications in {"all", "decisions"} or outcome != Outcome.CONFIDENT
 
 
 # --- The inference log ----------------------------------------------------------------------------
@@ -364,6 +377,10 @@ class DetectionRecord:
     """All places where it was ever to be copied to."""
     agreement: str | None = None
     """None where nobody has answered yet."""
+    answers: int | None = None
+    """How many people it is from."""
+    revision: int = 0
+    """The how manieth thing that people have said of it; 0 where that was not counted yet."""
     human_label: str | None = None
     human_labels: tuple[HumanLabel, ...] | None = None
     copied_key: str | None = None
@@ -403,6 +420,21 @@ class DetectionRecord:
         if self.label is None or self.confidence_pct is None:
             return None
         return Label(self.label, self.confidence_pct)
+
+    @property
+    def decided_by(self) -> Literal["people", "model"] | None:
+        """Whose answer counts now; None where nobody has decided."""
+        if self.agreement in {"decided", "none"}:
+            return "people"
+        return "model" if self.outcome == Outcome.CONFIDENT else None
+
+    def revised(self, before: "DetectionRecord") -> "DetectionRecord":
+        """The record with the number of what people say now, which is that of before where they
+        said the same.
+        """
+        said, former = ((one.agreement, one.answers, one.human_labels) for one in (self, before))
+        is_news = not before.revision or said != former
+        return replace(self, revision=before.revision + is_news)
 
     def shown(self) -> "DetectionRecord":
         """The record with what models found under the names that people read."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from labelloop.domain.detections import Notifications
 from labelloop.errors import ConfigurationError
 
 SYSTEM_RECORD = "For-System-Use-Only"
@@ -228,10 +229,10 @@ CATALOGUE: tuple[Parameter, ...] = (
     _of(
         "Detection-Notifications",
         "low-confidence",
-        "all|low-confidence|off",
-        "all, low-confidence or off",
-        "Which detections the consumer gets a message about; a refused image always makes one, "
-        "unless it is off.",
+        "all|low-confidence|decisions|off",
+        "all, low-confidence, decisions or off",
+        "What the consumer gets messages about: all detections, or the doubtful ones and refused "
+        "images, with what people then say of them; only what people say; or nothing.",
     ),
     _of(
         "Train-On-Sampled-Answers",
@@ -313,7 +314,7 @@ class OperatorSettings:
     sampling_interval: int
     evaluation_metric: Literal["f1", "precision", "recall"]
     minimum_improvement: Decimal
-    notifications: Literal["all", "low-confidence", "off"]
+    notifications: Notifications
     train_on_sampled_answers: bool
     train_none_of_the_above: bool
     show_model_answer: bool

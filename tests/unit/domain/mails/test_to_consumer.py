@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from labelloop.domain.annotations import MOST_BOXES, ModelType
-from labelloop.domain.detections import Label, LabelBox, Outcome
+from labelloop.domain.detections import DetectionRecord, HumanLabel, Label, LabelBox, Outcome
 from labelloop.domain.images import ImageObject
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.mails import to_consumer
@@ -236,6 +236,142 @@ def test_however_much_is_found_sns_and_the_state_machine_take_it(
     assert told >= MOST_BOXES
     if sign == "g":
         assert told >= 250
+
+
+# --- What people said -----------------------------------------------------------------------------
+
+
+def _decided(**changes: Any) -> DetectionRecord:
+    given = {
+        "detection_id": "d1",
+        "bucket": IMAGE.bucket,
+        "key": IMAGE.key,
+        "version_id": "v1",
+        "outcome": Outcome.REVIEW,
+        "version": "v7",
+        "label": "cat",
+        "confidence_pct": 41.0,
+        "labels": (Label("cat", 41.0), Label("dog", 1.0)),
+        "human_loop": "detection-d1",
+        "agreement": "decided",
+        "answers": 1,
+        "revision": 1,
+        "human_label": "dog",
+        "human_labels": (HumanLabel("dog"),),
+    }
+    return DetectionRecord(**{**given, **changes})
+
+
+NOBODY = {"agreement": "undecided", "answers": 0, "human_label": "", "human_labels": ()}
+
+
+def _told_of(record: DetectionRecord, model_type: ModelType = ModelType.CLASSIFICATION) -> Message:
+    return to_consumer.decision(record, model_type, PLACE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "subject", "sentence"),
+    [
+        ({}, "dog, people say", "people found dog. In images"),
+        (
+            {**NOBODY, "agreement": "none", "answers": 2},
+            "none of the labels, people say",
+            "people found none of the labels.",
+        ),
+        ({**NOBODY, "answers": 4}, "people do not agree", "people do not agree."),
+        ({**NOBODY, "revision": 2}, "taken back", "was taken back."),
+        (NOBODY, "nobody has answered", "were asked, and nobody has answered."),
+        ({"label": NONE_OF_THEM}, "dog, people say", "for none of its labels (41.0 %)."),
+        ({"label": None, "labels": ()}, "dog, people say", "the model found nothing that it knows"),
+    ],
+)
+def test_a_message_says_what_people_said_and_what_the_model_had(
+    changes: dict[str, Any], subject: str, sentence: str
+) -> None:
+    message = _told_of(_decided(**changes))
+    check(message)
+    assert message.subject == f"?nder.jpg: {subject}"
+    assert sentence in message.text
+
+
+def test_what_people_said_has_the_shape_of_what_a_model_found() -> None:
+    record = _decided()
+    told = json.loads(_told_of(record).as_json())
+    nobody_is_asked = replace(record, outcome=Outcome.DEFERRED)
+    of_the_model = _told(DetectionResult.of(nobody_is_asked, ModelType.CLASSIFICATION)).data
+    assert list(told)[1 : len(of_the_model) + 1] == list(of_the_model)
+    assert {name: told.pop(name) for name in list(told)[-5:]} == {
+        "revision": 1,
+        "decided_by": "people",
+        "agreement": "decided",
+        "answers": 1,
+        "model": {
+            "outcome": "review",
+            "label": "cat",
+            "confidence_pct": 41.0,
+            "labels": [
+                {"name": "cat", "confidence_pct": 41.0},
+                {"name": "dog", "confidence_pct": 1.0},
+            ],
+            "labels_left_out": 0,
+        },
+    }
+    changed = {"outcome": "decided", "label": "dog", "confidence_pct": 100.0}
+    changed |= {"labels": [{"name": "dog", "confidence_pct": 100.0}]}
+    del told["summary"]
+    assert told == {name: changed.get(name, value) for name, value in of_the_model.items()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "filters"),
+    [
+        ({}, ("decided", '["dog"]', "100.00000")),
+        ({**NOBODY, "agreement": "none", "answers": 1}, ("none", "[null]", "100.00000")),
+        (NOBODY, ("undecided", "[null]", "0.00000")),
+        (
+            {"human_labels": (HumanLabel("dög"), HumanLabel("cat"), HumanLabel("dög"))},
+            ("decided", '["dög", "cat"]', "100.00000"),
+        ),
+    ],
+)
+def test_what_people_said_is_filtered_as_what_a_model_found(
+    changes: dict[str, Any], filters: tuple[str, str, str]
+) -> None:
+    said = to_consumer.decision_filters(_decided(**changes))
+    assert (said["outcome"], said["label"], said["confidence"]) == filters
+    assert (said["detection_id"], said["version"]) == ("d1", "v7")
+    assert to_consumer.decision_filters(_decided(version=None))["version"] == "none"
+
+
+def test_boxes_that_people_drew_are_told_as_a_models() -> None:
+    box = LabelBox(0.1, 0.2, 0.3, 0.4)
+    unsure = (Label("owl", 1.0, chance_pct=40.0),)
+    told = _told_of(
+        _decided(human_labels=(HumanLabel("dog", box),), unsure=unsure), ModelType.DETECTION
+    ).data
+    assert told["labels"] == [{"name": "dog", "confidence_pct": 100.0, "box": box.as_json()}]
+    assert "unsure" not in told
+    assert told["model"]["unsure"] == [unsure[0].as_json()]
+
+
+@pytest.mark.parametrize("sign", ["g", "😀", '"'])
+def test_however_much_both_said_sns_takes_it(sign: str) -> None:
+    box = LabelBox(0.123456, 0.123456, 0.123456, 0.123456)
+    names = [f"{number:03}{sign * 252}" for number in range(MOST_BOXES)]
+    labels = tuple(Label(name, 90.123456, box, 49.12) for name in names * 10)
+    record = _decided(
+        key="k" * 1024,
+        version_id="v" * 1024,
+        label=names[0],
+        labels=labels,
+        unsure=labels[:50],
+        human_label=names[0],
+        human_labels=tuple(HumanLabel(name, box) for name in names),
+    )
+    message = _told_of(record, ModelType.DETECTION)
+    sent = [message.subject, message.as_json(), *to_consumer.decision_filters(record).values()]
+    assert sum(len(text.encode()) for text in sent) < 256 * 1024
+    assert len(message.data["labels"]) == MOST_BOXES
 
 
 def test_it_is_said_what_chances_make_an_image_doubtful() -> None:

@@ -1,8 +1,11 @@
-"""To the consumer: what became of an image, and by what subscribers choose which they hear of."""
+"""To the consumer: what became of an image, what people then said of it, and by what subscribers
+choose which they hear of.
+"""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from labelloop.domain.annotations import MOST_BOXES, ModelType
 from labelloop.domain.detections import (
@@ -72,10 +75,30 @@ class DetectionResult:
 
 def detection_result(result: DetectionResult, place: Place) -> Message:
     """The message about what became of an image, with addresses to see it and to answer."""
+    image, data = result.image, _data(result, place)
+    if result.outcome is Outcome.REVIEW and place.review_page:
+        data["review_url"] = place.review_page
+    key = one_line(image.key)
+    if result.outcome is Outcome.REJECTED:
+        return message(
+            f"{_file_name(key)}: not an image we can use",
+            [f"{key} was refused. {result.reason}"],
+            data,
+        )
+    names = list(dict.fromkeys(each.shown().name for each in _found(result)))
+    return message(
+        f"{_file_name(key)}: {listed(names) or 'nothing found'}",
+        [" ".join([*_what_was_found(result), *_what_is_done(result)])],
+        data,
+    )
+
+
+def _data(result: DetectionResult, place: Place) -> dict[str, Any]:
+    """What programs are told."""
     image, label = result.image, result.label.shown() if result.label else None
     labels = surest_that_fit([each.shown() for each in result.labels], MOST_BYTES_OF_LABELS)
     unsure = first_that_fit(result.unsure[:MOST_SAID], MOST_BYTES_OF_UNSURE)
-    data = {
+    data: dict[str, Any] = {
         "detection_id": result.detection_id,
         "bucket": image.bucket,
         "key": image.key,
@@ -93,22 +116,11 @@ def detection_result(result: DetectionResult, place: Place) -> Message:
         data["unsure"] = [each.as_json() for each in unsure]
     data |= {"stack": place.stack, "region": place.region}
     data["image_url"] = place.file(image.key, image.version_id)
-    if result.outcome is Outcome.REVIEW and place.review_page:
-        data["review_url"] = place.review_page
-    key = one_line(image.key)
-    file_name = key.rsplit("/", 1)[-1]
-    if result.outcome is Outcome.REJECTED:
-        return message(
-            f"{file_name}: not an image we can use",
-            [f"{key} was refused. {result.reason}"],
-            data,
-        )
-    names = list(dict.fromkeys(each.shown().name for each in _found(result)))
-    return message(
-        f"{file_name}: {listed(names) or 'nothing found'}",
-        [" ".join([*_what_was_found(result), *_what_is_done(result)])],
-        data,
-    )
+    return data
+
+
+def _file_name(key: str) -> str:
+    return key.rsplit("/", 1)[-1]
 
 
 def filter_label(result: DetectionResult) -> str:
@@ -129,6 +141,77 @@ def filter_confidence(result: DetectionResult) -> str:
 def filter_version(result: DetectionResult) -> str:
     """The version that looked at the image; ``none`` where none has."""
     return result.version or "none"
+
+
+# --- What people said -----------------------------------------------------------------------------
+
+OF_THE_MODEL = ("outcome", "label", "confidence_pct", "labels", "labels_left_out", "unsure")
+"""What stands in the same places of a message about what people said, and is theirs there."""
+
+
+def decision(record: DetectionRecord, model_type: ModelType, place: Place) -> Message:
+    """The message about what people have said of an image, with the model's own answer beside it.
+
+    People are certain: what they said has 100 percent.
+    """
+    result = DetectionResult.of(record, model_type)
+    data = _data(result, place)
+    model = {name: data[name] for name in OF_THE_MODEL if name in data}
+    data.pop("unsure", None)
+    data |= {
+        "outcome": record.agreement,
+        "label": record.human_label or None,
+        "confidence_pct": _certainty_pct(record),
+        "labels": [
+            Label(label.name, 100.0, label.box).as_json() for label in record.human_labels or ()
+        ],
+        "labels_left_out": 0,
+        "revision": record.revision,
+        "decided_by": record.decided_by,
+        "agreement": record.agreement,
+        "answers": record.answers,
+        "model": model,
+    }
+    key = one_line(record.key)
+    subject, sentence = _what_people_said(record, key)
+    paragraphs = [" ".join([sentence, *_what_was_found(result)])]
+    return message(f"{_file_name(key)}: {subject}", paragraphs, data)
+
+
+def decision_filters(record: DetectionRecord) -> dict[str, str]:
+    """By what that message may be filtered, as one about a detection."""
+    return {
+        "outcome": record.agreement or "",
+        "detection_id": record.detection_id,
+        "label": json.dumps(_names_by_people(record) or [None], ensure_ascii=False),
+        "confidence": f"{_certainty_pct(record) or 0:.5f}",
+        "version": record.version or "none",
+    }
+
+
+def _certainty_pct(record: DetectionRecord) -> float | None:
+    return 100.0 if record.decided_by == "people" else None
+
+
+def _names_by_people(record: DetectionRecord) -> list[str]:
+    return list(dict.fromkeys(label.name for label in record.human_labels or ()))
+
+
+def _what_people_said(record: DetectionRecord, key: str) -> tuple[str, str]:
+    """It in a few words, and in a sentence."""
+    names = _names_by_people(record)
+    if names:
+        return f"{listed(names)}, people say", f"In {key} people found {listed(names)}."
+    if record.decided_by == "people":
+        return "none of the labels, people say", f"In {key} people found none of the labels."
+    if record.answers:
+        return "people do not agree", f"About {key} people do not agree."
+    if record.revision > 1:
+        return "taken back", f"What people said about {key} was taken back."
+    return "nobody has answered", f"About {key} people were asked, and nobody has answered."
+
+
+# --- What the model found, and what is done about it ----------------------------------------------
 
 
 def _found(result: DetectionResult) -> list[Label]:
