@@ -10,6 +10,11 @@ from types import ModuleType
 
 import pytest
 
+from labelloop.domain.detections import DetectionRecord
+from labelloop.domain.hosting import Hosting, Pause
+from labelloop.domain.last_look import Look
+from labelloop.domain.model_versions import VersionRecord
+from labelloop.domain.review_tasks import Figures, ReviewTask
 from labelloop.settings import OUTPUTS
 from tests.contract import files
 
@@ -71,20 +76,25 @@ def constants(source: str) -> set[str]:
 
 
 @cache
-def stored_names() -> frozenset[str]:
-    """The names of attributes and items, but for those of one word, which may be any other's."""
-    keys = {
+def keys_of_tables() -> frozenset[str]:
+    """The attributes that the template names."""
+    return frozenset(
         entry["AttributeName"]
         for table in files.resources("AWS::DynamoDB::Table").values()
         for entry in table["Properties"]["AttributeDefinitions"]
-    }
+    )
+
+
+@cache
+def stored_names() -> frozenset[str]:
+    """The names of attributes and items, but for those of one word, which may be any other's."""
     said, fields = set[str](), set[str]()
     for gateway in gateways_of_tables():
         said |= constants(Path(str(gateway.__file__)).read_text(encoding="utf-8"))
         records = [one for one in vars(gateway).values() if dataclasses.is_dataclass(one)]
         fields |= {field.name for record in records for field in dataclasses.fields(record)}
     return frozenset(
-        name for name in keys | fields | said if re.fullmatch(r"[a-z]+(_[a-z]+)+", name)
+        name for name in keys_of_tables() | fields | said if re.fullmatch(r"[a-z]+(_[a-z]+)+", name)
     )
 
 
@@ -124,3 +134,105 @@ def test_commands_ask_services_through_the_gateways_that_there_are() -> None:
     }
     asked = {module: services for module, services in found.items() if services}
     assert asked == ASK_FOR_WHAT_NO_GATEWAY_DOES
+
+
+# --- Records are read and written by their classes ------------------------------------------------
+
+RECORDS: dict[str, tuple[type, ...]] = {
+    "detections": (DetectionRecord,),
+    "hosting_state": (Hosting, Pause),
+    "last_look": (Look,),
+    "model_versions": (VersionRecord,),
+    "review_tasks": (ReviewTask, Figures),
+}
+"""By their gateways."""
+KNOWN_TO_THE_GATEWAY_ALONE = {
+    "review_tasks": {"forgotten"},  # who is shown without a name from then on
+}
+EXPRESSION = re.compile(r"(Update|Condition|Projection|KeyCondition)Expression")
+FUNCTIONS = {"attribute_exists", "attribute_not_exists", "if_not_exists", "begins_with"}
+MEANT_AS_RECORDS = {
+    *("detection", "hosting", "item", "look", "pause", "record", "stored", "task", "version"),
+}
+ARE_OTHERS_RECORDS = {
+    "cli/datasets/label_studio.py": {"annotations", "data", "id"},  # Label Studio's tasks
+    "cli/status.py": {"status"},  # what the service says, which is put beside what is stored
+}
+
+
+def named_in_expressions(source: str) -> set[str]:
+    """The attributes that DynamoDB's expressions name by words of their own."""
+    given = [
+        value
+        for node in ast.walk(ast.parse(source))
+        for name, value in (
+            [(node.arg, node.value)]
+            if isinstance(node, ast.keyword)
+            else [
+                (key.value, value)
+                for key, value in zip(node.keys, node.values, strict=True)
+                if isinstance(key, ast.Constant)
+            ]
+            if isinstance(node, ast.Dict)
+            else []
+        )
+        if EXPRESSION.fullmatch(str(name))
+    ]
+    texts = {text for expression in given for text in constants(ast.unparse(expression))}
+    words = {word for text in texts for word in re.findall(r"(?<![:#\w])[a-z][a-z_]*", text)}
+    return words - FUNCTIONS
+
+
+def told_from_dictionaries(source: str) -> set[str]:
+    """The members that are read of what is called a record, but for where records are read."""
+    found = set[str]()
+    todo = [list[ast.AST](ast.parse(source).body)]
+    while todo:
+        for node in todo.pop():
+            if isinstance(node, ast.FunctionDef) and node.name == "from_json":
+                continue
+            match node:
+                case ast.Subscript(ast.Name(name), ast.Constant(str(member))) | ast.Call(
+                    ast.Attribute(ast.Name(name), "get"), [ast.Constant(str(member)), *_]
+                ) if name in MEANT_AS_RECORDS and re.fullmatch("[a-z_]+", member):
+                    found.add(member)
+            todo.append(list(ast.iter_child_nodes(node)))
+    return found
+
+
+@pytest.mark.parametrize("gateway", RECORDS)
+def test_gateways_name_what_the_classes_of_their_records_know(gateway: str) -> None:
+    named = named_in_expressions((GATEWAYS / f"{gateway}.py").read_text(encoding="utf-8"))
+    fields = {field.name for one in RECORDS[gateway] for field in dataclasses.fields(one)}
+    assert named <= fields | keys_of_tables() | KNOWN_TO_THE_GATEWAY_ALONE.get(gateway, set())
+
+
+def test_names_in_expressions_are_found_however_they_are_put_together() -> None:
+    source = """
+call(UpdateExpression="SET one = if_not_exists(one, :three)" + (" REMOVE two" if four else ""))
+call(**{"ConditionExpression": f"five = :{six} AND attribute_exists(#seven)", "Key": "eight"})
+"""
+    assert named_in_expressions(source) - {"SET", "REMOVE", "AND"} == {"one", "two", "five"}
+
+
+def test_records_are_read_by_their_classes() -> None:
+    layer = GATEWAYS.parent
+    rooms = (ROOT / "cli", ROOT / "functions", layer / "domain", layer / "services")
+    modules = [path for room in rooms for path in room.rglob("*.py")]
+    modules += [GATEWAYS / f"{gateway}.py" for gateway in RECORDS]
+    read = {
+        path.relative_to(ROOT).as_posix(): told_from_dictionaries(path.read_text(encoding="utf-8"))
+        for path in modules
+    }
+    assert {module: told for module, told in read.items() if told} == ARE_OTHERS_RECORDS
+
+
+def test_what_is_read_of_a_record_is_seen_wherever_no_class_reads_it() -> None:
+    source = """
+class Look:
+    def from_json(stored):
+        return stored["one"]
+def read(look):
+    return look["two"] if look.get("three", 0) else look["Four"]
+"""
+    assert told_from_dictionaries(source) == {"two", "three"}

@@ -24,12 +24,6 @@ def forget() -> None:
 def settle(digest: str) -> None:
     """Note that nothing more can be made of what was there, unless something else is by now."""
     try:
-        table.update(
-            "state",
-            "look",
-            UpdateExpression="SET settled = :true",
-            ConditionExpression="digest = :digest",
-            ExpressionAttributeValues={":true": {"BOOL": True}, ":digest": {"S": digest}},
-        )
+        table.add_facts("state", "look", Look.settled_facts(digest), "digest = :digest")
     except ChangedMeanwhileError:
         return

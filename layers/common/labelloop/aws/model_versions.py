@@ -1,7 +1,6 @@
 """What became of each version, from its manifests to its verdict, and what all of them are for."""
 
 from labelloop.aws import model_versions_table as table
-from labelloop.aws.items import to_value
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.model_versions import VersionRecord
 from labelloop.errors import ChangedMeanwhileError
@@ -31,13 +30,7 @@ def note(version: VersionRecord) -> None:
     """Add what this tells to what is known of the version; what it does not tell stays."""
     facts = version.as_json()
     name = facts.pop("name")
-    table.update(
-        "version",
-        name,
-        UpdateExpression="SET " + ", ".join(f"#{i} = :{i}" for i in range(len(facts))),
-        ExpressionAttributeNames={f"#{i}": name for i, name in enumerate(facts)},
-        ExpressionAttributeValues={f":{i}": to_value(v) for i, v in enumerate(facts.values())},
-    )
+    table.add_facts("version", name, facts)
 
 
 def forget(name: str) -> None:

@@ -27,7 +27,7 @@ from typing import Any
 
 from labelloop.aws.clients import client
 from labelloop.aws.failures import translated
-from labelloop.aws.items import from_item, to_item
+from labelloop.aws.items import from_item, to_item, to_value
 from labelloop.aws.wiring import wiring
 from labelloop.settings import Variable
 
@@ -99,6 +99,22 @@ def update(kind: str, name: str, **parts: Any) -> dict[str, Any]:
     with translated():
         answer = client("dynamodb").update_item(TableName=_table(), Key=_key(kind, name), **parts)
     return from_item(answer.get("Attributes", {}))
+
+
+def add_facts(kind: str, name: str, facts: Mapping[str, Any], condition: str | None = None) -> None:
+    """Add what this tells to an item; what it does not tell stays.
+
+    Raises ChangedMeanwhileError where the condition, which may name a fact's value by the fact,
+    does not hold.
+    """
+    update(
+        kind,
+        name,
+        UpdateExpression="SET " + ", ".join(f"#{fact} = :{fact}" for fact in facts),
+        ExpressionAttributeNames={f"#{fact}": fact for fact in facts},
+        ExpressionAttributeValues={f":{fact}": to_value(value) for fact, value in facts.items()},
+        **({"ConditionExpression": condition} if condition else {}),
+    )
 
 
 def delete(kind: str, name: str) -> None:

@@ -55,23 +55,12 @@ def was_told(once: str) -> bool:
 
 def told(once: str) -> None:
     """Note that the message was sent."""
-    table.update(
-        "message",
-        once,
-        UpdateExpression="SET told = :now",
-        ExpressionAttributeValues={":now": {"S": iso(clock.now())}},
-    )
+    table.add_facts("message", once, {"told": iso(clock.now())})
 
 
 def not_told(once: str) -> None:
     """Note that the message could not be sent: whoever comes next may."""
-    table.update(
-        "message",
-        once,
-        UpdateExpression="SET begun = :never",
-        ConditionExpression="attribute_exists(kind)",
-        ExpressionAttributeValues={":never": {"S": ""}},
-    )
+    table.add_facts("message", once, {"begun": ""}, "attribute_exists(kind)")
 
 
 def untold() -> Iterator[tuple[str, dict[str, Any], bool]]:

@@ -25,6 +25,11 @@ class Look:
         told = {"digest": self.digest, "since": self.since, "images": self.images}
         return {**told, **asdict(self.changes), "settled": self.settled}
 
+    @staticmethod
+    def settled_facts(digest: str) -> dict[str, Any]:
+        """What of the look that is kept changes when nothing more can be made of it."""
+        return {"digest": digest, "settled": True}
+
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Look":
         """The look that ``as_json`` told; earlier releases wrote ``settled`` where it was."""
