@@ -81,10 +81,22 @@ class Settings(Deployed):
 
     def disable(self, name: str) -> None:
         """Let the schedule of this name start nothing by itself."""
+        self._switch(name, "DISABLED")
+
+    @contextlib.contextmanager
+    def disabled(self, name: str) -> Iterator[None]:
+        """The same for the length of a block."""
+        self.disable(name)
+        try:
+            yield
+        finally:
+            self._switch(name, "ENABLED")
+
+    def _switch(self, name: str, state: str) -> None:
         scheduler, name = self.client("scheduler"), f"{self.local.name}-{name}"
         known = scheduler.get_schedule(Name=name)
         wanted = ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")
-        scheduler.update_schedule(**{part: known[part] for part in wanted}, State="DISABLED")
+        scheduler.update_schedule(**{part: known[part] for part in wanted}, State=state)
 
     @contextlib.contextmanager
     def review_budget(self, budget: int) -> Iterator[None]:

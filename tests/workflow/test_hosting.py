@@ -124,10 +124,10 @@ def test_what_somebody_stopped_stays_stopped(hosted: Stack) -> None:
     pause = {"kind": {"S": "state"}, "name": {"S": "hosting_pause"}}
     table = hosted.outputs["ModelVersionsTable"]
     hosted.wait_until_idle()
-    hosted.wait_until_rests("HostModel")  # No look is left that was asked for.
     _wait_for_status(hosted, "STOPPED")
-    hosted.client("dynamodb").put_item(TableName=table, Item=pause)
-    hosted.wait_until_rests("HostModel")  # A look that has begun before ends.
+    with hosted.disabled("hosting"):  # Looks that overlap would never rest.
+        hosted.wait_until_rests("HostModel")  # No look that was asked for before goes on.
+        hosted.client("dynamodb").put_item(TableName=table, Item=pause)
     told = len(hosted.operator_mails())
     upload = hosted.detect("stripes")
     hosted.wait_for_record(upload, "waiting")
