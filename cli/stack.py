@@ -56,8 +56,9 @@ class Stack:
         """The stack's output of this name."""
         if name not in self.outputs:
             raise CommandError(
-                f"The stack {self.name} has no output {name}: deploy this version of Label Loop "
-                "to it (sam build && sam deploy), or name another stack with --stack-name."
+                f"The stack {self.name} has no output {name}: it is older than this command, or "
+                "none of Label Loop's. Deploy this version of Label Loop to it (sam build && sam "
+                "deploy), or name another stack with --stack-name."
             )
         return self.outputs[name]
 
@@ -77,7 +78,17 @@ class _Variables(Mapping[str, str]):
         self._stack = stack
 
     def __getitem__(self, variable: str) -> str:
+        if variable not in OUTPUTS:
+            raise CommandError(
+                f"This command needs {variable}, which no stack tells in its outputs. That is a "
+                "fault of the command: please report it with what you have typed."
+            )
         return self._stack.output(OUTPUTS[Variable(variable)])
+
+    def __contains__(self, variable: object) -> bool:
+        return any(
+            name == variable and output in self._stack.outputs for name, output in OUTPUTS.items()
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(OUTPUTS)

@@ -39,20 +39,24 @@ class Kept:
             self._folder.mkdir(parents=True, exist_ok=True)
             (self._folder / "lock").touch()
         except OSError as error:
-            raise CommandError(
-                f"Answers cannot be kept in {self._folder}: {error.strerror}. For another place: "
-                "XDG_CACHE_HOME"
-            ) from error
+            raise self._cannot_keep(error.strerror) from error
         # A database is a lock on every system, and one that a process which dies lets go of.
         lock = sqlite3.connect(self._folder / "lock", timeout=0)
         with contextlib.closing(lock):
             try:
                 lock.execute("BEGIN EXCLUSIVE")
-            except sqlite3.OperationalError as error:
+            except sqlite3.Error as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    raise self._cannot_keep(error) from error
                 raise CommandError(
                     f"Another labelloop evaluate on this machine asks {name} now: wait for its end."
                 ) from error
             yield
+
+    def _cannot_keep(self, why: object) -> CommandError:
+        return CommandError(
+            f"Answers cannot be kept in {self._folder}: {why}. For another place: XDG_CACHE_HOME"
+        )
 
     def answers(self, *, complete: bool) -> dict[str, Answer]:
         """The answers by content that have all that the version thinks, or only what it found.
@@ -69,11 +73,14 @@ class Kept:
         return found
 
     def add(self, answer: Answer) -> None:
-        """Keep an answer."""
+        """Keep an answer. Raises CommandError where it cannot be kept."""
         (line,) = answers.lines([answer])
         # Each begins its line itself, behind one that was written half, too.
-        with self._answers.open("a", encoding="utf-8") as file:
-            file.write(f"\n{line}")
+        try:
+            with self._answers.open("a", encoding="utf-8") as file:
+                file.write(f"\n{line}")
+        except OSError as error:
+            raise self._cannot_keep(error.strerror) from error
 
     def note_start(self) -> None:
         """Note that an evaluation is about to start the version."""

@@ -18,7 +18,7 @@ import importlib.util
 import json
 import os
 import runpy
-import select
+import selectors
 import signal
 import socket
 import sys
@@ -91,8 +91,12 @@ def _requests(
     control: socket.socket, woken: socket.socket, endings: dict[int, int]
 ) -> Iterator[tuple[dict[str, Any], list[int]]]:
     """What to run, with its standard input, its output, and where its exit status goes."""
+    # A poll knows descriptors of any number, and has none that children would inherit.
+    selector = selectors.PollSelector()
+    selector.register(control, selectors.EVENT_READ)
+    selector.register(woken, selectors.EVENT_READ)
     while True:
-        ready, _, _ = select.select([control, woken], [], [])
+        ready = {key.fileobj for key, _ in selector.select()}
         if woken in ready:
             woken.recv(4096)
             _tell_endings(endings)

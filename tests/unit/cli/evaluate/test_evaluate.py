@@ -23,10 +23,12 @@ from cli.__main__ import main
 from cli.evaluate import kept_answers
 from cli.evaluate.asking import MOST_REFUSED_IN_A_ROW, End, Round, Said, TooBusyError
 from cli.evaluate.labelled_pictures import Picture
+from cli.failures import CommandError
 from labelloop import clock
 from labelloop.aws import hosting_state, model_use, rekognition
 from labelloop.clock import iso
 from labelloop.domain.annotations import Annotation, Box, training_line
+from labelloop.domain.answers import Answer
 from labelloop.domain.images import MAX_REQUEST_BYTES
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.manifests import SplitImage, VersionFiles, index_lines
@@ -524,6 +526,23 @@ class TestAsking:
         world.told()
         with kept("v1").alone("v1"):
             assert "Another labelloop evaluate" in error_of(world.evaluate())
+
+    def test_a_place_where_nothing_can_be_kept_is_not_taken_for_another_evaluation(
+        self, world: Trials
+    ) -> None:
+        world.nuts_and_bolts("v1", "nut")
+        with kept("v1").alone("v1"):
+            (folder,) = kept_answers.folder().iterdir()
+        (folder / "lock").write_text("no database, nor empty")
+        assert f"Answers cannot be kept in {folder}: file is not" in error_of(world.evaluate())
+
+    @pytest.mark.usefixtures("world")
+    def test_an_answer_that_cannot_be_kept_is_said_so(self) -> None:
+        with kept("v1").alone("v1"):
+            (folder,) = kept_answers.folder().iterdir()
+            (folder / "answers.jsonl").mkdir()
+            with pytest.raises(CommandError, match="Is a directory"):
+                kept("v1").add(Answer("content", (), complete=True))
 
     def test_a_model_that_is_asked_too_fast_is_asked_again(self, world: Trials) -> None:
         world.nuts_and_bolts("v1", "nut", "bolt")

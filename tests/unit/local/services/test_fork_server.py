@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import fcntl
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -92,3 +94,19 @@ def test_what_forks_workers_reads_none_of_the_developers_settings(
     assert environment["AWS_CONFIG_FILE"] == os.devnull
     assert environment["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
     assert "AWS_PROFILE" not in environment
+
+
+def test_a_fork_server_hears_requests_whatever_numbers_its_descriptors_have() -> None:
+    may_open = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(may_open[0], 2048), may_open[1]))
+    try:
+        woken, wake = socket.socketpair()
+        near, end = socket.socketpair()
+        with woken, wake, near, end:
+            far = socket.socket(fileno=fcntl.fcntl(near, fcntl.F_DUPFD_CLOEXEC, 1024))
+            with far:
+                end.sendall((2).to_bytes(4, "big") + b"{}")
+                end.shutdown(socket.SHUT_WR)
+                assert list(worker._requests(far, woken, {})) == [({}, [])]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, may_open)
