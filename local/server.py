@@ -30,7 +30,7 @@ from local.doors.control import Control
 from local.doors.gateway import Gateway
 from local.doors.http_server import Server
 from local.doors.rekognition_calls import RekognitionCalls
-from local.moto_patches import message_moves, patches
+from local.moto_patches import patches, sqs_message_moves
 from local.moto_patches.around import Around
 from local.permissions import user_roles
 from local.permissions.authorization import Authorizer
@@ -162,7 +162,7 @@ def _assemble(
     if report := os.environ.get("LABELLOOP_PERMISSIONS_LOG"):
         parts.callback(authorizer.append_permissions, Path(report))
     patches.apply(Around(clock, clients, bus, schedules, executions))
-    message_moves.serve()
+    sqs_message_moves.serve()
     stack = Stack(
         Services(
             clock=clock,

@@ -22,7 +22,7 @@ from moto.core.responses import ActionResult, EmptyResult
 
 from local.constants import ACCOUNT_ID, REGION
 from local.moto_patches.around import Around, Patches
-from local.moto_patches.srp import BadExchangeError, Exchange
+from local.moto_patches.cognito_srp import BadExchangeError, Exchange
 from local.services import tokens
 
 _FLOWS_OF_OLD = {

@@ -27,7 +27,7 @@ import pytest
 from moto.sqs.models import sqs_backends
 from moto.stepfunctions.parser.utils import TMP_THREADS
 
-from local.moto_patches import patches, srp
+from local.moto_patches import cognito_srp, patches
 from tests.unit.local.conftest import ACCOUNT, REGION, TIME_SCALE
 from tests.unit.local.machines import Machines, one_state, task
 
@@ -894,7 +894,7 @@ class _Srp:
     def __init__(self, people: _People) -> None:
         self.people = people
         self._private = secrets.randbits(1024)
-        self._public = pow(srp.GENERATOR, self._private, srp.PRIME)
+        self._public = pow(cognito_srp.GENERATOR, self._private, cognito_srp.PRIME)
         client = people.cognito.create_user_pool_client(UserPoolId=people.pool, ClientName="srp")
         self.client_id = client["UserPoolClient"]["ClientId"]
         self.challenge = self._ask(f"{self._public:x}")
@@ -914,9 +914,9 @@ class _Srp:
         scrambling = _hashed(_padded(self._public) + _padded(public_b))
         known = hashlib.sha256(f"{name}:{password}".encode()).digest()
         exponent = _hashed(_padded(int(self.challenge["SALT"], 16)) + known)
-        multiplier = _hashed(_padded(srp.PRIME) + _padded(srp.GENERATOR))
-        base = public_b - multiplier * pow(srp.GENERATOR, exponent, srp.PRIME)
-        shared = pow(base, self._private + scrambling * exponent, srp.PRIME)
+        multiplier = _hashed(_padded(cognito_srp.PRIME) + _padded(cognito_srp.GENERATOR))
+        base = public_b - multiplier * pow(cognito_srp.GENERATOR, exponent, cognito_srp.PRIME)
+        shared = pow(base, self._private + scrambling * exponent, cognito_srp.PRIME)
         extracted = hmac.digest(_padded(scrambling), _padded(shared), "sha256")
         key = hmac.digest(extracted, b"Caldera Derived Key\x01", "sha256")[:16]
         block, timestamp = self.challenge["SECRET_BLOCK"], "Mon Nov 30 11:20:00 UTC 2026"
@@ -961,7 +961,7 @@ def test_an_answer_to_an_srp_challenge_is_good_once(runtime: Any) -> None:
         asked.answer(PASSWORD)
 
 
-@pytest.mark.parametrize("public", ["0", f"{srp.PRIME:x}", "nonsense"])
+@pytest.mark.parametrize("public", ["0", f"{cognito_srp.PRIME:x}", "nonsense"])
 def test_numbers_that_would_let_anybody_in_are_refused(runtime: Any, public: str) -> None:
     asked = _Srp(_People(runtime))
     with pytest.raises(asked.people.cognito.exceptions.InvalidParameterException):

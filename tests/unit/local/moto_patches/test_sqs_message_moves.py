@@ -8,19 +8,21 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.sqs import responses
 
-from local.moto_patches import message_moves
+from local.moto_patches import sqs_message_moves
 from tests.unit.local.services.test_queue_pollers import Line
 
 
 @pytest.fixture
 def line(runtime: Any) -> Line:
-    message_moves.serve()
+    sqs_message_moves.serve()
     return Line(runtime)
 
 
 def test_moto_alone_still_has_no_such_tasks() -> None:
     source = inspect.getsource(responses)
-    assert "message_move_task" not in source, "is local/moto_patches/message_moves.py still needed?"
+    assert "message_move_task" not in source, (
+        "is local/moto_patches/sqs_message_moves.py still needed?"
+    )
 
 
 def test_dead_letters_go_back_to_the_queue_that_gave_them_up(line: Line) -> None:

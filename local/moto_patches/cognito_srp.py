@@ -2,7 +2,7 @@
 
 Secure Remote Password (RFC 5054) as Cognito speaks it: the group of 3072 bits, SHA-256, numbers
 hashed as hexadecimal text would be written with a sign, and a key of 16 bytes. Asked by
-``moto_cognito``.
+``cognito``.
 """
 
 from __future__ import annotations
