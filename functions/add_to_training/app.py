@@ -1,5 +1,5 @@
 """AddToTraining: put an image that people agreed on among those that train, what they said into
-the inference log, and then tell it to the consumer.
+the inference log, and then tell it to the consumer and to programs.
 
 Invoked by  statemachine/human_review.asl.yaml, state ``AddToTraining``
 Raises      NotFoundError   caught: the image's version is gone for good, the operator is told
@@ -8,8 +8,8 @@ Raises      NotFoundError   caught: the image's version is gone for good, the op
                             the message's next delivery reads what they are then
             ThrottledError, ServiceFailedError   retried by the state machine
 Idempotent  yes; the keys come from the detection, where the image goes is noted before it does, and
-            a changed answer takes the former one's place; the consumer may hear of it twice, with
-            one revision
+            a changed answer takes the former one's place; whoever is told may hear of it twice,
+            with one revision
 """
 
 from dataclasses import replace

@@ -260,12 +260,12 @@ def test_the_consumer_hears_of_what_the_operator_chose_and_never_of_waiting(
         ("off", set()),
     ],
 )
-def test_who_heard_of_a_detection_hears_what_people_say_of_it_and_nobody_of_mere_labelling(
+def test_who_heard_of_a_detection_hears_what_people_say_of_it(
     notifications: object, told: set[str]
 ) -> None:
     heard = {
         outcome
-        for outcome in ("confident", "review", "deferred", detections.LABELING)
+        for outcome in ("confident", "review", "deferred")
         if detections.wants_decision(outcome, notifications)  # type: ignore[arg-type]
     }
     assert heard == told

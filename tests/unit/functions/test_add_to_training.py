@@ -21,6 +21,7 @@ from labelloop.errors import (
     InvalidRequestError,
     MalformedAnswerError,
     NotFoundError,
+    ServiceFailedError,
 )
 from labelloop.services import training_data
 from tests.contract import files
@@ -406,6 +407,7 @@ def test_who_is_not_to_hear_it_costs_no_message(
     detected.set_parameter("Detection-Notifications", notifications)
     _add(AGREED)
     assert bool(_told(detected)) is hears
+    assert len(detected.sent_events()) == (facts.get("outcome") != LABELING)
     assert inference_log.recorded(DETECTION)["agreement"] == "decided"
 
 
@@ -423,6 +425,58 @@ def test_what_could_not_be_told_is_in_the_log_and_told_by_the_next_run(
     assert _told(detected) == [("decided", 1, SCRATCH)]
 
 
+def test_programs_hear_what_the_consumer_hears_however_often_by_one_name(
+    detect: Callable[..., Account],
+) -> None:
+    detected = detect()
+    inference_log.note(DETECTION, {"label": "dent", "confidence_pct": 41.5, "version": "v1"})
+    for seconds, request in enumerate((AGREED, AGREED, TAKEN_BACK)):
+        _add(_later(request, seconds))
+    sent = detected.sent_events()
+    assert {event["detail-type"] for event in sent} == {"Image Decided"}
+    names = [event["detail"].pop("event_id") for event in sent]
+    assert names == [f"{DETECTION}-{revision}" for revision in (1, 1, 2)]
+    told = [json.loads(mail["Message"]) for mail in detected.consumer_mail()]
+    assert [{**each, "schema_version": 1} for each in told] == [each["detail"] for each in sent]
+
+
+def test_an_event_that_is_refused_inside_an_answer_fails_the_run_and_the_next_one_sends_it(
+    detect: Callable[..., Account],
+) -> None:
+    detected = detect()
+    takes = detected.events.answers["PutEvents"]
+    detected.events.answers["PutEvents"] = lambda _: {
+        "FailedEntryCount": 1,
+        "Entries": [{"ErrorCode": "InternalFailure"}],
+    }
+    with pytest.raises(ServiceFailedError):
+        _add(_later(AGREED, 0))
+    assert inference_log.recorded(DETECTION)["revision"] == 1
+    detected.events.requests.clear()
+    detected.events.answers["PutEvents"] = takes
+    _add(_later(AGREED, 1))
+    (event,) = detected.sent_events()
+    assert event["detail"]["event_id"] == f"{DETECTION}-1"
+
+
+@pytest.mark.parametrize("call", ["sns.Publish", "events.PutEvents"])
+def test_whoever_dies_right_after_telling_tells_the_same_again(
+    detect: Callable[..., Account], call: str
+) -> None:
+    detected = detect()
+
+    def die(**_: object) -> None:
+        raise SystemExit
+
+    detected.hook(call.split(".", maxsplit=1)[0], f"after-call.{call}", die)
+    with pytest.raises(SystemExit):
+        _add(_later(AGREED, 0))
+    detected.unhook()
+    _add(_later(AGREED, 1))
+    assert _told(detected) == [("decided", 1, SCRATCH)] * 2
+    assert {event["detail"]["event_id"] for event in detected.sent_events()} == {f"{DETECTION}-1"}
+
+
 def test_nothing_is_told_that_the_log_has_not(detect: Callable[..., Account]) -> None:
     detected = detect()
     agreed: list[bool] = []
@@ -431,8 +485,9 @@ def test_nothing_is_told_that_the_log_has_not(detect: Callable[..., Account]) ->
         agreed.append(inference_log.recorded(DETECTION).get("agreement") == "decided")
 
     detected.hook("sns", "before-call.sns.Publish", told)
+    detected.hook("events", "before-call.events.PutEvents", told)
     _add(AGREED)
-    assert agreed == [True]
+    assert agreed == [True, True]
 
 
 def test_an_image_version_that_is_gone_is_said_to_be_gone(

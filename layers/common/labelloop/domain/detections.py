@@ -304,7 +304,7 @@ def wants_decision(outcome: str, notifications: Notifications) -> bool:
 
     Of a sample of what the model was sure of, nobody who hears of doubtful images alone knows.
     """
-    if outcome == LABELING or notifications == "off":
+    if notifications == "off":
         return False
     return notifications in {"all", "decisions"} or outcome != Outcome.CONFIDENT
 

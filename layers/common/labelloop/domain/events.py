@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from labelloop.domain.manifests import VersionFiles
-from labelloop.domain.messages import Facts
+from labelloop.domain.messages import Facts, Message
 from labelloop.domain.wording import cause_in_words
 
 SOURCE = "labelloop"
@@ -41,6 +41,11 @@ class Event:
         """All that EventBridge brings to whoever wants it."""
         told = {"schema_version": SCHEMA_VERSION, "event_id": self.event_id, "stack": stack}
         return {**told, **self.facts}
+
+
+def image_decided(detection_id: str, revision: int, message: Message) -> Event:
+    """The event of what people have said of a detection, with all that its message says."""
+    return Event(EventType.IMAGE_DECIDED, f"{detection_id}-{revision}", message.fields())
 
 
 def _training_started(facts: Facts) -> dict[str, Any]:

@@ -30,11 +30,13 @@ class Message:
         """The text, and in its last line the facts as JSON."""
         return f"{self.text}\nFor programs: {_json(self.data)}\n"
 
+    def fields(self) -> dict[str, Any]:
+        """The facts, after a field that says all in words."""
+        return {"summary": self.text.strip(), **self.data}
+
     def as_json(self) -> str:
-        """A JSON object that people can read, too: its first field says all in words, and each
-        field has a line."""
-        fields = {"summary": self.text.strip(), **self.data}
-        lines = (f"  {_json(name)}: {_json(value)}" for name, value in fields.items())
+        """The fields as a JSON object that people can read, too: each has a line."""
+        lines = (f"  {_json(name)}: {_json(value)}" for name, value in self.fields().items())
         return "{\n" + ",\n".join(lines) + "\n}"
 
 
