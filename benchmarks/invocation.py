@@ -29,12 +29,12 @@ def main() -> None:
         "output": output,
         "seconds": time.monotonic() - BEGAN,
         "cpu_s": usage.ru_utime + usage.ru_stime,
-        "peak_mb": _peak_mb(usage.ru_maxrss),
+        "peak_mb": peak_mb(usage.ru_maxrss),
     }
     print(json.dumps(measured), flush=True)
 
 
-def _peak_mb(maxrss: int) -> float:
+def peak_mb(maxrss: int) -> float:
     """The most memory that this program had.
 
     Linux counts in ``ru_maxrss`` what the process was before it became this program.

@@ -11,6 +11,7 @@ from .accuracy import accuracy
 from .detect.command import detect
 from .doctor.command import doctor
 from .evaluate.command import evaluate
+from .exports.command import export
 from .helping import Commands
 from .hosting import deploy, start, stop
 from .imports.command import import_
@@ -59,6 +60,7 @@ def main() -> None:
 for command in (
     status,
     import_,
+    export,
     detect,
     log,
     label,

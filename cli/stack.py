@@ -19,7 +19,7 @@ from labelloop import clock
 from labelloop.aws import deployment
 from labelloop.aws.failures import code_of
 from labelloop.domain.annotations import ModelType
-from labelloop.settings import OUTPUTS, Variable
+from labelloop.settings import OUTPUTS, PARAMETERS, Variable
 
 from . import terminal
 from .account import account_options, chosen
@@ -72,12 +72,16 @@ class Stack:
 
 
 class _Variables(Mapping[str, str]):
-    """What functions have in their environment, by a stack's outputs."""
+    """What functions have in their environment, by a stack's outputs and parameters."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
 
     def __getitem__(self, variable: str) -> str:
+        if variable == Variable.MODEL_TYPE:
+            return model_type(self._stack)
+        if variable in PARAMETERS:
+            return deployment_parameter(self._stack, PARAMETERS[Variable(variable)])
         if variable not in OUTPUTS:
             raise CommandError(
                 f"This command needs {variable}, which no stack tells in its outputs. That is a "

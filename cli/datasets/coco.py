@@ -3,6 +3,7 @@
 Format: https://cocodataset.org/#format-data
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from labelloop.domain import layouts
 
 from .values import DataSet, Drawn, Example, Files, Place, around, no_image, number
+from .written import Images, Put, Written, listed
 
 NAME = "COCO"
 _CROWD = "It covers a crowd (iscrowd), not one object."
@@ -167,3 +169,49 @@ def _unpacked(text: str) -> Iterator[int]:
         before.append(value)
         yield value
         value = shift = 0
+
+
+def write(images: Images, put: Put) -> None:
+    """Write a file a split; pixels stay as they are."""
+    for split in images.splits:
+        put(f"annotations/instances_{split}.json", _pieces(images, split))
+
+
+def _pieces(images: Images, split: str) -> Iterator[str]:
+    numbers = {label: number for number, label in enumerate(images.labels, start=1)}
+    categories = [{"id": number, "name": label} for label, number in numbers.items()]
+    yield f'{{"categories": {_json(categories)},\n"images": ['
+    yield from listed(
+        _json(_image_entry(number, one)) for number, one in enumerate(images.of(split), start=1)
+    )
+    yield '\n],\n"annotations": ['
+    boxes = (
+        (image, box)
+        for image, one in enumerate(images.of(split), start=1)
+        for box in one.annotation.boxes
+    )
+    yield from listed(
+        _json(
+            {
+                "id": number,
+                "image_id": image,
+                "category_id": numbers[box.label],
+                "bbox": [box.left, box.top, box.width, box.height],
+                "area": box.width * box.height,
+                "iscrowd": 0,
+                "segmentation": [],
+            }
+        )
+        for number, (image, box) in enumerate(boxes, start=1)
+    )
+    yield "\n]}\n"
+
+
+def _image_entry(number: int, one: Written) -> dict[str, Any]:
+    width_px, height_px = one.annotation.size_px or (0, 0)
+    name = PurePosixPath(one.image).name
+    return {"id": number, "file_name": name, "width": width_px, "height": height_px}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

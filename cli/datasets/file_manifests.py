@@ -2,11 +2,14 @@
 
 import json
 from itertools import islice
+from pathlib import PurePosixPath
 
-from labelloop.domain.annotations import ModelType
+from labelloop.domain import layouts
+from labelloop.domain.annotations import ModelType, training_line
 from labelloop.domain.imports import BadLineError, IgnoredLineError, ImportedLine, read_line
 
 from .values import DataSet, Drawn, Example, Files, Place, no_image
+from .written import Images, Put
 
 NAME = "manifest"
 _LOOKED_AT = 100
@@ -14,7 +17,7 @@ _LOOKED_AT = 100
 
 def names_files(text: str) -> bool:
     """Whether it is one, by its first lines: one that names objects too is of a bucket."""
-    lines = (line for line in text.splitlines() if line.strip())
+    lines = (line for line in text.split("\n") if line.strip())
     named = list(filter(None, map(_reference, islice(lines, _LOOKED_AT))))
     return bool(named) and not any("://" in reference for reference in named)
 
@@ -29,6 +32,7 @@ def _reference(line: str) -> str:
 def read(files: Files, file: str, model_type: ModelType, into: DataSet) -> None:
     """Take what the lines say to a model of this type; boxes, where they say nothing to it."""
     by_image: dict[str, tuple[str, Example]] = {}
+    split = layouts.split_named(PurePosixPath(file).stem)
     # As in the bucket, lines end with line feeds alone: JSON may have others within its texts.
     for count, text in enumerate(files.text(file).split("\n"), start=1):
         place = Place(file, f"line {count}")
@@ -50,7 +54,7 @@ def read(files: Files, file: str, model_type: ModelType, into: DataSet) -> None:
             Drawn(box.label, box.left, box.top, box.width, box.height, place) for box in said.boxes
         ]
         labels = [] if said.size_px else list(said.labels)
-        example = Example(image, place, labels, boxes, said.size_px)
+        example = Example(image, place, labels, boxes, said.size_px, split)
         # The newest line about an image counts, as it does in the bucket.
         if image not in by_image or by_image[image][0] <= line.created:
             by_image[image] = (line.created, example)
@@ -69,3 +73,13 @@ def _in_s3(line: ImportedLine) -> str:
         f"It names s3://{line.bucket}/{line.key}, and others name files: import such lines in a "
         "manifest of their own."
     )
+
+
+def write(images: Images, put: Put) -> None:
+    """Write a manifest a split, as a version trains from."""
+    for split in images.splits:
+        lines = (
+            training_line(one.reference, one.annotation, one.said_at) + "\n"
+            for one in images.of(split)
+        )
+        put(f"{split}.manifest", lines)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from labelloop.domain import layouts
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.imports import MANIFEST_SUFFIXES
 
@@ -93,12 +94,14 @@ def folder(files: Files, model_type: ModelType) -> Recognised | None:
         found.append(_table(files, named))
     jobs = [name for name in files.names if f"/{name}".endswith(f"/{_JOB_OUTPUT}")]
     lines = jobs or files.with_suffix(".manifest", ".jsonl")
-    found += [
-        one
-        for one in (_manifest(files, name, model_type) for name in lines)
-        # Where a folder is only said to have manifests, one is named.
-        if jobs or not one.in_s3
-    ]
+    found += _together(
+        [
+            one
+            for one in (_manifest(files, name, model_type) for name in lines)
+            # Where a folder is only said to have manifests, one is named.
+            if jobs or not one.in_s3
+        ]
+    )
     if len(found) > 1:
         each = ", ".join(f"{one.format} ({one.files[0]})" for one in found)
         raise CommandError(f"There are several data sets: {each}. Name the file of one of them.")
@@ -107,6 +110,20 @@ def folder(files: Files, model_type: ModelType) -> Recognised | None:
 
 def _unpack(name: str) -> str:
     return f"{name} is an archive: unpack it, and import the folder that comes out."
+
+
+def _together(manifests: list[Recognised]) -> list[Recognised]:
+    """Manifests of files as one data set, where each is called after a split of its own."""
+    names = [name for one in manifests for name in one.files]
+    splits = {layouts.split_named(PurePosixPath(name).stem) for name in names}
+    if len(names) < 2 or "" in splits or len(splits) < len(names):
+        return manifests
+
+    def take(into: DataSet) -> None:
+        for one in manifests:
+            one.read(into)
+
+    return [Recognised(file_manifests.NAME, tuple(names), take)]
 
 
 # --- Each format ----------------------------------------------------------------------------------

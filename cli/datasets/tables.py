@@ -7,13 +7,15 @@ are those that tables are published with; ``filename,width,height,class,xmin,…
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import PurePosixPath
 
 from labelloop.domain import layouts
 
 from .values import DataSet, Drawn, Example, Files, Place, no_image, number
+from .written import Images, Put
 
 NAME = "CSV"
 SUFFIXES = (".csv", ".tsv")
@@ -165,3 +167,37 @@ def _take(
     if example.size_px is None:
         example.size_px = files.size_px(image)
     example.boxes.append(Drawn(cells["label"], left, top, third, fourth, place))
+
+
+def write(images: Images, put: Put) -> None:
+    """Write a row an image and label, or a row a box; images without any have a row, too."""
+    put("labels.csv", _lines(images))
+
+
+def refusal(labels: Collection[str], _: Collection[str]) -> str:
+    """Why a table cannot have one of these labels, in a sentence; empty where it has them all."""
+    for label in labels:
+        if _CELL_OF_JSON.match(label):
+            return f"The label {label} begins as JSON does, for which a table's readers take it."
+    return ""
+
+
+def _lines(images: Images) -> Iterator[str]:
+    boxes = any(one.annotation.size_px for one in islice(images.each(), 1))
+    yield _line("image", "label", *(("left", "top", "width", "height") if boxes else ()), "split")
+    for one in images.each():
+        if not boxes:
+            for label in one.annotation.labels:
+                yield _line(one.image, label, one.split)
+            continue
+        for box in one.annotation.boxes:
+            edges = (box.left, box.top, box.width, box.height)
+            yield _line(one.image, box.label, *edges, one.split)
+        if not one.annotation.boxes:
+            yield _line(one.image, "", "", "", "", "", one.split)
+
+
+def _line(*cells: str | int) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()

@@ -6,7 +6,7 @@ file says which.
 Format: http://host.robots.ox.ac.uk/pascal/VOC/voc2012/htmldoc/devkit_doc.html
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 
 # Entities are all that is dangerous in it, and files with a document type are refused before.
@@ -16,8 +16,11 @@ from labelloop.domain import layouts
 
 from ..failures import CommandError
 from .values import TEST, TRAIN, VALID, DataSet, Drawn, Example, Files, Place, no_image, number
+from .written import Images, Put, Written, stem
 
 NAME = "Pascal VOC"
+_IN_NO_XML = frozenset("\ufffe\uffff")
+"""Of what labels may have."""
 _LISTS = {"train": TRAIN, "trainval": TRAIN, "val": VALID, "test": TEST}
 
 
@@ -82,3 +85,42 @@ def read(files: Files, file: str, listed: Mapping[str, str], into: DataSet) -> N
         example.boxes.append(Drawn(label, left, top, right - left, bottom - top, place))
         into.outlines += entry.find("polygon") is not None
     into.examples.append(example)
+
+
+def write(images: Images, put: Put) -> None:
+    """Write a file an image, with edges from 0 as programs count them, and the lists of splits."""
+    for one in images.each():
+        put(f"Annotations/{stem(one.image)}.xml", (_xml(one),))
+    for split in images.splits:
+        names = (f"{stem(one.image)}\n" for one in images.of(split))
+        put(f"ImageSets/Main/{split}.txt", names)
+
+
+def refusal(labels: Collection[str], _: Collection[str]) -> str:
+    """Why XML cannot have one of these labels, in a sentence; empty where it has them all."""
+    for label in labels:
+        if not _IN_NO_XML.isdisjoint(label):
+            return f"The label {label!r} has a character that XML has no place for."
+    return ""
+
+
+def _xml(one: Written) -> str:
+    root = ElementTree.Element("annotation")
+    path = PurePosixPath(one.image)
+    _tell(root, folder=path.parent.name, filename=path.name)
+    width_px, height_px = one.annotation.size_px or (0, 0)
+    _tell(ElementTree.SubElement(root, "size"), width=width_px, height=height_px, depth=3)
+    _tell(root, segmented=0)
+    for box in one.annotation.boxes:
+        entry = ElementTree.SubElement(root, "object")
+        _tell(entry, name=box.label, pose="Unspecified", truncated=0, difficult=0)
+        right, bottom = box.left + box.width, box.top + box.height
+        edges = ElementTree.SubElement(entry, "bndbox")
+        _tell(edges, xmin=box.left, ymin=box.top, xmax=right, ymax=bottom)
+    ElementTree.indent(root)
+    return f"{ElementTree.tostring(root, encoding='unicode')}\n"
+
+
+def _tell(parent: ElementTree.Element, **texts: str | int) -> None:
+    for name, text in texts.items():
+        ElementTree.SubElement(parent, name).text = str(text)

@@ -7,8 +7,9 @@ beyond them.
 Formats: https://docs.ultralytics.com/datasets/detect/ and …/segment/
 """
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from urllib.parse import unquote
@@ -30,6 +31,7 @@ from .values import (
     composed_path,
     number,
 )
+from .written import Images, Put, stem
 
 NAME = "YOLO"
 CLASSES = "classes.txt"
@@ -110,7 +112,10 @@ def _inline(value: str) -> list[tuple[str, str]]:
 def _plain(value: str) -> str:
     value = value.strip()
     if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
-        return value[1:-1]
+        try:
+            return str(json.loads(value))
+        except ValueError:
+            return value[1:-1]
     return value
 
 
@@ -266,3 +271,40 @@ def _line(
 def _within(first: float, last: float) -> tuple[float, float]:
     slack = 0.00001
     return (0.0 if -slack < first < 0 else first), (1.0 if 1 < last < 1 + slack else last)
+
+
+def write(images: Images, put: Put) -> None:
+    """Write a file an image, and ``data.yaml``; programs that want a ``val`` find the test images.
+
+    Shares of the image are told so exactly that they come to the same pixels again.
+    """
+    numbers = {label: number for number, label in enumerate(images.labels)}
+    for one in images.each():
+        width_px, height_px = one.annotation.size_px or (1, 1)
+        put(
+            f"labels/{one.split}/{stem(one.image)}.txt",
+            (
+                f"{numbers[box.label]} {(box.left + box.width / 2) / width_px:.10g} "
+                f"{(box.top + box.height / 2) / height_px:.10g} {box.width / width_px:.10g} "
+                f"{box.height / height_px:.10g}\n"
+                for box in one.annotation.boxes
+            ),
+        )
+    put("data.yaml", _config(images))
+
+
+def _config(images: Images) -> Iterator[str]:
+    keys = {"train": ("train",), "test": ("val", "test")}
+    yield "path: .\n"
+    for split in images.splits:
+        for key in keys[split]:
+            yield f"{key}: images/{split}\n"
+    yield "names:\n"
+    for place, label in enumerate(images.labels):
+        yield f"  {place}: {_quoted(label)}\n"
+
+
+def _quoted(label: str) -> str:
+    """The label as YAML and JSON both have texts in quotes; what this reader counts is escaped."""
+    text = json.dumps(label, ensure_ascii=False)
+    return re.sub(r"[#\[\]{}]|(?! )\s", lambda found: f"\\u{ord(found[0]):04x}", text)

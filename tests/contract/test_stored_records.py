@@ -15,7 +15,7 @@ from labelloop.domain.hosting import Hosting, Pause
 from labelloop.domain.last_look import Look
 from labelloop.domain.model_versions import VersionRecord
 from labelloop.domain.review_tasks import Figures, ReviewTask
-from labelloop.settings import OUTPUTS
+from labelloop.settings import OUTPUTS, PARAMETERS
 from tests.contract import files
 
 ROOT = Path(__file__).parents[2]
@@ -114,6 +114,16 @@ def test_the_names_are_found_where_they_are_stored() -> None:
 
 @pytest.mark.parametrize(("variable", "output"), OUTPUTS.items())
 def test_functions_and_commands_have_the_same(variable: str, output: str) -> None:
+    assert _given(variable) == {str(files.template()["Outputs"][output]["Value"])}
+
+
+@pytest.mark.parametrize(("variable", "parameter"), PARAMETERS.items())
+def test_functions_and_commands_have_the_same_parameters(variable: str, parameter: str) -> None:
+    (given,) = _given(variable)
+    assert f"'Ref': '{parameter}'" in given
+
+
+def _given(variable: str) -> set[str]:
     variables = [
         *files.shared_environment().items(),
         *(
@@ -122,8 +132,7 @@ def test_functions_and_commands_have_the_same(variable: str, output: str) -> Non
             for given in function.get("Environment", {}).get("Variables", {}).items()
         ),
     ]
-    given = {str(value) for name, value in variables if name == variable}
-    assert given == {str(files.template()["Outputs"][output]["Value"])}
+    return {str(value) for name, value in variables if name == variable}
 
 
 def test_commands_ask_services_through_the_gateways_that_there_are() -> None:

@@ -67,6 +67,12 @@ OUTPUTS = {
 }
 """The stack's outputs that have the same, for who is no function."""
 
+PARAMETERS = {
+    Variable.IMPORT_BUCKETS: "ImportBuckets",
+    Variable.TEST_SET_PERCENTAGE: "TestSetPercentage",
+}
+"""The deployment's parameters that have the same."""
+
 
 @dataclass
 class Wiring:

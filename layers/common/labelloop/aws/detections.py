@@ -36,6 +36,7 @@ from typing import Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from labelloop import clock
+from labelloop.aws.batch_reads import looked_up
 from labelloop.aws.clients import client
 from labelloop.aws.failures import code_of, translated
 from labelloop.aws.items import expires_from, from_item, to_item, to_value
@@ -60,7 +61,6 @@ from labelloop.errors import ConflictError, NotFoundError
 from labelloop.settings import Variable
 
 LOOKED_UP_AT_ONCE = 100
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 
 
 class Recorded(NamedTuple):
@@ -208,6 +208,12 @@ def how_they_came(detection_ids: Iterable[str]) -> Iterator[DetectionRecord]:
     yield from _looked_up(detection_ids, (*TOLD_BY, "answered_by_sender", "etag"))
 
 
+def what_people_said(detection_ids: Iterable[str]) -> Iterator[DetectionRecord]:
+    """What people's answers about those have come to, and when, as far as the log has them."""
+    fields = ("detection_id", "agreement", "human_label", "human_labels", "completed")
+    yield from _looked_up(detection_ids, fields)
+
+
 def known(detection_ids: Iterable[str]) -> set[str]:
     """Those that the log has."""
     return {record.detection_id for record in _looked_up(detection_ids, ("detection_id",))}
@@ -220,24 +226,9 @@ def those(detection_ids: Iterable[str]) -> Iterator[DetectionRecord]:
 
 def _looked_up(detection_ids: Iterable[str], fields: Sequence[str]) -> Iterator[DetectionRecord]:
     """These fields of the records, those that they have; all of them where none is named."""
-    projection = {
-        "ProjectionExpression": ", ".join(f"#{i}" for i in range(len(fields))),
-        "ExpressionAttributeNames": {f"#{i}": name for i, name in enumerate(fields)},
-    }
     rest = iter(detection_ids)
-    while keys := [{"detection_id": {"S": one}} for one in islice(rest, LOOKED_UP_AT_ONCE)]:
-        wanted: Mapping[str, Any] = {
-            _table(): {"Keys": keys, **(projection if fields else {})},
-        }
-        pause_s = _FIRST_PAUSE_S
-        while wanted:
-            with translated():
-                answer = client("dynamodb").batch_get_item(RequestItems=wanted)
-            yield from map(_read, answer["Responses"].get(_table(), []))
-            wanted = answer.get("UnprocessedKeys", {})
-            if wanted:
-                clock.pause(pause_s)
-                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+    while names := list(islice(rest, LOOKED_UP_AT_ONCE)):
+        yield from map(_read, looked_up(_table(), "detection_id", names, fields))
 
 
 def get(detection: str) -> DetectionRecord:

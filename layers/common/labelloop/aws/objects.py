@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -55,18 +55,11 @@ def latest_versions(prefix: str) -> Iterator[Latest]:
 
     What came while the bucket kept no versions has the version ``NO_VERSION``.
     """
-    pages = (
-        client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket(), Prefix=prefix)
-    )
-    with translated():
-        for page in pages:
-            for entry in page.get("Versions", []):
-                if entry["IsLatest"]:
-                    etag, size_bytes = entry["ETag"].strip('"'), entry["Size"]
-                    image = ImageObject(
-                        bucket(), entry["Key"], entry["VersionId"], etag, size_bytes
-                    )
-                    yield Latest(image, entry["LastModified"])
+    for entry in _versions(prefix):
+        if entry["IsLatest"]:
+            etag, size_bytes = entry["ETag"].strip('"'), entry["Size"]
+            image = ImageObject(bucket(), entry["Key"], entry["VersionId"], etag, size_bytes)
+            yield Latest(image, entry["LastModified"])
 
 
 def listing_by_folder(prefix: str) -> list[Listed]:
@@ -210,6 +203,32 @@ def is_there(key: str) -> bool:
     except NotFoundError:
         return False
     return True
+
+
+def as_it_was(key: str, etag: str) -> bytes:
+    """The content of the object of this key that has this ETag: what lies there, or an old version.
+
+    Raises NotFoundError where there is none any more.
+    """
+    with suppress(NotFoundError), opened(key) as found:
+        if found.etag == etag:
+            return b"".join(found.pieces)
+    for version in _versions(key):
+        if version["Key"] == key and version["ETag"].strip('"') == etag:
+            return read(key, version["VersionId"])
+    raise NotFoundError(
+        f"{key} was deleted or replaced since, and its version of then is gone, too: the bucket "
+        "keeps old versions for 90 days."
+    )
+
+
+def _versions(prefix: str) -> Iterator[Mapping[str, Any]]:
+    pages = (
+        client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket(), Prefix=prefix)
+    )
+    with translated():
+        for page in pages:
+            yield from page.get("Versions", [])
 
 
 def exists(image: ImageObject) -> bool:

@@ -16,7 +16,7 @@ decision counts once, whatever is tried again, and is taken off with the answer.
 
 import heapq
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -24,6 +24,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from labelloop.aws.batch_reads import looked_up
 from labelloop.aws.clients import client
 from labelloop.aws.failures import code_of, translated
 from labelloop.aws.items import expires_from, from_item, to_item, to_value
@@ -87,6 +88,12 @@ def get(task_id: str) -> ReviewTask:
     if "detection_id" not in values:
         raise NotFoundError(f"There is no task {task_id}.")
     return _read(values)
+
+
+def those(task_ids: Iterable[str]) -> Iterator[ReviewTask]:
+    """Of up to 100 tasks those that are still there, in any order."""
+    found = looked_up(_table(), "task_id", task_ids, ())
+    yield from (_read(from_item(item)) for item in found)
 
 
 def _item(task_id: str) -> dict[str, Any]:

@@ -170,6 +170,8 @@ class Candidate:
     provenance: Provenance = GIVEN
     said: str = ""
     """The fingerprint of what was said of it, where boxes were drawn in the image as shown."""
+    said_at: str = ""
+    """When it was said, in UTC."""
 
     @property
     def shown(self) -> str:
@@ -298,11 +300,11 @@ def examine(
         if told is None:
             found.uninspected += 1
             continue
+        line = lines.get(entry.key)
         annotation = annotation_of(entry.key, lines, model_type)
         shown = fingerprint(annotation)
         said = reason = ""
         if parts and _folder(entry.key) in parts:
-            line = lines.get(entry.key)
             annotation, said = line.annotation if line else None, shown
             reason = "" if line else _in_a_part(entry.key)
         if annotation is not None and annotation.size_px and told.size_px:
@@ -314,7 +316,15 @@ def examine(
         else:
             provenance = told.provenance or GIVEN
             found.candidates.append(
-                Candidate(entry.key, entry.etag, told.content, annotation, provenance, said)
+                Candidate(
+                    entry.key,
+                    entry.etag,
+                    told.content,
+                    annotation,
+                    provenance,
+                    said,
+                    line.created if line else entry.modified,
+                )
             )
     for key in missing:
         told = inspected.get(key)
@@ -487,6 +497,7 @@ def select(candidates: Iterable[Candidate], ledger: Ledger, model_type: ModelTyp
                     annotation,
                     one.shown,
                     _as_tested(one, ledger),
+                    one.said_at,
                 )
             )
     if len(selection.images) > MOST_IMAGES:

@@ -47,6 +47,9 @@ class SplitImage:
     shown: str = ""
     """The fingerprint of all that the image shows, labels included that were not trained."""
     provenance: Provenance = GIVEN
+    said_at: str = ""
+    """When it was said, in UTC: the line's date, or when the object was written; empty in the index
+    of an earlier release."""
 
 
 def folder_label(key: str) -> str | None:
@@ -275,6 +278,7 @@ def index_lines(images: Iterable[SplitImage]) -> Iterator[str]:
                 "split": image.split,
                 "shown": image.shown,
                 "provenance": image.provenance.as_json(),
+                "said_at": image.said_at,
                 **image.annotation.as_json(),
             },
             ensure_ascii=False,
@@ -294,6 +298,7 @@ def read_index(lines: Iterable[bytes]) -> Iterator[SplitImage]:
                 Annotation.from_json(entry),
                 entry.get("shown", ""),
                 Provenance.from_json(entry["provenance"]) if "provenance" in entry else GIVEN,
+                entry.get("said_at", ""),
             )
         except UNREADABLE as error:
             raise InconsistentError(

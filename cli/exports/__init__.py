@@ -1,0 +1,1 @@
+"""`labelloop export`: what goes out, and who said so."""
