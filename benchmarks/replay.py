@@ -21,7 +21,8 @@ from benchmarks.pictures.versions import Said, Taught, Version
 from labelloop.domain import (
     answers,
     calibration,
-    comparison,
+    champion_questions,
+    comparing,
     detections,
     sampling,
     scoring,
@@ -252,9 +253,9 @@ class Loop:
         numbers = {self._content(number): number for number in self.testing()}
         cases = self._cases()
         known = self._answered[champion.name]
-        to_ask = comparison.to_ask(cases, Party(known, champion.thresholds), champion.name)
+        to_ask = champion_questions.to_ask(cases, Party(known, champion.thresholds), champion.name)
         self._know(champion, [numbers[content] for content in to_ask])
-        compared = comparison.compare(
+        compared = comparing.compare(
             cases,
             Party(self._answered[candidate.name], candidate.thresholds),
             Party(known, champion.thresholds),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from labelloop.domain import comparison, estimates, scoring
+from labelloop.domain import comparing, estimates, scoring
 from labelloop.domain.accuracy import Accuracy
 from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.answers import Answer, Finding
@@ -18,6 +18,7 @@ from labelloop.domain.comparison import Case, Comparison, Difference, Party
 from labelloop.domain.estimates import Estimate, Weighed
 from labelloop.domain.origins import GIVEN
 from labelloop.domain.scoring import METRICS, Counts, Metric
+from labelloop.domain.sign_test import p_worse
 
 from .labelled_pictures import Picture, Pictures
 
@@ -251,7 +252,7 @@ class Pair:
     def p_value(self) -> float:
         """How likely they differ so much one way or the other by chance: the exact sign test."""
         better, worse = self.difference.better, self.difference.worse
-        sides = (comparison.p_worse(better, worse), comparison.p_worse(worse, better))
+        sides = (p_worse(better, worse), p_worse(worse, better))
         return min(1.0, 2 * min(sides))
 
     @cached_property
@@ -275,7 +276,7 @@ def pair(first: Trial, other: Trial) -> Pair | None:
     both = {picture.content: picture for picture in first.pictures}
     pictures = [both[one.content] for one in other.pictures if one.content in both]
     cases = [Case(picture.content, picture.truth, GIVEN) for picture in pictures]
-    compared = comparison.compare(
+    compared = comparing.compare(
         cases, other.party, first.party, model_type=first.model_type, metric=first.metric
     )
     if not compared.test_set.images:

@@ -22,8 +22,7 @@ from labelloop.aws import (
     parameters,
     sampling_position,
 )
-from labelloop.domain import comparison as comparisons
-from labelloop.domain import evaluation_report, hosting, version_figures, wording
+from labelloop.domain import comparing, evaluation_report, hosting, version_figures, wording
 from labelloop.domain import verdict as verdicts
 from labelloop.domain.comparison import Comparison, Party
 from labelloop.domain.labels import NONE_OF_THEM
@@ -137,7 +136,7 @@ def _judged(request: Input) -> Output:
         verdict = verdicts.first(figure, own.test_set, rules, model_type, gone=other)
         against = _Against(deployed.version) if deployed else None
         return _told(candidate, rules, own, _noted(verdict, note), against)
-    comparison = comparisons.compare(
+    comparison = comparing.compare(
         candidate.examined.cases,
         Party(candidate.examined.answers, candidate.summary.thresholds),
         champion.said,

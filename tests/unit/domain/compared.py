@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from labelloop.domain import comparison
+from labelloop.domain import comparing
 from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.answers import Answer, Finding
 from labelloop.domain.comparison import Case, Comparison, Party
@@ -30,7 +30,7 @@ def party(some: Sequence[Case], results: str, thresholds: Mapping[str, float] = 
 
 def compare(candidate: str, champion: str, some: Sequence[Case] | None = None) -> Comparison:
     images = cases(max(len(candidate), len(champion))) if some is None else some
-    return comparison.compare(
+    return comparing.compare(
         images,
         party(images, candidate),
         party(images, champion),

@@ -3,7 +3,7 @@
 import json
 from decimal import Decimal
 
-from labelloop.domain import comparison, evaluation_report, evaluation_snapshot
+from labelloop.domain import comparing, evaluation_report, evaluation_snapshot
 from labelloop.domain.comparison import Party
 from labelloop.domain.evaluation_summary import LabelResult, Summary
 from labelloop.domain.model_versions import Entries
@@ -28,7 +28,7 @@ def _report(results: str, champion: str | None) -> Json:
     compared = None
     if champion:
         party = Party(examined.answers, {})
-        compared = comparison.compare(examined.cases, party, party, model_type=CLASSIFICATION)
+        compared = comparing.compare(examined.cases, party, party, model_type=CLASSIFICATION)
     data, entries = {"images": 4}, {"train": None, "test": Entries(4, 4)}
     return evaluation_report.report(
         "v12",

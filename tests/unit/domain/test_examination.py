@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from labelloop.domain import evaluation_snapshot, examination
 from labelloop.domain.annotations import Annotation
 from labelloop.domain.answers import Answer, Finding
-from labelloop.domain.comparison import MOST_COMPARED, Case
+from labelloop.domain.comparing import MOST_COMPARED
+from labelloop.domain.comparison import Case
 from labelloop.domain.manifests import SplitImage
 from labelloop.domain.origins import GIVEN, Origin, Provenance
 from labelloop.domain.splits import Split

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelloop.domain import comparison, estimates, verdict
+from labelloop.domain import comparing, estimates, verdict
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.comparison import Comparison
+from labelloop.domain.comparison import Comparison, Difference
 from labelloop.domain.estimates import Weighed
 from labelloop.domain.verdict import Rules, Verdict
 from tests.unit.domain.compared import cases, compare, party
@@ -147,7 +147,7 @@ def test_a_label_that_has_become_worse_for_sure_is_named_and_refused() -> None:
 
 def test_labels_that_were_not_compared_are_named() -> None:
     images = [*cases(10), *cases(4, label="hen", first=10)]
-    compared = comparison.compare(
+    compared = comparing.compare(
         images,
         party(images, "+" * 14, {"cat": 0.5, "dog": 0.5, "hen": 0.5}),
         party(images, "+" * 10 + "-" * 4),
@@ -218,9 +218,9 @@ def test_of_many_further_candidates_that_are_no_better_few_pass_together() -> No
     assert passed / 4000 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 4000)
 
 
-def _with_error(error: float) -> comparison.Difference:
+def _with_error(error: float) -> Difference:
     nothing = estimates.mean([])
-    return comparison.Difference(0.0, -1.0, 1.0, error, nothing, nothing, 0, 0)
+    return Difference(0.0, -1.0, 1.0, error, nothing, nothing, 0, 0)
 
 
 # --- Whether to ask -------------------------------------------------------------------------------

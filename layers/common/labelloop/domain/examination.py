@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from labelloop.domain import scoring
 from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.answers import Answer
-from labelloop.domain.comparison import MOST_COMPARED, Case
+from labelloop.domain.comparing import MOST_COMPARED
+from labelloop.domain.comparison import Case
 from labelloop.domain.evaluation_snapshot import TestedImage
 from labelloop.domain.manifests import SplitImage
 from labelloop.domain.origins import GIVEN, Provenance

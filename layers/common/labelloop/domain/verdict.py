@@ -15,13 +15,9 @@ from typing import Literal
 
 from labelloop.domain import labels as label_names
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.comparison import (
-    FEWEST_EFFECTIVE,
-    MOST_ASKED,
-    Comparison,
-    Difference,
-    fewest_effective,
-)
+from labelloop.domain.champion_questions import MOST_ASKED
+from labelloop.domain.comparing import FEWEST_EFFECTIVE, fewest_effective
+from labelloop.domain.comparison import Comparison, Difference
 from labelloop.domain.estimates import Estimate
 from labelloop.domain.scoring import Metric
 

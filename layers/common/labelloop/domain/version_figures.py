@@ -8,7 +8,8 @@ from typing import Any
 from labelloop.domain import estimates, scoring
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.answers import Answer
-from labelloop.domain.comparison import FEWEST_EFFECTIVE, Case
+from labelloop.domain.comparing import FEWEST_EFFECTIVE
+from labelloop.domain.comparison import Case
 from labelloop.domain.estimates import Estimate, Weighed
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.origins import LogShares

@@ -9,8 +9,7 @@ from labelloop.aws import hosting_state, objects, rekognition
 from labelloop.aws.line_files import write_lines
 from labelloop.aws.rekognition import VersionStatus
 from labelloop.aws.wiring import wiring
-from labelloop.domain import comparison as comparisons
-from labelloop.domain import examination, hosting, manifests
+from labelloop.domain import champion_questions, examination, hosting, manifests
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.answers import Answer
 from labelloop.domain.comparison import Party
@@ -120,7 +119,7 @@ def _is_wanted(candidate: Candidate, champion: Champion) -> bool:
     try:
         listed = [image.content for image in _listed(candidate, name)]
     except NotFoundError:
-        listed = comparisons.to_ask(candidate.examined.cases, champion.said, name)
+        listed = champion_questions.to_ask(candidate.examined.cases, champion.said, name)
         wanted = set(listed)
         images = {
             image.content: image

@@ -12,7 +12,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from cli.report import as_page
-from labelloop.domain import comparison, version_figures
+from labelloop.domain import comparing, version_figures
 from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.answers import Answer, Finding
 from labelloop.domain.comparison import Case, Party
@@ -129,7 +129,7 @@ def judged_figures() -> dict[str, Any]:
         shares=shares,
         is_accepted=lambda _: True,
     )
-    both = comparison.compare(
+    both = comparing.compare(
         cases,
         Party(said[0], thresholds),
         Party(said[1], thresholds),

@@ -1,14 +1,10 @@
-"""labelloop.domain.comparison: two versions on the same images."""
-
-import itertools
-import math
-from fractions import Fraction
+"""labelloop.domain.comparing: two versions on the same images."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelloop.domain import comparison
+from labelloop.domain import comparing
 from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.answers import Answer, Finding
 from labelloop.domain.comparison import Case, Party
@@ -40,7 +36,7 @@ def test_the_order_of_the_images_does_not_matter() -> None:
     images = cases(40)
     mine, theirs = party(images, "+" * 30 + "-" * 10), party(images, "+-" * 20)
     one, other = (
-        comparison.compare(order, mine, theirs, model_type=CLASSIFICATION).as_json()
+        comparing.compare(order, mine, theirs, model_type=CLASSIFICATION).as_json()
         for order in (images, images[::-1])
     )
     assert one["test_set"]["gain"] == other["test_set"]["gain"]
@@ -68,7 +64,7 @@ def test_images_that_stand_for_what_comes_in_decide_where_there_are_enough() -> 
     """The candidate is better on what was doubted, which is little, and worse on the rest."""
     images = [*cases(20, DOUBTED), *cases(100, SAMPLED, first=20)]
     mine, theirs = "+" * 112 + "-" * 8, "-" * 10 + "+" * 110
-    compared = comparison.compare(
+    compared = comparing.compare(
         images,
         party(images, mine),
         party(images, theirs),
@@ -89,7 +85,7 @@ def test_images_that_stand_for_what_comes_in_decide_where_there_are_enough() -> 
 def test_else_each_test_image_counts_once(sampled: int, given: int, log: int) -> None:
     """Too few of them, few beside all, or a stratum of the log of which nothing is known."""
     images = [*cases(60, DOUBTED), *cases(sampled, SAMPLED, first=60), *cases(given, first=500)]
-    compared = comparison.compare(
+    compared = comparing.compare(
         images,
         party(images, "+" * len(images)),
         party(images, "-" * len(images)),
@@ -109,7 +105,7 @@ def test_else_each_test_image_counts_once(sampled: int, given: int, log: int) ->
 def test_what_came_since_the_champion_was_trained_stands_apart() -> None:
     images = cases(30)
     known = {case.content for case in images[:20]}
-    compared = comparison.compare(
+    compared = comparing.compare(
         images,
         party(images, "-" * 20 + "+" * 10),
         party(images, "+" * 20 + "-" * 10),
@@ -126,7 +122,7 @@ def test_what_came_since_the_champion_was_trained_stands_apart() -> None:
 
 def test_a_label_that_only_the_candidate_knows_is_reported_apart() -> None:
     images = [*cases(10), *cases(4, label="hen", first=10)]
-    compared = comparison.compare(
+    compared = comparing.compare(
         images,
         party(images, "+" * 13 + "-", {**BOTH, "hen": 0.5}),
         party(images, "+" * 10 + "-" * 4),
@@ -153,7 +149,7 @@ def test_labels_of_a_multi_label_model_are_judged_where_they_are_there_or_found(
     truth = Annotation.of_labels(["cat"])
     images = [Case(str(number), truth, GIVEN) for number in range(10)]
     right, more = (Finding("cat", 0.9),), (Finding("cat", 0.9), Finding("dog", 0.8))
-    compared = comparison.compare(
+    compared = comparing.compare(
         images,
         Party({case.content: Answer(case.content, more, False) for case in images}, BOTH),
         Party({case.content: Answer(case.content, right, False) for case in images}, BOTH),
@@ -171,7 +167,7 @@ def test_taking_known_images_for_a_label_of_its_own_is_a_mistake() -> None:
         case.content: Answer(case.content, (Finding("hen", 0.9), Finding("cat", 0.1)), True)
         for case in images
     }
-    compared = comparison.compare(
+    compared = comparing.compare(
         images,
         Party(said, {**BOTH, "hen": 0.5}),
         party(images, "+" * 10),
@@ -184,7 +180,7 @@ def test_what_is_right_about_a_label_of_its_own_is_not_held_against_it() -> None
     truth = Annotation.of_labels(["cat", "hen"])
     images = [Case(str(number), truth, GIVEN) for number in range(10)]
     all_of_it, known = (Finding("cat", 0.9), Finding("hen", 0.8)), (Finding("cat", 0.9),)
-    compared = comparison.compare(
+    compared = comparing.compare(
         images,
         Party({case.content: Answer(case.content, all_of_it, False) for case in images}, HEN),
         Party({case.content: Answer(case.content, known, False) for case in images}, BOTH),
@@ -197,7 +193,7 @@ def test_a_label_that_only_the_champion_knows_is_named() -> None:
     images = cases(4)
     said = {case.content: Answer(case.content, (Finding("hen", 0.9),), True) for case in images[:3]}
     rest = party(images, "   +").answers
-    compared = comparison.compare(
+    compared = comparing.compare(
         images, party(images, "++++"), Party({**said, **rest}, HEN), model_type=CLASSIFICATION
     )
     assert [(one.label, one.known_to, one.images, one.score) for one in compared.apart] == [
@@ -226,7 +222,7 @@ def test_a_threshold_that_happens_to_fit_the_test_set_is_no_advantage() -> None:
         )
         for case in images
     }
-    compared = comparison.compare(
+    compared = comparing.compare(
         images,
         Party(said, {"cat": 0.2, "dog": 0.1}),
         Party(said, {"cat": 0.5, "dog": 0.5}),
@@ -248,7 +244,7 @@ def test_thresholds_of_boxes_are_fitted_too() -> None:
         )
         for case in images
     }
-    compared = comparison.compare(
+    compared = comparing.compare(
         images,
         Party(said, {"nut": 0.3}),
         Party(said, {"nut": 0.1}),
@@ -262,63 +258,7 @@ def test_thresholds_of_boxes_are_fitted_too() -> None:
 def test_answers_without_what_is_under_the_thresholds_stay_as_they_were_given() -> None:
     images = cases(20)
     said = {case.content: Answer(case.content, (Finding("cat", 0.9),), False) for case in images}
-    compared = comparison.compare(
+    compared = comparing.compare(
         images, Party(said, {"cat": 0.95}), Party(said, {"cat": 0.5}), model_type=MULTI_LABEL
     )
     assert compared.decides.gain == -1
-
-
-# --- The sign test --------------------------------------------------------------------------------
-
-
-def _p_exactly(wins: int, losses: int) -> Fraction:
-    tosses = wins + losses
-    return Fraction(sum(math.comb(tosses, k) for k in range(losses, tosses + 1)), 2**tosses)
-
-
-@pytest.mark.parametrize(("wins", "losses"), [*itertools.product(range(7), range(7))])
-def test_the_sign_test_counts_every_way_in_which_it_could_have_come(wins: int, losses: int) -> None:
-    ways = list(itertools.product((0, 1), repeat=wins + losses))
-    as_bad = sum(sum(way) >= losses for way in ways)
-    assert comparison.p_worse(wins, losses) == pytest.approx(as_bad / len(ways))
-
-
-@given(st.integers(0, 400), st.integers(0, 400))
-def test_the_sign_test_is_exact(wins: int, losses: int) -> None:
-    exact = float(_p_exactly(wins, losses))
-    assert comparison.p_worse(wins, losses) == pytest.approx(exact, rel=1e-9, abs=1e-300)
-    if losses == 0:
-        assert comparison.p_worse(wins, losses) == 1.0
-
-
-@given(st.integers(0, 250_000), st.integers(0, 250_000))
-def test_the_sign_test_is_a_probability_however_many_images(wins: int, losses: int) -> None:
-    p_worse = comparison.p_worse(wins, losses)
-    assert 0.0 <= p_worse <= 1.0
-    assert comparison.p_worse(wins, losses + 1) <= p_worse + 1e-9
-    if abs(wins - losses) > 5000:
-        assert p_worse == pytest.approx(float(wins > losses), abs=1e-6)
-
-
-# --- What to ask ----------------------------------------------------------------------------------
-
-
-def test_what_is_asked_is_spread_over_labels_and_origins() -> None:
-    images = [
-        *cases(200),
-        *cases(5, label="dog", first=200),
-        *cases(5, DOUBTED, first=205),
-    ]
-    answered = Party({"0200": Answer("0200", (), complete=True)}, BOTH)
-    asked = comparison.to_ask(images, answered, "v1", most=12)
-    assert len(asked) == 12
-    assert sum(content < "0200" for content in asked) == 4
-    assert sum("0200" < content < "0205" for content in asked) == 4
-    assert comparison.to_ask(images[::-1], answered, "v1", most=12) == asked
-    assert len(comparison.to_ask(images, Party({}, {}), "v1")) == 210
-    assert comparison.to_ask(images, party(images, "+" * 210), "v1") == []
-
-
-def test_a_version_is_not_asked_about_what_it_does_not_know() -> None:
-    images = [*cases(3), *cases(3, label="hen", first=3)]
-    assert comparison.to_ask(images, Party({}, BOTH), "v1") == ["0000", "0001", "0002"]
