@@ -66,6 +66,26 @@ def test_an_answer_is_taken_back_and_given_anew(desk: Desk) -> None:
     seat.leave()
 
 
+def test_nothing_is_taken_back_behind_the_keys_that_are_shown(desk: Desk) -> None:
+    (task,) = desk.ask_about(1)
+    seat = desk.sit_down()
+    seat.press("1")
+    seat.say("No image waits for you.")
+    desk.answers(task)
+    undone: list[str] = []
+    seat.page.on("request", lambda sent: undone.append(sent.url) if "/undo" in sent.url else None)
+
+    seat.press("?", "u", "Escape")
+    expect(seat.page.get_by_role("dialog")).to_have_count(0)
+    (later,) = desk.ask_about(1)
+    seat.page.get_by_role("button", name="Look again").click()
+    seat.wait_until_ready(1)
+
+    assert not undone and desk.task(later)["claims"]
+    assert desk.answers(task)
+    seat.leave()
+
+
 def test_a_key_that_is_held_down_and_a_double_click_answer_one_image_each(desk: Desk) -> None:
     first, second, third = desk.ask_about(3)
     seat = desk.sit_down()

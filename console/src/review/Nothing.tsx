@@ -13,15 +13,16 @@ interface Props {
   kind: ModelType;
   view: View;
   open: number | null;
+  blocked: boolean;
   queue: TaskQueue;
   onKeys: () => void;
 }
 
-export function Nothing({ kind, view, open, queue, onKeys }: Props) {
+export function Nothing({ kind, view, open, blocked, queue, onKeys }: Props) {
   const { phase, connected } = view;
   const section = useKeptFocus();
 
-  useKeys({ kind, at: "page", blocked: false, commands: { undo: () => void queue.undo(), showKeys: onKeys } });
+  useKeys({ kind, at: "page", blocked, commands: { undo: () => void queue.undo(), showKeys: onKeys } });
 
   return (
     <section className="nothing" ref={section} tabIndex={-1}>

@@ -40,6 +40,7 @@ export function Review({ api, info, queue, onSignedOut, onSignOut }: Props) {
     [info.labels, added],
   );
   const shownName = current?.task.file_name;
+  const blocked = keysShown || unsent > 0 || view.undoing;
   const [summary, open] = useSummary(api, view);
 
   useEffect(() => {
@@ -89,7 +90,7 @@ export function Review({ api, info, queue, onSignedOut, onSignOut }: Props) {
             queue={queue}
             brush={brush}
             last={view.last}
-            blocked={keysShown || unsent > 0 || view.undoing}
+            blocked={blocked}
             onAnswer={answer}
             onSkip={() => {
               setSaid(TEXTS.skipped);
@@ -99,7 +100,14 @@ export function Review({ api, info, queue, onSignedOut, onSignOut }: Props) {
             onKeys={showKeys}
           />
         ) : (
-          <Nothing kind={info.model_type} view={view} open={open} queue={queue} onKeys={showKeys} />
+          <Nothing
+            kind={info.model_type}
+            view={view}
+            open={open}
+            blocked={blocked}
+            queue={queue}
+            onKeys={showKeys}
+          />
         )}
         <Pace open={open} summary={summary} view={view} />
         {!view.connected && (

@@ -10,6 +10,7 @@ const CONFIG = {
   stack: "stack",
 };
 const HOUR_S = 3600;
+const HTML = { "content-type": "text/html" };
 
 interface Asked {
   where: URL;
@@ -65,6 +66,15 @@ function base64url(text: string): string {
 function tokens(claims: Record<string, unknown>, more: Record<string, unknown> = {}): () => Response {
   const found = { id_token: token(claims), access_token: "a", token_type: "Bearer", expires_in: HOUR_S, ...more };
   return () => Response.json(found);
+}
+
+/** An answer whose connection ends within its body. */
+function cutOff(begun: string): Response {
+  const body = new ReadableStream({
+    start: (to) => to.enqueue(new TextEncoder().encode(begun)),
+    pull: (to) => to.error(new TypeError("terminated")),
+  });
+  return new Response(body, { headers: { "content-type": "application/json" } });
 }
 
 function signInAt(base = address.href, config = CONFIG): SignIn {
@@ -153,6 +163,8 @@ it.each([
   ["no connection", undefined],
   ["trouble", () => new Response("", { status: 503 })],
   ["too much asked", () => Response.json({ error: "too_many" }, { status: 429 })],
+  ["an answer that is cut off", () => cutOff('{"id_token": "')],
+  ["the page of a network that wants to be signed in to", () => new Response("<html>", { headers: HTML })],
 ])("keeps the session through %s", async (_, answer) => {
   const signIn = await signedIn();
   const old = await signIn.idToken();

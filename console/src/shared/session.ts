@@ -188,6 +188,7 @@ export class SignIn implements Tokens {
       throw new Unavailable(`status ${response.status}`);
     }
     const found = await checked(response).catch((error: unknown) => {
+      if (response.ok && isCutOff(error)) throw new Unavailable(String(error));
       throw new SignInFailed(error instanceof oauth.ResponseBodyError ? error.error : String(error));
     });
     if (found.id_token === undefined) throw new SignInFailed("the answer has no ID token");
@@ -199,6 +200,12 @@ export class SignIn implements Tokens {
     sessionStorage.setItem(KEPT, JSON.stringify(kept));
     return kept.idToken;
   }
+}
+
+/** Whether an answer ended before its body did, or is some other machine's on the way. */
+function isCutOff(error: unknown): boolean {
+  const codes: (string | undefined)[] = [oauth.PARSE_ERROR, oauth.RESPONSE_IS_NOT_JSON];
+  return error instanceof oauth.OperationProcessingError && codes.includes(error.code);
 }
 
 function read(): Kept | null {
