@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from labelloop.domain import layouts
 from labelloop.domain.annotations import ModelType, training_line
 from labelloop.domain.imports import BadLineError, IgnoredLineError, ImportedLine, read_line
+from labelloop.domain.labels import SHOWN_AS_NONE
 
 from .values import DataSet, Drawn, Example, Files, Place, no_image
 from .written import Images, Put
@@ -54,6 +55,9 @@ def read(files: Files, file: str, model_type: ModelType, into: DataSet) -> None:
             Drawn(box.label, box.left, box.top, box.width, box.height, place) for box in said.boxes
         ]
         labels = [] if said.size_px else list(said.labels)
+        if model_type is ModelType.CLASSIFICATION and not labels and not said.size_px:
+            # Such a line can only say that it is none of the labels.
+            labels = [SHOWN_AS_NONE]
         example = Example(image, place, labels, boxes, said.size_px, split)
         # The newest line about an image counts, as it does in the bucket.
         if image not in by_image or by_image[image][0] <= line.created:

@@ -17,7 +17,7 @@ from ..failures import CommandError
 from ..hosting import confirm
 from ..stack import Stack, model_type, on_stack, show
 from . import from_dataset, from_folder, from_manifest, manifest_sources
-from .from_dataset import Boxes, DataSetImport
+from .from_dataset import NONES, Boxes, DataSetImport
 from .from_folder import FolderImport
 from .from_manifest import SHOWN
 from .given_tests import GivenTests, Splits
@@ -199,7 +199,8 @@ def _data_set_text(outcome: DataSetImport) -> str:
     if outcome.failed:
         lines += ["", "When these can be read and sent, run the same command again."]
     elif outcome.taken and not outcome.dry_run:
-        lines += ["", f"They are in {outcome.manifest}. To train on them now: labelloop train"]
+        place = outcome.manifest or NONES
+        lines += ["", f"They are in {place}. To train on them now: labelloop train"]
     return "\n".join(lines)
 
 

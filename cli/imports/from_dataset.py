@@ -18,6 +18,7 @@ from labelloop import clock
 from labelloop.aws.failures import code_of
 from labelloop.domain import fitness, orientation
 from labelloop.domain.annotations import Annotation, Box, ModelType, training_line
+from labelloop.domain.consensus import NONE_OF_THE_LABELS
 from labelloop.domain.images import media_type
 from labelloop.domain.imports import (
     IMPORTED_IMAGES,
@@ -27,7 +28,8 @@ from labelloop.domain.imports import (
     box_of,
     read_line,
 )
-from labelloop.domain.manifests import MAX_KEY_BYTES, fingerprint
+from labelloop.domain.labels import says_none, shown
+from labelloop.domain.manifests import MAX_KEY_BYTES, NONE_IMAGES, fingerprint
 from labelloop.domain.splits import Split, content_id
 from labelloop.errors import InvalidImageError
 from labelloop.services import training_data
@@ -45,6 +47,8 @@ from . import given_tests
 from .given_tests import GivenTests, Part, Splits
 
 DATA_SET_IMAGES = f"{IMPORTED_IMAGES}data_sets/"
+NONES = f"{NONE_IMAGES}data_sets/"
+"""Those that are none of the labels: where they lie says so, and no line does."""
 BATCH_FILES = 500
 SHOWN_LABELS = 20
 _BESIDE_IMAGES = ("annotations", "labels")
@@ -221,8 +225,11 @@ def _planned(
         names = [box.label for box in sound]
         if boxes is Boxes.LARGEST and sound:
             names = [max(sound, key=lambda box: box.width * box.height).label]
-        if names or example.labels:
-            yield replace(whole, annotation=Annotation.of_labels([*example.labels, *names]))
+        names += example.labels
+        if model_type is ModelType.CLASSIFICATION and names and all(map(says_none, names)):
+            yield replace(whole, annotation=NONE_OF_THE_LABELS)
+        elif names:
+            yield replace(whole, annotation=Annotation.of_labels(names))
 
 
 def _sound_boxes(example: Example, problems: list[Problem]) -> list[Box]:
@@ -336,7 +343,7 @@ def _counted(planned: Planned) -> Iterable[str]:
     """A label for each box, or for the image."""
     if planned.annotation.boxes:
         return [box.label for box in planned.annotation.boxes]
-    return planned.annotation.labels
+    return map(shown, planned.annotation.labels)
 
 
 class _Brought:
@@ -408,17 +415,18 @@ class _Brought:
 
     def upload(self, kept: Collection[_Kept]) -> dict[str, _Kept]:
         """Put the images that are not there. Those that are there now, by their keys."""
-        pages = self._s3.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=DATA_SET_IMAGES
-        )
-        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-        # By whatever name it was brought.
-        there = {key.removeprefix(DATA_SET_IMAGES).partition("/")[0]: key for key in keys}
-        uploaded = {
-            there.get(one.examined.digest) or _key(one.planned, one.examined.digest): one
-            for one in kept
-        }
-        fresh = [(key, one) for key, one in uploaded.items() if one.examined.digest not in there]
+        there: set[str] = set()
+        uploaded: dict[str, _Kept] = {}
+        for folder in (DATA_SET_IMAGES, NONES):
+            fitting = [one for one in kept if _folder(one.planned) == folder]
+            # By whatever name it was brought.
+            found = self._by_digest(folder) if fitting else {}
+            there.update(found.values())
+            uploaded |= {
+                found.get(one.examined.digest) or _key(one.planned, one.examined.digest): one
+                for one in fitting
+            }
+        fresh = [(key, one) for key, one in uploaded.items() if key not in there]
         self._outcome.already_there = len(kept) - len(fresh)
         if self._outcome.dry_run:
             self._outcome.taken = len(fresh)
@@ -433,6 +441,14 @@ class _Brought:
                     self._outcome.taken += 1
                 move_on(1)
         return uploaded
+
+    def _by_digest(self, folder: str) -> dict[str, str]:
+        """The keys in a folder, by the contents of their images."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=folder
+        )
+        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        return {key.removeprefix(folder).partition("/")[0]: key for key in keys}
 
     def _put(self, job: tuple[str, _Kept]) -> str | None:
         """Put one image; why it could not be, in a sentence."""
@@ -453,10 +469,11 @@ class _Brought:
 
     def write_manifest(self, name: str, uploaded: Mapping[str, _Kept]) -> None:
         """Put the lines about the images; those that failed come with the next attempt."""
-        if not uploaded:
+        said = {key: one for key, one in uploaded.items() if not key.startswith(NONES)}
+        if not said:
             return
         digest = hashlib.sha256()
-        for key, one in sorted(uploaded.items()):
+        for key, one in sorted(said.items()):
             digest.update(f"{key}\t{fingerprint(one.planned.annotation)}\n".encode())
         stem = files.printable(PurePosixPath(name).stem)
         manifest = f"{IMPORTED_MANIFESTS}{stem}-{digest.hexdigest()[:8]}.manifest"
@@ -466,7 +483,7 @@ class _Brought:
         created = f"{clock.now():%Y-%m-%dT%H:%M:%S}"
         lines = (
             training_line(f"s3://{self._bucket}/{key}", one.planned.annotation, created)
-            for key, one in uploaded.items()
+            for key, one in said.items()
         )
         try:
             self._s3.put_object(
@@ -501,10 +518,14 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:32]
 
 
+def _folder(one: Planned) -> str:
+    return NONES if one.annotation == NONE_OF_THE_LABELS else DATA_SET_IMAGES
+
+
 def _key(one: Planned, digest: str) -> str:
     """Where an image goes: by its content, with its own name for people, which may be cut off."""
     path = PurePosixPath(one.image)
     name = f"{path.stem}.png" if one.part else path.name
-    folder = f"{DATA_SET_IMAGES}{digest}/"
+    folder = f"{_folder(one)}{digest}/"
     room = MAX_KEY_BYTES - len(folder)
     return folder + files.printable(name).encode()[-room:].decode(errors="ignore")

@@ -19,6 +19,8 @@ from cli.imports.from_dataset import Boxes, DataSetImport
 from cli.imports.given_tests import Splits
 from labelloop.domain import labels
 from labelloop.domain.annotations import Annotation, Box, ModelType
+from labelloop.domain.consensus import NONE_OF_THE_LABELS
+from labelloop.domain.labels import SHOWN_AS_NONE
 from labelloop.errors import InvalidRequestError
 from tests.unit.cli.imports.test_import import picture
 
@@ -61,6 +63,8 @@ def boxes(draw: st.DrawFn, names: Sequence[str]) -> Annotation:
 def exports(draw: st.DrawFn, format_: str, model_type: ModelType) -> list[Written]:
     """Some images, as an export has them."""
     names = draw(st.lists(NAMES, min_size=1, max_size=4, unique=True))
+    if model_type is ModelType.CLASSIFICATION and format_ != "folders":
+        names.append(SHOWN_AS_NONE)
     most = 1 if model_type is ModelType.CLASSIFICATION else 3
     shows = (
         boxes(names)
@@ -113,8 +117,14 @@ def came_in(
 def went_out(written: Sequence[Written]) -> dict[str, tuple[Annotation, bool]]:
     # A box model learns nothing from an image without any, which is no reason not to write it.
     return {
-        one.image: (one.annotation, one.split == "test") for one in written if one.annotation.labels
+        one.image: (_known(one.annotation), one.split == "test")
+        for one in written
+        if one.annotation.labels
     }
+
+
+def _known(said: Annotation) -> Annotation:
+    return NONE_OF_THE_LABELS if said.labels == (SHOWN_AS_NONE,) else said
 
 
 KINDS = [

@@ -10,8 +10,12 @@ import pytest
 from PIL import Image
 
 from cli import costs
-from labelloop.domain.annotations import Annotation, ModelType
+from labelloop.domain import inventory
+from labelloop.domain.annotations import Annotation, ModelType, training_line
+from labelloop.domain.consensus import NONE_OF_THE_LABELS
 from labelloop.domain.imports import IMPORTED_MANIFESTS, read_line
+from labelloop.domain.labels import NONE_OF_THEM
+from labelloop.domain.manifests import NONE_IMAGES
 from labelloop.domain.splits import GIVEN_FOLDER, LEDGER_KEY, Split, content_id, read_ledger
 from tests.unit.cli.imports.test_import import World, error_of, picture, refuse, world
 
@@ -267,6 +271,41 @@ def test_images_and_labels_are_judged_as_at_every_other_door(world: World) -> No
     assert "show nothing" in reasons.pop("labels.csv, line 6")
     assert "gone.png is not there" in reasons.pop("labels.csv, line 7")
     assert reasons == {}
+
+
+@pytest.mark.parametrize("named", ["labels.csv", "labels.manifest"])
+def test_images_that_are_none_of_the_labels_teach_so(world: World, named: str) -> None:
+    for number in (1, 2):
+        world.file(f"{number}.png", photo(number))
+    world.file("labels.csv", b"1.png,cat\n2.png,None of the Above\n")
+    if named != "labels.csv":
+        (world.folder / "labels.csv").unlink()
+        said = {"1.png": "cat", "2.png": NONE_OF_THEM}
+        lines = (
+            training_line(image, Annotation.of_labels([label]), "2026-11-21T08:00:00")
+            for image, label in said.items()
+        )
+        world.file(named, "\n".join(lines).encode())
+
+    answer = world.answer(str(world.folder))
+
+    assert (answer["taken"], answer["labels"]) == (2, {"cat": 1, "none of them": 1})
+    assert taught(world, ModelType.CLASSIFICATION) == {"1.png": Annotation(("cat",))}
+    (none,) = [key for key in world.objects() if key.startswith(NONE_IMAGES)]
+    assert inventory.annotation_of(none, {}, ModelType.CLASSIFICATION) == NONE_OF_THE_LABELS
+    before = world.objects()
+    assert world.answer(str(world.folder))["already_there"] == 2
+    assert world.objects() == before
+
+
+def test_images_that_are_all_none_of_the_labels_need_no_manifest(world: World) -> None:
+    world.file("1.png", photo(1))
+    world.file("labels.csv", b"1.png,none of them\n")
+
+    result = world.run(str(world.folder))
+
+    assert f"They are in {NONE_IMAGES}data_sets/" in result.stdout
+    assert not any(key.startswith(IMPORTED_MANIFESTS) for key in world.objects())
 
 
 def test_boxes_for_an_image_of_another_size_are_named(world: World) -> None:
