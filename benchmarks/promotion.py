@@ -224,12 +224,12 @@ def _told(
         "basis": compared.basis,
         "gain": round(decides.gain, 5),
         "error": round(decides.std_error, 5),
-        "effective": round(decides.candidate.effective, 1),
+        "effective": round(decides.candidate.effective_images, 1),
         "gain_test_set": round(all_images.gain, 5),
         "error_test_set": round(all_images.std_error, 5),
         "gain_incoming": round(compared.incoming.gain, 5) if compared.incoming else None,
         "effective_incoming": (
-            round(compared.incoming.candidate.effective, 1) if compared.incoming else 0
+            round(compared.incoming.candidate.effective_images, 1) if compared.incoming else 0
         ),
         "gain_fresh": round(compared.fresh.gain, 5) if compared.fresh else None,
         "fresh": compared.fresh.images if compared.fresh else 0,

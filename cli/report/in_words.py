@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from labelloop.domain.evaluation_report import Comparison, Difference, Estimate, Figures, Report
+from labelloop.domain.estimates import Estimate
+from labelloop.domain.evaluation_report import Comparison, Difference, Figures, Report
 from labelloop_pages.figures import counted, estimated, signed
 
 METRIC_NAMES = {"f1": "F1", "precision": "precision", "recall": "recall"}

@@ -65,7 +65,7 @@ def test_images_of_equal_weight_count_whole() -> None:
 def test_a_share_has_wilsons_interval() -> None:
     """The handbook's example has 4 of 20."""
     estimate = estimates.mean(_plain(*[1.0] * 4, *[0.0] * 16))
-    assert (estimate.value, estimate.images, estimate.effective) == (0.2, 20, 20)
+    assert (estimate.value, estimate.images, estimate.effective_images) == (0.2, 20, 20)
     assert estimate.low == pytest.approx(0.08066, abs=1e-4)
     assert estimate.high == pytest.approx(0.41602, abs=1e-4)
 

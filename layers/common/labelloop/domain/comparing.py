@@ -128,7 +128,7 @@ def compare(
         incoming = _difference(scored, weights.weights, _strata(scored))
     stands = (
         incoming is not None
-        and incoming.candidate.effective >= fewest_effective(len(scored))
+        and incoming.candidate.effective_images >= fewest_effective(len(scored))
         and weights.covers >= LEAST_COVERED
     )
     fresh = [one for one in scored if one.pair.case.content not in known_before]
@@ -222,7 +222,7 @@ def _difference(
     low, high = estimates.interval(means)
     if low == high:
         # No resample differs: what so many equal gains leave open (the rule of three).
-        limit = _limit_of_none(mine.effective)
+        limit = _limit_of_none(mine.effective_images)
         low, high = gain - limit * (1 + gain), gain + limit * (1 - gain)
     error = estimates.std_error(means)
     return Difference(gain, low, high, error, mine, theirs, better, worse)

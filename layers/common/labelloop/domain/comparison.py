@@ -62,7 +62,7 @@ class Difference:
             "interval": [round(self.low, 6), round(self.high, 6)],
             "std_error": round(self.std_error, 6),
             "images": self.images,
-            "effective_images": round(self.candidate.effective, 1),
+            "effective_images": round(self.candidate.effective_images, 1),
             "candidate": self.candidate.as_json(),
             "champion": self.champion.as_json(),
             "candidate_better": self.better,

@@ -55,7 +55,7 @@ class Estimate:
     low: float
     high: float
     images: int
-    effective: float
+    effective_images: float
     """How many images of equal weight would say as much."""
 
     def as_json(self) -> dict[str, float]:
@@ -65,7 +65,7 @@ class Estimate:
             "low": round(self.low, 6),
             "high": round(self.high, 6),
             "images": self.images,
-            "effective_images": round(self.effective, 1),
+            "effective_images": round(self.effective_images, 1),
         }
 
     @classmethod
@@ -169,7 +169,7 @@ def of_counts(counts: Counts, metric: Metric) -> Estimate:
     # It grows with the share of what is right among all that is found or there.
     share = _share(counts.right, counts.found + counts.there - counts.right)
     value, low, high = (2 * one / (1 + one) for one in (share.value, share.low, share.high))
-    return Estimate(value, low, high, share.images, share.effective)
+    return Estimate(value, low, high, share.images, share.effective_images)
 
 
 def _share(part: int, whole: int) -> Estimate:

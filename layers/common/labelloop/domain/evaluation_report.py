@@ -11,6 +11,7 @@ from typing import Any, Literal
 from labelloop.domain import comparison as comparisons
 from labelloop.domain import labels as label_names
 from labelloop.domain import version_figures
+from labelloop.domain.estimates import Estimate
 from labelloop.domain.evaluation_summary import LabelResult, Summary
 from labelloop.domain.examination import Examined, SuspectedLabelError
 from labelloop.domain.imports import BadLine
@@ -21,18 +22,6 @@ from labelloop.domain.scoring import Metric
 from labelloop.domain.verdict import Rules, Verdict
 
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure with its 95 % interval, and how many images it rests on."""
-
-    value: float
-    low: float
-    high: float
-    images: int
-    effective_images: float
-    """As many of equal weight would say as much."""
 
 
 @dataclass(frozen=True)

@@ -192,10 +192,10 @@ def _basis_in_words(comparison: Comparison) -> str:
     if comparison.basis == "incoming":
         return (
             f"On {_test_images(decides.images)} that stand for what comes in (they say as much as "
-            f"{decides.candidate.effective:.0f} of equal weight, and speak of "
+            f"{decides.candidate.effective_images:.0f} of equal weight, and speak of "
             f"{100 * comparison.covers:.0f} % of the log)"
         )
-    stands = comparison.incoming.candidate.effective if comparison.incoming else 0
+    stands = comparison.incoming.candidate.effective_images if comparison.incoming else 0
     fewest = fewest_effective(decides.images)
     if not comparison.covers and not comparison.empty:
         why = "nothing was counted of what comes in, which human sampling does"
