@@ -8,6 +8,7 @@ import click
 from . import __version__, terminal
 from .account import account_options
 from .accuracy import accuracy
+from .clients.command import clients
 from .detect.command import detect
 from .doctor.command import doctor
 from .evaluate.command import evaluate
@@ -77,6 +78,7 @@ for command in (
     missed,
     params,
     reviewers,
+    clients,
     doctor,
     smoke,
 ):

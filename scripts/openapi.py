@@ -188,8 +188,8 @@ def _security() -> Json:
         "machine": {
             "type": "oauth2",
             "description": (
-                "The token's real address is the stack's output TokenUrl, the client's name the "
-                "output MachineClientId, the scope the output DetectScope."
+                "The token's real address is the stack's output TokenUrl, the scope the output "
+                "DetectScope. labelloop clients add makes a client, and shows its id and secret."
             ),
             "flows": {
                 "clientCredentials": {

@@ -2,11 +2,16 @@
 
 import base64
 import json
+import secrets
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import urllib3
+from click.testing import CliRunner
 
+from cli.__main__ import main
 from local.launch import PATIENCE_S
 from tests.stack import Stack
 
@@ -40,16 +45,36 @@ def post(
     return Answer(answer.status, json.loads(answer.data), answer.headers.get("Retry-After"))
 
 
-def machine_token(stack: Stack, scope: str = "labelloop/detect") -> Any:
-    """What a program gets that knows the machine client's secret."""
-    client = stack.client("cognito-idp").describe_user_pool_client(
-        UserPoolId=stack.outputs["UserPoolId"], ClientId=stack.outputs["MachineClientId"]
-    )["UserPoolClient"]
-    known = f"{client['ClientId']}:{client['ClientSecret']}".encode()
+def clients(data_dir: Path, *words: str) -> Any:
+    """What `labelloop clients` answers to programs."""
+    where = ("--local", "--data-dir", str(data_dir), "--json")
+    result = CliRunner().invoke(main, ["clients", *words, *where])
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@cache
+def _program(data_dir: Path, _: str) -> tuple[str, str]:
+    """Id and secret of a program that may all that programs may, in this user pool."""
+    scopes = [word for scope in ("detect", "log", "read") for word in ("--scope", scope)]
+    made = clients(data_dir, "add", f"tests-{secrets.token_hex(4)}", *scopes)
+    return made["client_id"], made["client_secret"]
+
+
+def machine_token(stack: Stack, *scopes: str) -> Any:
+    """What a program gets that may all that programs may; for all of it, if it names nothing."""
+    program = _program(stack.local.data_dir, stack.outputs["UserPoolId"])
+    return token_of(stack, *program, *scopes)
+
+
+def token_of(stack: Stack, client_id: str, secret: str, *scopes: str) -> Any:
+    """What Cognito answers to a program that asks for a token."""
+    known = f"{client_id}:{secret}".encode()
+    asked = f"&scope={'+'.join(scopes)}" if scopes else ""
     answer = urllib3.request(
         "POST",
         stack.outputs["TokenUrl"],
-        body=f"grant_type=client_credentials&scope={scope}",
+        body=f"grant_type=client_credentials{asked}",
         headers={
             "Authorization": f"Basic {base64.b64encode(known).decode()}",
             "Content-Type": "application/x-www-form-urlencoded",

@@ -24,7 +24,7 @@ every_event = pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem
 
 HTTP_APIS = ("serve_review_api", "serve_detect_api")
 BEHIND_HTTP = (*HTTP_APIS, "serve_console")
-CUSTOM_RESOURCES = ("set_up_stack", "set_up_human_review")
+CUSTOM_RESOURCES = ("set_up_stack", "set_up_human_review", "admit_clients")
 TAKEN_FROM_AWS = ("dispatch_events", "detect_labels", "read_answers", "requeue_review")
 CUSTOM_RESOURCE: dict[str, type[BaseModel]] = {
     "Create": CloudFormationCustomResourceCreateModel,

@@ -27,6 +27,7 @@ TWINS = {
     "images.py": "which files Rekognition takes for images, and as we tell beforehand",
     "labeling_jobs.py": "Ground Truth's jobs: their files, the calls, and who answers these here",
     "last_look.py": "the last look at the labelled images: what it came to, and where that is kept",
+    "machine_clients.py": "programs that ask the API: the rules, and the calls",
     "metrics.py": "CloudWatch's metrics: which there are, and how one is told",
     "model_versions.py": "what is known of a version: its record, and the table that keeps it",
     "parameters.py": "the operator's parameters: the catalogue, and the calls",

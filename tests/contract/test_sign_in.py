@@ -23,14 +23,17 @@ def test_the_attributes_that_the_code_reads_are_in_the_pages_tokens() -> None:
 
 
 def test_people_sign_in_by_the_page_or_with_the_accounts_credentials() -> None:
-    page, machine = (CLIENTS[name]["Properties"] for name in ("UserPoolClient", "MachineClient"))
+    page = CLIENTS["UserPoolClient"]["Properties"]
     assert set(page["ExplicitAuthFlows"]) == {
         "ALLOW_ADMIN_USER_PASSWORD_AUTH",
         "ALLOW_REFRESH_TOKEN_AUTH",
     }
     assert (page["AllowedOAuthFlows"], page["GenerateSecret"]) == (["code"], False)
-    assert machine["ExplicitAuthFlows"] == ["ALLOW_REFRESH_TOKEN_AUTH"]
-    assert machine["AllowedOAuthFlows"] == ["client_credentials"]
+
+
+def test_the_template_makes_no_client_that_cognito_bills() -> None:
+    flows = [client["Properties"].get("AllowedOAuthFlows", []) for client in CLIENTS.values()]
+    assert "client_credentials" not in {flow for one in flows for flow in one}
 
 
 def _seconds(client: dict[str, Any], kind: str) -> int:
@@ -42,13 +45,22 @@ def test_a_removed_person_is_out_within_a_quarter_of_an_hour() -> None:
     page = CLIENTS["UserPoolClient"]["Properties"]
     assert {_seconds(page, kind) for kind in ("IdToken", "AccessToken")} == {15 * 60}
     assert _seconds(page, "RefreshToken") == 12 * 3600
-    assert _seconds(CLIENTS["MachineClient"]["Properties"], "AccessToken") == 3600
 
 
 def test_tokens_of_the_workers_client_open_nothing_of_ours() -> None:
     (authorizer,) = files.resources("AWS::ApiGatewayV2::Authorizer").values()
     audience = authorizer["Properties"]["JwtConfiguration"]["Audience"]
-    assert files.references(audience) == {"UserPoolClient", "MachineClient"}
+    assert files.references(audience) == {"ApiAudience"}
+    asked = files.resources("Custom::ApiAudience")["ApiAudience"]["Properties"]
+    assert files.references(asked["PageClient"]) == {"UserPoolClient"}
+
+
+def test_whatever_changes_the_authoriser_asks_for_its_clients_first() -> None:
+    """CloudFormation writes all of it then, and knows no client but those that it is told of."""
+    (authorizer,) = files.resources("AWS::ApiGatewayV2::Authorizer").values()
+    asked = files.references(files.resources("Custom::ApiAudience")["ApiAudience"]["Properties"])
+    assert files.references(authorizer["Properties"]) - {"ApiAudience", "Api"} <= asked
+    assert "CommonLayer" in asked
 
 
 def test_a_second_factor_is_asked_of_all_or_of_none() -> None:
@@ -112,7 +124,6 @@ def test_the_code_looks_for_the_groups_and_the_scope_that_the_template_makes(
     assert told["REVIEWERS_GROUP"] == made["ReviewersGroup"]["GroupName"]
     assert told["OPERATORS_GROUP"] == made["OperatorsGroup"]["GroupName"]
     assert told["DETECT_SCOPE"] in _scopes(made)
-    assert made["MachineClient"]["AllowedOAuthScopes"] == [told["DETECT_SCOPE"]]
 
 
 @BOTH

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import urllib3
 
 from local.launch import PATIENCE_S, ROOT, wait_for
 from tests import images
+from tests.detect_api import clients, post, token_of
 from tests.stack import Reviewer, Stack, launched, refused
 
 PASSWORD = "Reviewer-2026-November"
@@ -251,17 +252,31 @@ def test_versions_are_tried_on_pictures_of_ones_own_without_a_trace(
     assert (stack.records(""), stack.tasks(), stack.keys("")) == before
 
 
+def _is_let_in(stack: Stack, program: Mapping[str, Any]) -> bool:
+    """Whether the API takes the token that Cognito gives the program."""
+    granted = token_of(stack, program["client_id"], program["client_secret"])
+    return post(stack, granted["access_token"], b"no image").status == 422
+
+
 def test_another_deployment_keeps_what_the_operator_has_set(
     stack: Stack, terminal: Terminal
 ) -> None:
     name, deployed = "Minimum-Untrained-Images", stack.deployed()
+    program = clients(stack.local.data_dir, "add", "camera")
     answer = stack.local.control("PUT", "stack", {"parameters": {"AllowNewLabels": "true"}})
     assert answer["status"] == "UPDATE_COMPLETE"
+    assert _is_let_in(stack, program)
     read = terminal.aws("ssm", "get-parameter", "--name", stack.outputs["ParameterPrefix"] + name)
     assert read["Parameter"]["Value"] == "4"
     assert stack.deployed() == deployed
     assert stack.schedule("training") == ("rate(44640 minutes)", "ENABLED")
     stack.wait_for_record(stack.detect("stripes"), "confident")
+
+
+def _billed(cognito: Any, pool: Mapping[str, str]) -> list[str]:
+    """The programs that there are: the page's client has no dot in its name."""
+    found = cognito.list_user_pool_clients(**pool, MaxResults=60)["UserPoolClients"]
+    return [one["ClientName"] for one in found if "." in one["ClientName"]]
 
 
 def test_deleting_the_stack_stops_every_model_and_keeps_what_was_made(
@@ -273,6 +288,8 @@ def test_deleting_the_stack_stops_every_model_and_keeps_what_was_made(
     stack.client("rekognition").start_project_version(ProjectVersionArn=arn, MinInferenceUnits=1)
     kept_keys, kept_versions = stack.keys(""), stack.versions()
     machine = stack.outputs["ModelTrainingStateMachineArn"]
+    cognito, pool = stack.client("cognito-idp"), {"UserPoolId": stack.outputs["UserPoolId"]}
+    assert _billed(cognito, pool)
 
     gone = stack.local.control("DELETE", "stack")
 
@@ -286,6 +303,7 @@ def test_deleting_the_stack_stops_every_model_and_keeps_what_was_made(
     assert set(stack.model_statuses().values()) <= {"STOPPED", "TRAINING_COMPLETED"}
     assert stack.keys("") == kept_keys
     assert stack.versions() == kept_versions
+    assert not _billed(cognito, pool)
     assert stack.records("images_for_detection/early.jpg")
     assert stack.parameter("Minimum-Untrained-Images") == "4"
     steps = stack.client("stepfunctions")

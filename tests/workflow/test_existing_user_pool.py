@@ -15,7 +15,7 @@ from cli.smoke.run import Run
 from cli.smoke.sign_in_step import NotKnownError
 from cli.stack import _on_this_machine, look_up
 from local.people import add_person
-from tests.detect_api import machine_token, post
+from tests.detect_api import clients, machine_token, post, token_of
 from tests.stack import Reviewer, Stack, launched
 
 ANN, OTTO = "ann@example.com", "otto@example.com"
@@ -141,6 +141,19 @@ def test_programs_ask_the_pool_for_the_stacks_own_scope(organisation: Organisati
     token = machine_token(organisation.stack, scope)["access_token"]
     answer = post(organisation.stack, token, organisation.stack.new_image("gear"))
     assert (answer.status, answer.code) == (503, "ModelNotReady"), answer
+
+
+def test_a_removed_program_is_shut_out_with_the_token_that_it_has(
+    organisation: Organisation,
+) -> None:
+    stack, data_dir = organisation.stack, organisation.stack.local.data_dir
+    made = clients(data_dir, "add", "old")
+    token = token_of(stack, made["client_id"], made["client_secret"])["access_token"]
+    assert post(stack, token, b"no image").status == 422
+    clients(data_dir, "remove", "old")
+    assert post(stack, token, b"no image").status == 401
+    again = token_of(stack, made["client_id"], made["client_secret"])
+    assert again == {"error": "invalid_client"}
 
 
 def test_the_stacks_own_pool_is_kept_with_its_people(organisation: Organisation) -> None:

@@ -75,8 +75,7 @@ def test_the_bounds_of_numbers_are_said_in_the_words_of_json_schema() -> None:
 
 
 def test_machines_get_tokens_for_the_scope_that_the_template_makes() -> None:
-    client = files.template()["Resources"]["MachineClient"]["Properties"]
-    (scope,) = client["AllowedOAuthScopes"]
+    scope = files.template()["Outputs"]["DetectScope"]["Value"]
     condition, name, _ = scope["Fn::If"]
     assert condition == "MakesUserPool"
     flow = api.document()["components"]["securitySchemes"]["machine"]["flows"]["clientCredentials"]

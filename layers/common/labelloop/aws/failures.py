@@ -82,6 +82,10 @@ BY_CODE: dict[str, type[errors.LabelLoopError]] = {
     # Cognito
     "ConcurrentModificationException": errors.BusyError,
     "InternalErrorException": errors.ServiceFailedError,
+    "InternalServerException": errors.ServiceFailedError,
+    # API Gateway
+    "BadRequestException": errors.InvalidRequestError,
+    "NotFoundException": errors.NotFoundError,
     # EventBridge Scheduler, human loops
     "ConflictException": errors.ChangedMeanwhileError,
 }

@@ -1,0 +1,1 @@
+"""`labelloop clients`: which programs may ask the API, and what they begin with."""
