@@ -343,6 +343,7 @@ def _lines(done: Round, memory: Mapping[str, int]) -> dict[str, float]:
     writes, index_writes, review_writes = _write_units(done)
     bill = {
         "events": (done.images + written) * USD["event"],
+        "events for programs": used.count("events.PutEvents") * USD["own_event"],
         "queue": _queue_requests(done) * USD["sqs_request"],
         "workflow": _workflow(done, memory),
         "functions": _functions(done, memory),

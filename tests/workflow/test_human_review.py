@@ -112,6 +112,8 @@ def test_the_output_of_a2i_itself_is_read_by_the_same_rule(
     record = serving_stack.wait_for_record(doubtful, has="agreement")
     assert (record["agreement"], record["human_label"]) == (agreement, label)
     assert bool(record["copied_key"]) is (agreement != "undecided")
+    told = {1: (agreement, json.dumps([label or None]))}
+    wait_for(lambda: _revisions(serving_stack, doubtful) == told, "the message about it")
 
 
 @pytest.mark.parametrize(

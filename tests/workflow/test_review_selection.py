@@ -69,13 +69,18 @@ def test_the_consumer_hears_that_a_doubtful_image_waits(
     assert "It waits: a person is asked if" in mail["message"]
 
 
-def test_an_answer_to_a_chosen_image_trains_as_any_other(
+def test_an_answer_to_a_chosen_image_trains_and_is_told_as_any_other(
     budgeted: Stack, uploads: list[Uploaded]
 ) -> None:
     chosen = _reviewed(budgeted, uploads)[0]
     budgeted.add_reviewer().review(chosen, "circle")
     record = budgeted.wait_for_record(chosen, has="agreement")
     assert record["copied_key"].startswith("images_labeled_by_folder/circle/")
+    outcomes = {"deferred", "decided"}
+    wait_for(
+        lambda: outcomes == {m["attributes"]["outcome"] for m in budgeted.consumer_mails(chosen)},
+        "the message about the answer",
+    )
 
 
 def test_the_next_day_three_more_go_to_people(budgeted: Stack, uploads: list[Uploaded]) -> None:
