@@ -22,9 +22,9 @@ def draw(label: str, number: int) -> bytes:
     else:
         for left in range(0, SIZE_PX, 16):
             pen.rectangle((left, 0, left + 7, SIZE_PX), fill=(20, 20, 100))
-    for _ in range(3):  # specks, so that no image is like another
-        x, y = rng.randrange(SIZE_PX), rng.randrange(SIZE_PX)
-        pen.rectangle((x, y, x + 2, y + 2), fill=(rng.randrange(256), rng.randrange(256), 0))
+    for _ in range(3):  # So that no image is like another; larger specks may confuse a model.
+        spot = (rng.randrange(SIZE_PX), rng.randrange(SIZE_PX))
+        pen.point(spot, fill=(rng.randrange(256), rng.randrange(256), 0))
     return jpeg(image)
 
 
