@@ -5,17 +5,16 @@ The manifest goes up last, and images are kept by their content: the same import
 
 import hashlib
 import itertools
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
-from typing import Any
-
-from botocore.exceptions import ClientError
+from typing import Any, NamedTuple
 
 from labelloop import clock
-from labelloop.aws.failures import code_of
+from labelloop.aws import line_files, objects
 from labelloop.domain import fitness, orientation
 from labelloop.domain.annotations import Annotation, Box, ModelType, training_line
 from labelloop.domain.consensus import NONE_OF_THE_LABELS
@@ -29,7 +28,7 @@ from labelloop.domain.imports import (
     read_line,
 )
 from labelloop.domain.labels import says_none, shown
-from labelloop.domain.manifests import MAX_KEY_BYTES, NONE_IMAGES, fingerprint
+from labelloop.domain.manifests import MAX_KEY_BYTES, NONE_IMAGES
 from labelloop.domain.splits import Split, content_id
 from labelloop.errors import InvalidImageError
 from labelloop.services import training_data
@@ -53,6 +52,7 @@ BATCH_FILES = 500
 SHOWN_LABELS = 20
 _BESIDE_IMAGES = ("annotations", "labels")
 """Folders that hold annotations alone: the images are beside them."""
+_CREATED = re.compile(r'(?<="creation-date": ")[^"]*')
 
 
 class Boxes(StrEnum):
@@ -468,35 +468,65 @@ class _Brought:
         )
 
     def write_manifest(self, name: str, uploaded: Mapping[str, _Kept]) -> None:
-        """Put the lines about the images; those that failed come with the next attempt."""
-        said = {key: one for key, one in uploaded.items() if not key.startswith(NONES)}
-        if not said:
-            return
-        digest = hashlib.sha256()
-        for key, one in sorted(said.items()):
-            digest.update(f"{key}\t{fingerprint(one.planned.annotation)}\n".encode())
+        """Put the lines about the images; those that failed come with the next attempt.
+
+        What an import of this data set has said of an image before is not said again: what people
+        have said of it since then is newer.
+        """
         stem = files.printable(PurePosixPath(name).stem)
-        manifest = f"{IMPORTED_MANIFESTS}{stem}-{digest.hexdigest()[:8]}.manifest"
-        self._outcome.manifest = manifest
-        if self._outcome.dry_run:
-            return
         created = f"{clock.now():%Y-%m-%dT%H:%M:%S}"
-        lines = (
-            training_line(f"s3://{self._bucket}/{key}", one.planned.annotation, created)
-            for key, one in said.items()
-        )
-        try:
-            self._s3.put_object(
-                Bucket=self._bucket,
-                Key=manifest,
-                Body="".join(f"{line}\n" for line in lines).encode(),
-                ContentType="application/jsonl",
-                # What has been said of these images since then is newer.
-                IfNoneMatch="*",
-            )
-        except ClientError as error:
-            if code_of(error) != "PreconditionFailed":
-                raise
+        said = _said_before(stem)
+        fresh = []
+        for key, one in sorted(uploaded.items()):
+            if key.startswith(NONES):
+                continue
+            line = training_line(f"s3://{self._bucket}/{key}", one.planned.annotation, created)
+            before = said.get(_reference(line))
+            if before is None or before.undated != _undated(line)[1]:
+                fresh.append(line)
+            else:
+                self._outcome.manifest = before.manifest
+        if not fresh:
+            return
+        undated = "\n".join(_undated(line)[1] for line in fresh)
+        digest = hashlib.sha256(undated.encode()).hexdigest()
+        manifest = f"{IMPORTED_MANIFESTS}{stem}-{digest[:8]}.manifest"
+        self._outcome.manifest = manifest
+        if not self._outcome.dry_run:
+            line_files.write_lines(manifest, fresh)
+
+
+class _Said(NamedTuple):
+    """What a manifest of an import says of an image."""
+
+    created: str
+    modified: str
+    manifest: str
+    undated: str
+
+
+def _said_before(stem: str) -> dict[str, _Said]:
+    """What imports of a data set of this name have said last, by what their lines are about."""
+    name = re.compile(rf"{re.escape(f'{IMPORTED_MANIFESTS}{stem}')}-[0-9a-f]{{8}}\.manifest")
+    found: dict[str, _Said] = {}
+    for manifest in objects.listing(f"{IMPORTED_MANIFESTS}{stem}-"):
+        for line in objects.lines(manifest.key) if name.fullmatch(manifest.key) else ():
+            text = line.decode(errors="replace")
+            created, undated = _undated(text)
+            one = _Said(created, manifest.modified, manifest.key, undated)
+            found[_reference(text)] = max(one, found.get(_reference(text), one))
+    return found
+
+
+def _reference(line: str) -> str:
+    """What of a line says which image it is about."""
+    return line.partition('", "')[0]
+
+
+def _undated(line: str) -> tuple[str, str]:
+    """When a line was written, and the line without that."""
+    dates = _CREATED.findall(line)
+    return max(dates, default=""), _CREATED.sub("", line)
 
 
 def _batches(planned: Iterable[Planned]) -> Iterator[list[Planned]]:

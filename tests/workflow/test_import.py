@@ -187,17 +187,53 @@ def test_over_a_fifth_of_bad_lines_ends_the_run_before_the_service_is_asked(
     assert not importing.item("ModelVersionsTable", kind="state", name="training")
 
 
-def test_a_dataset_of_another_project_is_brought_in_by_its_arn(importing: Stack) -> None:
+def test_a_dataset_by_its_arn_and_one_in_coco_are_trained_on_the_latter_as_it_is_divided(
+    importing: Stack, tmp_path: Path
+) -> None:
     pictures = put_pictures(importing, NOT_NAMED, 8)
     arn = dataset_of_somebody_else(importing, manifest_lines(NOT_NAMED, pictures))
+    splits = coco_data_set(importing, tmp_path)
 
     (answer,) = labelloop_import(importing, "--dataset-arn", arn)["manifests"]
-    _, labels = trained(importing)
+    coco = labelloop_import(importing, str(tmp_path), "--largest")
+    again = labelloop_import(importing, str(tmp_path), "--largest")
+    version, labels = trained(importing)
 
     assert answer["key"] in importing.keys("manifests/imported/")
     assert answer["images"] == {"copied": 16, "already_there": 0, "missing": []}
     copies = {f"images_imported/{NOT_NAMED}/{key}": [label] for key, label in pictures.items()}
     assert labels.items() >= copies.items()
+    assert (coco["format"], coco["taken"], again["already_there"]) == ("COCO", 16, 16)
+    assert coco["tests"] == {"given": 6, "already": 0, "trained": []}
+    keys = {Path(key).name: key for key in labels if key.startswith("images_imported/data_sets/")}
+    assert {name: labels[key] for name, key in keys.items()} == {
+        name: [name.split()[0]] for name in splits
+    }
+    sent = importing.read(f"manifests/training/{version['name']}/test.manifest").decode()
+    tested = {Path(json.loads(line)["source-ref"]).name for line in sent.splitlines()}
+    assert tested & splits.keys() == {name for name, split in splits.items() if split == "test"}
+
+
+def coco_data_set(stack: Stack, folder: Path) -> dict[str, str]:
+    """Put a data set there that has boxes and splits of its own; each image's."""
+    categories = [{"id": 3 + 14 * place, "name": name} for place, name in enumerate(images.LABELS)]
+    splits = {}
+    (folder / "annotations").mkdir()
+    for split, count in (("train", 5), ("test", 3)):
+        (folder / split).mkdir()
+        entries, boxes = [], []
+        for category in categories:
+            for number in stack.numbers(count):
+                name = f"{category['name']} {number}.jpg"
+                (folder / split / name).write_bytes(images.draw(str(category["name"]), number))
+                entries.append({"id": number, "file_name": name, "width": 128, "height": 128})
+                box = {"id": number, "image_id": number, "category_id": category["id"]}
+                boxes.append(box | {"bbox": [12, 12, 104, 104], "iscrowd": 0})
+                splits[name] = split
+        content = {"images": entries, "annotations": boxes, "categories": categories}
+        file = folder / "annotations" / f"instances_{split}.json"
+        file.write_text(json.dumps(content), encoding="utf-8")
+    return splits
 
 
 def dataset_of_somebody_else(stack: Stack, lines: Iterable[str]) -> str:
