@@ -331,7 +331,7 @@ def _what_it_is(name: str, planned: Collection[Planned], outcome: DataSetImport)
         f"bring ({most}{more})."
     ]
     if tests:
-        told.append(f"{tests} of them are to test.")
+        told.append(f"{tests} of them {'is' if tests == 1 else 'are'} to test.")
     if outcome.outlines:
         told.append(f"Outlines: {outcome.outlines}, each taken as the box around it.")
     if outcome.left_out:

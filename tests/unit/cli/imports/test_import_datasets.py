@@ -332,7 +332,7 @@ def test_at_a_terminal_it_says_what_it_is_and_asks(
 
     result = world.run(str(world.folder), stdin=answer)
 
-    assert "is a YOLO data set: 2 images to bring (dog 2, cat 1). 1 of them are to test." in (
+    assert "is a YOLO data set: 2 images to bring (dog 2, cat 1). 1 of them is to test." in (
         result.stderr
     )
     assert bool(world.objects()) is brought
