@@ -36,10 +36,9 @@ from typing import Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from labelloop import clock
-from labelloop.aws.batch_reads import looked_up
 from labelloop.aws.clients import client
 from labelloop.aws.failures import code_of, translated
-from labelloop.aws.items import expires_from, from_item, to_item, to_value
+from labelloop.aws.items import expires_from, from_item, looked_up, to_item, to_value
 from labelloop.aws.wiring import wiring
 from labelloop.clock import from_iso, iso
 from labelloop.domain.detections import (

@@ -24,10 +24,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from labelloop.aws.batch_reads import looked_up
 from labelloop.aws.clients import client
 from labelloop.aws.failures import code_of, translated
-from labelloop.aws.items import expires_from, from_item, to_item, to_value
+from labelloop.aws.items import expires_from, from_item, looked_up, to_item, to_value
 from labelloop.aws.wiring import wiring
 from labelloop.clock import iso
 from labelloop.domain.review_tasks import (
