@@ -387,6 +387,21 @@ def test_answers_that_have_been_read_again_since_are_told_by_that_run_alone(
     assert _told(detected) == [("decided", 1, A_DENT)] * 2
 
 
+def test_two_runs_at_once_that_read_different_answers_tell_different_revisions(
+    detect: Callable[..., Account],
+) -> None:
+    detected = detect()
+
+    def meanwhile(**_: object) -> None:
+        detected.unhook()
+        _add(_later(AGREED, 0))
+
+    # The later run has the record by then, as it was.
+    detected.hook("dynamodb", "before-call.dynamodb.UpdateItem", meanwhile)
+    _add(_later(DENT, 1))
+    assert _told(detected) == [("decided", 1, SCRATCH), ("decided", 2, A_DENT)]
+
+
 @pytest.mark.parametrize(
     ("facts", "notifications", "hears"),
     [
