@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.s3_stub import S3Stub, launched
-from labelloop.domain.inventory import MOST_IMAGES
 from labelloop.domain.manifests import LABELLED_FOLDER
+from labelloop.domain.trainable import MOST_IMAGES
 from local.launch import LocalStack, launch
 
 SIZES = (1_000, 10_000, 50_000, MOST_IMAGES)

@@ -18,9 +18,9 @@ from botocore.exceptions import BotoCoreError
 from labelloop import clock
 from labelloop.aws import model_versions, objects
 from labelloop.clock import from_iso, iso
-from labelloop.domain import data_reports, fitness, inventory, orientation
+from labelloop.domain import data_reports, fitness, inventory, orientation, trainable
 from labelloop.domain.annotations import Annotation
-from labelloop.domain.inventory import Inspected
+from labelloop.domain.inspections import Inspected
 from labelloop.domain.labels import shown
 from labelloop.domain.listed import Listed
 from labelloop.domain.manifests import SplitImage, VersionFiles
@@ -194,7 +194,7 @@ def images_now() -> list[SplitImage]:
     versions = [version.name for version in model_versions.known()]
     ledger = training_choice.decide(examined, training_data.ledger(versions))
     try:
-        chosen = inventory.select(examined.candidates, ledger, training_data.model_type())
+        chosen = trainable.select(examined.candidates, ledger, training_data.model_type())
     except UntrainableError as error:
         raise CommandError(f"A training would not begin now. {error}") from error
     left_out = examined.left_out + chosen.left_out

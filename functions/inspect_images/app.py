@@ -14,7 +14,7 @@ from labelloop.domain import fitness, orientation
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.images import media_type
 from labelloop.domain.imports import IMPORTED_IMAGES
-from labelloop.domain.inventory import Inspected, ToInspect
+from labelloop.domain.inspections import Inspected, ToInspect
 from labelloop.domain.manifests import LABELLING_IMAGES, REVIEWED_IMAGES
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import (

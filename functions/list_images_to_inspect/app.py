@@ -10,7 +10,7 @@ Idempotent  yes; the batches of a run have the same names each time
 from labelloop.aws import last_look, objects
 from labelloop.domain import fitness
 from labelloop.domain.imports import BadLine, Collection
-from labelloop.domain.inventory import ToInspect
+from labelloop.domain.inspections import ToInspect
 from labelloop.domain.wording import one_line
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import UntrainableError

@@ -13,12 +13,13 @@ from collections.abc import Mapping, Sequence
 from labelloop import clock
 from labelloop.aws import last_look, model_versions, objects, rekognition
 from labelloop.aws.rekognition import VersionStatus
-from labelloop.domain import data_reports, inventory, manifests
+from labelloop.domain import data_reports, inventory, manifests, trainable
 from labelloop.domain.imports import Collection, ImportedLine
-from labelloop.domain.inventory import Examined, LeftOut, Selection
+from labelloop.domain.inventory import Examined, LeftOut
 from labelloop.domain.manifests import VersionFiles
 from labelloop.domain.model_versions import VersionRecord, last_trained
 from labelloop.domain.splits import Split
+from labelloop.domain.trainable import Selection
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import TrainingInProgressError, UntrainableError
 from labelloop.services import training_choice, training_data
@@ -124,7 +125,7 @@ def _select(
     if ledger is not before:
         training_data.write_ledger(ledger)
     try:
-        return inventory.select(examined.candidates, ledger, training_data.model_type())
+        return trainable.select(examined.candidates, ledger, training_data.model_type())
     except UntrainableError as error:
         _settle(examined, digest)
         why = data_reports.in_words(examined.left_out, examined.passed_over, (), collection)

@@ -14,6 +14,7 @@ from labelloop.domain import (
     fitness,
     human_loops,
     imports,
+    inspections,
     inventory,
     labels,
     layouts,
@@ -119,10 +120,10 @@ def peoples_answers(data: bytes) -> None:
 def kept_files(data: bytes) -> None:
     """Files that the service or an earlier version has written, and that may be broken."""
     lines = data.splitlines()
-    list(inventory.read_inspected(lines))
+    list(inspections.read_inspected(lines))
     for read in (
         answers.read,
-        inventory.read_batch,
+        inspections.read_batch,
         inventory.read_left_out,
         manifests.read_index,
     ):

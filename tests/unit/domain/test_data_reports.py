@@ -7,9 +7,10 @@ import pytest
 from labelloop.domain import data_reports
 from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.imports import Collection
-from labelloop.domain.inventory import LabelLeftOut, LeftOut, Selection
+from labelloop.domain.inventory import LeftOut
 from labelloop.domain.manifests import Changes, SplitImage
 from labelloop.domain.splits import Split
+from labelloop.domain.trainable import LabelLeftOut, Selection
 
 NOTHING = Selection([], [], [])
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from labelloop.domain import fitness, inventory, labels, layouts, splits
+from labelloop.domain import fitness, inventory, labels, layouts, splits, trainable
 from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.imports import (
     BadLineError,
@@ -20,7 +20,8 @@ from labelloop.domain.imports import (
     imported_key,
     read_line,
 )
-from labelloop.domain.inventory import Candidate, Inspected
+from labelloop.domain.inspections import Inspected
+from labelloop.domain.inventory import Candidate
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.listed import Listed
 from labelloop.domain.manifests import LABELLED_FOLDER
@@ -110,7 +111,7 @@ def _refused(content: bytes) -> str:
     return fitness.look_at(content).refusal
 
 
-def _trained(kinds: dict[str, int], model_type: ModelType = CLASSIFICATION) -> inventory.Selection:
+def _trained(kinds: dict[str, int], model_type: ModelType = CLASSIFICATION) -> trainable.Selection:
     """What a version is made of where there are so many different images of each label."""
     number = count()
     candidates = [
@@ -119,7 +120,7 @@ def _trained(kinds: dict[str, int], model_type: ModelType = CLASSIFICATION) -> i
         for _ in range(images_of_it)
     ]
     labelled = [(one.annotation.labels, one.content) for one in candidates]
-    return inventory.select(candidates, Ledger(splits.assign(labelled, {}, 20)), model_type)
+    return trainable.select(candidates, Ledger(splits.assign(labelled, {}, 20)), model_type)
 
 
 # --- Manifests ------------------------------------------------------------------------------------
@@ -447,6 +448,6 @@ def _() -> None:
     tests = [replace(one, content="c2"), replace(other, content="c3")]
     split = {"c0": Split.TRAIN, "c1": Split.TRAIN, "c2": Split.TEST, "c3": Split.TEST}
     most = [one, other] * 124_999 + tests
-    assert len(inventory.select(most, Ledger(split), CLASSIFICATION).images) == 250_000
+    assert len(trainable.select(most, Ledger(split), CLASSIFICATION).images) == 250_000
     with pytest.raises(UntrainableError, match="trains on 250000 at most"):
-        inventory.select([*most, one], Ledger(split), CLASSIFICATION)
+        trainable.select([*most, one], Ledger(split), CLASSIFICATION)

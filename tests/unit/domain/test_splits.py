@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from labelloop.domain import inventory, manifests, splits
+from labelloop.domain import inventory, manifests, splits, trainable
 from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.imports import IMPORTED_IMAGES, ImportedLine
-from labelloop.domain.inventory import Candidate, Inspected
+from labelloop.domain.inspections import Inspected
+from labelloop.domain.inventory import Candidate
 from labelloop.domain.listed import Listed
 from labelloop.domain.manifests import LABELLED_FOLDER, SplitImage
 from labelloop.domain.origins import GIVEN, Origin, Provenance
@@ -174,7 +175,7 @@ class Histories(RuleBasedStateMachine):
         found = inventory.examine(listed, self.lines, told, self.model_type)
         before = splits.read_ledger(line.encode() for line in self.ledger)
         labelled = [(one.annotation.labels, one.content) for one in found.candidates]
-        sampled, share = inventory.sampled_contents(found.candidates), self.sampled_share
+        sampled, share = trainable.sampled_contents(found.candidates), self.sampled_share
         fresh = splits.assign(labelled, before.splits, self.percentage, sampled, share)
         assert not fresh.keys() & before.splits.keys(), "what is decided stays decided"
         if share == 1:
@@ -182,7 +183,7 @@ class Histories(RuleBasedStateMachine):
         ledger = before.adding(fresh, sampled, share)
         self.ledger = list(splits.ledger_lines(ledger))
         try:
-            images = inventory.select(found.candidates, ledger, self.model_type).images
+            images = trainable.select(found.candidates, ledger, self.model_type).images
         except UntrainableError:
             return
         trained = {self.objects[key] for key in _keys_of_manifest(images, Split.TRAIN)}
@@ -371,7 +372,7 @@ def _most_tests_in_manifest(images: Iterable[SplitImage]) -> int:
 
 def _decided(candidates: Sequence[Candidate]) -> Ledger:
     labelled = [(one.annotation.labels, one.content) for one in candidates]
-    sampled = inventory.sampled_contents(candidates)
+    sampled = trainable.sampled_contents(candidates)
     return Ledger(splits.assign(labelled, {}, 50, sampled))
 
 
@@ -394,7 +395,7 @@ def test_test_images_that_move_to_a_full_label_stay_out_of_the_manifest() -> Non
     dogs = _candidates("dog", _contents(2200, 5000))
     decided = _decided([*cats, *dogs])
     moved = _candidates("cat", _contents(2100, 5000)) + _candidates("dog", _contents(100, 7100))
-    selection = inventory.select([*cats, *moved], decided, ModelType.CLASSIFICATION)
+    selection = trainable.select([*cats, *moved], decided, ModelType.CLASSIFICATION)
     assert _most_tests_in_manifest(selection.images) == MAX_TEST_IMAGES_PER_LABEL
     tests = sum(split is Split.TEST for split in decided.splits.values())
     kept = sum(image.split is Split.TEST for image in selection.images)
@@ -402,7 +403,7 @@ def test_test_images_that_move_to_a_full_label_stay_out_of_the_manifest() -> Non
     assert {one.reason for one in selection.left_out} == {
         "A label of its has 1000 test images already."
     }
-    again = inventory.select([*reversed(moved), *cats], decided, ModelType.CLASSIFICATION)
+    again = trainable.select([*reversed(moved), *cats], decided, ModelType.CLASSIFICATION)
     assert again == selection
 
 
@@ -411,7 +412,7 @@ def test_copies_of_test_images_do_not_bring_a_label_over_the_limit() -> None:
     others = _candidates("dog", _contents(3, 5000))
     decided = _decided([*cats, *others])
     copies = _candidates("cat", _contents(2200), " (copy)")
-    selection = inventory.select([*cats, *copies, *others], decided, ModelType.CLASSIFICATION)
+    selection = trainable.select([*cats, *copies, *others], decided, ModelType.CLASSIFICATION)
     assert _most_tests_in_manifest(selection.images) == MAX_TEST_IMAGES_PER_LABEL
 
 
@@ -420,7 +421,7 @@ def test_sampled_images_stay_in_a_full_test_set_and_others_leave_it() -> None:
     decided = _decided([*cats, *dogs])
     late = [replace(one, provenance=SAMPLED) for one in _candidates("cat", _contents(30, 6000))]
     ledger = decided.adding(dict.fromkeys(_contents(30, 6000), Split.TEST), (), 1.0)
-    selection = inventory.select([*cats, *dogs, *late], ledger, ModelType.CLASSIFICATION)
+    selection = trainable.select([*cats, *dogs, *late], ledger, ModelType.CLASSIFICATION)
     assert _most_tests_in_manifest(selection.images) == MAX_TEST_IMAGES_PER_LABEL
     assert {one.key for one in late} <= {image.key for image in selection.images}
     assert len(selection.left_out) == 30

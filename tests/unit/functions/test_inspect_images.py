@@ -11,7 +11,7 @@ from functions.inspect_images.app import lambda_handler
 from labelloop.aws import objects
 from labelloop.domain import origins, splits
 from labelloop.domain.fitness import RULES
-from labelloop.domain.inventory import Inspected, ToInspect
+from labelloop.domain.inspections import Inspected, ToInspect
 from labelloop.domain.origins import GIVEN, Origin, Provenance
 from labelloop.errors import ServiceFailedError
 from labelloop.services import training_data

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from functions.list_images_to_inspect.app import lambda_handler
-from labelloop.domain import fitness, inventory
+from labelloop.domain import fitness, inspections
 from labelloop.domain.imports import IMPORTED_MANIFESTS
-from labelloop.domain.inventory import ToInspect
+from labelloop.domain.inspections import ToInspect
 from labelloop.errors import UntrainableError
 from labelloop.services import training_data
 from tests.unit.account import Account, Context, Json, event
@@ -53,7 +53,7 @@ def test_what_was_inspected_by_other_rules_is_inspected_again(
     (first, second) = training_data.images()
     # As it was written before there were rules.
     told = {"key": first.key, "etag": first.etag, "content": "c", "size_px": [9, 9], "refusal": ""}
-    account.put(f"{inventory.INSPECTED_FOLDER}zzz.jsonl", json.dumps(told).encode())
+    account.put(f"{inspections.INSPECTED_FOLDER}zzz.jsonl", json.dumps(told).encode())
     inspect()
     known = training_data.inspected([first, second])
     assert known[first.key].size_px == (320, 240)
@@ -65,12 +65,12 @@ def test_what_was_inspected_by_other_rules_is_inspected_again(
 def test_many_images_make_several_batches_with_the_same_names_each_time(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inventory, "BATCH_IMAGES", 4)
+    monkeypatch.setattr(inspections, "BATCH_IMAGES", 4)
     upload(account, "cat", range(10))
     first = _list()
     assert (len(first["batches"]), first["images"]) == (3, 10)
     assert _list() == first
-    assert account.keys(inventory.INSPECTION_FOLDER) == first["batches"]
+    assert account.keys(inspections.INSPECTION_FOLDER) == first["batches"]
 
 
 def test_images_of_manifests_are_to_be_copied_from_where_that_is_allowed(account: Account) -> None:

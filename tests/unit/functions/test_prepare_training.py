@@ -10,7 +10,7 @@ from functions.check_new_images import app as check_new_images
 from functions.prepare_training.app import lambda_handler
 from labelloop import clock
 from labelloop.aws import objects, review_day
-from labelloop.domain import fitness, inventory, manifests, origins, splits
+from labelloop.domain import fitness, inspections, manifests, origins, splits
 from labelloop.domain.annotations import Annotation, training_line
 from labelloop.domain.detections import Outcome
 from labelloop.domain.imports import IMPORTED_MANIFESTS
@@ -96,7 +96,7 @@ def test_05_turned_photographs_in_box_manifests(
     before = [
         (one.key, one.content, one.annotation) for one in training_data.index(output["version"])
     ]
-    for key in account.keys(inventory.INSPECTED_FOLDER):
+    for key in account.keys(inspections.INSPECTED_FOLDER):
         account.boto3("s3").delete_object(Bucket=account.bucket, Key=key)
     again = prepare(force=True)
     assert _known(again) == before
@@ -642,9 +642,9 @@ def test_what_was_read_once_is_remembered_in_one_file(images: Account) -> None:
     prepare()
     upload(images, "cat", range(10, 12))
     prepare()
-    (key,) = images.keys(inventory.INSPECTED_FOLDER)
+    (key,) = images.keys(inspections.INSPECTED_FOLDER)
     assert len(images.read(key).splitlines()) == 22
-    assert images.keys(inventory.INSPECTION_FOLDER) == []
+    assert images.keys(inspections.INSPECTION_FOLDER) == []
 
 
 def _boxes(source: str, labels: list[str], size: tuple[int, int] = (320, 240)) -> str:

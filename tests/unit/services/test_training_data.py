@@ -5,10 +5,11 @@ import json
 import pytest
 
 from labelloop.aws import objects
-from labelloop.domain import inventory, splits
+from labelloop.domain import inspections, splits
 from labelloop.domain.annotations import Annotation
 from labelloop.domain.imports import IMPORTED_IMAGES, IMPORTED_MANIFESTS
-from labelloop.domain.inventory import Inspected, LeftOut, ToInspect
+from labelloop.domain.inspections import Inspected, ToInspect
+from labelloop.domain.inventory import LeftOut
 from labelloop.domain.manifests import LABELLED_FOLDER, SplitImage
 from labelloop.domain.splits import Ledger, Split
 from labelloop.errors import InconsistentError, NotFoundError
@@ -111,7 +112,7 @@ def test_what_was_inspected_is_remembered_while_the_object_is_the_same(account: 
     known = training_data.inspected([listed])
     assert list(known.values()) == found
     training_data.compact_inspected(known.values(), learnt=False)
-    assert len(list(objects.listing(inventory.INSPECTED_FOLDER))) == 1
+    assert len(list(objects.listing(inspections.INSPECTED_FOLDER))) == 1
     assert list(training_data.inspected([listed]).values()) == found[:1], (
         "what could not be copied is tried again"
     )

@@ -6,9 +6,10 @@ from dataclasses import asdict
 from typing import Any
 
 from labelloop.domain.imports import Collection, Noted
-from labelloop.domain.inventory import LabelLeftOut, LeftOut, Selection
+from labelloop.domain.inventory import LeftOut
 from labelloop.domain.manifests import Changes
 from labelloop.domain.splits import Split
+from labelloop.domain.trainable import LabelLeftOut, Selection
 from labelloop.domain.wording import alike, images_in_words, listed, one_line
 
 EXAMPLES = 100

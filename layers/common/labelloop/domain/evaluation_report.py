@@ -15,10 +15,10 @@ from labelloop.domain.estimates import Estimate
 from labelloop.domain.evaluation_summary import LabelResult, Summary
 from labelloop.domain.examination import Examined, SuspectedLabelError
 from labelloop.domain.imports import BadLine
-from labelloop.domain.inventory import LabelLeftOut
 from labelloop.domain.manifests import Changes
 from labelloop.domain.model_versions import Entries
 from labelloop.domain.scoring import Metric
+from labelloop.domain.trainable import LabelLeftOut
 from labelloop.domain.verdict import Rules, Verdict
 
 Json = dict[str, Any]

@@ -7,7 +7,7 @@ from itertools import chain
 
 from labelloop.aws import objects
 from labelloop.domain import fitness, origins, splits
-from labelloop.domain.inventory import Inspected
+from labelloop.domain.inspections import Inspected
 from labelloop.errors import ServiceFailedError
 
 TRIES = 3

@@ -8,9 +8,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from labelloop.aws import detections, parameters, review_day
-from labelloop.domain import inventory, manifests, splits
+from labelloop.domain import inspections, inventory, manifests, splits, trainable
 from labelloop.domain.imports import ImportedLine
-from labelloop.domain.inventory import Examined, Inspected
+from labelloop.domain.inspections import Inspected
+from labelloop.domain.inventory import Examined
 from labelloop.domain.listed import Listed
 from labelloop.domain.origins import Origin, Provenance
 from labelloop.domain.splits import Ledger
@@ -28,7 +29,7 @@ def origins(inspected: Iterable[Inspected]) -> dict[str, Inspected]:
             untold[detection].append(one)
     all_asked = bool(untold) and not review_day.read().date
     found = {
-        one.key: inventory.as_logged(one, record, all_asked=all_asked)
+        one.key: inspections.as_logged(one, record, all_asked=all_asked)
         for record in detections.how_they_came(sorted(untold))
         for one in untold.pop(record.detection_id)
     }
@@ -55,7 +56,7 @@ def examine(
 def decide(examined: Examined, ledger: Ledger) -> Ledger:
     """The ledger with what is decided about the images that are new; the same where none is."""
     percentage = training_data.test_percentage()
-    sampled = inventory.sampled_contents(examined.candidates)
+    sampled = trainable.sampled_contents(examined.candidates)
     share = percentage / 100 if parameters.settings().train_on_sampled_answers else 1.0
     fresh = splits.assign(
         ((one.annotation.labels, one.content) for one in examined.candidates),

@@ -9,7 +9,7 @@ from itertools import chain, islice
 from labelloop.aws import objects
 from labelloop.aws.line_files import write_lines
 from labelloop.aws.wiring import wiring
-from labelloop.domain import inventory, manifests, splits
+from labelloop.domain import inspections, inventory, manifests, splits
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.imports import (
     IMPORTED_IMAGES,
@@ -18,7 +18,8 @@ from labelloop.domain.imports import (
     ImportedLine,
     imported_key,
 )
-from labelloop.domain.inventory import Inspected, LeftOut, ToInspect
+from labelloop.domain.inspections import Inspected, ToInspect
+from labelloop.domain.inventory import LeftOut
 from labelloop.domain.listed import Listed
 from labelloop.domain.manifests import LABELLED_FOLDER, Seen, SplitImage, VersionFiles
 from labelloop.domain.splits import Ledger, Split
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 
 _PARALLEL_READS = 32
 _SMALL_BYTES = 1024 * 1024
-_ALL_INSPECTED = f"{inventory.INSPECTED_FOLDER}all.jsonl"
+_ALL_INSPECTED = f"{inspections.INSPECTED_FOLDER}all.jsonl"
 
 
 def test_percentage() -> int:
@@ -141,8 +142,8 @@ def inspected(listed: Iterable[Listed]) -> dict[str, Inspected]:
     """
     etags = {entry.key: entry.etag for entry in listed}
     known: dict[str, Inspected] = {}
-    for file in objects.listing(inventory.INSPECTED_FOLDER):
-        for one in inventory.read_inspected(_lines_if_there(file)):
+    for file in objects.listing(inspections.INSPECTED_FOLDER):
+        for one in inspections.read_inspected(_lines_if_there(file)):
             before = known.get(one.key)
             if etags.get(one.key, "") == one.etag and (not before or before.rules <= one.rules):
                 known[one.key] = one
@@ -152,9 +153,9 @@ def inspected(listed: Iterable[Listed]) -> dict[str, Inspected]:
 def write_batches(run: str, to_inspect: Sequence[ToInspect]) -> list[str]:
     """Put the images that are to be inspected into batches; their keys."""
     keys: list[str] = []
-    for start in range(0, len(to_inspect), inventory.BATCH_IMAGES):
-        key = f"{inventory.INSPECTION_FOLDER}{run}/{len(keys):04d}.jsonl"
-        batch = to_inspect[start : start + inventory.BATCH_IMAGES]
+    for start in range(0, len(to_inspect), inspections.BATCH_IMAGES):
+        key = f"{inspections.INSPECTION_FOLDER}{run}/{len(keys):04d}.jsonl"
+        batch = to_inspect[start : start + inspections.BATCH_IMAGES]
         write_lines(key, (one.as_line() for one in batch))
         keys.append(key)
     return keys
@@ -162,13 +163,13 @@ def write_batches(run: str, to_inspect: Sequence[ToInspect]) -> list[str]:
 
 def read_batch(key: str) -> list[ToInspect]:
     """The images of a batch. Raises NotFoundError when it was inspected before."""
-    return inventory.read_batch(objects.lines(key))
+    return inspections.read_batch(objects.lines(key))
 
 
 def finish_batch(key: str, found: Iterable[Inspected]) -> None:
     """Remember what the images of a batch are, then remove the batch."""
-    name = key.removeprefix(inventory.INSPECTION_FOLDER).replace("/", "-")
-    write_lines(inventory.INSPECTED_FOLDER + name, (one.as_line() for one in found))
+    name = key.removeprefix(inspections.INSPECTION_FOLDER).replace("/", "-")
+    write_lines(inspections.INSPECTED_FOLDER + name, (one.as_line() for one in found))
     objects.delete(key)
 
 
@@ -177,7 +178,7 @@ def compact_inspected(known: Iterable[Inspected], *, learnt: bool) -> None:
 
     ``learnt`` says that more is known by now than the files say.
     """
-    files = [file.key for file in objects.listing(inventory.INSPECTED_FOLDER)]
+    files = [file.key for file in objects.listing(inspections.INSPECTED_FOLDER)]
     others = [key for key in files if key != _ALL_INSPECTED]
     if others or learnt:
         # What could not be copied is tried again, so it is not remembered for longer.
