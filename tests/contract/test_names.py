@@ -1,5 +1,5 @@
 """A file's name says in one guess where something is: no two of different rooms have one name,
-unless they are twins of one thing.
+unless they are twins of one thing. Tests mirror the rooms of what they test, and have its names.
 """
 
 from collections import defaultdict
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.contract.files import ROOT
 
-ROOMS = ("cli", "functions", "layers", "local", "pages")
+ROOMS = ("benchmarks", "cli", "functions", "layers", "local", "pages", "scripts")
 EACH_ROOM_HAS_ONE = {"__init__.py", "__main__.py"}
 EACH_FUNCTION_HAS_ONE = {"app.py"}
 
@@ -19,6 +19,7 @@ TWINS = {
     "clock.py": "the functions' clock, which the embedded runtime sets to its own",
     "command.py": "what each command that has a folder is typed as, and does",
     "detections.py": "the inference log: its records and rules, and its table",
+    "doubt.py": "which answers are doubtful: the rule, and what it sends to people and catches",
     "event_bus.py": "the account's default bus: what is put on it, and the emulated one",
     "executions.py": "executions of workflows: the calls, and the command line that follows them",
     "failures.py": "what AWS refuses: as gateways raise it, and as commands say it",
@@ -35,6 +36,7 @@ TWINS = {
     "review_tasks.py": "review tasks: the records and their rules, and their table",
     "schedules.py": "the stack's schedules: the calls, and what each does, in words",
     "service.py": "what each emulator is asked by",
+    "versions.py": "a model's versions: the commands about them, and those that benchmarks teach",
 }
 """By the name that files share: of what they are twins."""
 
