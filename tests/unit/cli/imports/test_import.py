@@ -941,9 +941,13 @@ class TestManifest:
         assert answer["images"]["copied"] == 1
         assert world.objects() == {}
 
-    @pytest.mark.parametrize("name", ["pictures.zip", "manifest", "a.csv"])
+    @pytest.mark.parametrize("name", ["pictures.txt", "manifest", "a.csv"])
     def test_another_kind_of_file_is_refused(self, world: World, name: str) -> None:
         assert ".manifest, .jsonl or .json" in error_of(world.run(world.manifest("{}", name=name)))
+
+    def test_an_archive_is_to_be_unpacked(self, world: World) -> None:
+        archive = world.manifest("{}", name="pictures.zip")
+        assert "pictures.zip is an archive: unpack it" in error_of(world.run(archive))
 
     def test_an_empty_file_is_refused(self, world: World) -> None:
         assert "no lines" in error_of(world.run(world.manifest("", "")))
