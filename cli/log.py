@@ -2,25 +2,22 @@
 
 import csv
 import io
-import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
 import click
 
 from labelloop import clock
-from labelloop.aws import detections
-from labelloop.domain.detections import (
-    DetectionRecord,
-    Outcome,
-    detection_id,
-    detection_of_loop,
-)
-from labelloop.domain.images import ImageObject
+from labelloop.aws import detections, objects
+from labelloop.domain.detections import DetectionRecord, Outcome, detection_id, detection_of_loop
 from labelloop.domain.labels import known_as
+from labelloop.domain.moments import read_moment
 from labelloop.domain.wording import one_line
+from labelloop.errors import InvalidRequestError
+from labelloop.services import inference_log
+from labelloop.services.inference_log import Question
 
 from .cells import as_cells
 from .failures import CommandError
@@ -36,7 +33,6 @@ COLUMNS = (
     "key",
     "detection_id",
 )
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in its stubs alone
@@ -49,13 +45,10 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in its stubs
         if not isinstance(value, str):
             moment: datetime | timedelta = value
             return moment
-        if ago := re.fullmatch(r"(\d{1,5})([mhd])", value):
-            return timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         try:
-            date = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value} is neither like 24h nor like 2026-11-21.", param, ctx)
-        return date if date.tzinfo else date.replace(tzinfo=UTC)
+            return read_moment(value)
+        except InvalidRequestError as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.command()
@@ -72,7 +65,7 @@ class Moment(click.ParamType):  # type: ignore[type-arg]  # generic in its stubs
 @click.option("--csv", "as_csv", is_flag=True, help="Answer in CSV.")
 @on_stack
 def log(
-    stack: Stack,
+    _stack: Stack,
     *,
     image: str | None,
     since: datetime | timedelta,
@@ -90,27 +83,24 @@ def log(
     replaced or deleted go after 90 days, and their records stay.
     """
     if image is not None:
-        found = list(islice(_about(stack, image), limit or None))
-        if not found:
+        rows = [record.shown() for record in islice(_about(image), limit or None)]
+        if not rows:
             raise CommandError(
                 f"The inference log knows nothing of {image}, or the bucket no longer has it: then "
                 "look by its detection's id, or with --since and --csv."
             )
-        told = [record.as_json() for record in found]
-        show(as_json, told, "\n\n".join(map(_whole, found)))
+        told = [record.as_json() for record in rows]
+        show(as_json, told, "\n\n".join(map(_whole, rows)))
         return
-    label = label and known_as(label)
-    span = (_moment(since), _moment(until or timedelta()))
-    if outcome is None or outcome == Outcome.CONFIDENT:
-        records = detections.of_time(*span, label)
-    else:
-        records = detections.of_outcome(Outcome(outcome), *span)
-    fitting = (
-        record
-        for record in records
-        if label in {None, record.label} and outcome in {None, record.outcome}
+    asked = Question(
+        since=_moment(since),
+        until=_moment(until or timedelta()),
+        outcome=None if outcome is None else Outcome(outcome),
+        label=label and known_as(label),
     )
-    rows = _whole_records(list(islice(fitting, limit or None)))
+    found = islice(inference_log.newest_first(asked), limit or None)
+    whole = inference_log.whole(record.detection_id for record in found)
+    rows = [record.shown() for record in whole]
     text = _as_csv(rows) if as_csv else _as_table(rows)
     show(as_json, [record.as_json() for record in rows], text)
 
@@ -123,36 +113,12 @@ def _moment(asked: datetime | timedelta) -> datetime:
 # --- Reading --------------------------------------------------------------------------------------
 
 
-def _whole_records(found: list[DetectionRecord]) -> list[DetectionRecord]:
-    """The records with what the index lacks, as what people answered; in the same order."""
-    names = (record.detection_id for record in found)
-    by_id = {record.detection_id: record for record in detections.those(names)}
-    # One that has expired since stays as the index has it.
-    return [by_id.get(record.detection_id, record).shown() for record in found]
-
-
-def _about(stack: Stack, name: str) -> Iterator[DetectionRecord]:
+def _about(name: str) -> Iterator[DetectionRecord]:
     """Every record about a key, a detection's id or a human loop's name."""
-    detection = detection_of_loop(name) or name
-    yield from _get(detection)
-    bucket = stack.output("BucketName")
-    pages = (
-        stack.client("s3")
-        .get_paginator("list_object_versions")
-        .paginate(Bucket=bucket, Prefix=name)
-    )
-    for page in pages:
-        for version in page.get("Versions", ()):
-            if version["Key"] == name:
-                etag = version["ETag"].strip('"')
-                seen = ImageObject(bucket, name, version["VersionId"], etag, version["Size"])
-                yield from _get(detection_id(seen))
-
-
-def _get(detection: str) -> Iterator[DetectionRecord]:
-    record = detections.find(detection)
+    record = detections.find(detection_of_loop(name) or name)
     if record is not None:
-        yield record.shown()
+        yield record
+    yield from inference_log.whole(map(detection_id, objects.versions(name)))
 
 
 # --- Showing --------------------------------------------------------------------------------------

@@ -27,9 +27,10 @@ about a label reads a quarter. ``by_outcome`` has only what was not confident, w
 """
 
 import heapq
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -60,6 +61,24 @@ from labelloop.errors import ConflictError, NotFoundError
 from labelloop.settings import Variable
 
 LOOKED_UP_AT_ONCE = 100
+
+
+@dataclass
+class Reading:
+    """How far a reading of the log has come, the newest first; it ends where it has read enough."""
+
+    before: str = ""
+    """Only what is older than this is still to be read: a ``date_id``, or a day's end."""
+    most: float = math.inf
+    """So many records are enough, or so many answers of an index without any."""
+    at_once: int | None = None
+    """How many of a partition DynamoDB is asked for; as many as it gives, without it."""
+    read: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether enough has been read."""
+        return self.read >= self.most
 
 
 class Recorded(NamedTuple):
@@ -464,35 +483,48 @@ def waiting(after: str = "") -> Iterator[DetectionRecord]:
 
 def deferred(since: datetime) -> Iterator[DetectionRecord]:
     """The deferred records from that moment on, the newest first. An index may lag."""
-    yield from _newest_first(
-        OUTCOME_INDEX, "outcome_shard", outcome_shards(Outcome.DEFERRED), iso(since), "~"
-    )
+    shards = outcome_shards(Outcome.DEFERRED)
+    yield from _newest_first(OUTCOME_INDEX, "outcome_shard", shards, iso(since), Reading("~"))
 
 
-def of_outcome(outcome: Outcome, since: datetime, until: datetime) -> Iterator[DetectionRecord]:
+def of_outcome(
+    outcome: Outcome, since: datetime, until: datetime, reading: Reading | None = None
+) -> Iterator[DetectionRecord]:
     """The records of an outcome that is not confident in that time, the newest first.
 
     The records have what the index has.
     """
-    yield from _newest_first(
-        OUTCOME_INDEX, "outcome_shard", outcome_shards(outcome), iso(since), f"{iso(until)}~"
-    )
+    reading = _begun(reading, until)
+    shards = outcome_shards(outcome)
+    yield from _newest_first(OUTCOME_INDEX, "outcome_shard", shards, iso(since), reading)
 
 
 def of_time(
-    since: datetime, until: datetime, label: str | None = None
+    since: datetime, until: datetime, label: str | None = None, reading: Reading | None = None
 ) -> Iterator[DetectionRecord]:
     """The records of that time, the newest first; only where that label decided, if it is named.
 
     The records have what the index has.
     """
-    first, day = (moment.astimezone(UTC).date() for moment in (since, until))
-    while day >= first:
+    reading = _begun(reading, until)
+    first, day = since.astimezone(UTC).date(), date.fromisoformat(reading.before[:10])
+    while day >= first and not reading.is_over:
         shards = day_shards(f"{day:%Y-%m-%d}", label)
-        found = _newest_first(TIME_INDEX, "day_shard", shards, iso(since), f"{iso(until)}~")
+        found = _newest_first(TIME_INDEX, "day_shard", shards, iso(since), reading)
         # The shards have others, too.
         yield from (record for record in found if label in {None, record.label})
         day -= timedelta(days=1)
+        if not reading.is_over:
+            reading.before = f"{day:%Y-%m-%d}~"
+
+
+def _begun(reading: Reading | None, until: datetime) -> Reading:
+    """The reading, from that moment on where it has not begun."""
+    reading = reading or Reading()
+    # Nothing is dated later, and each day up to then would be looked through.
+    last = min(until, clock.now() + timedelta(days=1))
+    reading.before = reading.before or f"{iso(last)}~"
+    return reading
 
 
 def under(prefix: str) -> Iterator[DetectionRecord]:
@@ -522,12 +554,20 @@ def count_waiting() -> int:
 
 
 def _newest_first(
-    index: str, partition_key: str, partitions: Iterable[str], since: str, until: str
+    index: str, partition_key: str, partitions: Iterable[str], since: str, reading: Reading
 ) -> Iterator[DetectionRecord]:
+    before = reading.before
+    if since > before:
+        return  # DynamoDB refuses such a range.
     streams = [
-        _partition(index, partition_key, one, since, until, newest_first=True) for one in partitions
+        _partition(index, partition_key, one, since, before, newest_first=reading)
+        for one in partitions
     ]
-    yield from heapq.merge(*streams, key=lambda record: record.date_id, reverse=True)
+    for record in heapq.merge(*streams, key=lambda record: record.date_id, reverse=True):
+        reading.before = record.date_id
+        yield record
+        if reading.is_over:
+            return
 
 
 def _partition(
@@ -537,14 +577,19 @@ def _partition(
     after: str,
     until: str,
     *,
-    newest_first: bool = False,
+    newest_first: Reading | None = None,
 ) -> Iterator[DetectionRecord]:
-    pages = _pages(index, partition_key, partition, after, until, ScanIndexForward=not newest_first)
-    for page in pages:
+    options: dict[str, Any] = {}
+    if newest_first:
+        at_once = {"PageSize": newest_first.at_once}
+        options = {"ScanIndexForward": False, "PaginationConfig": at_once}
+    for page in _pages(index, partition_key, partition, after, until, **options):
+        if newest_first:
+            newest_first.read += max(1, page["Count"])
         for item in page["Items"]:
             record = _read(item)
-            # BETWEEN includes its ends; the record at ``after`` was counted before.
-            if record.date_id != after:
+            # BETWEEN includes its ends; the record at either was read before.
+            if record.date_id not in {after, until}:
                 yield record
 
 

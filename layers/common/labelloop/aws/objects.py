@@ -50,6 +50,20 @@ class Latest:
     written: datetime
 
 
+def versions(key: str, older_than: str = "") -> Iterator[ImageObject]:
+    """All versions of an object that the bucket still has, the newest first; those behind one."""
+    behind = {"KeyMarker": key, "VersionIdMarker": older_than} if older_than else {}
+    for entry in _versions(key, **behind):
+        if entry["Key"] != key:
+            return  # Keys that begin with it come after it.
+        yield _version(entry)
+
+
+def _version(entry: Mapping[str, Any]) -> ImageObject:
+    etag: str = entry["ETag"]
+    return ImageObject(bucket(), entry["Key"], entry["VersionId"], etag.strip('"'), entry["Size"])
+
+
 def latest_versions(prefix: str) -> Iterator[Latest]:
     """The version that counts of every object under the prefix, in key order; no deleted ones.
 
@@ -57,9 +71,7 @@ def latest_versions(prefix: str) -> Iterator[Latest]:
     """
     for entry in _versions(prefix):
         if entry["IsLatest"]:
-            etag, size_bytes = entry["ETag"].strip('"'), entry["Size"]
-            image = ImageObject(bucket(), entry["Key"], entry["VersionId"], etag, size_bytes)
-            yield Latest(image, entry["LastModified"])
+            yield Latest(_version(entry), entry["LastModified"])
 
 
 def listing_by_folder(prefix: str) -> list[Listed]:
@@ -213,18 +225,20 @@ def as_it_was(key: str, etag: str) -> bytes:
     with suppress(NotFoundError), opened(key) as found:
         if found.etag == etag:
             return b"".join(found.pieces)
-    for version in _versions(key):
-        if version["Key"] == key and version["ETag"].strip('"') == etag:
-            return read(key, version["VersionId"])
+    for version in versions(key):
+        if version.etag == etag:
+            return read(key, version.version_id)
     raise NotFoundError(
         f"{key} was deleted or replaced since, and its version of then is gone, too: the bucket "
         "keeps old versions for 90 days."
     )
 
 
-def _versions(prefix: str) -> Iterator[Mapping[str, Any]]:
+def _versions(prefix: str, **behind: str) -> Iterator[Mapping[str, Any]]:
     pages = (
-        client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket(), Prefix=prefix)
+        client("s3")
+        .get_paginator("list_object_versions")
+        .paginate(Bucket=bucket(), Prefix=prefix, **behind)
     )
     with translated():
         for page in pages:
