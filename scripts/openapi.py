@@ -15,8 +15,13 @@ from pydantic import ConfigDict, TypeAdapter
 from typing_extensions import is_typeddict
 
 from functions.serve_detect_api import app as detect_api
+from functions.serve_detections_api import app as detections_api
 from functions.serve_review_api import app as review_api
 from labelloop import detect_contract, http_api, review_contract
+from labelloop.domain.detections import DETECTION_ID, Outcome
+from labelloop.domain.labels import MOST_GIVEN
+from labelloop.domain.manifests import MAX_KEY_BYTES
+from labelloop.domain.moments import MOMENT
 from labelloop.domain.review_tasks import TASK_ID
 from labelloop.errors import (
     ApiImagesSpentError,
@@ -35,15 +40,21 @@ from labelloop.errors import (
     ThrottledError,
     TooLargeError,
 )
+from labelloop.log_contract import NEXT
 
 Json = dict[str, Any]
-APIS = (review_api, detect_api)
+APIS = (review_api, detect_api, detections_api)
 SCHEMAS = "#/components/schemas/"
 PEOPLE: Json = {"person": []}
 SCOPE = "labelloop/detect"
 """In a user pool of the stack's own."""
+READ_SCOPE = "labelloop/read"
+OPERATORS: Json = {"operator": []}
 MACHINES: Json = {"machine": [SCOPE]}
+READERS: Json = {"machine": [READ_SCOPE]}
 JSON_TYPE = "application/json"
+PLACES = {"task_id": ("id", TASK_ID), "detection": ("detection_id", DETECTION_ID)}
+"""What handlers call the one thing in a path, with the template's name for it and its pattern."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,17 @@ class Route:
     answers: dict[int, str] = field(default_factory=dict)
     """What the answers mean that are no plain 200."""
     callers: tuple[Json, ...] = (PEOPLE,)
+
+
+def _asked(name: str, told: str, pattern: str | None = None, most: int | None = None) -> Json:
+    """A parameter of a query that may be left out."""
+    schema = {"pattern": pattern} if pattern else {"minLength": 1, "maxLength": most}
+    return {
+        "name": name,
+        "in": "query",
+        "description": told,
+        "schema": {"type": "string", **schema},
+    }
 
 
 PASSING = (ThrottledError, ServiceFailedError)
@@ -140,6 +162,28 @@ ROUTES = {
         answers={202: "It is logged, and will be detected when a model runs."},
         callers=(PEOPLE, MACHINES),
     ),
+    "get_detection": Route((NotAllowedError, NotFoundError), callers=(OPERATORS, READERS)),
+    "list_detections": Route(
+        (InvalidRequestError, NotAllowedError),
+        tells=(
+            "An answer has up to 100 detections, and ends, too, where it has looked at many that "
+            "are none of those; while it has a next, the same question with that goes on."
+        ),
+        parameters=(
+            _asked("key", "All versions of this object; without the others.", most=MAX_KEY_BYTES),
+            {
+                "name": "outcome",
+                "in": "query",
+                "description": "Only with this outcome.",
+                "schema": {"type": "string", "enum": [outcome.value for outcome in Outcome]},
+            },
+            _asked("label", "Only where this label of the model decided.", most=MOST_GIVEN),
+            _asked("since", "24h, 7d, 2026-11-21 or 2026-11-21T15:30Z; 24h by itself.", MOMENT),
+            _asked("until", "Likewise; now, by itself.", MOMENT),
+            _asked("next", "That of the answer before, to the same question.", NEXT),
+        ),
+        callers=(OPERATORS, READERS),
+    ),
 }
 
 
@@ -155,7 +199,10 @@ def document() -> Json:
         "info": {
             "title": "Label Loop",
             "version": "1",
-            "description": "Detects images at once, and lets people review doubtful ones.",
+            "description": (
+                "Detects images at once, tells what became of them, and lets people review "
+                "doubtful ones."
+            ),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [
@@ -185,16 +232,26 @@ def _security() -> Json:
                 "in with the client in the stack's output UserPoolClientId."
             ),
         },
+        "operator": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "Likewise, for a member of operators.",
+        },
         "machine": {
             "type": "oauth2",
             "description": (
-                "The token's real address is the stack's output TokenUrl, the scope the output "
-                "DetectScope. labelloop clients add makes a client, and shows its id and secret."
+                "The token's real address is the stack's output TokenUrl, the scopes the outputs "
+                "DetectScope and ReadScope. labelloop clients add makes a client, and shows its id "
+                "and secret."
             ),
             "flows": {
                 "clientCredentials": {
                     "tokenUrl": "https://example.auth.us-east-1.amazoncognito.com/oauth2/token",
-                    "scopes": {SCOPE: "May have images detected."},
+                    "scopes": {
+                        SCOPE: "May have images detected.",
+                        READ_SCOPE: "May read the inference log.",
+                    },
                 }
             },
         },
@@ -208,8 +265,12 @@ def _served() -> Iterator[tuple[str, str, Any]]:
     """Path, method and handler of every route."""
     for module in APIS:
         for route in _routes(module):
-            # The template calls the one thing in a path its id.
-            yield re.sub(r"<\w+>", "{id}", route.path), route.method.lower(), route.func
+            yield template_path(route.path), route.method.lower(), route.func
+
+
+def template_path(path: str) -> str:
+    """A handler's path as the template has it."""
+    return re.sub(r"<(\w+)>", lambda found: f"{{{PLACES[found[1]][0]}}}", path)
 
 
 def _routes(module: ModuleType) -> list[Any]:
@@ -268,15 +329,10 @@ def _let_docstrings_describe(kind: Any) -> None:
 def _operation(path: str, handler: Any, refs: dict[Any, Json]) -> Json:
     route, doc = ROUTES[handler.__name__], (handler.__doc__ or "").strip().split("\n")[0]
     parameters = list(route.parameters)
-    if "{id}" in path:
-        parameters.append(
-            {
-                "name": "id",
-                "in": "path",
-                "required": True,
-                "schema": {"type": "string", "pattern": TASK_ID},
-            }
-        )
+    for name, pattern in PLACES.values():
+        if f"{{{name}}}" in path:
+            told: Json = {"name": name, "in": "path", "required": True}
+            parameters.append({**told, "schema": {"type": "string", "pattern": pattern}})
     operation: Json = {
         "operationId": handler.__name__,
         "summary": doc,

@@ -61,6 +61,19 @@ def _program(data_dir: Path, _: str) -> tuple[str, str]:
     return made["client_id"], made["client_secret"]
 
 
+def get(stack: Stack, token: str, path: str, **query: str) -> Answer:
+    """Ask what the log has, or for anything else that is only read."""
+    answer = urllib3.request(
+        "GET",
+        f"{stack.outputs['ApiUrl']}{path}",
+        fields=query,
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=PATIENCE_S,
+        retries=False,
+    )
+    return Answer(answer.status, json.loads(answer.data), answer.headers.get("Retry-After"))
+
+
 def machine_token(stack: Stack, *scopes: str) -> Any:
     """What a program gets that may all that programs may; for all of it, if it names nothing."""
     program = _program(stack.local.data_dir, stack.outputs["UserPoolId"])

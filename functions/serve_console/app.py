@@ -1,11 +1,12 @@
-"""ServeConsole: give browsers the review page.
+"""ServeConsole: give browsers the review page, and programs the API's description.
 
-Invoked by  the HTTP API, routes ``GET /``, ``GET /config.json`` and ``GET /assets/{name}``; nobody
-            is signed in yet
+Invoked by  the HTTP API, routes ``GET /``, ``GET /config.json``, ``GET /assets/{name}`` and
+            ``GET /openapi.json``; nobody is signed in yet
 Raises      nothing: what is not there is answered with 404
 Idempotent  yes; it only reads the files that lie beside it, which ``make console`` has built
 
-Anybody may ask for them, and what leaves AWS is billed: they are sent compressed or not at all.
+Anybody may ask for them, and what leaves AWS is billed: files of the page are sent compressed or
+not at all.
 """
 
 import base64
@@ -20,6 +21,7 @@ from labelloop.aws.wiring import wiring
 from labelloop.settings import Variable
 
 STATIC = Path(__file__).parent / "static"
+DESCRIPTION = Path(__file__).parent / "openapi.json"
 MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -70,6 +72,8 @@ def lambda_handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     route = event["routeKey"]
     if route == "GET /config.json":
         return _answer(200, "application/json", ASK_EACH_TIME, json.dumps(_config()))
+    if route == "GET /openapi.json":
+        return _answer(200, "application/json", ASK_EACH_TIME, json.dumps(_description()))
     name = event.get("pathParameters", {}).get("name")
     file = PAGE if route == "GET /" else ASSETS.get(name)
     if file is None:
@@ -85,6 +89,15 @@ def _config() -> dict[str, str]:
         "sign_in_url": wiring[Variable.SIGN_IN_URL],
         "stack": wiring[Variable.STACK_NAME],
     }
+
+
+def _description() -> dict[str, Any]:
+    """The API's description, as that of the one that is asked."""
+    told: dict[str, Any] = json.loads(DESCRIPTION.read_text(encoding="utf-8"))
+    told["servers"] = [{"url": "/"}]
+    flow = told["components"]["securitySchemes"]["machine"]["flows"]["clientCredentials"]
+    flow["tokenUrl"] = f"{wiring[Variable.SIGN_IN_URL]}/oauth2/token"
+    return told
 
 
 def _sent(file: File, headers: Mapping[str, str]) -> dict[str, Any]:

@@ -75,6 +75,10 @@ LOOK_EVERY_S = 0.25
 NO_KEY = (
     f"The key must be that of an image under {FOLDER}, and S3's have up to {MAX_KEY_BYTES} bytes."
 )
+NO_FORM = (
+    "The body is a form (multipart/form-data). Send the bytes of the image themselves as the body, "
+    "with its own type, as image/jpeg: in curl that is --data-binary @image.jpg, not -F."
+)
 TOO_FAST = "More images come in than the model takes. Ask again, more slowly."
 
 api = APIGatewayHttpResolver()
@@ -93,7 +97,9 @@ def detect() -> Detected | Response[Waiting]:
     logged = _wants_log()
     # Who may review must not come to judge it. Programs are asked nothing.
     sender = caller.sub if caller.may_review else None
-    if _is_json():
+    if _media_type() == "multipart/form-data":
+        raise InvalidRequestError(NO_FORM)
+    if _media_type() == "application/json":
         latest = objects.latest(_key())
         _check_object(latest.image)
         if not logged:
@@ -115,9 +121,9 @@ def _wants_log() -> bool:
     return text == "true"
 
 
-def _is_json() -> bool:
+def _media_type() -> str:
     named = api.current_event.headers.get("content-type", "")
-    return named.partition(";")[0].strip().lower() == "application/json"
+    return named.partition(";")[0].strip().lower()
 
 
 def _key() -> str:
@@ -342,6 +348,11 @@ def _logged(record: DetectionRecord) -> Detected:
     if record.unsure is not None:
         answer["unsure"] = _told(record.unsure)
     answer["detection_id"] = record.detection_id
+    answer["decided_by"] = record.decided_by
+    final = record.final_labels(ModelType(wiring[Variable.MODEL_TYPE]))
+    answer["final_labels"] = [label.as_json() for label in final]  # type: ignore[misc]
+    if record.agreement:
+        answer["agreement"] = record.agreement
     if record.human_loop:
         answer["human_loop"] = record.human_loop
     if record.labels_left_out:

@@ -16,13 +16,14 @@ from pydantic import BaseModel
 
 from labelloop.custom_resource import ResourceRequest
 from labelloop.errors import InvalidRequestError
+from scripts.openapi import template_path
 from tests.contract import files
 from tests.contract.files import ROOT
 
 EVENTS = sorted((ROOT / "events").glob("*.json"))
 every_event = pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem)
 
-HTTP_APIS = ("serve_review_api", "serve_detect_api")
+HTTP_APIS = ("serve_review_api", "serve_detect_api", "serve_detections_api")
 BEHIND_HTTP = (*HTTP_APIS, "serve_console")
 CUSTOM_RESOURCES = ("set_up_stack", "set_up_human_review", "admit_clients")
 TAKEN_FROM_AWS = ("dispatch_events", "detect_labels", "read_answers", "requeue_review")
@@ -102,7 +103,7 @@ def test_every_route_has_a_sample_event(stem: str) -> None:
 def test_the_function_serves_every_route_that_leads_to_it_and_no_other(stem: str) -> None:
     module = files.app(stem)
     served = {
-        f"{route.method} {route.path.replace('<task_id>', '{id}')}"
+        f"{route.method} {template_path(route.path)}"
         for route in module.api._static_routes + module.api._dynamic_routes
     }
     assert served == _routes_to(stem)

@@ -425,6 +425,7 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
         Variable.CONSUMER_TOPIC_ARN: make_topic("consumer"),
         Variable.DETECTIONS_TABLE: names["DetectionsTable"],
         Variable.DETECT_SCOPE: "labelloop/detect",
+        Variable.READ_SCOPE: "labelloop/read",
         Variable.DETECTION_QUEUE_URL: make_queue("detection", REGION),
         Variable.DETECTION_RETENTION_DAYS: "0",
         Variable.DETECTION_STATE_MACHINE_ARN: _state_machine("detection"),

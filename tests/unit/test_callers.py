@@ -6,23 +6,27 @@ from typing import Any
 import pytest
 
 from functions.serve_detect_api import app as detect_api
+from functions.serve_detections_api import app as detections_api
 from functions.serve_review_api import app as review_api
-from scripts.openapi import SCOPE
+from scripts.openapi import READ_SCOPE, SCOPE
 from tests.contract import files
 from tests.unit import api
 from tests.unit.account import Account, Context, Json, account
 
 __all__ = ["account"]
 
-APIS = (review_api, detect_api)
+APIS = (review_api, detect_api, detections_api)
 ISSUER = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI"
 PERSON = {"sub": "ann", "iss": ISSUER, "email": "ann@example.com", "email_verified": "true"}
 MACHINE = {"sub": "7m8n9o0p", "iss": ISSUER, "client_id": "7m8n9o0p"}
 CALLERS: dict[str, tuple[Json, set[str]]] = {
     # What the token claims, and which of the document's kinds of callers that is.
     "reviewer": ({**PERSON, "cognito:groups": "[reviewers]"}, {"person"}),
-    "operator": ({**PERSON, "cognito:groups": "[operators x]"}, {"person"}),
-    "machine": ({**MACHINE, "scope": SCOPE}, {"machine"}),
+    "operator": ({**PERSON, "cognito:groups": "[operators x]"}, {"person", "operator"}),
+    **{
+        f"machine for {scope}": ({**MACHINE, "scope": scope}, {f"machine {scope}"})
+        for scope in (SCOPE, READ_SCOPE)
+    },
     "machine for something else": ({**MACHINE, "scope": "labelloop/detection"}, set()),
     "machine for nothing": (MACHINE, set()),
     "person of no group": (PERSON, set()),
@@ -49,7 +53,9 @@ def _samples() -> dict[str, Json]:
 def _routes() -> dict[str, set[str]]:
     """The routes of the document, with who may call them by it."""
     return {
-        f"{method.upper()} {path}": {kind for one in route["security"] for kind in one}
+        f"{method.upper()} {path}": {
+            " ".join([kind, *scopes]) for one in route["security"] for kind, scopes in one.items()
+        }
         for path, methods in api.document()["paths"].items()
         for method, route in methods.items()
     }
@@ -67,7 +73,9 @@ def _status(route: str, claims: Json) -> int:
 
 
 def _function(route: str) -> str:
-    return "serve_detect_api" if route == "POST /detect" else "serve_review_api"
+    return {"review": "serve_review_api", "detect": "serve_detect_api"}.get(
+        route.split("/")[1], "serve_detections_api"
+    )
 
 
 def test_every_route_has_a_sample_and_says_who_may_call_it() -> None:

@@ -1,6 +1,7 @@
 """Detection at once, over HTTP: with a machine's token and a person's, with the log and without."""
 
 import json
+from typing import Any
 
 import pytest
 import urllib3
@@ -8,7 +9,7 @@ import urllib3
 from labelloop.domain.detections import detection_id
 from labelloop.domain.images import ImageObject
 from local.launch import PATIENCE_S, wait_for
-from tests.detect_api import machine_token, post
+from tests.detect_api import get, machine_token, post
 from tests.stack import Record, Stack, Uploaded, on_one_day
 
 JSON = "application/json"
@@ -163,6 +164,29 @@ def test_a_doubtful_image_goes_to_a_person_and_what_they_say_trains(
     copied = serving_stack.wait_for_record(upload, has="copied_key")["copied_key"]
     assert copied.startswith("images_labeled_by_folder/circle/")
     assert serving_stack.read(copied) == image
+
+
+def test_whoever_may_read_hears_by_every_way_what_people_said(serving_stack: Stack) -> None:
+    upload = serving_stack.detect()
+    assert serving_stack.wait_for_task(upload)
+    operator, reviewer = (serving_stack.add_reviewer(group) for group in ("operators", "reviewers"))
+    reviewer.review(upload, "circle")
+    serving_stack.wait_for_record(upload, has="completed")
+
+    def ask(path: str = "", **query: str) -> Any:
+        answer = get(serving_stack, operator.token, f"/detections{path}", **query)
+        assert answer.status == 200, answer
+        return answer.content
+
+    told = ask(f"/{upload.detection_id}")
+    assert (told["decided_by"], told["final_labels"]) == ("people", [{"name": "circle"}])
+    assert ask(key=upload.key) == {"detections": [told]}
+    assert told in ask(outcome="review")["detections"]
+    assert told in ask(since="1h")["detections"]
+    refused = get(serving_stack, reviewer.token, f"/detections/{upload.detection_id}")
+    assert (refused.status, refused.code) == (403, "NotAllowed")
+    described = get(serving_stack, "no token", "/openapi.json")
+    assert "/detections" in described.content["paths"]
 
 
 def test_who_has_sent_an_image_does_not_judge_it_while_others_may(serving_stack: Stack) -> None:

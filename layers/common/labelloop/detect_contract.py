@@ -48,6 +48,14 @@ class DetectedLabel(TypedDict):
     """The part, where the model is one that gives boxes."""
 
 
+class SaidLabel(TypedDict):
+    """A label that is known to be in the image, or in a part of it."""
+
+    name: str
+    box: NotRequired[DetectedBox]
+    """The part, where there are boxes."""
+
+
 class Detected(TypedDict):
     """What the model found in an image."""
 
@@ -71,6 +79,13 @@ class Detected(TypedDict):
     """The record's name in the inference log, where it is logged."""
     human_loop: NotRequired[str]
     """The review task's name, where a person is asked."""
+    agreement: NotRequired[str]
+    """What people's answers came to, where they have answered: decided, none (of the labels) or
+    undecided."""
+    decided_by: NotRequired[Literal["people", "model"] | None]
+    """Whose answer counts now, of what is logged; null where nobody has decided."""
+    final_labels: NotRequired[list[SaidLabel]]
+    """What was decided to be in the image; empty for nothing, and where nobody has decided."""
 
 
 class Waiting(TypedDict):

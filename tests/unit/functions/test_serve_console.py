@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from functions.serve_console.app import ASSETS, NOTICE, lambda_handler
+from tests.unit import api
 from tests.unit.account import Account, Context, Json, event
 
 
@@ -123,3 +124,13 @@ def test_every_answer_tells_browsers_to_be_careful(account: Account, case: str) 
     assert "https://bucket.s3.eu-west-1.amazonaws.com" in policy["img-src"].split()
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_programs_get_the_apis_description_as_that_of_the_one_they_ask(account: Account) -> None:
+    answer = _ask("openapi")
+    told = json.loads(answer["body"])
+    assert answer["headers"]["Content-Type"] == "application/json"
+    assert told["paths"] == api.document()["paths"]
+    assert told["servers"] == [{"url": "/"}]
+    flow = told["components"]["securitySchemes"]["machine"]["flows"]["clientCredentials"]
+    assert flow["tokenUrl"].endswith("/oauth2/token") and "example" not in flow["tokenUrl"]

@@ -286,6 +286,14 @@ def test_json_is_json_whatever_its_character_set_and_encoding(serving: Account) 
     assert _ask("object", body=body, isBase64Encoded=True, headers=headers)[0] == 200
 
 
+def test_a_form_is_refused_with_how_to_send_the_bytes(serving: Account) -> None:
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+    status, refusal = _ask("image", headers=headers)
+    assert (status, refusal["error"]["code"]) == (400, "InvalidRequest")
+    assert "--data-binary" in refusal["error"]["message"]
+    assert not _detected(serving)
+
+
 def test_an_image_is_an_image_under_the_type_that_generated_clients_send(serving: Account) -> None:
     headers = {"content-type": "application/octet-stream"}
     assert _ask("image", headers=headers) == _ask("image")
@@ -513,6 +521,16 @@ def test_who_names_an_image_of_the_bucket_is_not_asked_about_it_either(serving: 
 def test_who_sends_an_image_without_the_log_leaves_no_trace(serving: Account) -> None:
     assert _as_person("image", "ann")[0] == 200
     assert not _records(serving)
+
+
+def test_asking_again_is_answered_with_what_people_have_said_meanwhile(serving: Account) -> None:
+    _finds(serving, ("scratch", 41.0), ("dent", 3.5))
+    _, first = _ask("image_to_log")
+    assert (first["outcome"], first["decided_by"], first["final_labels"]) == ("review", None, [])
+    said = {"agreement": "decided", "human_labels": [{"name": "dent"}]}
+    inference_log.note(first["detection_id"], said)
+    final = {"agreement": "decided", "decided_by": "people", "final_labels": [{"name": "dent"}]}
+    assert _ask("image_to_log") == (200, {**first, **final})
 
 
 def test_sending_an_image_again_asks_no_more_of_the_log_than_before(serving: Account) -> None:

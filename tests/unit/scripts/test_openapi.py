@@ -74,12 +74,12 @@ def test_the_bounds_of_numbers_are_said_in_the_words_of_json_schema() -> None:
     assert bounds == [(0, 100_000), (0, 100_000), (1, 100_000), (1, 100_000), (1, 10)]
 
 
-def test_machines_get_tokens_for_the_scope_that_the_template_makes() -> None:
-    scope = files.template()["Outputs"]["DetectScope"]["Value"]
-    condition, name, _ = scope["Fn::If"]
-    assert condition == "MakesUserPool"
+def test_machines_get_tokens_for_scopes_that_the_template_makes() -> None:
+    outputs = files.template()["Outputs"]
+    scopes = [outputs[name]["Value"]["Fn::If"] for name in ("DetectScope", "ReadScope")]
+    assert {condition for condition, *_ in scopes} == {"MakesUserPool"}
     flow = api.document()["components"]["securitySchemes"]["machine"]["flows"]["clientCredentials"]
-    assert list(flow["scopes"]) == [name]
+    assert list(flow["scopes"]) == [name for _, name, _ in scopes]
 
 
 @pytest.mark.parametrize("error", RETRY_AFTER_S)

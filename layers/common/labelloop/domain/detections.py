@@ -149,6 +149,7 @@ LABELING = "labeling"
 TIME_INDEX = "by_time"
 OUTCOME_INDEX = "by_outcome"
 OUTCOME_SHARDS = 8
+DETECTION_ID = r"^[0-9a-f]{32}$"
 LABEL_GROUPS = 4
 SHARDS_OF_A_LABEL = 4
 
@@ -436,12 +437,24 @@ class DetectionRecord:
         is_news = not before.revision or said != former
         return replace(self, revision=before.revision + is_news)
 
+    def final_labels(self, model_type: ModelType) -> tuple[HumanLabel, ...]:
+        """What counts now: what was decided to be in the image, nothing among it."""
+        if self.decided_by == "people":
+            return self.human_labels or ()
+        if self.decided_by is None:
+            return ()
+        what = found(self.labels or (), model_type)
+        return tuple(
+            HumanLabel(label.name, label.box) for label in what if label.name != NONE_OF_THEM
+        )
+
     def shown(self) -> "DetectionRecord":
         """The record with what models found under the names that people read."""
         return replace(
             self,
             label=self.label and label_names.shown(self.label),
             labels=self.labels and tuple(label.shown() for label in self.labels),
+            unsure=self.unsure and tuple(label.shown() for label in self.unsure),
         )
 
     def as_json(self) -> dict[str, Any]:
