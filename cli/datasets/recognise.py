@@ -185,14 +185,28 @@ def _yolo_files(files: Files) -> list[str]:
 
 
 def _of_yolo(files: Files, names: Sequence[str]) -> list[Recognised]:
-    found = []
+    found: dict[str, tuple[str, DataSet]] = {}
     for name in names:
         content = DataSet(yolo.NAME)
         yolo.read(files, name, content)
         # Files of settings have names, too; what they go with says whether there are labels.
-        if any(example.place.file != example.image for example in content.examples):
-            found.append(Recognised(yolo.NAME, (name,), _already(content)))
-    return found
+        if not any(example.place.file != example.image for example in content.examples):
+            continue
+        # labelImg puts the same names into each folder in which it saves labels.
+        kind = files.text(name) if PurePosixPath(name).name == yolo.CLASSES else name
+        first = found.setdefault(kind, (name, content))[1]
+        if first is not content:
+            _add(content, first)
+    return [Recognised(yolo.NAME, (name,), _already(content)) for name, content in found.values()]
+
+
+def _add(further: DataSet, to: DataSet) -> None:
+    """Take what is said of further images of one data set."""
+    known = {example.image for example in to.examples}
+    if known.isdisjoint(example.image for example in further.examples):
+        to.examples += further.examples
+        to.problems += further.problems
+        to.outlines += further.outlines
 
 
 def _already(content: DataSet) -> Callable[[DataSet], None]:

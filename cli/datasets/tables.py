@@ -141,9 +141,9 @@ def _take(
         into.leave_out(*place, no_image(cells["image"]))
         return
     if image not in by_image:
-        split = layouts.split_named(cells.get("split", "")) or layouts.split_named(
-            PurePosixPath(place.file).stem
-        )
+        path = PurePosixPath(place.file)
+        named = (cells.get("split", ""), path.stem, str(path.parent))
+        split = next(filter(None, map(layouts.split_named, named)), "")
         by_image[image] = Example(image, place, split=split)
     example = by_image[image]
     if _CELL_OF_JSON.match(cells["label"]):

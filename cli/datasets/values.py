@@ -107,6 +107,7 @@ class Files:
         self._read_bytes, self.size_px = read_bytes, size_px
         self._by_path: dict[Parts, str] = {}
         self._by_name: defaultdict[str, list[tuple[Parts, str]]] = defaultdict(list)
+        self._by_end: dict[str, defaultdict[Parts, list[tuple[Parts, str]]]] = {}
         for name in self.names:
             parts = _parts(name)
             self._by_path[parts] = name
@@ -157,12 +158,7 @@ class Files:
         exact = self._by_path.get((*folder, *wanted))
         if exact:
             return exact
-        like = tuple(map(str.casefold, wanted))
-        hits = [
-            (parts, name)
-            for parts, name in self._by_name.get(like[-1], ())
-            if tuple(map(str.casefold, parts[-len(like) :])) == like
-        ]
+        hits = self._ending_in(tuple(map(str.casefold, wanted)))
         tests: tuple[Callable[[Parts], bool], ...] = (
             lambda parts: parts == (*folder, *wanted),
             lambda parts: parts[-len(wanted) :] == wanted,
@@ -173,6 +169,17 @@ class Files:
             if len(hits) > 1:
                 hits = [hit for hit in hits if fits(hit[0])] or hits
         return hits[0][1] if len(hits) == 1 else None
+
+    def _ending_in(self, wanted: Parts) -> list[tuple[Parts, str]]:
+        """The files whose paths end so, which many may whose names are the same."""
+        name = wanted[-1]
+        if name not in self._by_end and name in self._by_name:
+            ends = self._by_end[name] = defaultdict(list)
+            for hit in self._by_name[name]:
+                folded = tuple(map(str.casefold, hit[0]))
+                for at in range(len(folded)):
+                    ends[folded[at:]].append(hit)
+        return self._by_end[name].get(wanted, []) if name in self._by_end else []
 
     def _where_it_ends(self, wanted: Parts, folder: Parts, hint: str) -> str | None:
         """The file in whose path this one ends; in its name alone, where no folder objects."""

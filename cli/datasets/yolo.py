@@ -124,8 +124,7 @@ def read(files: Files, file: str, into: DataSet) -> None:
     if PurePosixPath(file).name == CLASSES:
         lines = [line.strip() for line in files.text(file).splitlines()]
         config = Config({place: name for place, name in enumerate(lines) if name})
-        folder = PurePosixPath(file).parent
-        scope = folder.parent if folder.name.lower() == "labels" else folder
+        scope = _beside_labels(PurePosixPath(file).parent)
     else:
         config = parse(files.text(file))
         scope = PurePosixPath(file).parent
@@ -144,9 +143,16 @@ def read(files: Files, file: str, into: DataSet) -> None:
         used.add(label_file)
         into.examples.append(_example(files, image, label_file, config, into, split=split))
     for name in files.with_suffix(".txt"):
-        in_labels = "labels" in map(str.lower, PurePosixPath(name).parts[:-1])
-        if in_labels and name not in used and PurePosixPath(name).name != CLASSES:
+        path = PurePosixPath(name)
+        is_label = "labels" in map(str.lower, path.parts[:-1]) and path.name != CLASSES
+        if is_label and name not in used and path.is_relative_to(scope):
             into.leave_out(name, "", "There is no image of this name.")
+
+
+def _beside_labels(folder: PurePosixPath) -> PurePosixPath:
+    """The folder that has the labels, and the images beside them."""
+    parts = [part.lower() for part in folder.parts]
+    return PurePosixPath(*folder.parts[: parts.index("labels")]) if "labels" in parts else folder
 
 
 def _listed(files: Files, places: Sequence[str]) -> list[str]:

@@ -102,6 +102,12 @@ class TestImages:
         assert files.image("1.JPG", "a.json") == "1.JPG"
         assert files.image("2.jpg", "a.json") is None
 
+    def test_of_many_files_of_one_name_that_counts_whose_folders_are_named(self) -> None:
+        files = of({f"{number}/x/1.jpg": b"" for number in range(500)} | {"a.json": b""})
+        found = [files.image(f"pets/{number}/x/1.jpg", "a.json") for number in range(500)]
+        assert found == [f"{number}/x/1.jpg" for number in range(500)]
+        assert files.image("pets/x/1.jpg", "a.json") is None
+
     def test_each_file_is_read_no_oftener_for_being_among_many(self) -> None:
         counted: Counter[str] = Counter()
 
@@ -233,6 +239,21 @@ class TestYolo:
             }
         )
         assert boxes(found) == {"pets/images/1.jpg": [("dog", [50, 25, 100, 50])]}
+
+    @pytest.mark.parametrize("labels", ["{}/labels", "labels/{}"])
+    def test_the_same_classes_in_each_folder_of_labels_are_those_of_one_data_set(
+        self, labels: str
+    ) -> None:
+        named = {}
+        for split, line in (("train", "0 0.5 0.5 0.5 0.5"), ("val", "1 0.5 0.5 0.5 0.5")):
+            folder = labels.format(split)
+            named[f"{folder.replace('labels', 'images')}/{split}.jpg"] = ""
+            named |= {f"{folder}/{split}.txt": line, f"{folder}/classes.txt": "cat\ndog\n"}
+        found = read(named)
+        assert {
+            example.split: [box.label for box in example.boxes] for example in found.examples
+        } == {"train": ["cat"], "valid": ["dog"]}
+        assert found.problems == []
 
     def test_what_cannot_be_used_is_named_by_its_line(self) -> None:
         lines = [
@@ -384,6 +405,16 @@ class TestCsv:
     def test_a_row_for_each_box(self, text: str) -> None:
         found = read({"boxes.csv": text, "1.jpg": ""})
         assert boxes(found) == {"1.jpg": [("cat", [10, 20, 30, 40]), ("dog", [0, 0, 5, 5])]}
+
+    def test_a_table_in_each_folder_says_of_which_split_its_images_are(self) -> None:
+        named: dict[str, str] = {}
+        for split in ("train", "valid", "test"):
+            named |= {f"{split}/_annotations.csv": "filename,class\n1.jpg,cat\n"}
+            named |= {f"{split}/1.jpg": ""}
+        found = read(named)
+        assert {example.image: example.split for example in found.examples} == {
+            f"{split}/1.jpg": split for split in ("train", "valid", "test")
+        }
 
     def test_a_table_without_images_is_none(self) -> None:
         texts = {"cat/1.jpg": b"", "docs/list.csv": b"name,label\nx,y\n"}
