@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from labelloop.domain.detections import detection_of_loop
 from local.launch import ROOT
 from tests import images
 from tests.stack import Stack, launched, train_first_model
@@ -63,13 +64,17 @@ def _test(stack: Stack, folder: Path, tasks: list[str], seconds: str) -> int:
 
 
 def _with_tasks(tasks: list[str]) -> dict[str, Any]:
-    """The description with the names of tasks that there are, which nobody would make up."""
+    """The description with the names of tasks and detections that there are, which nobody would
+    make up.
+    """
+    detections = [detection_of_loop(task) for task in tasks]
     document: dict[str, Any] = json.loads(DESCRIPTION.read_text(encoding="utf-8"))
     for methods in document["paths"].values():
         for operation in methods.values():
             for parameter in operation.get("parameters", ()):
                 if parameter["in"] == "path":
-                    parameter["schema"] = {"anyOf": [{"enum": tasks}, parameter["schema"]]}
+                    names = detections if parameter["name"] == "detection_id" else tasks
+                    parameter["schema"] = {"anyOf": [{"enum": names}, parameter["schema"]]}
     return document
 
 

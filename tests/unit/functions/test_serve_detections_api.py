@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from functions.serve_detections_api import app
 from functions.serve_detections_api.app import lambda_handler
@@ -318,3 +319,20 @@ def test_reviewers_may_not_read_what_they_are_to_judge(account: Account) -> None
 
 def test_operators_ask_by_key(account: Account) -> None:
     assert _answer("key") == (200, {"detections": []})
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("ThrottlingException", 429), ("InternalServerError", 503)]
+)
+@pytest.mark.parametrize("operation", ["dynamodb.Query", "dynamodb.BatchGetItem"])
+def test_what_will_pass_is_told_so(
+    account: Account, operation: str, code: str, status: int
+) -> None:
+    _add(1)
+    service, name = operation.split(".")
+
+    def fail(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": code, "Message": "no"}}, name)
+
+    account.hook(service, f"before-call.{operation}", fail)
+    assert _list()[0] == status
