@@ -31,8 +31,9 @@ from labelloop.aws import (
 from labelloop.aws.deployed_version import Deployed
 from labelloop.aws.rekognition import Version, VersionStatus
 from labelloop.clock import from_iso, iso
-from labelloop.domain import ceilings
+from labelloop.domain import ceilings, events
 from labelloop.domain import hosting as rules
+from labelloop.domain.events import Event
 from labelloop.domain.hosting import Hosting, Situation, Step
 from labelloop.domain.metrics import (
     MODEL_COST,
@@ -157,16 +158,28 @@ def _noted(version: Version) -> Hosting:
     """What is known of its hosting, now that its status is known too."""
     now = hosting_state.of(version.name)
     runs = version.status is VersionStatus.RUNNING
-    if now.runs == runs:
-        return now
+    if now.runs != runs:
+        now = _begun(now, version.inference_units) if runs else _ended(now)
+        hosting_state.note(now)
+    return hosting_news.tell_programs(now)
+
+
+def _begun(before: Hosting, units: int) -> Hosting:
     seen = iso(clock.now())
-    if runs:
-        units = version.inference_units
-        now = replace(now, running_since=seen, stopped=None, inference_units=units)
-    else:
-        now = replace(now, stopped=seen)
-    hosting_state.note(now)
-    return now
+    # Of looks at the same time, each sees it.
+    after = before.stopped or before.asked or seen
+    event = events.run_began(before.version, units, seen, after)
+    now = replace(before, running_since=seen, stopped=None, inference_units=units)
+    return _untold(now, event)
+
+
+def _ended(before: Hosting) -> Hosting:
+    now = replace(before, stopped=iso(clock.now()))
+    return _untold(now, events.run_ended(now.version, now.running_since or "", now.stopped or ""))
+
+
+def _untold(now: Hosting, event: Event) -> Hosting:
+    return replace(now, unsent=[*(now.unsent or []), event.as_json()])
 
 
 def _is_deployed_in_place() -> bool:

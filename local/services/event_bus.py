@@ -259,8 +259,16 @@ class EventBus:
 
     def _send_message(self, delivery: _Delivery) -> None:
         queue_arn = delivery.target["Arn"]
+        self._know_policy_of(queue_arn)
         self._check_policy(delivery, "sqs:SendMessage", queue_arn)
         self._put_on_queue(queue_arn, delivery.payload, {})
+
+    def _know_policy_of(self, queue_arn: str) -> None:
+        """What SetQueueAttributes gave the queue; those of the template are known already."""
+        region, account, name = queue_arn.split(":")[3:6]
+        queue = sqs_backends[account][region].queues.get(name)
+        if queue is not None and queue.policy:
+            self._authorizer.put_resource_policy(queue_arn, name, json.loads(queue.policy))
 
     def _invoke(self, delivery: _Delivery) -> None:
         function_arn = delivery.target["Arn"]

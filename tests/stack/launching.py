@@ -92,12 +92,14 @@ def launched(
         **options,
     ) as local:
         stack = Stack(local, time_scale)
+        stack.follow_events()
         stack.set_parameters({**SETTINGS, **(settings or {})}, wait=False)
         if not hosting:
             stack.leave_model_alone()
         _launched.append(stack)
         try:
             yield stack
+            stack.events()
         finally:
             _launched.remove(stack)
 

@@ -1,16 +1,69 @@
-"""What the stack says: e-mails and metrics."""
+"""What the stack says: e-mails, events and metrics."""
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 from local.launch import wait_for
+from tests import event_schemas
 from tests.stack.bucket import Uploaded
 from tests.stack.deployed import Deployed, Record
 
+FOLLOWING = "tests-follow-events"
+"""A queue, and the rule that brings it what the stack tells programs."""
+
 
 class Messages(Deployed):
-    """E-mails as they were sent, and what CloudWatch has counted."""
+    """E-mails and events as they were sent, and what CloudWatch has counted."""
+
+    _events_url = ""
+    _events: tuple[Record, ...] = ()
+
+    def follow_events(self) -> None:
+        """Let a queue get every event that the stack sends from now on."""
+        sqs, events = self.client("sqs"), self.client("events")
+        self._events_url = sqs.create_queue(QueueName=FOLLOWING)["QueueUrl"]
+        named = {"QueueUrl": self._events_url, "AttributeNames": ["QueueArn"]}
+        arn = sqs.get_queue_attributes(**named)["Attributes"]["QueueArn"]
+        pattern = json.dumps({"source": ["labelloop"]})
+        rule = events.put_rule(Name=FOLLOWING, EventPattern=pattern)["RuleArn"]
+        allowed = {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+            "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        sqs.set_queue_attributes(QueueUrl=self._events_url, Attributes={"Policy": policy})
+        events.put_targets(Rule=FOLLOWING, Targets=[{"Id": "queue", "Arn": arn}])
+
+    def events(self, event_type: str | None = None, about: str = "") -> list[Record]:
+        """The events that came so far, of one type or all, that name something.
+
+        Each has the form that its schema promises.
+        """
+        sqs, some = self.client("sqs"), {"QueueUrl": self._events_url, "MaxNumberOfMessages": 10}
+        while came := sqs.receive_message(**some).get("Messages"):
+            for message in came:
+                event = json.loads(message["Body"])
+                event_schemas.check(event)
+                self._events += (event,)
+                sqs.delete_message(
+                    QueueUrl=self._events_url, ReceiptHandle=message["ReceiptHandle"]
+                )
+        return [
+            event
+            for event in self._events
+            if event_type in {None, event["detail-type"]} and about in json.dumps(event)
+        ]
+
+    def wait_for_event(self, event_type: str, about: str = "") -> list[Record]:
+        """The events of a type that name something, once there is one."""
+        return wait_for(
+            lambda: self.events(event_type, about), f"an event {event_type} about {about!r}"
+        )
 
     def operator_mails(self, kind: str | None = None) -> list[Record]:
         """The operator's e-mails, of one kind or all."""

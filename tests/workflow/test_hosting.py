@@ -49,6 +49,8 @@ def test_without_work_the_model_is_stopped_and_what_it_cost_is_told(hosted: Stac
     mail, *_ = hosted.wait_for_mail("model_stopped")  # Looks that overlap may tell it again.
     assert "Nothing has come in for 30 minutes" in mail["message"]
     assert "which cost about US$" in mail["message"]
+    assert hosted.wait_for_event("Model Started")
+    assert hosted.wait_for_event("Model Stopped")
 
 
 def test_what_runs_is_measured_and_comes_to_what_it_cost(hosted: Stack) -> None:

@@ -148,6 +148,9 @@ def test_the_first_model_is_trained_proven_and_put_into_service(trainable: Stack
     (version,) = trainable.versions()
     name = version["name"]
     assert kinds(trainable)[told_before:] == ["training_started", "model_deployed"]
+    trainable.wait_for_event("Model Deployed", name)
+    events = [event["detail-type"] for event in trainable.events(about=name)]
+    assert sorted(events) == ["Model Deployed", "Training Ended", "Training Started"]
     assert trainable.deployed() == name
     assert (
         version["promote"]

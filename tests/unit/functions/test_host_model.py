@@ -746,3 +746,93 @@ def test_marks_of_a_clock_that_was_ahead_hold_no_work(deployed: Account) -> None
     assert _look()["resent"] == 1
     deployed.clock.advance(31 * MINUTE)
     assert _look()["step"] == "stop"
+
+
+# --- Events for programs --------------------------------------------------------------------------
+
+
+def _events(account: Account) -> list[tuple[str, str]]:
+    """What programs heard since the last look, and by which names."""
+    sent = [(each["detail-type"], each["detail"]["event_id"]) for each in account.sent_events()]
+    account.events.requests.clear()
+    return sent
+
+
+def test_programs_hear_once_that_the_deployed_model_runs_and_that_it_no_longer_does(
+    running: Account,
+) -> None:
+    began = _events(running)
+    assert [kind for kind, _ in began] == ["Model Started"]
+    _look()
+    assert _events(running) == []
+    running.clock.advance(MINUTE)
+    _is(running, "STOPPED")
+    _look()
+    ended = _events(running)
+    assert [kind for kind, _ in ended] == ["Model Stopped"]
+    running.clock.advance(MINUTE)
+    _is(running, "RUNNING")
+    _look()
+    ((kind, name),) = _events(running)
+    assert kind == "Model Started"
+    assert name != began[0][1]
+
+
+def test_programs_hear_also_of_what_the_operators_own_hand_does(running: Account) -> None:
+    _events(running)
+    running.pause_hosting()
+    _is(running, "STOPPED")
+    _look()
+    assert [kind for kind, _ in _events(running)] == ["Model Stopped"]
+
+
+def test_events_that_are_refused_keep_no_model_running_and_are_sent_by_a_later_look(
+    running: Account,
+) -> None:
+    _events(running)
+    answer = running.events.answers["PutEvents"]
+    running.events.answers["PutEvents"] = refuses("InternalFailure", status=500)
+    for status in ("STOPPED", "RUNNING"):
+        _is(running, status)
+        running.clock.advance(MINUTE)
+        assert _look()["step"] == "nothing"
+    running.clock.advance(31 * MINUTE)
+    assert _look()["step"] == "stop"
+    running.events.requests.clear()
+    running.events.answers["PutEvents"] = answer
+    _look()
+    assert [kind for kind, _ in _events(running)] == ["Model Stopped", "Model Started"]
+    _look()
+    assert _events(running) == []
+
+
+def test_an_event_of_a_look_that_died_right_after_it_comes_again_with_the_same_name(
+    running: Account,
+) -> None:
+    _events(running)
+    _is(running, "STOPPED")
+
+    def die(**_: object) -> None:
+        raise SystemExit
+
+    running.hook("events", "after-call.events.PutEvents", die)
+    with pytest.raises(SystemExit):
+        _look()
+    running.unhook()
+    _look()
+    first, second = _events(running)
+    assert first == second
+
+
+def test_of_looks_at_the_same_time_each_tells_of_the_same_run(running: Account) -> None:
+    _is(running, "STOPPED")
+    _look()
+    _events(running)
+    before = hosting_state.of(SERVING)
+    _is(running, "RUNNING")
+    _look()
+    running.clock.advance(1)
+    hosting_state.note(before)
+    _look()
+    first, second = _events(running)
+    assert first == second

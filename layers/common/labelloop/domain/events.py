@@ -1,7 +1,7 @@
 """Events for programs outside: what every one of them tells, and which news are events."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -41,6 +41,15 @@ class Event:
         """All that EventBridge brings to whoever wants it."""
         told = {"schema_version": SCHEMA_VERSION, "event_id": self.event_id, "stack": stack}
         return {**told, **self.facts}
+
+    def as_json(self) -> dict[str, Any]:
+        """The form in which it is kept until it is sent."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> "Event":
+        """The event that ``as_json`` told."""
+        return cls(EventType(stored["type"]), stored["event_id"], stored["facts"])
 
 
 def image_decided(detection_id: str, revision: int, message: Message) -> Event:
@@ -129,3 +138,19 @@ def news(kind: str, once: str, facts: Facts) -> Event:
     """
     event_type, told = _ABOUT[kind]
     return Event(event_type, once, told(facts))
+
+
+def run_began(version: str, inference_units: int, running_since: str, before: str) -> Event:
+    """That the deployed version runs; what came ``before`` tells this run from others."""
+    facts = {
+        "version": version,
+        "inference_units": inference_units,
+        "running_since": running_since,
+    }
+    return Event(EventType.MODEL_STARTED, f"started-{version}-{before}", facts)
+
+
+def run_ended(version: str, running_since: str, stopped: str) -> Event:
+    """That the deployed version no longer runs."""
+    facts = {"version": version, "running_since": running_since, "stopped": stopped}
+    return Event(EventType.MODEL_STOPPED, f"stopped-{version}-{running_since}", facts)

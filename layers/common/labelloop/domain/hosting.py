@@ -1,6 +1,6 @@
 """Whether the deployed model should run now. A running model is nearly all that a stack costs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import timedelta
 from enum import StrEnum
@@ -59,6 +59,8 @@ class Hosting:
     """What the operator is to be told of the last start; None where that was told."""
     stopping: Mapping[str, Any] | None = None
     """The same of its last end for want of work."""
+    unsent: Sequence[Mapping[str, Any]] | None = None
+    """The events of its runs that programs are still to hear; None where they heard of all."""
     tried: str | None = None
     """When one image was sent to a model that runs and had refused others."""
     unknown: Mapping[str, Any] = field(default_factory=dict)

@@ -1,5 +1,6 @@
-"""What the operator is told of hosting: what each look would tell, and what was done."""
+"""What the operator and programs are told of hosting: what each look would tell, what was done."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -7,17 +8,20 @@ from typing import Any
 from uuid import uuid4
 
 from labelloop import clock
-from labelloop.aws import daily_counts, deployed_version, hosting_state, parameters
+from labelloop.aws import daily_counts, deployed_version, event_bus, hosting_state, parameters
 from labelloop.aws.rekognition import Version
 from labelloop.aws.wiring import wiring
 from labelloop.clock import from_iso
 from labelloop.domain import ceilings
 from labelloop.domain import hosting as rules
+from labelloop.domain.events import Event
 from labelloop.domain.hosting import Hosting
 from labelloop.domain.mails.about_hosting import IMAGES_WAITING_ONCE
 from labelloop.domain.parameters import OperatorSettings
 from labelloop.services import model_hours, operator_news
 from labelloop.settings import Variable
+
+log = logging.getLogger(__name__)
 
 CLOCKS_DIFFER = timedelta(minutes=1)
 """At most, where they are right."""
@@ -33,6 +37,23 @@ def tell_stopped(stopping: Hosting, facts: Mapping[str, Any]) -> Hosting:
     """Tell that it is being stopped, and note that that is told."""
     once = f"stopped-{stopping.version}-{stopping.running_since}"
     return _tell_noted("model_stopped", once, facts, replace(stopping, stopping=None))
+
+
+def tell_programs(now: Hosting) -> Hosting:
+    """Send the events that are still to be sent, and note that they were.
+
+    It fails no look, since a model that cannot be stopped costs: the next one sends them.
+    """
+    if not now.unsent:
+        return now
+    try:
+        event_bus.put([Event.from_json(event) for event in now.unsent])
+    except Exception:
+        log.exception("programs were not told of %s", now.version)
+        return now
+    sent = replace(now, unsent=None)
+    hosting_state.note(sent)
+    return sent
 
 
 def tell_gone(deployed: str) -> None:
