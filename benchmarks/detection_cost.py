@@ -44,8 +44,9 @@ USD: dict[str, float] = {
 ASSUMED: dict[str, float] = {
     name: entry["value"] for name, entry in _FILE["assumptions"].items() if name != "note"
 }
-APART = ("e-mails", "logs", "uploads")
-"""Lines that the total leaves out: who wants no e-mails has none, and the images come anyhow."""
+APART = ("e-mails", "logs", "uploads", "events of images")
+"""Lines that the total leaves out: who wants no e-mails and no events of images has none, and the
+images come anyhow."""
 PATH = {
     "DetectLabels",
     "DispatchEvents",
@@ -344,6 +345,9 @@ def _lines(done: Round, memory: Mapping[str, int]) -> dict[str, float]:
     bill = {
         "events": (done.images + written) * USD["event"],
         "events for programs": used.count("events.PutEvents") * USD["own_event"],
+        "events of images": done.images * USD["own_event"]
+        + _workflow(done, memory, ASSUMED["other_call_ms"])
+        - _workflow(done, memory),
         "queue": _queue_requests(done) * USD["sqs_request"],
         "workflow": _workflow(done, memory),
         "functions": _functions(done, memory),
@@ -381,13 +385,15 @@ def _queue_requests(done: Round) -> int:
     return messages + 2 * in_batches + again
 
 
-def _workflow(done: Round, memory: Mapping[str, int]) -> float:
-    """Express executions; transitions of a Standard one would be billed by the piece."""
+def _workflow(done: Round, memory: Mapping[str, int], longer_ms: float = 0) -> float:
+    """Express executions, where detections take so much longer; transitions of a Standard one would
+    be billed by the piece.
+    """
     confident_ms, doubtful_ms, review_ms = _durations_ms(done, memory)
     detections = done.used.executions["detection"]
     durations = (
-        (detections - done.reviewed, confident_ms),
-        (done.reviewed, doubtful_ms),
+        (detections - done.reviewed, confident_ms + longer_ms),
+        (done.reviewed, doubtful_ms + longer_ms),
         (done.used.executions["human_review"], review_ms),
     )
     gb_s = sum(

@@ -19,7 +19,9 @@ from scripts import openapi
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
+EVENTS = ROOT / "events/out"
 PARTS = {
+    "api.md": ("events",),
     "operating.md": ("parameters", "metrics", "alarms"),
     "limits-and-aws.md": ("deployment", "outputs"),
     "reviewing.md": ("keys",),
@@ -87,6 +89,7 @@ def parts(template: dict[str, Any]) -> dict[str, str]:
                 if resource["Type"] == "AWS::CloudWatch::Alarm"
             ],
         ),
+        "events": events([json.loads(path.read_text()) for path in sorted(EVENTS.glob("*.json"))]),
         "keys": keys(KEYS.read_text(encoding="utf-8")),
     }
 
@@ -98,6 +101,28 @@ def operators_parameters() -> str:
         [
             (f"`{parameter.name}`", _code(parameter.default), parameter.values, parameter.meaning)
             for parameter in CATALOGUE
+        ],
+    )
+
+
+_OF_ALL_EVENTS = {"schema_version", "event_id", "stack"}
+
+
+def events(schemas: list[dict[str, Any]]) -> str:
+    """The table of what programs may follow, of the schemas of events."""
+    return _table(
+        ("`detail-type`", "When", "`detail`"),
+        [
+            (
+                schema["title"],
+                schema["description"],
+                "<br>".join(
+                    f"`{name}`: {field['description']}"
+                    for name, field in schema["properties"]["detail"]["properties"].items()
+                    if name not in _OF_ALL_EVENTS
+                ),
+            )
+            for schema in schemas
         ],
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from labelloop.domain.events import SOURCE, Event
+from labelloop.domain.events import SOURCE, Event, EventType
 
 Json = dict[str, Any]
 _FORMATS = Draft202012Validator.FORMAT_CHECKER
@@ -27,6 +27,12 @@ def brought(event: Event) -> Json:
     """The event as EventBridge brings it, from a stack named ``s``."""
     told = {"source": SOURCE, "detail-type": event.type.value, "resources": ["s"]}
     return {**told, "detail": event.detail("s")}
+
+
+def detected(output: Mapping[str, Any]) -> Json:
+    """The event that the workflow makes of what ``detect_labels`` gives it."""
+    told = {"source": SOURCE, "detail-type": EventType.IMAGE_DETECTED.value, "resources": ["s"]}
+    return {**told, "detail": {**json.loads(output["message"]), **json.loads(output["event"])}}
 
 
 def check(event: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ Idempotent  yes; the record's key is the object version, and a second call goes 
             record
 """
 
+import json
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -30,6 +31,7 @@ from labelloop.domain.doubt import MOST_UNSURE
 from labelloop.domain.images import ImageObject, refusal
 from labelloop.domain.mails import to_consumer
 from labelloop.domain.mails.to_consumer import DetectionResult
+from labelloop.domain.messages import event_heading
 from labelloop.domain.metrics import CONFIDENCE, DETECTIONS, Metric
 from labelloop.domain.parameters import OperatorSettings
 from labelloop.errors import (
@@ -110,6 +112,8 @@ class Output:
     """This and the next two are what subscribers may filter messages by; never empty."""
     filter_confidence: str
     filter_version: str
+    event: str | None
+    """What makes an event of the message, in JSON as that is; None where none is wanted."""
 
     def as_json(self) -> dict[str, Any]:
         """The answer to the state machine."""
@@ -145,7 +149,15 @@ def lambda_handler(event: Input, invocation: Invocation) -> Output:
         filter_label=to_consumer.filter_label(result),
         filter_confidence=to_consumer.filter_confidence(result),
         filter_version=to_consumer.filter_version(result),
+        event=_event(record),
     )
+
+
+def _event(record: DetectionRecord) -> str | None:
+    if not (wiring.truth(Variable.DETECTION_EVENTS) and record.has_result):
+        return None
+    event_id = f"detected-{record.detection_id}"
+    return json.dumps(event_heading(event_id, wiring[Variable.STACK_NAME]))
 
 
 def _record(

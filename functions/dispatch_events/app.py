@@ -167,7 +167,7 @@ def _run(queue: Variable, message: Message) -> _End:
         return _End.BACK
     if execution.succeeded:
         if execution.output.get("told") is False:
-            logger.warning("consumer not told, tried again later", extra=facts)
+            logger.warning("consumer or programs not told, tried again later", extra=facts)
             return _End.BACK
         asked_model = execution.output.get("detected", {}).get("asked_model", True)
         return _End.DONE if asked_model else _End.PASSED

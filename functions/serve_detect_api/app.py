@@ -321,7 +321,7 @@ def _detect_and_log(image: ImageObject, detection: str, sender: str | None) -> D
         )
         failure = None if execution.succeeded else (execution.error or execution.status)
         if execution.output.get("told") is False:
-            failure = "consumer not told"
+            failure = "consumer or programs not told"
     except (ServiceFailedError, ThrottledError) as error:
         failure = type(error).__name__
     if failure:

@@ -227,10 +227,10 @@ def state_machine(workflow: str) -> Json:
 
 
 def role_statements(workflow: str) -> list[Json]:
-    """The statements of the policies that the workflow's role has."""
+    """The statements of the policies that the workflow's role has, or may have."""
     (role,) = references(state_machine(workflow)["Role"])
     return [
-        statement
+        statement["Fn::If"][1] if "Fn::If" in statement else statement
         for policy in template()["Resources"][role]["Properties"]["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
     ]

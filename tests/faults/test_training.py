@@ -101,6 +101,9 @@ def test_a_training_whose_every_call_fails_at_first_ends_well_and_is_told_once(
         for news in ("training_started", "model_deployed"):
             mails = stack.operator_mails(news)
             assert len([mail for mail in mails if str(now) in mail["subject"]]) == 1
+        for event_type in ("Training Started", "Training Ended", "Model Deployed"):
+            came = stack.wait_for_event(event_type, f'"version": "{now}"')
+            assert len({event["detail"]["event_id"] for event in came}) == 1
 
 
 @pytest.mark.parametrize("who", ["functions", "states"])

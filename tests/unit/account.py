@@ -424,6 +424,7 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
         Variable.BUCKET_NAME: bucket,
         Variable.CONSUMER_TOPIC_ARN: make_topic("consumer"),
         Variable.DETECTIONS_TABLE: names["DetectionsTable"],
+        Variable.DETECTION_EVENTS: "false",
         Variable.DETECT_SCOPE: "labelloop/detect",
         Variable.READ_SCOPE: "labelloop/read",
         Variable.DETECTION_QUEUE_URL: make_queue("detection", REGION),

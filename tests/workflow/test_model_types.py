@@ -39,7 +39,8 @@ def _stack(model_type: str) -> Iterator[Stack]:
         "Minimum-F1-Score": "0.10",
         "Detection-Notifications": "all",
     }
-    with launched(parameters={"ModelType": model_type}, settings=settings) as stack:
+    parameters = {"ModelType": model_type, "DetectionEvents": "true"}
+    with launched(parameters=parameters, settings=settings) as stack:
         yield stack
 
 
@@ -76,6 +77,10 @@ def _look(stack: Stack, name: str, image: Any) -> tuple[Record, Record]:
     upload = stack.upload(f"images_for_detection/{name}.jpg", _jpeg(image))
     record = stack.wait_for_record(upload)
     (mail,) = wait_for(lambda: stack.consumer_mails(upload), f"the e-mail about {name}")
+    event, *_ = stack.wait_for_event("Image Detected", upload.detection_id)
+    assert event["resources"][0] == event["detail"]["stack"]
+    assert event["detail"]["event_id"] == f"detected-{upload.detection_id}"
+    assert event["detail"].items() >= json.loads(mail["message"]).items()
     return record, mail
 
 

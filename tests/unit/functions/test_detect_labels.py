@@ -18,6 +18,7 @@ from labelloop.errors import (
 )
 from labelloop.services import version_doubt
 from labelloop.settings import Variable
+from tests import event_schemas
 from tests.unit import calibrated, inference_log
 from tests.unit.account import Account, Context, Json, event, measured, refuses, version_arn
 from tests.unit.calibrated import CALIBRATION
@@ -337,6 +338,34 @@ def test_a_doubtful_detection_goes_to_a_person_and_the_consumer_hears_of_it(
     assert data["detection_id"] == output["detection_id"]
     record = inference_log.recorded(output["detection_id"])
     assert (record["human_loop"], record["chance"]) == (output["human_loop"], 1)
+
+
+def test_programs_hear_of_every_result_where_that_is_wished(
+    serving: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(Variable.DETECTION_EVENTS, "true")
+    serving.rekognition.answers["DetectCustomLabels"] = lambda _: _labels(("scratch", 69.9))
+    doubtful = _detect()
+    serving.rekognition.answers["DetectCustomLabels"] = refuses("InvalidImageFormatException")
+    refused = _detect(event("detect_labels.without_version"))
+    assert (doubtful["outcome"], refused["outcome"]) == ("review", "rejected")
+    for output in (doubtful, refused):
+        sent = event_schemas.detected(output)
+        event_schemas.check(sent)
+        assert sent["detail"]["event_id"] == f"detected-{output['detection_id']}"
+
+
+def test_where_it_is_not_wished_no_event_is_made(serving: Account) -> None:
+    serving.rekognition.answers["DetectCustomLabels"] = lambda _: _labels(("scratch", 69.9))
+    assert _detect()["event"] is None
+
+
+def test_that_an_image_waits_for_a_model_is_no_event(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(Variable.DETECTION_EVENTS, "true")
+    output = _detect()
+    assert (output["outcome"], output["event"]) == ("waiting", None)
 
 
 def _people_said(right: bool, count: int, version: str = "v1") -> None:

@@ -6,12 +6,10 @@ from enum import StrEnum
 from typing import Any
 
 from labelloop.domain.manifests import VersionFiles
-from labelloop.domain.messages import Facts, Message
+from labelloop.domain.messages import Facts, Message, event_heading
 from labelloop.domain.wording import cause_in_words
 
 SOURCE = "labelloop"
-SCHEMA_VERSION = 1
-"""Counts up where a field goes or means something else; one that is new changes nothing."""
 
 
 class EventType(StrEnum):
@@ -39,8 +37,7 @@ class Event:
 
     def detail(self, stack: str) -> dict[str, Any]:
         """All that EventBridge brings to whoever wants it."""
-        told = {"schema_version": SCHEMA_VERSION, "event_id": self.event_id, "stack": stack}
-        return {**told, **self.facts}
+        return {**event_heading(self.event_id, stack), **self.facts}
 
     def as_json(self) -> dict[str, Any]:
         """The form in which it is kept until it is sent."""

@@ -15,6 +15,10 @@ from labelloop.domain.wording import plain_text
 SUBJECT_CHARACTERS = 99
 """SNS takes fewer than 100, in ASCII, without line breaks."""
 
+SCHEMA_VERSION = 1
+"""Of events: counts up where a field goes or means something else; one that is new changes
+nothing."""
+
 Facts = Mapping[str, Any]
 
 
@@ -56,3 +60,8 @@ def subject_line(text: str) -> str:
     if len(one_line) <= SUBJECT_CHARACTERS:
         return one_line
     return one_line[: SUBJECT_CHARACTERS - 3] + "..."
+
+
+def event_heading(event_id: str, stack: str) -> dict[str, Any]:
+    """What every event tells of itself; ``event_id`` is the same however often it is sent."""
+    return {"schema_version": SCHEMA_VERSION, "event_id": event_id, "stack": stack}
