@@ -6,8 +6,9 @@ from pathlib import PurePosixPath
 
 from labelloop.domain import layouts
 from labelloop.domain.annotations import ModelType, training_line
-from labelloop.domain.imports import BadLineError, IgnoredLineError, ImportedLine, read_line
+from labelloop.domain.imported_lines import ImportedLine, read_line
 from labelloop.domain.labels import SHOWN_AS_NONE
+from labelloop.domain.line_attributes import BadLineError, IgnoredLineError
 
 from .values import DataSet, Drawn, Example, Files, Place, no_image
 from .written import Images, Put

@@ -19,15 +19,10 @@ from labelloop.domain import fitness, orientation
 from labelloop.domain.annotations import Annotation, Box, ModelType, training_line
 from labelloop.domain.consensus import NONE_OF_THE_LABELS
 from labelloop.domain.images import media_type
-from labelloop.domain.imports import (
-    IMPORTED_IMAGES,
-    IMPORTED_MANIFESTS,
-    BadLineError,
-    IgnoredLineError,
-    box_of,
-    read_line,
-)
+from labelloop.domain.imported_lines import box_of, read_line
+from labelloop.domain.imports import IMPORTED_IMAGES, IMPORTED_MANIFESTS
 from labelloop.domain.labels import says_none, shown
+from labelloop.domain.line_attributes import BadLineError, IgnoredLineError
 from labelloop.domain.manifests import MAX_KEY_BYTES, NONE_IMAGES
 from labelloop.domain.splits import Split, content_id
 from labelloop.errors import InvalidImageError

@@ -6,11 +6,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from labelloop.aws.failures import code_of
-from labelloop.domain.imports import (
-    IMPORTED_IMAGES,
-    Collection,
-    imported_key,
-)
+from labelloop.domain.imports import IMPORTED_IMAGES, Collection, imported_key
 from labelloop.domain.manifests import LABELLED_FOLDER
 
 from ..parallel import bar, concerns_all, in_parallel

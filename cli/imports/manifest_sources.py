@@ -11,10 +11,8 @@ from typing import Any, BinaryIO
 from botocore.exceptions import ClientError
 
 from labelloop.aws.failures import code_of
-from labelloop.domain.imports import (
-    MANIFEST_SUFFIXES,
-    without_service_fields,
-)
+from labelloop.domain.imported_lines import without_service_fields
+from labelloop.domain.imports import MANIFEST_SUFFIXES
 
 from ..failures import CommandError
 from ..parallel import bar

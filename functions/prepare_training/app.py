@@ -14,7 +14,8 @@ from labelloop import clock
 from labelloop.aws import last_look, model_versions, objects, rekognition
 from labelloop.aws.rekognition import VersionStatus
 from labelloop.domain import data_reports, inventory, manifests, trainable
-from labelloop.domain.imports import Collection, ImportedLine
+from labelloop.domain.imported_lines import ImportedLine
+from labelloop.domain.imports import Collection
 from labelloop.domain.inventory import Examined, LeftOut
 from labelloop.domain.manifests import VersionFiles
 from labelloop.domain.model_versions import VersionRecord, last_trained

@@ -13,6 +13,7 @@ from labelloop.domain import (
     evaluation_summary,
     fitness,
     human_loops,
+    imported_lines,
     imports,
     inspections,
     inventory,
@@ -75,8 +76,8 @@ def manifest_lines(data: bytes) -> None:
             _can_train(line.annotation)
     for text in lines:
         with suppress(UnicodeDecodeError):
-            cleaned = imports.without_service_fields(text.decode())
-            assert imports.without_service_fields(cleaned) == cleaned
+            cleaned = imported_lines.without_service_fields(text.decode())
+            assert imported_lines.without_service_fields(cleaned) == cleaned
 
 
 def _check_words(error: Exception, more: int = 0) -> None:
@@ -92,7 +93,7 @@ def _can_train(annotation: Annotation) -> None:
     if annotation.labels:
         model_type = ModelType.DETECTION if annotation.size_px else ModelType.MULTI_LABEL
         line = training_line("s3://bucket/a.jpg", annotation, CREATED)
-        assert imports.read_line(line, model_type).annotation == annotation
+        assert imported_lines.read_line(line, model_type).annotation == annotation
     assert Annotation.from_json(json.loads(json.dumps(annotation.as_json()))) == annotation
 
 

@@ -2,7 +2,7 @@
 
 from labelloop.domain import splits
 from labelloop.domain.annotations import Annotation, Box, ModelType
-from labelloop.domain.imports import ImportedLine
+from labelloop.domain.imported_lines import ImportedLine
 from labelloop.domain.inspections import Inspected
 from labelloop.domain.inventory import Candidate
 from labelloop.domain.listed import Listed

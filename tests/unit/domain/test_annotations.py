@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from labelloop.domain import labels
 from labelloop.domain.annotations import Annotation, Box, ModelType, training_line
-from labelloop.domain.imports import read_line
+from labelloop.domain.imported_lines import read_line
 from labelloop.errors import InvalidRequestError
 
 CREATED = "2026-11-21T08:00:00.000000"

@@ -1,4 +1,4 @@
-"""labelloop.domain.imports: what imported lines say, and why some of them cannot be used."""
+"""labelloop.domain.imported_lines and imports: what lines say, and why some cannot be used."""
 
 import itertools
 import json
@@ -9,16 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelloop.domain import imports
+from labelloop.domain import imported_lines, imports
 from labelloop.domain.annotations import Annotation, Box, ModelType
-from labelloop.domain.imports import (
-    BadLineError,
-    Collection,
-    IgnoredLineError,
-    ImportedLine,
-    imported_key,
-    read_line,
-)
+from labelloop.domain.imported_lines import ImportedLine, read_line
+from labelloop.domain.imports import Collection, imported_key
+from labelloop.domain.line_attributes import BadLineError, IgnoredLineError
 from tests import cases
 
 CLASSIFICATION, MULTI_LABEL, DETECTION = ModelType
@@ -729,7 +724,7 @@ class TestServiceFields:
             "cl-metadata": {"is_labeled": True},
         }
 
-        assert json.loads(imports.without_service_fields(json.dumps(listed))) == line
+        assert json.loads(imported_lines.without_service_fields(json.dumps(listed))) == line
 
     def test_a_versions_own_evaluation_is_gone(self) -> None:
         line = classified("cat")
@@ -739,7 +734,7 @@ class TestServiceFields:
             "rekognition-custom-labels-training": 1,
         }
 
-        assert json.loads(imports.without_service_fields(json.dumps(snapshot))) == line
+        assert json.loads(imported_lines.without_service_fields(json.dumps(snapshot))) == line
 
     def test_what_an_image_was_trained_as_is_kept_where_nothing_else_is_there(self) -> None:
         snapshot = {
@@ -747,10 +742,10 @@ class TestServiceFields:
             **classified("dog", name="rekognition-custom-labels-evaluation-0"),
         }
 
-        cleaned = imports.without_service_fields(json.dumps(snapshot))
+        cleaned = imported_lines.without_service_fields(json.dumps(snapshot))
 
         assert read_line(cleaned, CLASSIFICATION).annotation.labels == ("cat",)
 
     @pytest.mark.parametrize("line", ["", "{", "7", "[" * 90_000])
     def test_what_is_no_line_stays_as_it_is(self, line: str) -> None:
-        assert imports.without_service_fields(line) == line
+        assert imported_lines.without_service_fields(line) == line

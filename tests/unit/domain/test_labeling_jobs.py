@@ -7,7 +7,7 @@ import pytest
 
 from labelloop.domain import labeling_jobs
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.imports import read_line
+from labelloop.domain.imported_lines import read_line
 from labelloop.errors import InvalidRequestError
 
 METADATA = {

@@ -13,16 +13,12 @@ import pytest
 
 from labelloop.domain import fitness, inventory, labels, layouts, splits, trainable
 from labelloop.domain.annotations import Annotation, Box, ModelType
-from labelloop.domain.imports import (
-    BadLineError,
-    Collection,
-    IgnoredLineError,
-    imported_key,
-    read_line,
-)
+from labelloop.domain.imported_lines import read_line
+from labelloop.domain.imports import Collection, imported_key
 from labelloop.domain.inspections import Inspected
 from labelloop.domain.inventory import Candidate
 from labelloop.domain.labels import NONE_OF_THEM
+from labelloop.domain.line_attributes import BadLineError, IgnoredLineError
 from labelloop.domain.listed import Listed
 from labelloop.domain.manifests import LABELLED_FOLDER
 from labelloop.domain.splits import Ledger, Split

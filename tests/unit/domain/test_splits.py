@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from labelloop.domain import inventory, manifests, splits, trainable
 from labelloop.domain.annotations import Annotation, Box, ModelType
-from labelloop.domain.imports import IMPORTED_IMAGES, ImportedLine
+from labelloop.domain.imported_lines import ImportedLine
+from labelloop.domain.imports import IMPORTED_IMAGES
 from labelloop.domain.inspections import Inspected
 from labelloop.domain.inventory import Candidate
 from labelloop.domain.listed import Listed

@@ -13,7 +13,7 @@ from labelloop import clock
 from labelloop.domain import origins
 from labelloop.domain.annotations import Annotation, Box
 from labelloop.domain.detections import LABELING, Outcome
-from labelloop.domain.imports import ImportedLine
+from labelloop.domain.imported_lines import ImportedLine
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.origins import Origin, Provenance
 from labelloop.errors import (

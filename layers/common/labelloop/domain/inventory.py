@@ -15,7 +15,8 @@ from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.consensus import NONE_OF_THE_LABELS
 from labelloop.domain.fitness import UPRIGHT
 from labelloop.domain.images import is_by_the_way
-from labelloop.domain.imports import IMPORTED_MANIFESTS, MANIFEST_SUFFIXES, ImportedLine, merged
+from labelloop.domain.imported_lines import ImportedLine
+from labelloop.domain.imports import IMPORTED_MANIFESTS, MANIFEST_SUFFIXES, merged
 from labelloop.domain.inspections import Inspected
 from labelloop.domain.listed import Listed
 from labelloop.domain.manifests import (

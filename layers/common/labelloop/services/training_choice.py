@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from labelloop.aws import detections, parameters, review_day
 from labelloop.domain import inspections, inventory, manifests, splits, trainable
-from labelloop.domain.imports import ImportedLine
+from labelloop.domain.imported_lines import ImportedLine
 from labelloop.domain.inspections import Inspected
 from labelloop.domain.inventory import Examined
 from labelloop.domain.listed import Listed

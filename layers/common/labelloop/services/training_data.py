@@ -11,13 +11,8 @@ from labelloop.aws.line_files import write_lines
 from labelloop.aws.wiring import wiring
 from labelloop.domain import inspections, inventory, manifests, splits
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.imports import (
-    IMPORTED_IMAGES,
-    IMPORTED_MANIFESTS,
-    Collection,
-    ImportedLine,
-    imported_key,
-)
+from labelloop.domain.imported_lines import ImportedLine
+from labelloop.domain.imports import IMPORTED_IMAGES, IMPORTED_MANIFESTS, Collection, imported_key
 from labelloop.domain.inspections import Inspected, ToInspect
 from labelloop.domain.inventory import LeftOut
 from labelloop.domain.listed import Listed

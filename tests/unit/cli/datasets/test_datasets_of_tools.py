@@ -10,7 +10,7 @@ import pytest
 from cli.datasets.values import DataSet
 from cli.imports.from_dataset import recognised
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.imports import read_line
+from labelloop.domain.imported_lines import read_line
 from tests import data
 from tests.unit.cli.imports.test_import import BUCKET, World, error_of, world
 

@@ -18,7 +18,8 @@ from labelloop.domain.annotations import Annotation, Box, ModelType, training_li
 from labelloop.domain.consensus import Agreement
 from labelloop.domain.detections import Outcome, human_loop_name
 from labelloop.domain.fitness import UPRIGHT, shape_of
-from labelloop.domain.imports import IMPORTED_MANIFESTS, read_line
+from labelloop.domain.imported_lines import read_line
+from labelloop.domain.imports import IMPORTED_MANIFESTS
 from labelloop.domain.manifests import LABELLED_FOLDER, SplitImage, VersionFiles, labelled_key
 from labelloop.domain.review_tasks import Given, ReviewTask
 from labelloop.domain.splits import GIVEN_FOLDER, content_id

@@ -13,7 +13,8 @@ from cli import costs
 from labelloop.domain import inventory
 from labelloop.domain.annotations import Annotation, ModelType, training_line
 from labelloop.domain.consensus import NONE_OF_THE_LABELS
-from labelloop.domain.imports import IMPORTED_MANIFESTS, read_line
+from labelloop.domain.imported_lines import read_line
+from labelloop.domain.imports import IMPORTED_MANIFESTS
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.manifests import NONE_IMAGES
 from labelloop.domain.splits import GIVEN_FOLDER, LEDGER_KEY, Split, content_id, read_ledger
