@@ -212,6 +212,26 @@ def test_after_an_update_the_operator_hears_once_what_has_changed(
     assert times == 1 or (times == 2 and failure.get("operation") == "UpdateItem")
 
 
+def test_news_that_could_not_be_told_is_told_to_programs_and_the_operator_later(
+    empty_stack: Stack,
+) -> None:
+    version, once = "v9-1a2b3c4d", "training-started-v9-1a2b3c4d"
+    facts = {"version": version, "new_images": 3, "train_images": 8, "test_images": 2}
+    untold = {"kind": "message", "name": f"event-{once}", "teller": "one that died", "begun": ""}
+    untold["news"] = json.dumps({"kind": "training_started", "facts": facts})
+    item = {name: {"S": value} for name, value in untold.items()}
+    table = empty_stack.outputs["ModelVersionsTable"]
+    empty_stack.client("dynamodb").put_item(
+        TableName=table, Item={**item, "expires": {"N": "4102444800"}}
+    )
+    for _ in range(2):
+        assert empty_stack.run("parameter_change").status == "SUCCEEDED"
+    (event,) = empty_stack.wait_for_event("Training Started", version)
+    assert event["detail"]["event_id"] == once
+    (mail,) = empty_stack.operator_mails("training_started")
+    assert version in mail["subject"]
+
+
 def test_new_words_about_a_parameter_leave_the_operators_value_alone(empty_stack: Stack) -> None:
     ssm, name = empty_stack.client("ssm"), empty_stack.outputs["ParameterPrefix"] + FREQUENCY
     ssm.put_parameter(Name=name, Value="55", Description="Of an older release.", Overwrite=True)
