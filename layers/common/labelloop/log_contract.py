@@ -60,6 +60,10 @@ class Logged(TypedDict):
     agreement: NotRequired[str]
     """What people's answers came to, where they have answered: decided, none (of the labels) or
     undecided."""
+    answers: NotRequired[int]
+    """How many people it is from; 0 where the answer was taken back."""
+    revision: NotRequired[int]
+    """The how manieth thing that people have said of it, as in the messages about that."""
     human_label: NotRequired[str]
     """What they said, in short."""
     human_labels: NotRequired[list[SaidLabel]]

@@ -98,7 +98,8 @@ class _Reads:
 
 
 def test_a_detection_is_told_as_the_log_has_it_without_who_has_sent_it(account: Account) -> None:
-    _add(1, Outcome.REVIEW, human_loop=human_loop_name(_id(1)), senders=["ann"], unsure=[])
+    said = {"agreement": "undecided", "answers": 0, "revision": 2}
+    _add(1, Outcome.REVIEW, human_loop=human_loop_name(_id(1)), senders=["ann"], unsure=[], **said)
     told = _one(_id(1))
     recorded = inference_log.recorded(_id(1))
     assert {name: recorded[name] for name in told.keys() - {"decided_by", "final_labels"}} == {
