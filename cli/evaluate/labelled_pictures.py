@@ -21,7 +21,7 @@ from labelloop.errors import InvalidImageError
 
 from .. import files
 from ..failures import CommandError
-from ..imports import from_folder
+from ..imports.labelled_folders import files_of_labels, refusal_of_place
 from ..imports.manifest_sources import from_file
 from ..parallel import bar, concerns_all, in_parallel
 from ..stack import Stack
@@ -117,8 +117,8 @@ def _nothing(source: Path, pictures: Pictures) -> str:
 
 def _in_folder(folder: Path, label: str | None, pictures: Pictures) -> list[Picture]:
     found = []
-    for file in from_folder.files_of_labels(folder, label, pictures.note_failure, "evaluate"):
-        refusal = from_folder.refusal_of_place(file)
+    for file in files_of_labels(folder, label, pictures.note_failure, "evaluate"):
+        refusal = refusal_of_place(file)
         if refusal or file.label is None:
             pictures.leave_out(file.name, refusal or "")
         else:

@@ -6,7 +6,7 @@ import pytest
 
 from cli import files
 from cli.failures import CommandError
-from cli.imports.from_folder import place_of
+from cli.imports.labelled_folders import place_of
 
 FOLDERS = [PurePosixPath("/data/parts"), PureWindowsPath(r"C:\data\parts")]
 

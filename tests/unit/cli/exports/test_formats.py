@@ -14,7 +14,7 @@ from cli.datasets import folders, recognise
 from cli.datasets.formats import FORMATS, refusal
 from cli.datasets.values import Files
 from cli.datasets.written import Images, Written, safe_name
-from cli.imports import from_dataset, from_folder
+from cli.imports import from_dataset, labelled_folders
 from cli.imports.from_dataset import Boxes, DataSetImport
 from cli.imports.given_tests import Splits
 from labelloop.domain import labels
@@ -163,7 +163,7 @@ def test_folders_that_go_out_come_in_again(written: list[Written]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(picture(1))
         noted: list[str] = []
-        come = from_folder.files_of_labels(
+        come = labelled_folders.files_of_labels(
             Path(name), None, lambda file, _: noted.append(file), "import", with_parts=True
         )
     assert noted == []
