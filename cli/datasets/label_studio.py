@@ -106,7 +106,7 @@ def _take(files: Files, region: Any, example: Example, into: DataSet) -> None:
     if not points or not isinstance(named, list) or not named or not isinstance(named[0], str):
         into.leave_out(*example.place, "A region of it has no label, or not the numbers of a box.")
         return
-    example.size_px = size_px
+    example.size_px = size_px if min(size_px) else None
     into.outlines += kind == "polygonlabels" or bool(value.get("rotation"))
     example.boxes.append(Drawn(named[0], *around(points), example.place))
 

@@ -4,6 +4,7 @@ Formats read no folders: they are given the names of the files, and readers of t
 """
 
 import codecs
+import math
 import re
 import unicodedata
 from collections import defaultdict
@@ -233,13 +234,14 @@ def no_image(named: object) -> str:
 
 
 def number(value: object) -> float | None:
-    """A number as JSON or text has it; None for anything else."""
+    """A number as JSON or text has it; None for anything else, and for what has no end."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        return float(value)
-    except ValueError:
+        found = float(value)
+    except (ValueError, OverflowError):
         return None
+    return found if math.isfinite(found) else None
 
 
 def around(points: Iterable[tuple[float, float]]) -> tuple[float, float, float, float]:

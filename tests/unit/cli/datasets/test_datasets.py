@@ -192,6 +192,13 @@ class TestCoco:
         assert reasons(found) == {"a.json, image 0": "Another image has this id."}
         assert boxes(found) == {"1.jpg": [("cat", [10, 20, 30, 40])]}
 
+    @pytest.mark.parametrize("number", ["1e999", "NaN", "-Infinity", "1" + "0" * 400])
+    def test_numbers_without_an_end_are_none(self, number: str) -> None:
+        text = coco(["1.jpg"], annotation(1)).replace("10.4", number)
+        found = read({"a.json": text.replace('"width": 200', f'"width": {number}'), "1.jpg": ""})
+        assert list(reasons(found)) == ["a.json, annotation 1"]
+        assert [example.size_px for example in found.examples] == [SIZE]
+
 
 class TestYolo:
     YAML = "path: ../datasets/pets\ntrain: ../train/images\nval: ../valid/images\ntest: # none\n"
@@ -438,6 +445,14 @@ class TestCsv:
         assert boxes(found.data_set()) == {"1.jpg": [("cat", [10, 20, 30, 40])]}
         assert found.data_set().problems == []
 
+    def test_a_row_that_breaks_off_is_named(self) -> None:
+        text = "note,breed,split,image,label\nx,y,train,1.jpg,cat\nx,y,train\n"
+        found = read({"labels.csv": text, "1.jpg": ""})
+        assert reasons(found) == {
+            "labels.csv, line 3": "It has 3 columns: others have more.",
+        }
+        assert [example.labels for example in found.examples] == [["cat"]]
+
     def test_text_that_is_not_utf_8_is_refused_with_what_to_do(self) -> None:
         files = {"labels.csv": "1.jpg,Käfer\n".encode("cp1252"), "1.jpg": b""}
         found = recognise.folder(of(files), ModelType.CLASSIFICATION)
@@ -495,6 +510,16 @@ class TestLabelStudio:
         task = {"id": 1, "data": {"image": "1.jpg"}, "annotations": [{"result": [turned]}]}
         found = read({"export.json": json.dumps([task]), "1.jpg": ""})
         assert boxes(found) == {"1.jpg": [("cat", [60, 0, 40, 20])]}
+
+    def test_boxes_in_an_image_whose_size_nobody_knows_have_none(self) -> None:
+        drawn = region("rectanglelabels", x=5, y=10, width=50, height=20, rectanglelabels=["cat"])
+        drawn |= {"original_width": 0}
+        task = {"id": 1, "data": {"image": "1.jpg"}, "annotations": [{"result": [drawn]}]}
+        named = {"export.json": json.dumps([task]).encode(), "1.jpg": b""}
+        files = Files(named, named.__getitem__, lambda _: None)
+        found = recognise.folder(files, ModelType.DETECTION)
+        assert found is not None
+        assert [example.size_px for example in found.data_set().examples] == [None]
 
 
 class TestManifest:
