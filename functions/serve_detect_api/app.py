@@ -95,6 +95,11 @@ def detect() -> Detected | Response[Waiting]:
             f"for {wiring[Variable.DETECT_SCOPE]}, may detect."
         )
     logged = _wants_log()
+    if logged and not (caller.may_review or wiring[Variable.LOG_SCOPE] in caller.scopes):
+        raise NotAllowedError(
+            f"The token is not for {wiring[Variable.LOG_SCOPE]}: this program may have images "
+            "detected, and none logged. labelloop clients add changes what it may."
+        )
     # Who may review must not come to judge it. Programs are asked nothing.
     sender = caller.sub if caller.may_review else None
     if _media_type() == "multipart/form-data":

@@ -123,7 +123,11 @@ def test_the_code_looks_for_the_groups_and_the_scope_that_the_template_makes(
     told = made[function]["Environment"]["Variables"]
     assert told["REVIEWERS_GROUP"] == made["ReviewersGroup"]["GroupName"]
     assert told["OPERATORS_GROUP"] == made["OperatorsGroup"]["GroupName"]
-    assert told["DETECT_SCOPE"] in _scopes(made)
+    scopes = {name: told[name] for name in told if name.endswith("_SCOPE")}
+    assert {scope.rpartition("/")[2].upper() for scope in scopes.values()} == {
+        name.removesuffix("_SCOPE") for name in scopes
+    }
+    assert set(scopes.values()) <= _scopes(made)
 
 
 @BOTH

@@ -427,6 +427,7 @@ def _made(monkeypatch: pytest.MonkeyPatch, standing: Clock, tmp_path: Path) -> I
         Variable.DETECTION_EVENTS: "false",
         Variable.DETECT_SCOPE: "labelloop/detect",
         Variable.READ_SCOPE: "labelloop/read",
+        Variable.LOG_SCOPE: "labelloop/log",
         Variable.DETECTION_QUEUE_URL: make_queue("detection", REGION),
         Variable.DETECTION_RETENTION_DAYS: "0",
         Variable.DETECTION_STATE_MACHINE_ARN: _state_machine("detection"),

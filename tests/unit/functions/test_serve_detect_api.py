@@ -306,6 +306,19 @@ def test_who_is_in_no_group_and_has_no_such_scope_may_not(serving: Account) -> N
     assert not _detected(serving)
 
 
+def test_a_program_that_may_detect_alone_gets_no_image_logged(serving: Account) -> None:
+    request = event("serve_detect_api.image_to_log")["requestContext"]
+    request["authorizer"]["jwt"]["claims"]["scope"] = "labelloop/detect"
+    assert _ask("image", requestContext=request)[0] == 200
+    before = len(_detected(serving))
+    status, refusal = _ask("image_to_log", requestContext=request)
+    assert (status, refusal["error"]["code"]) == (403, "NotAllowed")
+    assert "labelloop/log" in refusal["error"]["message"]
+    assert len(_detected(serving)) == before
+    assert _records(serving) == []
+    assert not serving.keys("images_from_api/")
+
+
 @pytest.mark.parametrize("groups", api.NO_GROUPS)
 def test_a_group_of_another_name_gives_no_rights(serving: Account, groups: str) -> None:
     request = event("serve_detect_api.object")
