@@ -18,6 +18,9 @@ from labelloop.aws.failures import code_of, message_of
 from labelloop.domain.wording import one_line
 from labelloop.errors import LabelLoopError
 
+INTERRUPTED = 130
+"""With what a command ends that somebody interrupts, as every shell has it."""
+
 
 class CommandError(click.ClickException):
     """The command ends with this sentence and exit code 1."""

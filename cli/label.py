@@ -8,9 +8,8 @@ import click
 from labelloop.domain.manifests import UNLABELLED_FOLDER
 from labelloop.domain.wording import images_in_words, one_line
 
-from . import executions
+from . import executions, terminal
 from .failures import CommandError
-from .imports.from_manifest import SHOWN
 from .stack import Stack, on_stack, show
 
 RUNS_LOOKED_AT = 5
@@ -62,7 +61,7 @@ def left_out_in_words(left_out: dict[str, Any]) -> list[str]:
     """The images that nobody is asked about, a line each; nothing where there are none."""
     if not left_out["count"]:
         return []
-    shown = left_out["examples"][:SHOWN]
+    shown = left_out["examples"][: terminal.SHOWN]
     lines = [f"Left out of {UNLABELLED_FOLDER}, since no training could use them:"]
     lines += [f"  {one_line(one['key'])}: {one['reason']}" for one in shown]
     if left_out["count"] > len(shown):

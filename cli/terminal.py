@@ -10,6 +10,9 @@ from labelloop.domain.wording import one_line, plain_text
 
 _REWRITE = "\r\x1b[K"
 
+SHOWN = 20
+"""So many files, lines or images of a kind are named to people; programs get all of them."""
+
 
 def say(text: str = "", *, err: bool = False, over: bool = False) -> None:
     """Write a text, whose line breaks are ours; on a terminal over the line that is there."""

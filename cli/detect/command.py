@@ -9,13 +9,12 @@ from pathlib import Path
 import click
 
 from .. import costs, terminal
+from ..failures import INTERRUPTED
 from ..stack import Stack, on_stack, show
 from .image_files import find
 from .result_files import Results, for_people, for_programs
 from .upload import upload
 from .wait import wait
-
-INTERRUPTED = 130
 
 
 @click.command()

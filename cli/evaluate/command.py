@@ -20,7 +20,7 @@ from labelloop.errors import InconsistentError, NotFoundError
 from labelloop.services import stored_evaluations, training_data
 
 from .. import models, terminal
-from ..failures import REFUSED, CommandError
+from ..failures import INTERRUPTED, REFUSED, CommandError
 from ..hosting import confirm
 from ..params import effective_value
 from ..stack import Stack, model_type, on_stack, show
@@ -30,7 +30,6 @@ from .kept_answers import Kept
 from .labelled_pictures import Picture
 from .trials import Evaluation, Pair, Trial
 
-INTERRUPTED = 130
 METRIC = "Evaluation-Metric"
 
 

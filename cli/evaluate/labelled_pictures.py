@@ -239,33 +239,13 @@ def _seen(picture: Picture, size_bytes: int, begin: Callable[[int], bytes]) -> P
         shape = fitness.shape_of(first_bytes)
         if shape.size_px is None:
             shape = fitness.shape_of(begin(size_bytes))
-        as_stored = is_for_the_stored(picture.truth.size_px, shape.size_px, shape.orientation)
+        as_stored = orientation.is_for_the_stored(
+            picture.truth.size_px, shape.size_px, shape.orientation
+        )
         if as_stored:
             first_bytes = orientation.as_stored(first_bytes)
     content = content_id(first_bytes, size_bytes)
     return replace(picture, content=content, size_bytes=size_bytes, as_stored=as_stored)
-
-
-def is_for_the_stored(
-    stated_px: tuple[int, int], size_px: tuple[int, int] | None, turned: int
-) -> bool:
-    """Whether boxes are for a turned camera's image as it is in the file, not as it is shown.
-
-    As in training, boxes are for what is shown, unless only the size of the file fits. Raises
-    InvalidImageError where they are for an image of another size.
-    """
-    if size_px is None:
-        raise InvalidImageError(
-            "The file is broken or cut off: its width and height cannot be read."
-        )
-    if stated_px == orientation.shown_size(size_px, turned):
-        return False
-    if stated_px == size_px:
-        return True
-    raise InvalidImageError(
-        f"Its boxes are for an image of {stated_px[0]} x {stated_px[1]} px, but it has "
-        f"{size_px[0]} x {size_px[1]} px."
-    )
 
 
 def _get(s3: Any, place: S3Place, first_bytes: int | None = None) -> bytes:

@@ -9,14 +9,11 @@ from labelloop import clock
 
 from .. import models, terminal
 from ..datasets.formats import FORMATS
-from ..failures import CommandError
-from ..imports.command import INTERRUPTED
+from ..failures import INTERRUPTED, CommandError
 from ..log import Moment
 from ..stack import Stack, on_stack, show
 from . import data_set
 from .data_set import SOURCES, Export, Wanted
-
-SHOWN = 20
 
 
 @click.command(name="export")
@@ -89,9 +86,9 @@ def _text(folder: Path, outcome: Export) -> str:
             f"{len(outcome.failed)} failed."
         )
     failed = outcome.failed
-    lines += [f"  {one['source']}: {one['reason']}" for one in failed[:SHOWN]]
-    if len(failed) > SHOWN:
-        lines.append(f"  and {len(failed) - SHOWN} more, of which --json tells")
+    lines += [f"  {one['source']}: {one['reason']}" for one in failed[: terminal.SHOWN]]
+    if len(failed) > terminal.SHOWN:
+        lines.append(f"  and {len(failed) - terminal.SHOWN} more, of which --json tells")
     if failed:
         lines += ["", "When these can be read, run the same command again."]
     return "\n".join(lines)

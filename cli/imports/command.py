@@ -13,17 +13,14 @@ from labelloop.domain.manifests import LABELLED_FOLDER
 from labelloop.domain.wording import one_line
 
 from .. import costs, terminal
-from ..failures import CommandError
+from ..failures import INTERRUPTED, CommandError
 from ..hosting import confirm
 from ..stack import Stack, model_type, on_stack, show
 from . import from_dataset, from_folder, from_manifest, manifest_sources
 from .from_dataset import NONES, Boxes, DataSetImport
 from .from_folder import FolderImport
-from .from_manifest import SHOWN
 from .given_tests import GivenTests, Splits
 from .manifest_images import ManifestImport
-
-INTERRUPTED = 130
 
 
 @click.command(name="import")
@@ -268,8 +265,8 @@ def _listed(
     lines = [
         "",
         f"{heading}:",
-        *(f"  {one_line(name)}: {reason}" for name, reason in named[:SHOWN]),
+        *(f"  {one_line(name)}: {reason}" for name, reason in named[: terminal.SHOWN]),
     ]
-    if count > SHOWN:
-        lines += [f"  and {count - SHOWN} more, of which --json tells"]
+    if count > terminal.SHOWN:
+        lines += [f"  and {count - terminal.SHOWN} more, of which --json tells"]
     return lines

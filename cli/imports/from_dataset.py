@@ -32,7 +32,6 @@ from .. import costs, files, terminal
 from ..datasets import recognise
 from ..datasets.recognise import Recognised
 from ..datasets.values import DataSet, Example, Files, Place, Problem
-from ..evaluate.labelled_pictures import is_for_the_stored
 from ..extras import PICTURES, missing
 from ..failures import CommandError
 from ..parallel import bar, in_parallel
@@ -396,7 +395,7 @@ class _Brought:
         content = files.image_content(self._root / one.image)
         looked = fitness.shape_of(content)
         if one.drawn_in_px and (one.part or one.annotation.boxes):
-            is_for_the_stored(one.drawn_in_px, looked.size_px, looked.orientation)
+            orientation.is_for_the_stored(one.drawn_in_px, looked.size_px, looked.orientation)
         if one.part is None or one.drawn_in_px is None:
             return content
         try:

@@ -30,9 +30,6 @@ from .given_tests import GivenTests, Splits
 from .manifest_images import ManifestImport, Target, bring_images, keys_under
 from .manifest_sources import Manifest
 
-SHOWN = 20
-"""How many files, lines or images of each kind are named to people; programs get all of them."""
-
 
 def run(
     stack: Stack,
@@ -79,7 +76,7 @@ def _checked(manifest: Manifest, model_type: ModelType) -> Collection:
         return collection
     bad, count = collection.bad.first, collection.line_count
     if any(line.reason != bad[0].reason for line in bad):
-        for line in bad[:SHOWN]:
+        for line in bad[: terminal.SHOWN]:
             terminal.say(one_line(f"{line.file}:{line.line}: {line.reason}"), err=True)
     share = f"{collection.bad.count} of the {count} lines"
     if collection.bad.count == count:

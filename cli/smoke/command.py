@@ -18,7 +18,7 @@ from .. import models, terminal
 from ..costs import START
 from ..evaluate.borrowed_models import ended_by_signals
 from ..extras import SMOKE, missing
-from ..failures import CommandError, in_one_line
+from ..failures import INTERRUPTED, CommandError, in_one_line
 from ..hosting import confirm
 from ..stack import Stack, on_stack, show
 from . import leftovers, run_report
@@ -27,7 +27,6 @@ from .serving_steps import BURST
 from .sign_in_step import NotKnownError
 from .steps import STEPS, Step
 
-INTERRUPTED = 130
 TRAINING = timedelta(hours=1)
 """As a guess: AWS says from half an hour to a day, and nothing of how it depends on the images."""
 HOSTING = START + timedelta(minutes=10)

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from labelloop.domain.annotations import Annotation, Box
 from labelloop.domain.fitness import UPRIGHT, shape_of
+from labelloop.errors import InvalidImageError
 
 _SIDEWAYS = range(5, 9)
 
@@ -37,6 +38,28 @@ def as_stored(content: bytes) -> bytes:
 def shown_size(size_px: tuple[int, int], orientation: int) -> tuple[int, int]:
     """Width and height as shown of an image that has these in the file."""
     return size_px[::-1] if orientation in _SIDEWAYS else size_px
+
+
+def is_for_the_stored(
+    stated_px: tuple[int, int], size_px: tuple[int, int] | None, orientation: int
+) -> bool:
+    """Whether boxes are for a turned camera's image as it is in the file, not as it is shown.
+
+    As in training, boxes are for what is shown, unless only the size of the file fits. Raises
+    InvalidImageError where they are for an image of another size.
+    """
+    if size_px is None:
+        raise InvalidImageError(
+            "The file is broken or cut off: its width and height cannot be read."
+        )
+    if stated_px == shown_size(size_px, orientation):
+        return False
+    if stated_px == size_px:
+        return True
+    raise InvalidImageError(
+        f"Its boxes are for an image of {stated_px[0]} x {stated_px[1]} px, but it has "
+        f"{size_px[0]} x {size_px[1]} px."
+    )
 
 
 def boxes_as_stored(
