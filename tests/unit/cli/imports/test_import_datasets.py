@@ -349,3 +349,33 @@ def test_with_yes_nobody_is_asked(world: World, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("words", [["--crop", "--largest"], ["--resplit", "--as", "test"]])
 def test_what_excludes_each_other_is_refused(world: World, words: list[str]) -> None:
     assert "not both" in world.run(str(world.folder), *words).stderr
+
+
+def test_one_label_in_two_unicode_forms_or_with_spaces_is_one(world: World) -> None:
+    world.model_type("detection")
+    names = ("K\u00e4fer", "Ka\u0308fer", " K\u00e4fer ")
+    world.file("data.yaml", f"names: {json.dumps(names, ensure_ascii=False)}\n".encode())
+    for number in range(3):
+        world.file(f"images/{number}.png", photo(number))
+        world.file(f"labels/{number}.txt", f"{number} 0.5 0.5 0.5 0.5\n".encode())
+
+    answer = world.answer(str(world.folder))
+
+    assert answer["labels"] == {"K\u00e4fer": 3}
+    found = taught(world, ModelType.DETECTION)
+    assert {box.label for said in found.values() for box in said.boxes} == {"K\u00e4fer"}
+
+
+def test_linked_folders_are_followed_and_one_that_leads_back_is_not(world: World) -> None:
+    world.model_type("detection")
+    elsewhere = world.folder.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "1.png").write_bytes(photo(1))
+    (world.folder / "images").symlink_to(elsewhere)
+    (world.folder / "back").symlink_to(world.folder)
+    world.file("labels/1.txt", b"0 0.5 0.5 0.5 0.5\n")
+    world.file("labels/classes.txt", b"cat\n")
+
+    answer = world.answer(str(world.folder))
+
+    assert (answer["taken"], answer["labels"], answer["left_out"]) == (1, {"cat": 1}, [])
