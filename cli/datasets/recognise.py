@@ -53,7 +53,9 @@ def file(files: Files, name: str, model_type: ModelType) -> Recognised:
     elif suffix in tables.SUFFIXES:
         found = [_table(files, [name])] if tables.is_one(files, name) else []
     elif suffix == ".xml":
-        found = _of_voc(files, [name])
+        # Nobody means one image alone: the others of the data set have files beside this one.
+        beside = [each for each in files.with_suffix(".xml") if path.parent == _folder(each)]
+        found = _of_voc(files, beside)
     if found:
         return found[0]
     if suffix in _ARCHIVES:
@@ -66,6 +68,10 @@ def file(files: Files, name: str, model_type: ModelType) -> Recognised:
             "file with columns that are known and images that are there."
         )
     return _manifest(files, name, model_type)
+
+
+def _folder(name: str) -> PurePosixPath:
+    return PurePosixPath(name).parent
 
 
 def is_of_bucket(files: Files, name: str) -> bool:

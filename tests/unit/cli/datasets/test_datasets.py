@@ -361,6 +361,14 @@ class TestVoc:
         assert found.examples[0].split == "test"
         assert list(reasons(found)) == ["Annotations/1.xml, object 2"]
 
+    def test_one_of_its_files_means_all_in_its_folder(self) -> None:
+        named = {"1.jpg": b"", "2.jpg": b"", "a.json": coco(["1.jpg"]).encode()}
+        for name in ("Annotations/1.xml", "Annotations/2.xml", "old/1.xml"):
+            named[name] = VOC.replace("1.jpg", name[-5] + ".jpg").encode()
+        found = recognise.file(of(named), "Annotations/2.xml", ModelType.DETECTION)
+        assert boxes(found.data_set()).keys() == {"1.jpg", "2.jpg"}
+        assert len(found.data_set().examples) == 2
+
     def test_a_document_type_of_its_own_is_not_read(self) -> None:
         bomb = f'<!DOCTYPE a [<!ENTITY b "b"><!ENTITY c "&b;&b;">]>{VOC.replace("dog", "&c;")}'
         with pytest.raises(CommandError):
