@@ -244,6 +244,15 @@ def test_a_model_that_gives_boxes_is_trained_judged_and_deployed(detection: Stac
     assert record["labels"]
 
 
+def test_an_event_that_is_refused_is_sent_when_the_image_comes_again(detection: Stack) -> None:
+    refused = {"error": "AccessDeniedException", "status": 400, "times": 3}
+    with detection.faults({"service": "events", "operation": "PutEvents", **refused}):
+        upload = detection.upload("images_for_detection/empty.jpg", b"")
+        (event,) = detection.wait_for_event("Image Detected", upload.detection_id)
+    assert event["detail"]["outcome"] == "rejected"
+    assert len(detection.consumer_mails(upload)) > 1, "it came again"
+
+
 def test_a_stack_with_versions_keeps_its_type_and_its_model_goes_on(detection: Stack) -> None:
     told = "ModelType cannot become classification: the stack has versions of the type detection"
     with pytest.raises(LaunchError, match=told):
