@@ -48,6 +48,7 @@ SCHEMAS = "#/components/schemas/"
 PEOPLE: Json = {"person": []}
 SCOPE = "labelloop/detect"
 """In a user pool of the stack's own."""
+LOG_SCOPE = "labelloop/log"
 READ_SCOPE = "labelloop/read"
 OPERATORS: Json = {"operator": []}
 MACHINES: Json = {"machine": [SCOPE]}
@@ -242,14 +243,15 @@ def _security() -> Json:
             "type": "oauth2",
             "description": (
                 "The token's real address is the stack's output TokenUrl, the scopes the outputs "
-                "DetectScope and ReadScope. labelloop clients add makes a client, and shows its id "
-                "and secret."
+                "DetectScope, LogScope and ReadScope. labelloop clients add makes a client, and "
+                "shows its id and secret."
             ),
             "flows": {
                 "clientCredentials": {
                     "tokenUrl": "https://example.auth.us-east-1.amazoncognito.com/oauth2/token",
                     "scopes": {
                         SCOPE: "May have images detected.",
+                        LOG_SCOPE: "May have them logged, and people asked (log=true).",
                         READ_SCOPE: "May read the inference log.",
                     },
                 }

@@ -330,7 +330,8 @@ RULES: dict[str, Rule] = {
         _user_pool,
         "AdminGetUser AdminCreateUser AdminSetUserPassword AdminAddUserToGroup "
         "AdminListGroupsForUser AdminInitiateAuth ListUsers ListUsersInGroup ListGroups "
-        "DescribeUserPool DescribeUserPoolClient UpdateUserPoolClient ListUserPoolClients",
+        "DescribeUserPool DescribeUserPoolClient UpdateUserPoolClient DeleteUserPoolClient "
+        "ListUserPoolClients",
     ),
     "cloudformation.DescribeStacks": _on("cloudformation:DescribeStacks", _param("StackName")),
     "sts.GetCallerIdentity": lambda _params: [],  # AWS needs no permission for it

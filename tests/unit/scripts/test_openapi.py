@@ -76,7 +76,8 @@ def test_the_bounds_of_numbers_are_said_in_the_words_of_json_schema() -> None:
 
 def test_machines_get_tokens_for_scopes_that_the_template_makes() -> None:
     outputs = files.template()["Outputs"]
-    scopes = [outputs[name]["Value"]["Fn::If"] for name in ("DetectScope", "ReadScope")]
+    names = ("DetectScope", "LogScope", "ReadScope")
+    scopes = [outputs[name]["Value"]["Fn::If"] for name in names]
     assert {condition for condition, *_ in scopes} == {"MakesUserPool"}
     flow = api.document()["components"]["securitySchemes"]["machine"]["flows"]["clientCredentials"]
     assert list(flow["scopes"]) == [name for _, name, _ in scopes]
