@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterable
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
@@ -12,9 +13,15 @@ from botocore.exceptions import ClientError
 from functions.serve_detections_api import app
 from functions.serve_detections_api.app import lambda_handler
 from labelloop import clock, http_api
-from labelloop.domain.detections import Outcome, detection_id, human_loop_name
+from labelloop.domain.detections import (
+    DetectionRecord,
+    Outcome,
+    detection_id,
+    human_loop_name,
+)
 from labelloop.domain.images import ImageObject
 from labelloop.domain.labels import NONE_OF_THEM
+from labelloop.log_contract import Logged
 from tests.unit import api, inference_log
 from tests.unit.account import Account, Context, Json, account, event
 
@@ -106,6 +113,17 @@ def test_a_detection_is_told_as_the_log_has_it_without_who_has_sent_it(account: 
         name: told[name] for name in told.keys() - {"decided_by", "final_labels"}
     }
     assert recorded.keys() - told.keys() == {"date_id", "day_shard", "outcome_shard", "senders"}
+
+
+def test_what_is_added_to_records_is_told_or_kept_back_on_purpose() -> None:
+    kept_back = {
+        *("senders", "request_id", "trace_id", "expires", "unknown"),
+        *("date_id", "day_shard", "outcome_shard", "complete"),
+        *("answers_read", "copy_keys", "left_out_by"),
+    }
+    added = {"decided_by", "final_labels"}
+    recorded = {each.name for each in fields(DetectionRecord)}
+    assert recorded - kept_back == Logged.__annotations__.keys() - added
 
 
 def test_what_counts_is_the_models_answer_where_it_is_sure_and_peoples_as_soon_as_they_decide(
