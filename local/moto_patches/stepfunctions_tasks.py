@@ -7,14 +7,21 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
+from moto.stepfunctions.parser.api import HistoryEventType, TaskFailedEventDetails
+from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import (
+    CustomErrorName,
+)
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent
 from moto.stepfunctions.parser.asl.component.common.timeouts.timeout import EvalTimeoutError
 from moto.stepfunctions.parser.asl.component.state.exec.execute_state import ExecutionState
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
     state_task_service,
     state_task_service_aws_sdk,
     state_task_service_dynamodb,
+    state_task_service_events,
     state_task_service_sfn,
 )
+from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.utils import boto_client
 
 from local.constants import STATES_TIMEOUT
@@ -162,8 +169,8 @@ def _respell(value: Any, shape: Any, spell: Callable[[str, dict[str, Shape]], st
 
 
 def name_task_errors_as_aws(_: Around) -> None:
-    """moto writes ``rekognition.…Exception`` for SDK errors, and takes every timeout of DynamoDB
-    for an SDK error.
+    """moto writes ``rekognition.…Exception`` for SDK errors, takes every timeout of DynamoDB for an
+    SDK error, and what EventBridge refuses for a mistake of the machine's, which nothing catches.
     """
     state_task_service_aws_sdk._SERVICE_ERROR_NAMES.update(_SDK_ERROR_PREFIXES)
 
@@ -176,6 +183,28 @@ def name_task_errors_as_aws(_: Around) -> None:
         return state_task_service.StateTaskService._from_error(self, env, ex)
 
     dynamodb._from_error = _from_error
+
+    events = state_task_service_events.StateTaskServiceEvents
+    from_failed_entries = events._from_error
+
+    def _from_events_error(self: Any, env: Any, ex: Exception) -> Any:
+        if not isinstance(ex, ClientError):
+            return from_failed_entries(self, env, ex)
+        name = f"EventBridge.{ex.response['Error']['Code'].removesuffix('Exception')}Exception"
+        told = TaskFailedEventDetails(
+            error=name,
+            cause=ex.response["Error"]["Message"],
+            resource=self._get_sfn_resource(),
+            resourceType=self._get_sfn_resource_type(),
+        )
+        return FailureEvent(
+            env=env,
+            error_name=CustomErrorName(name),
+            event_type=HistoryEventType.TaskFailed,
+            event_details=EventDetails(taskFailedEventDetails=told),
+        )
+
+    events._from_error = _from_events_error
 
 
 def time_out_hanging_calls(_: Around) -> None:

@@ -161,6 +161,13 @@ def test_intrinsic_functions_are_evaluated(machines: Machines) -> None:
     assert len(output["hash"]) == 64
 
 
+def test_events_that_are_refused_fail_their_task(machines: Machines, runtime: Any) -> None:
+    runtime.refusals["PutEvents"] = "AccessDeniedException"
+    entry = {"Source": "s", "DetailType": "d", "Detail": {}}
+    answer = machines.run(one_state(task("events:putEvents", {"Entries": [entry]})))
+    assert (answer["status"], answer["error"]) == ("FAILED", "EventBridge.AccessDeniedException")
+
+
 def test_wait_and_retry_run_on_the_virtual_clock(machines: Machines, runtime: Any) -> None:
     runtime.refusals["Publish"] = "ThrottledException"
     arn = "arn:aws:sns:us-east-1:123456789012:none"
