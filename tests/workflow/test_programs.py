@@ -1,10 +1,13 @@
 """Programs as people write them: what the command shows, and what the documentation does."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,11 +15,8 @@ from local.launch import PATIENCE_S, ROOT
 from tests.detect_api import clients, post, token_of
 from tests.stack import Stack
 
-(EXAMPLE,) = re.findall(
-    r"^```python\n(.*?)^```$",
-    (ROOT / "docs/api.md").read_text(encoding="utf-8"),
-    re.MULTILINE | re.DOTALL,
-)
+API = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+(EXAMPLE,) = re.findall(r"^```python\n(.*?)^```$", API, re.MULTILINE | re.DOTALL)
 RUN = {
     "curl": ["bash", "-euc"],
     "python": [sys.executable, "-c"],
@@ -38,6 +38,23 @@ def _said(language: str, program: str, folder: Path, **environment: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def _commands(section: str) -> str:
+    """What a section of the documentation shows to be typed to ask the API."""
+    text = API.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    blocks = map(textwrap.dedent, re.findall(r"(?:^    .*\n)+", text, re.MULTILINE))
+    return "".join(block for block in blocks if block.startswith(("TOKEN=", "curl")))
+
+
+def _answers(text: str) -> list[Any]:
+    """The JSON values that stand in a text one after the other."""
+    found, decoder = [], json.JSONDecoder()
+    while text:
+        value, end = decoder.raw_decode(text)
+        found.append(value)
+        text = text[end:].lstrip()
+    return found
 
 
 @pytest.fixture
@@ -74,6 +91,30 @@ def test_the_example_of_the_documentation_runs(serving_stack: Stack, folder: Pat
     told = sorted(said[1:-1])
     assert re.fullmatch(r"images/broken\.jpg was refused: .+", told[0])
     assert re.fullmatch(r"images/stripes\.jpg confident stripes \d+\.\d+", told[1])
+
+
+def test_the_commands_of_the_documentation_run(serving_stack: Stack, folder: Path) -> None:
+    made = clients(
+        serving_stack.local.data_dir, "add", "typed", "--scope", "detect", "--scope", "read"
+    )
+    image = (folder / "image.jpg").read_bytes()
+    upload = serving_stack.upload("images_for_detection/image.jpg", image)
+    serving_stack.wait_for_record(upload, "confident")
+    sent, by_key, one, versions, doubtful = _answers(
+        _said(
+            "curl",
+            _commands("Detecting at once") + _commands("Asking for a result"),
+            folder,
+            CLIENT=made["client_id"],
+            SECRET=made["client_secret"],
+            TOKEN_URL=serving_stack.outputs["TokenUrl"],
+            API=made["api"],
+            DETECTION_ID=upload.detection_id,
+        )
+    )
+    assert sent["label"] == by_key["label"] == one["label"] == "circle"
+    assert versions == {"detections": [one]}
+    assert {each["outcome"] for each in doubtful["detections"]} <= {"review"}
 
 
 def test_a_program_may_do_no_more_than_it_was_let(serving_stack: Stack) -> None:
