@@ -63,8 +63,8 @@ local: $(VENV)/made ## Run the application on this machine until Ctrl-C; MODEL_T
 test: $(VENV)/made ## Run all tests: three parts at once, their output one after the other
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-faults test-stack test-fast test-soak
 
-test-fast: $(VENV)/made ## Run the tests that need no running application
-	@$(PYTEST) tests/unit tests/contract tests/fuzz
+test-fast: $(VENV)/made ## Run the tests that need no running application, two files at a time
+	@$(PYTEST) --numprocesses=2 --dist=loadfile tests/unit tests/contract tests/fuzz
 
 # Tests on a running application mostly wait, so more files at a time than processors.
 test-stack: $(VENV)/made ## Run the tests on the running application, three files at a time

@@ -33,6 +33,8 @@ from local.services.function_pool import (
 log = logging.getLogger(__name__)
 
 DEFAULT_CONCURRENCY = 2
+HELD_S = 10 * 365 * 86400.0
+"""A message is hidden until its function has ended: longer than a clock leaps meanwhile."""
 TRACE = "AWSTraceHeader"
 POLLER_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 
@@ -180,7 +182,7 @@ class QueuePollers:
         window_ends = 0.0
         while not mapping.stopped:
             with queue._messages_lock:
-                batch += self._receive(mapping, queue, mapping.batch_size - len(batch))
+                batch += self._receive(queue, mapping.batch_size - len(batch))
                 if len(batch) == mapping.batch_size:
                     return batch
                 timeout_s = queue.seconds_to_next()
@@ -194,13 +196,11 @@ class QueuePollers:
                 queue._messages_lock.wait(timeout_s)
         return batch
 
-    def _receive(self, mapping: _Mapping, queue: Any, count: int) -> list[Any]:
+    def _receive(self, queue: Any, count: int) -> list[Any]:
         # On AWS a function's time limit is within the visibility timeout, so no message comes back
-        # while its function works. Here functions need real time and visibility is virtual.
-        limit_s = self._functions.spec(mapping.function_arn).timeout_s
-        held_s = max(queue.visibility_timeout, limit_s * self._clock.scale)
+        # while its function works. Here functions need real time, and the clock runs and leaps.
         backend = self._backend(queue.region)
-        return list(backend.receive_message(queue.name, count, 0, held_s, ["All"]))
+        return list(backend.receive_message(queue.name, count, 0, HELD_S, ["All"]))
 
     def _give_back(self, queue: Any, message: Any, received_at: float) -> None:
         """Let a message be received again when its visibility timeout is over, or when the function

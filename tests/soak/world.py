@@ -81,7 +81,7 @@ def queued(stack: Stack) -> dict[str, int]:
                 "Attributes"
             ].values()
         )
-        for url in sqs.list_queues()["QueueUrls"]
+        for url in sqs.list_queues(QueueNamePrefix=stack.local.name)["QueueUrls"]
     }
 
 
