@@ -18,6 +18,8 @@ def tell_decision(record: DetectionRecord) -> None:
         return
     model_type, stack = ModelType(wiring[Variable.MODEL_TYPE]), place(Variable.CONSUMER_TOPIC_ARN)
     message = to_consumer.decision(record, model_type, stack)
-    if wants_decision(record.outcome, parameters.settings().notifications):
-        topics.tell_consumer(message, to_consumer.decision_filters(record))
+    wanted = wants_decision(record.outcome, parameters.settings().notifications)
+    # First: programs drop what they have had, and people would read a message for each try.
     event_bus.put([events.image_decided(record.detection_id, record.revision, message)])
+    if wanted:
+        topics.tell_consumer(message, to_consumer.decision_filters(record))
