@@ -306,8 +306,15 @@ def test_what_people_say_has_a_new_number_only_where_it_is_something_else() -> N
         changed = replace(first, **other).revised(told)
         assert changed.revision == 2
         assert first.revised(changed).revision == 3
-    # A record of a release that counted none.
-    assert first.revised(first).revision == 1
+
+
+def test_what_people_said_before_that_was_counted_is_the_first_thing_they_said() -> None:
+    before = DetectionRecord(
+        detection_id="d", agreement="decided", human_labels=(HumanLabel("cat"),)
+    )
+    assert replace(before, answers=1).revised(before).revision == 1
+    taken_back = replace(before, agreement="undecided", answers=0, human_labels=())
+    assert taken_back.revised(before).revision == 2
 
 
 def test_only_what_was_not_confident_is_in_the_index_of_outcomes() -> None:

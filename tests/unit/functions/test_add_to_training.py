@@ -371,6 +371,17 @@ def test_a_changed_answer_and_one_that_is_taken_back_are_further_revisions(
     ]
 
 
+def test_an_answer_of_before_that_was_counted_is_said_to_be_taken_back(
+    detect: Callable[..., Account],
+) -> None:
+    detected = detect()
+    said = {"human_label": "scratch", "human_labels": [{"name": "scratch"}]}
+    inference_log.note(DETECTION, {"agreement": "decided", **said})
+    _add(TAKEN_BACK)
+    (mail,) = detected.consumer_mail()
+    assert mail["Subject"] == "gear.jpg: taken back"
+
+
 def test_answers_that_have_been_read_again_since_are_told_by_that_run_alone(
     detect: Callable[..., Account],
 ) -> None:

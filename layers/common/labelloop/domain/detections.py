@@ -433,6 +433,9 @@ class DetectionRecord:
         """The record with the number of what people say now, which is that of before where they
         said the same.
         """
+        if before.agreement and not before.revision:
+            # A release before this one counted neither what was said nor who said it.
+            before = replace(before, answers=self.answers, revision=1)
         said, former = ((one.agreement, one.answers, one.human_labels) for one in (self, before))
         is_news = not before.revision or said != former
         return replace(self, revision=before.revision + is_news)
