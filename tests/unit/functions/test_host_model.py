@@ -806,6 +806,24 @@ def test_events_that_are_refused_keep_no_model_running_and_are_sent_by_a_later_l
     assert _events(running) == []
 
 
+def test_events_that_were_refused_are_sent_though_another_version_serves_by_then(
+    running: Account,
+) -> None:
+    _events(running)
+    answer = running.events.answers["PutEvents"]
+    running.events.answers["PutEvents"] = refuses("InternalFailure", status=500)
+    _is(running, "STOPPED")
+    _look()
+    running.events.requests.clear()
+    running.events.answers["PutEvents"] = answer
+    deployed_version.switch("v8", version_arn("v8"), deployed_version.now())
+    running.rekognition.answers["DescribeProjectVersions"] = lambda _: {
+        "ProjectVersionDescriptions": [version("v8", "RUNNING")]
+    }
+    _look()
+    assert [kind for kind, _ in _events(running)] == ["Model Stopped", "Model Started"]
+
+
 def test_an_event_of_a_look_that_died_right_after_it_comes_again_with_the_same_name(
     running: Account,
 ) -> None:

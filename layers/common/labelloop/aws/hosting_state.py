@@ -12,10 +12,12 @@ _CLOCKS_DIFFER_BY = timedelta(minutes=1)
 
 
 def of(version: str) -> Hosting:
-    """What is known of the hosting of this version; nothing where another one was hosted."""
+    """What is known of the hosting of this version; where another one was hosted, no more than what
+    programs are still to hear of that one.
+    """
     values = table.get("state", "hosting")
-    noted = None if values is None else Hosting.from_json(values)
-    return noted if noted and noted.version == version else Hosting(version)
+    noted = Hosting(version) if values is None else Hosting.from_json(values)
+    return noted if noted.version == version else Hosting(version, unsent=noted.unsent)
 
 
 def note(now: Hosting) -> None:

@@ -60,7 +60,9 @@ class Hosting:
     stopping: Mapping[str, Any] | None = None
     """The same of its last end for want of work."""
     unsent: Sequence[Mapping[str, Any]] | None = None
-    """The events of its runs that programs are still to hear; None where they heard of all."""
+    """The events of runs that programs are still to hear, that of the version before among them;
+    None where they heard of all.
+    """
     tried: str | None = None
     """When one image was sent to a model that runs and had refused others."""
     unknown: Mapping[str, Any] = field(default_factory=dict)
