@@ -12,7 +12,7 @@ import click
 from labelloop import clock
 from labelloop.aws import detections, objects
 from labelloop.domain.detections import DetectionRecord, Outcome, detection_id, detection_of_loop
-from labelloop.domain.labels import known_as
+from labelloop.domain.labels import composed, known_as
 from labelloop.domain.moments import read_moment
 from labelloop.domain.wording import one_line
 from labelloop.errors import InvalidRequestError
@@ -96,7 +96,7 @@ def log(
         since=_moment(since),
         until=_moment(until or timedelta()),
         outcome=None if outcome is None else Outcome(outcome),
-        label=label and known_as(label),
+        label=label and known_as(composed(label)),
     )
     found = islice(inference_log.newest_first(asked), limit or None)
     whole = inference_log.whole(record.detection_id for record in found)

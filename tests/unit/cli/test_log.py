@@ -107,6 +107,11 @@ def test_what_is_none_of_the_labels_is_shown_so_and_asked_for_so(log: Log) -> No
     assert NONE_OF_THEM not in log.run("--csv").stdout + log.run("--json").stdout
 
 
+def test_a_label_is_asked_for_as_somebody_writes_it(log: Log) -> None:
+    log.add("apple", Outcome.CONFIDENT, "\u00c4pfel")
+    assert log.rows("--label", " A\u0308pfel") == ["apple"]
+
+
 def test_all_versions_of_a_key_are_shown_whole(log: Log) -> None:
     log.add("a", Outcome.REVIEW, "nut")
     text = log.run("images_for_detection/a.jpg").stdout

@@ -242,6 +242,18 @@ def test_they_are_asked_for_by_outcome_and_time(account: Account) -> None:
     assert _pages() == [[]]
 
 
+def test_a_label_is_asked_for_as_somebody_writes_it(account: Account) -> None:
+    name = _add(1, label="\u00c4pfel")
+    assert _pages(label=" A\u0308pfel") == [[name]]
+
+
+def test_programs_whose_token_is_for_something_else_read_nothing(account: Account) -> None:
+    context = event("serve_detections_api.list")["requestContext"]
+    context["authorizer"]["jwt"]["claims"]["scope"] = "labelloop/detect labelloop/log"
+    status, refusal = _answer("list", requestContext=context)
+    assert (status, refusal["error"]["code"]) == (403, "NotAllowed")
+
+
 def test_a_far_future_is_not_looked_through(account: Account) -> None:
     name = _add(1)
     assert _pages(until="9999-12-31") == [[name]]
