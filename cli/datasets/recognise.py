@@ -4,7 +4,7 @@ A folder that is none of these may be one of folders by label, which ``folder_im
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -15,7 +15,7 @@ from labelloop.domain.imports import MANIFEST_SUFFIXES
 
 from ..failures import CommandError
 from . import coco, file_manifests, label_studio, tables, voc, yolo
-from .values import DataSet, Files
+from .values import DataSet, Files, Place, Problem
 
 _JOB_OUTPUT = "manifests/output/output.manifest"
 """Where in the folder of a labelling job of Ground Truth its result is."""
@@ -95,9 +95,11 @@ def folder(files: Files, model_type: ModelType) -> Recognised | None:
         *_of_yolo(files, _yolo_files(files)),
         *_of_voc(files, files.with_suffix(".xml")),
     ]
-    named = [name for name in files.with_suffix(*tables.SUFFIXES) if tables.is_one(files, name)]
+    listed = files.with_suffix(*tables.SUFFIXES)
+    named = [name for name in listed if tables.is_one(files, name)]
     if named:
-        found.append(_table(files, named))
+        others = [name for name in listed if name not in named and tables.has_header(files, name)]
+        found.append(_table(files, named, others))
     jobs = [name for name in files.names if f"/{name}".endswith(f"/{_JOB_OUTPUT}")]
     lines = jobs or files.with_suffix(".manifest", ".jsonl")
     found += _together(
@@ -138,8 +140,16 @@ def _together(manifests: list[Recognised]) -> list[Recognised]:
 def _of_json(files: Files, names: Sequence[str]) -> list[Recognised]:
     # What is none of these is not kept: some programs write one with the image in it for each.
     read: dict[str, Any] = {}
+    broken: list[Problem] = []
     for name in names:
-        content = _json(files, name)
+        try:
+            content = json.loads(files.text(name))
+        except json.JSONDecodeError as error:
+            broken.append(Problem(Place(name, f"line {error.lineno}"), f"No JSON: {error.msg}."))
+            continue
+        except (ValueError, RecursionError, CommandError):
+            broken.append(Problem(Place(name), "It is no JSON that can be read."))
+            continue
         if coco.is_one(content) or label_studio.is_one(content):
             read[name] = content
         elif label_studio.is_in_short(content):
@@ -151,9 +161,11 @@ def _of_json(files: Files, names: Sequence[str]) -> list[Recognised]:
     found = []
     if boxes:
         chosen = instances or boxes
-        found.append(Recognised(coco.NAME, tuple(chosen), _each(coco.read, files, chosen, read)))
+        found.append(
+            Recognised(coco.NAME, tuple(chosen), _each(coco.read, files, chosen, read, broken))
+        )
     if exports:
-        take = _each(label_studio.read, files, exports, read)
+        take = _each(label_studio.read, files, exports, read, broken)
         found.append(Recognised(label_studio.NAME, tuple(exports), take))
     return found
 
@@ -163,20 +175,14 @@ def _each(
     files: Files,
     names: Sequence[str],
     content: dict[str, Any],
+    broken: Sequence[Problem],
 ) -> Callable[[DataSet], None]:
     def take(into: DataSet) -> None:
         for name in names:
             read(files, name, content[name], into)
+        into.problems += broken
 
     return take
-
-
-def _json(files: Files, name: str) -> Any:
-    """The content of a file of JSON; None where it is none, as many that are called so."""
-    try:
-        return json.loads(files.text(name))
-    except (ValueError, RecursionError, CommandError):
-        return None
 
 
 def _yolo_files(files: Files) -> list[str]:
@@ -225,8 +231,12 @@ def _already(content: DataSet) -> Callable[[DataSet], None]:
 
 def _of_voc(files: Files, names: Sequence[str]) -> list[Recognised]:
     ours = [name for name in names if voc.is_one(files.beginning(name))]
+    known, places = set(ours), set(map(_folder, ours))
 
     def take(into: DataSet) -> None:
+        for name in names:
+            if name not in known and _folder(name) in places:
+                into.leave_out(name, "", "It is no annotation of Pascal VOC.")
         listed = voc.splits(files)
         for name in ours:
             voc.read(files, name, listed, into)
@@ -234,10 +244,12 @@ def _of_voc(files: Files, names: Sequence[str]) -> list[Recognised]:
     return [Recognised(voc.NAME, tuple(ours), take)] if ours else []
 
 
-def _table(files: Files, names: Sequence[str]) -> Recognised:
+def _table(files: Files, names: Sequence[str], others: Iterable[str] = ()) -> Recognised:
     def take(into: DataSet) -> None:
         for name in names:
             tables.read(files, name, into)
+        for name in others:
+            into.leave_out(name, "", "None of the images is there that its first rows name.")
 
     return Recognised(tables.NAME, tuple(names), take)
 

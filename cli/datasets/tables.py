@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 from labelloop.domain import layouts
 
-from .values import DataSet, Drawn, Example, Files, Place, no_image, number
+from .values import IMAGE_SUFFIXES, DataSet, Drawn, Example, Files, Place, no_image, number
 from .written import Images, Put
 
 NAME = "CSV"
@@ -59,7 +59,17 @@ def is_one(files: Files, file: str) -> bool:
     if columns is None:
         return False
     at = columns["image"]
-    return any(len(row) > at and files.image(row[at], file) for _, row in rows)
+    # Without a header, a number may be any, though an image is called after it.
+    named = [row[at] for _, row in rows if len(row) > at]
+    if _header(rows[0][1]) is None:
+        named = [name for name in named if name.strip().lower().endswith(IMAGE_SUFFIXES)]
+    return any(files.image(name, file) for name in named)
+
+
+def has_header(files: Files, file: str) -> bool:
+    """Whether a table has columns for images and labels, whatever they name."""
+    rows = _table(files.beginning(file), 1).rows
+    return bool(rows) and _header(rows[0][1]) is not None
 
 
 def read(files: Files, file: str, into: DataSet) -> None:

@@ -9,7 +9,7 @@ Formats: https://docs.ultralytics.com/datasets/detect/ and …/segment/
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from urllib.parse import unquote
@@ -38,6 +38,13 @@ CLASSES = "classes.txt"
 _PARTS = {"train": TRAIN, "val": VALID, "valid": VALID, "validation": VALID, "test": TEST}
 _FIELD = re.compile(r"(\w+)\s*:\s*(.*)")
 _ITEM = re.compile(r"(?:-|([\"']?\d+[\"']?)\s*:)\s*(.+)")
+_BEGINS_IN_BRACKETS = re.compile(r"\w+\s*:\s*[\[{]")
+_QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'"
+_ENTRY = re.compile(rf"\s*({_QUOTED}|[^\s,\[\]{{}}][^,\[\]{{}}]*)")
+_PAIR = re.compile(rf"[\"']?(\d+)[\"']?\s*:\s*({_QUOTED}|[^,}}]+)")
+_TEXT_OR_COMMENT = re.compile(rf"((?:^|[\[{{,:-])\s*)({_QUOTED})|(?<!\S)#.*")
+"""A text in quotes, which begin one where a value does; elsewhere they are part of one."""
+_ESCAPED = re.compile(r"\\(?:x([0-9a-fA-F]{2})|U([0-9a-fA-F]{8})|(.))")
 
 
 @dataclass
@@ -72,13 +79,7 @@ def _lists(text: str) -> dict[str, list[tuple[str, str]]]:
     """Each field of the first level with what it lists: numbers, where it has some, and texts."""
     found: dict[str, list[tuple[str, str]]] = {}
     current: list[tuple[str, str]] = []
-    pending = ""
-    for raw in text.splitlines():
-        line = (pending + " " + raw.strip()) if pending else _without_comment(raw.rstrip())
-        if line.count("[") > line.count("]") or line.count("{") > line.count("}"):
-            pending = line
-            continue
-        pending = ""
+    for line in _joined(text.splitlines()):
         top = _FIELD.fullmatch(line)
         if top:
             current = found.setdefault(top[1], [])
@@ -88,8 +89,30 @@ def _lists(text: str) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
+def _joined(lines: Iterable[str]) -> Iterator[str]:
+    """The lines without their comments; what is in brackets over several of them, as one."""
+    pending: list[str] = []
+    opened = 0
+    for raw in lines:
+        line = _without_comment(raw)
+        if not pending and not _BEGINS_IN_BRACKETS.match(line):
+            yield line
+            continue
+        pending.append(line.strip())
+        opened += _opened(line)
+        if opened <= 0:
+            yield " ".join(pending)
+            pending, opened = [], 0
+
+
 def _without_comment(line: str) -> str:
-    return re.sub(r"(^|\s)#.*$", "", line).rstrip()
+    return _TEXT_OR_COMMENT.sub(lambda found: "".join(found.groups("")), line).rstrip()
+
+
+def _opened(line: str) -> int:
+    """How many brackets it opens that it does not close."""
+    bare = _TEXT_OR_COMMENT.sub(r"\1", line)
+    return sum(map(bare.count, "[{")) - sum(map(bare.count, "]}"))
 
 
 def _inline(value: str) -> list[tuple[str, str]]:
@@ -98,25 +121,27 @@ def _inline(value: str) -> list[tuple[str, str]]:
         return []
     if value[0] not in "[{":
         return [("", _plain(value))]
-    entries = re.findall(r"\"[^\"]*\"|'[^']*'|[^,\[\]{}]+", value[1:-1])
-    texts = [entry.strip() for entry in entries if entry.strip()]
     if value[0] == "[":
-        return [("", _plain(entry)) for entry in texts]
-    pairs = [
-        entry.partition(":")
-        for entry in re.findall(r"\d+\s*:\s*(?:\"[^\"]*\"|'[^']*'|[^,}]+)", value)
-    ]
-    return [(number.strip(), _plain(name)) for number, _, name in pairs]
+        return [("", _plain(entry)) for entry in _ENTRY.findall(value[1:-1])]
+    return [(number, _plain(name)) for number, name in _PAIR.findall(value)]
 
 
 def _plain(value: str) -> str:
     value = value.strip()
-    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
-        try:
-            return str(json.loads(value))
-        except ValueError:
-            return value[1:-1]
-    return value
+    if len(value) < 2 or value[0] != value[-1] or value[0] not in "\"'":
+        return value
+    if value[0] == "'":
+        return value[1:-1].replace("''", "'")
+    try:
+        return str(json.loads(_ESCAPED.sub(_as_json, value)))
+    except ValueError:
+        return value[1:-1]
+
+
+def _as_json(escaped: re.Match[str]) -> str:
+    """A character as JSON escapes it, of which YAML has shorter and longer ways."""
+    code = escaped[1] or escaped[2]
+    return json.dumps(chr(int(code, 16)))[1:-1] if code else escaped[0]
 
 
 def read(files: Files, file: str, into: DataSet) -> None:
@@ -301,7 +326,6 @@ def write(images: Images, put: Put) -> None:
 
 def _config(images: Images) -> Iterator[str]:
     keys = {"train": ("train",), "test": ("val", "test")}
-    yield "path: .\n"
     for split in images.splits:
         for key in keys[split]:
             yield f"{key}: images/{split}\n"

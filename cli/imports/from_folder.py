@@ -23,7 +23,7 @@ from ..parallel import bar, in_parallel
 from ..stack import Stack
 from . import given_tests
 from .given_tests import GivenTests, Splits
-from .labelled_folders import LocalFile, files_of_labels, refusal_of_place
+from .labelled_folders import LocalFile, check_alone, files_of_labels, refusal_of_place
 
 SHOWN_LABELS = 20
 BATCH_FILES = 500
@@ -88,6 +88,8 @@ def run(
     """
     outcome = FolderImport(dry_run)
     found = files_of_labels(folder, label, outcome.note_failure, "import", with_parts=True)
+    if label is None:
+        check_alone(folder, found, "import")
     destination = _Destination(stack)
     testing = zip(found, splits.testing(found), strict=True)
     test_files = [file for file, tests in testing if tests and file.label]

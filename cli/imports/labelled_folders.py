@@ -13,6 +13,8 @@ from ..files import NoteFailure
 
 _SURELY_MANIFESTS = (".manifest", ".jsonl")
 
+_ANNOTATIONS = (*_SURELY_MANIFESTS, ".json", ".xml", ".csv", ".tsv", ".yaml", ".yml")
+
 Homes = dict[tuple[str, ...], str]
 
 
@@ -82,6 +84,21 @@ def files_of_labels(
     if not homes or (label is None and not with_parts):
         _check_layout(folder, [path.relative_to(folder) for path in paths], command)
     return found
+
+
+def check_alone(folder: Path, found: list[LocalFile], command: str) -> None:
+    """Raise CommandError where something beside one folder alone may say what its images show."""
+    annotations = [file.name for file in found if file.path.suffix.lower() in _ANNOTATIONS]
+    if not annotations:
+        return
+    labels = {file.label for file in found if file.label and _begins_as_image(file.path)}
+    if len(labels) == 1:
+        (label,) = labels
+        raise CommandError(
+            f"All images in {folder} are in one folder, {label}, and {annotations[0]} may say what "
+            "they show, but is nothing that is known, or cannot be read to its end. If all of them "
+            f"show the same, say what: labelloop {command} {folder} --label {label}"
+        )
 
 
 def _check_layout(folder: Path, names: list[Path], command: str) -> None:

@@ -8,6 +8,9 @@ import json
 from collections import Counter
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cli.datasets import recognise, yolo
 from cli.datasets.values import DataSet, Files
@@ -217,6 +220,40 @@ class TestYolo:
         found = yolo.parse(self.YAML + names)
         assert found.names == {0: "cat", 1: "dog"}
         assert found.parts["valid"] == ["../valid/images"]
+
+    @pytest.mark.parametrize(
+        "names",
+        [
+            "names: ['cat', 'big, grey', 'dog #3', 'it''s [one', \"K\\xE4fer\"]\n",
+            "names: ['cat','big, grey','dog #3','it''s [one',Käfer]\n",
+            "names:\n- cat # one\n- big, grey\n- 'dog #3'\n- it's [one # of\n- \"K\\xE4fer\"\n",
+            "names: ['cat', # the first ]\n  'big, grey', 'dog #3',\n"
+            "  'it''s [one', \"K\\U000000E4fer\"]\n",
+            "names: {0: cat, 1: 'big, grey', '2': 'dog #3', 3: 'it''s [one', 4: Käfer}\n",
+        ],
+    )
+    def test_names_may_have_what_else_ends_them_where_they_are_in_quotes(self, names: str) -> None:
+        found = yolo.parse(self.YAML + names).names
+        assert list(found.values()) == ["cat", "big, grey", "dog #3", "it's [one", "Käfer"]
+
+    @given(
+        st.lists(st.text("ab ä轮😀#'\"[]{},:-\\&*!|>%@?1", min_size=1, max_size=9), min_size=1),
+        st.booleans(),
+        st.booleans(),
+    )
+    def test_names_are_read_as_a_writer_of_yaml_writes_them(
+        self, names: list[str], flow: bool, unicode: bool
+    ) -> None:
+        wanted = dict(enumerate(name.strip() or "x" for name in names))
+        for listed in (wanted, list(wanted.values())):
+            text = yaml.safe_dump(
+                listed if flow else {"names": listed},
+                default_flow_style=flow,
+                allow_unicode=unicode,
+                width=10_000,
+            )
+            found = yolo.parse(self.YAML + ("names: " if flow else "") + text)
+            assert found.names == wanted
 
     def test_boxes_and_outlines_are_read(self) -> None:
         found = read(
@@ -570,3 +607,31 @@ class TestRecognition:
     @pytest.mark.parametrize("named", ["../1.jpg", "/etc/1.jpg", "x/../1.jpg", "", "other/1.jpg"])
     def test_no_other_file_is_taken_for_an_image_that_is_not_there(self, named: str) -> None:
         assert of({"a.json": b"", "x/1.jpg": b""}).image(named, "a.json") is None
+
+
+def test_a_table_of_numbers_beside_folders_of_labels_is_no_data_set() -> None:
+    texts = {"cat/1.jpg": b"", "dog/2.jpg": b"", "losses.csv": b"epoch,loss\n1,0.5\n2,0.3\n"}
+    assert recognise.folder(of(texts), ModelType.CLASSIFICATION) is None
+
+
+class TestFilesBesideThoseThatAreRead:
+    """What cannot be read of a data set is named: a split may be missing with it."""
+
+    def test_json_that_breaks_off(self) -> None:
+        texts = {"train/1.jpg": "", "test/2.jpg": ""}
+        texts["instances_train.json"] = coco(["1.jpg"], annotation(1))
+        texts["instances_test.json"] = coco(["2.jpg"], annotation(1))[:-9]
+        found = read(texts)
+        assert list(boxes(found)) == ["train/1.jpg"]
+        assert list(reasons(found)) == ["instances_test.json, line 1"]
+
+    def test_an_annotation_without_content(self) -> None:
+        text = "<annotation><filename>1.jpg</filename></annotation>"
+        texts = {"Annotations/1.xml": text, "Annotations/2.xml": "", "build.xml": ""}
+        found = read({**texts, "JPEGImages/1.jpg": "", "JPEGImages/2.jpg": ""})
+        assert list(reasons(found)) == ["Annotations/2.xml"]
+
+    def test_a_table_whose_images_are_not_there(self) -> None:
+        tables = {"train.csv": "image,label\n1.jpg,cat\n", "test.csv": "image,label\n2.jpg,cat\n"}
+        found = read({**tables, "1.jpg": "", "prices.csv": "day,price\n1,2\n"})
+        assert list(reasons(found)) == ["test.csv"]
