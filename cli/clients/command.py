@@ -172,7 +172,12 @@ def _add(stack: Stack, name: str, scopes: Set[Scope], as_json: bool) -> None:
             "The user pool does not know what the program shall be let do: deploy this version of "
             "Label Loop to the stack (sam build && sam deploy)."
         ) from error
-    _let_all_in(stack, client.client_id)
+    try:
+        _let_all_in(stack, client.client_id)
+    except BaseException:
+        # Nobody has seen its secret, and Cognito bills it.
+        machine_clients.delete(pool, client.client_id)
+        raise
     _show_secret(_access(stack, client, secret), scopes, _BILLED, as_json)
 
 

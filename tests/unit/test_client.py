@@ -160,6 +160,23 @@ def test_where_nobody_says_when_the_pauses_grow(api: Api) -> None:
     assert api.pauses == [1, 2, 4]
 
 
+def test_after_no_time_is_no_pause_that_an_api_means(api: Api) -> None:
+    api.coming[DETECT] = [refusal(503, "ServiceFailed", "0")] * 2 + [(200, CONFIDENT, {})]
+    assert api.loop().detect(b"a").label == "gear"
+    assert api.pauses == [1, 2]
+
+
+@pytest.mark.parametrize("content", [b"<html>sign in</html>", b"[]", b"", b'"a"'])
+def test_what_is_no_answer_of_the_api_is_an_error_as_others(api: Api, content: bytes) -> None:
+    """As proxies give them, which stand between."""
+    api.coming[DETECT] = [(200, content, {}), (502, content, {}), (200, CONFIDENT, {})]
+    (told,) = list(api.loop().detect_many([b"a"]))
+    assert not isinstance(told[1], Exception) and told[1].label == "gear"
+    api.coming[DETECT] = [(403, {"error": {"code": "Blocked"}}, {})]
+    (told,) = list(api.loop().detect_many([b"a"]))
+    assert isinstance(told[1], ApiError) and (told[1].status, told[1].code) == (403, "NotAllowed")
+
+
 def test_what_takes_longer_than_the_patience_is_told_at_once(api: Api) -> None:
     api.coming[DETECT] = [refusal(429, "ApiImagesSpent", "40000")]
     with pytest.raises(ApiError) as caught:

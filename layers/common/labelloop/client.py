@@ -230,7 +230,7 @@ class LabelLoop:
             try:
                 return ask()
             except ApiError as error:
-                after_s = pause_s if error.retry_after_s is None else error.retry_after_s
+                after_s = error.retry_after_s or pause_s
                 if error.status not in _PASSES or self._now_s() + after_s > end_s:
                     raise
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
@@ -268,7 +268,12 @@ def _answer(
         raise _refused(error) from error
     except (OSError, http.client.HTTPException) as error:
         raise ApiError(0, "NotReached", f"{url} does not answer: {error}") from error
-    found: dict[str, Any] = json.loads(content)
+    try:
+        found = json.loads(content)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ApiError(0, "NotReached", f"{url} gives no JSON: something else answers there.")
     return found
 
 
@@ -278,8 +283,10 @@ def _refused(error: urllib.error.HTTPError) -> ApiError:
         said = json.loads(error.read())
     except (OSError, ValueError, http.client.HTTPException):
         said = {}
+    said = said if isinstance(said, dict) else {}
     told = said.get("error")
-    if not isinstance(told, dict):
+    if not isinstance(told, dict) or not {"code", "message"} <= told.keys():
+        told = None if isinstance(told, dict) else told
         reason = str(told or said.get("message") or error.reason)
         if reason == "invalid_client":
             reason = (

@@ -201,6 +201,14 @@ def test_a_command_that_died_before_it_let_the_program_in_is_given_again(
     assert "not let in" not in world.run("clients", "list").stdout
 
 
+def test_a_program_that_cannot_be_let_in_is_not_left_behind(world: World, api: Api) -> None:
+    """Its secret has not been shown, and it would be billed."""
+    api.before_writing = lambda: refused("AccessDeniedException")({})
+    assert world.run("clients", "add", "camera").exit_code == 1
+    assert told(world, "list") == []
+    assert "client_secret" in told(world, "add", "camera")
+
+
 def test_of_two_commands_at_once_neither_shuts_the_others_program_out(
     world: World, api: Api
 ) -> None:
