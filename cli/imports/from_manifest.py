@@ -48,11 +48,16 @@ def run(
     for sentence in costs.of_import(sum(lines.line_count for _, lines in checked)):
         terminal.say(sentence, err=True)
     for manifest, lines in checked:
-        agree(f"{manifest.file} is a manifest: {len(lines.images)} images in S3.")
+        tests = " They are to test." if _tests(manifest, splits) else ""
+        agree(f"{manifest.file} is a manifest: {len(lines.images)} images in S3.{tests}")
     return [_take(stack, manifest, lines, splits, dry_run) for manifest, lines in checked]
 
 
 # --- One manifest ---------------------------------------------------------------------------------
+
+
+def _tests(manifest: Manifest, splits: Splits) -> bool:
+    return splits is Splits.TEST or (splits is Splits.OWN and manifest.is_test)
 
 
 def _checked(manifest: Manifest, model_type: ModelType) -> Collection:
@@ -108,7 +113,7 @@ def _take(
     # The bucket of an output may have been deleted, and be somebody else's by now.
     owner = stack.output("ProjectArn").split(":")[4]
     bring_images(s3, Target(bucket, owner), collection, outcome, dry_run)
-    if splits is Splits.TEST:
+    if _tests(manifest, splits):
         outcome.tests = _give_tests(bucket, manifest, collection, outcome, dry_run)
     # The images first: a training that begins meanwhile finds no lines without them.
     if not outcome.was_there and not dry_run:

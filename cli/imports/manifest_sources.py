@@ -11,9 +11,11 @@ from typing import Any, BinaryIO
 from botocore.exceptions import ClientError
 
 from labelloop.aws.failures import code_of
+from labelloop.domain import layouts
 from labelloop.domain.imported_lines import without_service_fields
 from labelloop.domain.imports import MANIFEST_SUFFIXES
 
+from ..datasets.values import TEST
 from ..failures import CommandError
 from ..parallel import bar
 from ..stack import Stack
@@ -27,6 +29,8 @@ class Manifest:
     """Without suffix."""
     suffix: str
     content: BinaryIO
+    is_test: bool = False
+    """Whether it is a data set's own test split."""
 
     @property
     def file(self) -> str:
@@ -48,7 +52,8 @@ def from_file(path: Path) -> Iterator[list[Manifest]]:
         raise CommandError(f"{path} cannot be read: {error.strerror}.") from error
     with content:
         name = path.stem.encode(errors="replace").decode()
-        yield [Manifest(name, path.suffix.lower(), content)]
+        is_test = layouts.split_named(name) == TEST
+        yield [Manifest(name, path.suffix.lower(), content, is_test)]
 
 
 _ARN = re.compile(
@@ -81,20 +86,22 @@ def from_dataset(stack: Stack, arn: str) -> Iterator[list[Manifest]]:
     with contextlib.ExitStack() as files:
         if parts["version"]:
             yield [
-                _stored(files, f"version-{parts['version']}-{kind}", lines)
+                _stored(files, f"version-{parts['version']}-{kind}", lines, kind == TEST)
                 for kind, lines in _version_lines(stack, arn, parts)
             ]
         else:
             name = f"dataset-{parts['kind']}-{parts['number']}"
-            yield [_stored(files, name, _dataset_lines(stack, arn))]
+            yield [_stored(files, name, _dataset_lines(stack, arn), parts["kind"] == TEST)]
 
 
-def _stored(files: contextlib.ExitStack, name: str, lines: Iterable[str]) -> Manifest:
+def _stored(
+    files: contextlib.ExitStack, name: str, lines: Iterable[str], is_test: bool
+) -> Manifest:
     """The lines, without what the service added, in a file that is gone at the end."""
     content = files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
     for line in lines:
         content.write(without_service_fields(line).encode(errors="replace") + b"\n")
-    return Manifest(name, ".jsonl", content)
+    return Manifest(name, ".jsonl", content, is_test)
 
 
 def _dataset_lines(stack: Stack, arn: str) -> Iterator[str]:

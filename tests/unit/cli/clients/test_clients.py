@@ -203,7 +203,11 @@ def test_a_command_that_died_before_it_let_the_program_in_is_given_again(
 
 def test_a_program_that_cannot_be_let_in_is_not_left_behind(world: World, api: Api) -> None:
     """Its secret has not been shown, and it would be billed."""
-    api.before_writing = lambda: refused("AccessDeniedException")({})
+
+    def refuse() -> None:
+        refused("AccessDeniedException")({})
+
+    api.before_writing = refuse
     assert world.run("clients", "add", "camera").exit_code == 1
     assert told(world, "list") == []
     assert "client_secret" in told(world, "add", "camera")

@@ -1065,6 +1065,7 @@ class TestDataset:
             "version-v7-test.jsonl",
         ]
         assert [entry["images"]["copied"] for entry in answer["manifests"]] == [2, 1]
+        assert ["tests" in entry for entry in answer["manifests"]] == [False, True]
         stored = world.objects()[answer["manifests"][1]["key"]]
         assert b"cat" in stored and b"dog" not in stored
 

@@ -139,15 +139,26 @@ def test_the_split_can_be_another_one(world: World, words: list[str], given: int
     assert (tests and tests["given"]) == given
 
 
-def test_a_manifest_of_s3_can_be_said_to_be_for_testing(world: World) -> None:
+@pytest.mark.parametrize(
+    ("name", "words", "given"),
+    [
+        ("old.manifest", ["--as", "test"], 1),
+        ("old.manifest", [], None),
+        ("test.manifest", [], 1),
+        ("test.manifest", ["--resplit"], None),
+    ],
+)
+def test_a_manifest_of_s3_tests_where_it_is_called_so_or_said_to(
+    world: World, name: str, words: list[str], given: int | None
+) -> None:
     world.put("1.png", photo(1), "other-bucket")
     metadata = {"class-name": "cat", "creation-date": "2026-11-21T08:00:00"}
     metadata["type"] = "groundtruth/image-classification"
     line = {"source-ref": "s3://other-bucket/1.png", "label": 1, "label-metadata": metadata}
 
-    (answer,) = world.answer(world.manifest(json.dumps(line)), "--as", "test")["manifests"]
+    (answer,) = world.answer(world.manifest(json.dumps(line), name=name), *words)["manifests"]
 
-    assert answer["tests"] == {"given": 1, "already": 0, "trained": []}
+    assert answer.get("tests") == (given and {"given": given, "already": 0, "trained": []})
 
 
 class TestBoxesForLabels:
