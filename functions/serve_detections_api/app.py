@@ -167,7 +167,9 @@ def _question(query: Mapping[str, str], position: Position | None) -> Question:
             )
         )
     if since > until:
-        raise InvalidRequestError("since is later than until.")
+        raise InvalidRequestError(
+            f"since is later than until; where it is not said, it is {SINCE} ago."
+        )
     return Question(
         since=since,
         until=until,

@@ -177,6 +177,17 @@ def test_what_is_no_answer_of_the_api_is_an_error_as_others(api: Api, content: b
     assert isinstance(told[1], ApiError) and (told[1].status, told[1].code) == (403, "NotAllowed")
 
 
+def test_json_of_something_else_is_no_result(api: Api) -> None:
+    api.coming[DETECT] = [(200, {}, {})]
+    with pytest.raises(ApiError, match="something else answers"):
+        api.loop().detect(b"a")
+
+
+def test_one_image_is_not_taken_for_many(api: Api) -> None:
+    with pytest.raises(TypeError, match="detect takes one"):
+        list(api.loop().detect_many("a.jpg"))
+
+
 def test_what_takes_longer_than_the_patience_is_told_at_once(api: Api) -> None:
     api.coming[DETECT] = [refusal(429, "ApiImagesSpent", "40000")]
     with pytest.raises(ApiError) as caught:

@@ -71,6 +71,8 @@ def test_an_agreed_label_is_recorded_and_its_image_trains(
     s3, bucket = serving_stack.client("s3"), serving_stack.bucket
     copied = s3.get_object(Bucket=bucket, Key=record["copied_key"])["Body"].read()
     assert copied == s3.get_object(Bucket=bucket, Key=doubtful.key)["Body"].read()
+    (event,) = serving_stack.wait_for_event("Image Decided", doubtful.detection_id)
+    assert (event["detail"]["outcome"], event["detail"]["label"]) == ("decided", "circle")
 
 
 def _revisions(stack: Stack, upload: Uploaded) -> dict[int, tuple[str, str]]:

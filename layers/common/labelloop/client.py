@@ -151,6 +151,9 @@ class LabelLoop:
         As many are asked about at once; all of them wait where the API says that it is too fast.
         """
 
+        if isinstance(images, str | bytes | os.PathLike):
+            raise TypeError("detect_many takes several images: detect takes one.")
+
         def one(image: Image) -> Result | ApiError | OSError:
             try:
                 return self.detect(image, log=log)
@@ -301,6 +304,8 @@ def _refused(error: urllib.error.HTTPError) -> ApiError:
 
 
 def _result(answer: Mapping[str, Any]) -> Result:
+    if "outcome" not in answer:
+        raise ApiError(0, "NotReached", "The answer tells of no detection: something else answers.")
     return Result(
         outcome=answer["outcome"],
         label=answer.get("label"),
