@@ -125,6 +125,9 @@ def test_wherever_review_fails_there_is_one_consensus_one_copy_and_one_record(
     assert _told(serving_stack, uploads) == {
         upload.detection_id: {(1, "decided", LABEL)} for upload in uploads
     }
+    assert _names_of_decisions(serving_stack, uploads) == {
+        upload.detection_id: {f"{upload.detection_id}-1"} for upload in uploads
+    }
     assert intake.dead("AnswersDeadLetterQueue") == 0
 
 
@@ -471,6 +474,17 @@ def _told(
             if "revision" in told:
                 said = (told["revision"], told["outcome"], told["label"])
                 found.setdefault(told["detection_id"], set()).add(said)
+    return found
+
+
+def _names_of_decisions(stack: Stack, uploads: Sequence[Uploaded]) -> Mapping[str, set[str]]:
+    """The names that the events of what people said of each image have had."""
+    found: dict[str, set[str]] = {}
+    wanted = {upload.detection_id for upload in uploads}
+    for event in stack.events("Image Decided"):
+        told = event["detail"]
+        if told["detection_id"] in wanted:
+            found.setdefault(told["detection_id"], set()).add(told["event_id"])
     return found
 
 
