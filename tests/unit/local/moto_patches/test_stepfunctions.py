@@ -168,6 +168,25 @@ def test_events_that_are_refused_fail_their_task(machines: Machines, runtime: An
     assert (answer["status"], answer["error"]) == ("FAILED", "EventBridge.AccessDeniedException")
 
 
+def test_an_event_that_is_refused_inside_an_answer_is_put_again_and_then_caught(
+    machines: Machines,
+) -> None:
+    again = {"IntervalSeconds": 1, "MaxAttempts": 2, "BackoffRate": 2, "JitterStrategy": "FULL"}
+    tell = task(
+        "events:putEvents",
+        {"Entries": [{"Source": "s", "DetailType": "d", "Detail": "no JSON"}]},
+        ResultPath="$.told",
+        Retry=[{"ErrorEquals": ["States.TaskFailed", "States.Timeout"], **again}],
+        Catch=[{"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "NotTold"}],
+    )
+    not_told = {"Type": "Pass", "Result": False, "ResultPath": "$.told", "End": True}
+    answer = machines.run(one_state(tell, NotTold=not_told))
+    output = json.loads(answer["output"])
+    assert (output["told"], output["failure"]["Error"]) == (False, "EventBridge.FailedEntry")
+    history = machines.client.get_execution_history(executionArn=answer["executionArn"])["events"]
+    assert [event["type"] for event in history].count("TaskFailed") == 3
+
+
 def test_wait_and_retry_run_on_the_virtual_clock(machines: Machines, runtime: Any) -> None:
     runtime.refusals["Publish"] = "ThrottledException"
     arn = "arn:aws:sns:us-east-1:123456789012:none"
