@@ -2,7 +2,8 @@
 the inference log, and then tell it to the consumer and to programs.
 
 Invoked by  statemachine/human_review.asl.yaml, state ``AddToTraining``
-Raises      NotFoundError   caught: the image's version is gone for good, the operator is told
+Raises      NotFoundError   caught: the image's version is gone for good, the operator is told, once
+                            what people said is written and told without it
             MalformedAnswerError   caught: the boxes are not for this image, the operator is told
             ConflictError   caught: the answers were read again meanwhile; the execution fails, and
                             the message's next delivery reads what they are then
@@ -18,8 +19,9 @@ from typing import Any
 from labelloop.aws import detections
 from labelloop.domain.annotations import Annotation
 from labelloop.domain.consensus import Agreement
-from labelloop.domain.detections import HumanLabel
+from labelloop.domain.detections import DetectionRecord, HumanLabel
 from labelloop.entrypoint import Strict, task
+from labelloop.errors import NotFoundError
 from labelloop.services import consumer_news, reviewed_images
 
 
@@ -49,8 +51,9 @@ class Output(Strict):
 def lambda_handler(request: Input) -> Output:
     """Remove what former answers had put there, add what this one says, then write and tell it."""
     detection, said = request.detection_id, Annotation.from_json(request.said)
+    former = detections.get(detection)
     record = replace(
-        detections.get(detection),
+        former,
         agreement=request.agreement,
         answers=request.answers,
         human_label=request.label,
@@ -60,12 +63,27 @@ def lambda_handler(request: Input) -> Output:
     )
     key = reviewed_images.key_of(record, said)
     before = detections.begin_to_copy(record, key, request.read)
-    for former in before.copy_keys - {key}:
-        reviewed_images.remove(detection, former)
+    for other in before.copy_keys - {key}:
+        reviewed_images.remove(detection, other)
+    gone: NotFoundError | None = None
     if key:
-        reviewed_images.add(record, said, key, request.read.removesuffix("Z"))
-    answered = replace(record, copied_key=key).revised(before)
+        try:
+            reviewed_images.add(record, said, key, request.read.removesuffix("Z"))
+        except NotFoundError as error:
+            gone = None if _trains_already(former, record, key) else error
+    answered = replace(record, copied_key="" if gone else key).revised(before)
     detections.record_answer(answered)
+    if gone:
+        # Only now: what a later run has copied meanwhile stays.
+        reviewed_images.remove(detection, key)
     # Never before: what the log has not, nobody may act on.
     consumer_news.tell_decision(answered)
+    if gone:
+        raise gone
     return Output(copied_key=key)
+
+
+def _trains_already(former: DetectionRecord, record: DetectionRecord, key: str) -> bool:
+    """Whether the image was copied there for the same labels, and no run has begun since."""
+    is_same = (former.copied_key, former.human_labels) == (key, record.human_labels)
+    return is_same and former.answers_read == former.completed

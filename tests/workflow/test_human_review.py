@@ -303,14 +303,18 @@ def test_of_three_people_two_decide_and_where_they_do_not_agree_a_fourth_is_aske
     assert (record["agreement"], record["human_label"]) == ("undecided", "")
 
 
-def test_an_image_whose_version_is_gone_for_good_is_told(
+def test_of_an_image_whose_version_is_gone_for_good_everybody_is_told(
     serving_stack: Stack, reviewer: Reviewer, doubtful: Uploaded
 ) -> None:
     serving_stack.client("s3").delete_object(
         Bucket=serving_stack.bucket, Key=doubtful.key, VersionId=doubtful.version_id
     )
     reviewer.review(doubtful, "circle")
-    assert serving_stack.wait_for_record(doubtful, has="review_problem")
+    record = serving_stack.wait_for_record(doubtful, has="review_problem")
+    assert (record["agreement"], record["human_label"]) == ("decided", "circle")
+    assert record["copied_key"] == ""
+    told = {1: ("decided", '["circle"]')}
+    wait_for(lambda: _revisions(serving_stack, doubtful) == told, "the message about it")
 
 
 def test_a_failure_of_the_service_is_retried(

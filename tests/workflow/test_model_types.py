@@ -394,5 +394,6 @@ def test_boxes_for_another_image_and_images_that_are_gone_for_good_are_told(
         box = {"label": "nut", "left": 0, "top": 0, "width": 40, "height": 40}
         reviewer.review(upload, {"boxes": [box], "size": {"width": 100, "height": 100}})
         record = stack.wait_for_record(upload, has="review_problem")
-        assert "copied_key" not in record
+        assert not record.get("copied_key")
+        assert ("agreement" in record) is (upload is gone)
         stack.wait_for_mail("answer_problem", about=upload.task_id)

@@ -519,18 +519,134 @@ def test_nothing_is_told_that_the_log_has_not(detect: Callable[..., Account]) ->
     assert agreed == [True, True]
 
 
-def test_an_image_version_that_is_gone_is_said_to_be_gone(
-    account: Account, monkeypatch: pytest.MonkeyPatch
+# --- Versions that are gone for good --------------------------------------------------------------
+
+
+def _delete_for_good(account: Account) -> None:
+    s3 = account.boto3("s3")
+    for version in s3.list_object_versions(Bucket=account.bucket, Prefix=KEY)["Versions"]:
+        s3.delete_object(Bucket=account.bucket, Key=KEY, VersionId=version["VersionId"])
+
+
+@pytest.mark.parametrize(
+    ("model_type", "request_", "labels"),
+    [("classification", AGREED, ["scratch"]), ("detection", BOXES, ["gear"])],
+)
+def test_of_an_image_that_is_gone_people_are_heard_and_then_it_is_said_to_be_gone(
+    detect: Callable[..., Account], model_type: str, request_: Json, labels: list[str]
 ) -> None:
-    version_id = account.put(KEY, b"x")
-    account.boto3("s3").delete_object(Bucket=account.bucket, Key=KEY, VersionId=version_id)
-    facts = {"bucket": account.bucket, "key": KEY, "version_id": version_id}
-    inference_log.record(DETECTION, Outcome.REVIEW, facts, clock.now())
-    for model_type, request in (("classification", AGREED), ("detection", BOXES)):
-        monkeypatch.setenv("MODEL_TYPE", model_type)
+    detected = detect(model_type)
+    _delete_for_good(detected)
+    for seconds in range(3):
+        request = _later(request_, seconds)
         with pytest.raises(NotFoundError):
             _add(request)
-    assert _keys(account) == []
+        record = inference_log.recorded(DETECTION)
+        assert (record["agreement"], record["answers"]) == ("decided", 1)
+        assert [label["name"] for label in record["human_labels"]] == labels
+        assert (record["revision"], record["copied_key"]) == (1, "")
+        assert record["completed"] == request["read"]
+        assert _keys(detected) == []
+    assert [told[:2] for told in _told(detected)] == [("decided", 1)] * 3
+    assert [event["detail"]["event_id"] for event in detected.sent_events()] == [
+        f"{DETECTION}-1"
+    ] * 3
+
+
+def test_an_answer_about_an_image_that_is_gone_can_be_changed_and_taken_back(
+    detect: Callable[..., Account],
+) -> None:
+    detected = detect()
+    _delete_for_good(detected)
+    for seconds, request in enumerate((AGREED, DENT)):
+        with pytest.raises(NotFoundError):
+            _add(_later(request, seconds))
+    inference_log.note(DETECTION, {"review_problem": "It is gone."})
+    assert _add(_later(TAKEN_BACK, 2)) == ""
+    assert _told(detected) == [
+        ("decided", 1, SCRATCH),
+        ("decided", 2, A_DENT),
+        ("undecided", 3, []),
+    ]
+    record = inference_log.recorded(DETECTION)
+    assert (record["agreement"], record["human_label"]) == ("undecided", "")
+    assert "review_problem" not in record, "nothing is wanted of the image any more"
+
+
+@pytest.mark.parametrize(
+    ("model_type", "request_", "key", "left"),
+    [
+        ("classification", AGREED, COPY, [COPY]),
+        ("multi-label", SEVERAL, REVIEWED, [REVIEWED, MANIFEST]),
+        ("detection", BOXES, REVIEWED, [REVIEWED, MANIFEST]),
+    ],
+)
+def test_an_image_that_is_gone_once_it_trains_goes_on_training_by_the_same_answer_alone(
+    detect: Callable[..., Account], model_type: str, request_: Json, key: str, left: list[str]
+) -> None:
+    detected = detect(model_type)
+    _add(_later(request_, 0))
+    _delete_for_good(detected)
+    for seconds in (1, 2):
+        assert _add(_later(request_, seconds)) == key
+        assert inference_log.recorded(DETECTION)["copied_key"] == key
+        assert _keys(detected) == left
+    with pytest.raises(NotFoundError):
+        _add(_later(DENT, 3))
+    assert inference_log.recorded(DETECTION)["copied_key"] == ""
+    assert _keys(detected) == []
+
+
+@pytest.mark.parametrize(
+    "call", ["dynamodb.UpdateItem", "s3.DeleteObject", "events.PutEvents", "sns.Publish"]
+)
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_whoever_dies_over_an_image_that_is_gone_leaves_no_copy_and_the_next_one_tells(
+    detect: Callable[..., Account], call: str, moment: str
+) -> None:
+    detected = detect()
+    _add(_later(AGREED, 0))
+    _delete_for_good(detected)
+    _told(detected)
+
+    def die(**_: object) -> None:
+        raise SystemExit
+
+    detected.hook(call.split(".", maxsplit=1)[0], f"{moment}-call.{call}", die)
+    with pytest.raises(SystemExit):
+        _add(_later(DENT, 1))
+    detected.unhook()
+    with pytest.raises(NotFoundError):
+        _add(_later(DENT, 2))
+    assert _keys(detected) == []
+    assert set(map(str, _told(detected))) == {str(("decided", 2, A_DENT))}
+    record = inference_log.recorded(DETECTION)
+    assert (record["human_label"], record["revision"], record["copied_key"]) == ("dent", 2, "")
+
+
+def test_of_an_image_that_is_gone_the_later_answer_counts_and_is_told_alone(
+    detect: Callable[..., Account],
+) -> None:
+    detected = detect()
+    _delete_for_good(detected)
+    with pytest.raises(NotFoundError):
+        _add(_later(DENT, 1))
+    with pytest.raises(ConflictError):
+        _add(_later(AGREED, 0))
+    assert _told(detected) == [("decided", 1, A_DENT)]
+    assert inference_log.recorded(DETECTION)["human_label"] == "dent"
+
+
+def test_boxes_that_were_drawn_in_another_image_are_neither_logged_nor_told(
+    detect: Callable[..., Account],
+) -> None:
+    detected = detect("detection")
+    other = {**BOXES["said"], "size_px": [80, 100]}
+    with pytest.raises(MalformedAnswerError):
+        _add({**BOXES, "said": other})
+    assert "agreement" not in inference_log.recorded(DETECTION)
+    assert _told(detected) == []
+    assert detected.sent_events() == []
 
 
 def test_a_detection_that_is_not_in_the_log_is_not_found(account: Account) -> None:

@@ -13,7 +13,8 @@ What a record has, and when it is written; what does not apply is not there:
     with its selection    outcome, drawn, chance where it was, human_loop; no longer expires
     with people's answer  answers_read, copy_keys, expires, before it is copied; agreement,
                           answers, revision, human_label, human_labels, copied_key, completed,
-                          answered_by_sender, or review_problem
+                          answered_by_sender; review_problem where they cannot be used, or the
+                          image, which is gone, cannot train
 
 An image that people are to label from nothing has a record too, so that its answers go the same
 way; its outcome is ``labeling``. It is no detection: no index has it, and nothing counts it. Where
