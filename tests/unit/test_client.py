@@ -1,6 +1,7 @@
 """The program's way to the API, against one that answers as it is told."""
 
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -212,6 +213,30 @@ def test_nobody_at_the_address_is_an_error_after_the_patience() -> None:
         loop.detect(b"a")
     assert (caught.value.status, caught.value.code) == (0, "NotReached")
     assert 200 < sum(pauses) <= 300
+
+
+@pytest.mark.parametrize(
+    ("errno", "code", "again"),
+    [(socket.EAI_NONAME, "NoSuchHost", False), (socket.EAI_AGAIN, "NotReached", True)],
+)
+def test_a_host_that_does_not_exist_is_not_asked_for_again(
+    api: Api, monkeypatch: pytest.MonkeyPatch, errno: int, code: str, again: bool
+) -> None:
+    """Where names cannot be looked up for the moment, it is."""
+
+    def resolve(*_: Any, **__: Any) -> None:
+        raise socket.gaierror(errno, "said so")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    loop = LabelLoop(
+        "https://mistyped.test", "id", "secret", pause=api.pause, now_s=lambda: api.now_s
+    )
+
+    with pytest.raises(ApiError, match=r"mistyped\.test.*said so") as caught:
+        loop.detect(b"a")
+
+    assert (caught.value.status, caught.value.code, bool(api.pauses)) == (0, code, again)
+    assert ("may be mistyped" in str(caught.value)) is not again
 
 
 def test_many_images_keep_their_order_and_one_that_is_refused_stops_no_other(

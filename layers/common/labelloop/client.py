@@ -11,6 +11,7 @@ import base64
 import http.client
 import json
 import os
+import socket
 import threading
 import time
 import urllib.error
@@ -35,6 +36,9 @@ LOOK_EVERY_S = 10.0
 """For what people say."""
 _PASSES = frozenset((0, 429, 500, 502, 503, 504))
 """What may succeed later; 0 where there was no answer."""
+_NO_HOST = "NoSuchHost"
+_FOR_THE_MOMENT = socket.EAI_AGAIN
+"""Whoever knows the names of hosts cannot be asked now."""
 
 
 class ApiError(Exception):
@@ -234,7 +238,8 @@ class LabelLoop:
                 return ask()
             except ApiError as error:
                 after_s = error.retry_after_s or pause_s
-                if error.status not in _PASSES or self._now_s() + after_s > end_s:
+                is_for_good = error.status not in _PASSES or error.code == _NO_HOST
+                if is_for_good or self._now_s() + after_s > end_s:
                     raise
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
                 with self._lock:
@@ -270,6 +275,11 @@ def _answer(
     except urllib.error.HTTPError as error:
         raise _refused(error) from error
     except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None)
+        if isinstance(reason, socket.gaierror) and reason.errno != _FOR_THE_MOMENT:
+            host = urllib.parse.urlsplit(url).hostname
+            told = f"There is no host {host}: the address may be mistyped ({reason.strerror})."
+            raise ApiError(0, _NO_HOST, told) from error
         raise ApiError(0, "NotReached", f"{url} does not answer: {error}") from error
     try:
         found = json.loads(content)
