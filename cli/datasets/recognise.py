@@ -15,10 +15,16 @@ from labelloop.domain.imports import MANIFEST_SUFFIXES
 
 from ..failures import CommandError
 from . import coco, file_manifests, label_studio, tables, voc, yolo
-from .values import DataSet, Files, Place, Problem
+from .values import IMAGE_SUFFIXES, DataSet, Files, Place, Problem
+from .written import SOURCES
 
 _JOB_OUTPUT = "manifests/output/output.manifest"
 """Where in the folder of a labelling job of Ground Truth its result is."""
+
+_SOURCE = '"source-ref"'
+
+_MAY_SAY = (".json", ".jsonl", ".ndjson", ".manifest", ".xml", ".csv", ".tsv", ".yaml", ".yml")
+"""How files end that may be annotations of a kind that is not known."""
 
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 
@@ -47,7 +53,13 @@ def file(files: Files, name: str, model_type: ModelType) -> Recognised:
     suffix = path.suffix.lower()
     found: list[Recognised] = []
     if suffix == ".json":
-        found = _of_json(files, [name])
+        found, broken = _of_json(files, [name])
+        if broken and _SOURCE not in files.beginning(name):
+            (problem,) = broken
+            raise CommandError(
+                f"{problem.place}: {problem.reason} Nor is it a manifest, which has JSON Lines: no "
+                "line of it has a source-ref, which names an image."
+            )
     elif suffix in {".yaml", ".yml"} or path.name == yolo.CLASSES:
         found = _of_yolo(files, [name])
     elif suffix in tables.SUFFIXES:
@@ -77,7 +89,7 @@ def _folder(name: str) -> PurePosixPath:
 def is_of_bucket(files: Files, name: str) -> bool:
     """Whether this file is a manifest of images in a bucket, beside which nothing is looked for."""
     suffix = PurePosixPath(name).suffix.lower()
-    if suffix == ".json" and _of_json(files, [name]):
+    if suffix == ".json" and _of_json(files, [name])[0]:
         return False
     return suffix in MANIFEST_SUFFIXES and not file_manifests.names_files(files.beginning(name))
 
@@ -85,13 +97,15 @@ def is_of_bucket(files: Files, name: str) -> bool:
 def folder(files: Files, model_type: ModelType) -> Recognised | None:
     """What all of the files are; None where no annotations are among them.
 
-    Raises CommandError where they are several things at once, or packed.
+    Raises CommandError where they are several things at once, or packed, and where one that cannot
+    be understood may say what the images show.
     """
     archives = files.with_suffix(*_ARCHIVES)
     if archives and archives == files.names:
         raise CommandError(_unpack(archives[0]))
+    of_json, broken = _of_json(files, files.with_suffix(".json"))
     found = [
-        *_of_json(files, files.with_suffix(".json")),
+        *of_json,
         *_of_yolo(files, _yolo_files(files)),
         *_of_voc(files, files.with_suffix(".xml")),
     ]
@@ -113,7 +127,44 @@ def folder(files: Files, model_type: ModelType) -> Recognised | None:
     if len(found) > 1:
         each = ", ".join(f"{one.format} ({one.files[0]})" for one in found)
         raise CommandError(f"There are several data sets: {each}. Name the file of one of them.")
+    if not found:
+        _refuse_unknown(files, broken, model_type)
     return found[0] if found else None
+
+
+def _refuse_unknown(files: Files, broken: Iterable[Problem], model_type: ModelType) -> None:
+    """Raise CommandError where something that cannot be understood speaks of the images.
+
+    Else their folders would be taken for what they show. What speaks of none is by the way.
+    """
+    detects = model_type is ModelType.DETECTION
+    folders = not detects and any("/" in name for name in files.with_suffix(*IMAGE_SUFFIXES))
+    way_out = (
+        "Bring it as COCO's JSON, YOLO's labels, VOC's XML, a CSV file or a manifest."
+        if detects
+        else "If the folders are the labels, take it out of there; if all of the images show the "
+        "same, say what: --label NAME."
+    )
+    for place, reason in broken:
+        # Of a file that cannot even be opened, nobody can tell what it speaks of.
+        is_closed = not place.where and not files.beginning(place.file)
+        if not folders or is_closed or files.speaks_of_images(place.file):
+            raise CommandError(f"{place}: {reason} It may say what the images show. {way_out}")
+    nameless = yolo.nameless(files)
+    if nameless:
+        raise CommandError(
+            f"It looks like a data set with boxes: {nameless} is written as YOLO's labels are, and "
+            f"what its classes are called is missing. Put {yolo.CLASSES} beside such files, or "
+            "data.yaml above them."
+        )
+    for name in files.with_suffix(*_MAY_SAY):
+        if PurePosixPath(name).name == SOURCES:
+            continue
+        if files.speaks_of_images(name, folders=not detects):
+            raise CommandError(
+                f"{name} speaks of the images and may say what they show, but is nothing that is "
+                f"known. {way_out}"
+            )
 
 
 def _unpack(name: str) -> str:
@@ -137,7 +188,8 @@ def _together(manifests: list[Recognised]) -> list[Recognised]:
 # --- Each format ----------------------------------------------------------------------------------
 
 
-def _of_json(files: Files, names: Sequence[str]) -> list[Recognised]:
+def _of_json(files: Files, names: Sequence[str]) -> tuple[list[Recognised], list[Problem]]:
+    """What some files are, and which ones are no JSON."""
     # What is none of these is not kept: some programs write one with the image in it for each.
     read: dict[str, Any] = {}
     broken: list[Problem] = []
@@ -147,7 +199,10 @@ def _of_json(files: Files, names: Sequence[str]) -> list[Recognised]:
         except json.JSONDecodeError as error:
             broken.append(Problem(Place(name, f"line {error.lineno}"), f"No JSON: {error.msg}."))
             continue
-        except (ValueError, RecursionError, CommandError):
+        except CommandError as error:
+            broken.append(Problem(Place(name), str(error)))
+            continue
+        except (ValueError, RecursionError):
             broken.append(Problem(Place(name), "It is no JSON that can be read."))
             continue
         if coco.is_one(content) or label_studio.is_one(content):
@@ -167,7 +222,7 @@ def _of_json(files: Files, names: Sequence[str]) -> list[Recognised]:
     if exports:
         take = _each(label_studio.read, files, exports, read, broken)
         found.append(Recognised(label_studio.NAME, tuple(exports), take))
-    return found
+    return found, broken
 
 
 def _each(
@@ -204,8 +259,11 @@ def _of_yolo(files: Files, names: Sequence[str]) -> list[Recognised]:
         # Files of settings have names, too; what they go with says whether there are labels.
         if not any(example.place.file != example.image for example in content.examples):
             continue
-        # labelImg puts the same names into each folder in which it saves labels.
-        kind = files.text(name) if PurePosixPath(name).name == yolo.CLASSES else name
+        # labelImg puts the same names into each folder in which it saves labels; others keep the
+        # same file under two names.
+        is_list = PurePosixPath(name).name == yolo.CLASSES
+        beside = "" if is_list else f"{_folder(name)}\n"
+        kind = f"{beside}{files.text(name)}"
         first = found.setdefault(kind, (name, content))[1]
         if first is not content:
             _add(content, first)

@@ -26,6 +26,12 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".g
 _BEGINNING_BYTES = 1024 * 1024
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
+_MOST_OF_A_NAME = 255
+_ENDS_AS_IMAGE = re.compile(rf"({'|'.join(map(re.escape, IMAGE_SUFFIXES))})\b", re.IGNORECASE)
+_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
+"""As JSON has characters that are not ASCII."""
+_BETWEEN_NAMES = re.compile(r"[/\\\"'\n\r\t<>,;=|]")
+
 Parts = tuple[str, ...]
 
 
@@ -136,6 +142,22 @@ class Files:
     def with_suffix(self, *suffixes: str) -> list[str]:
         """The files whose names end so."""
         return [name for name in self.names if name.lower().endswith(suffixes)]
+
+    def speaks_of_images(self, name: str, *, folders: bool = False) -> bool:
+        """Whether a file, whatever it is, names one of the images; or one that is in a folder."""
+        try:
+            text = _decoded(self._read_bytes(name), "replace")
+        except OSError:
+            return False
+        for found in _ENDS_AS_IMAGE.finditer(text):
+            before = text[max(0, found.start() - _MOST_OF_A_NAME) : found.end()]
+            escaped = _ESCAPED.sub(lambda code: chr(int(code[1], 16)), before)
+            last = _BETWEEN_NAMES.split(composed_path(escaped))[-1]
+            for named in {last, unquote(last), last.split()[-1]}:
+                hits = self._by_name.get(named.casefold(), ())
+                if any(len(parts) > 1 or not folders for parts, _ in hits):
+                    return True
+        return False
 
     def image(self, named: str, beside: str, hint: str = "") -> str | None:
         """The file that a format names so in another file; None where no one file is meant.

@@ -13,6 +13,8 @@ from pathlib import PurePosixPath
 
 from labelloop.domain.annotations import Annotation
 
+SOURCES = "sources.jsonl"
+"""Each image with where it comes from, and who said when what it shows."""
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 _MOST_OF_A_NAME = 60
 _NO_NAME = re.compile(r"[^A-Za-z0-9_-]+")

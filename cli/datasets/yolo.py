@@ -174,6 +174,25 @@ def read(files: Files, file: str, into: DataSet) -> None:
             into.leave_out(name, "", "There is no image of this name.")
 
 
+def nameless(files: Files) -> str | None:
+    """The first file with boxes beside an image, which wants names of classes; None for none."""
+    labels = _label_files(files)
+    for image in files.with_suffix(*IMAGE_SUFFIXES):
+        file = _label_file(image, labels)
+        lines = [line.split() for line in files.beginning(file).splitlines()] if file else []
+        if any(lines) and all(map(_is_line, filter(None, lines))):
+            return file
+    return None
+
+
+def _is_line(words: Sequence[str]) -> bool:
+    try:
+        _line(words, Config({int(words[0]): words[0]}))
+    except ValueError:
+        return False
+    return True
+
+
 def _beside_labels(folder: PurePosixPath) -> PurePosixPath:
     """The folder that has the labels, and the images beside them."""
     parts = [part.lower() for part in folder.parts]

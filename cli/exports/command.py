@@ -9,11 +9,12 @@ from labelloop import clock
 
 from .. import models, terminal
 from ..datasets.formats import FORMATS
+from ..datasets.written import SOURCES
 from ..failures import INTERRUPTED, CommandError
 from ..log import Moment
 from ..stack import Stack, on_stack, show
 from . import data_set
-from .data_set import SOURCES, Export, Wanted
+from .data_set import Export, Wanted
 
 
 @click.command(name="export")

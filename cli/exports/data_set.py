@@ -36,14 +36,12 @@ from labelloop.services import image_inspection, training_choice, training_data
 
 from .. import terminal
 from ..datasets.formats import FORMATS, refusal
-from ..datasets.written import Images, Written, safe_name
+from ..datasets.written import SOURCES, Images, Written, safe_name
 from ..failures import CommandError
 from ..parallel import bar, concerns_all, in_parallel
 from . import said_by
 from .said_by import Traced
 
-SOURCES = "sources.jsonl"
-"""Each image with where it comes from, and who said when what it shows."""
 WANTED = "export.json"
 """What the export is of, and how."""
 BATCH_IMAGES = 500

@@ -371,9 +371,17 @@ class _Brought:
         if first.planned is one:
             self._outcome.labels.update(_counted(one))
             return
+        is_again = one.part is None and first.planned.image == one.image
         if first.planned.annotation == one.annotation:
             copy = {"file": name, "same_as": files.printable(first.planned.image)}
-            self._outcome.copies.append(copy)
+            if not is_again:
+                self._outcome.copies.append(copy)
+        elif is_again:
+            reason = (
+                f"It speaks of {one.image} as {first.planned.place} does, which says something "
+                "else, and which counts: put together what both say, and import that."
+            )
+            self._outcome.leave_out([Problem(one.place, reason)])
         else:
             reason = f"It holds the same as {first.planned.image}, of which something else is said."
             self._outcome.leave_out([Problem(Place(one.image), reason)])

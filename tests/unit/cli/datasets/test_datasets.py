@@ -597,6 +597,11 @@ class TestRecognition:
         with pytest.raises(CommandError, match=r"COCO \(a.json\), Pascal VOC \(1.xml\)"):
             recognise.folder(of(texts), ModelType.DETECTION)
 
+    def test_the_same_settings_under_two_names_are_one_data_set(self) -> None:
+        texts = {"images/1.jpg": "", "labels/1.txt": "0 0.5 0.5 1 1"}
+        texts |= dict.fromkeys(("data.yaml", "dataset.yaml"), "names: [cat]")
+        assert boxes(read(texts)) == {"images/1.jpg": [("cat", [0, 0, 200, 100])]}
+
     def test_an_archive_is_to_be_unpacked(self) -> None:
         packed = of({"pets.zip": b"PK"})
         with pytest.raises(CommandError, match=r"pets\.zip is an archive: unpack it"):
@@ -612,6 +617,90 @@ class TestRecognition:
 def test_a_table_of_numbers_beside_folders_of_labels_is_no_data_set() -> None:
     texts = {"cat/1.jpg": b"", "dog/2.jpg": b"", "losses.csv": b"epoch,loss\n1,0.5\n2,0.3\n"}
     assert recognise.folder(of(texts), ModelType.CLASSIFICATION) is None
+
+
+CAMERAS = {"camera1/1.jpg": b"", "camera2/2.jpg": b""}
+
+
+class TestWhatIsNothingThatIsKnown:
+    """Folders beside what may say what their images show are taken for no labels."""
+
+    @pytest.mark.parametrize("model_type", ModelType)
+    @pytest.mark.parametrize("images", [["1.jpg"], ["camera1/1.jpg", "camera2/2.jpg"]])
+    def test_json_that_breaks_off_is_named_with_its_line(
+        self, model_type: ModelType, images: list[str]
+    ) -> None:
+        text = coco(images, annotation(1)).replace('"annotations"', '\n"annotations"')[:-9]
+        files = of({"b.json": text.encode()} | dict.fromkeys(images, b""))
+        with pytest.raises(CommandError, match=r"b\.json, line 2: No JSON: Expecting"):
+            recognise.folder(files, model_type)
+        with pytest.raises(CommandError, match=r"b\.json, line 2: No JSON: Expecting"):
+            recognise.file(files, "b.json", model_type)
+
+    def test_to_a_detection_model_it_is_named_whatever_it_speaks_of(self) -> None:
+        with pytest.raises(CommandError, match=r"b\.json, line 1: No JSON"):
+            recognise.folder(of({**CAMERAS, "b.json": b'{"images": ['}), ModelType.DETECTION)
+
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [
+            ("x.json", '{"pictures": [{"of": "camera1/1.jpg", "shows": "cat"}]}'),
+            ("camera1/1.json", '{"imagePath": "1.JPG", "shapes": []}'),
+            ("x.xml", "<dataset><image file='C:\\pets\\camera1\\1.jpg'/></dataset>"),
+            ("_classes.csv", "filename, cat\ncamera1/1.jpg, 1\n"),
+            ("x.jsonl", '{"file_name": "2.jpg", "text": "cat"}'),
+            ("x.yaml", "image: 2.jpg\n"),
+        ],
+    )
+    def test_what_speaks_of_the_images_is_refused_with_the_way_out(
+        self, name: str, text: str
+    ) -> None:
+        with pytest.raises(CommandError, match=rf"^{name} speaks of the images.*--label NAME"):
+            recognise.folder(of({**CAMERAS, name: text.encode()}), ModelType.CLASSIFICATION)
+
+    @pytest.mark.parametrize("code", ["K\\u00e4fer.jpg", "K%C3%A4fer.jpg", "Ka\u0308fer.jpg"])
+    def test_however_it_writes_their_names(self, code: str) -> None:
+        texts = {"camera1/K\u00e4fer.jpg": b"", "x.json": f'["{code}"]'.encode()}
+        with pytest.raises(CommandError, match=r"x\.json speaks of the images"):
+            recognise.folder(of(texts), ModelType.CLASSIFICATION)
+
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [
+            ("package.json", '{"name": "pets", "logo": "logo.jpg"}'),
+            ("README.md", "![a cat](camera1/1.jpg)"),
+            ("look.ipynb", '{"cells": [{"source": "open(\'camera1/1.jpg\')"}]}'),
+            ("LICENSE", "1.jpg is by somebody"),
+            ("camera1/1.txt", "a cat on a mat"),
+            ("sources.jsonl", '{"image": "camera1/1.jpg"}'),
+        ],
+    )
+    def test_what_is_by_the_way_refuses_no_labels(self, name: str, text: str) -> None:
+        files = of({**CAMERAS, name: text.encode()})
+        assert recognise.folder(files, ModelType.CLASSIFICATION) is None
+
+    @pytest.mark.parametrize("model_type", ModelType)
+    @pytest.mark.parametrize("file", ["camera1/1.txt", "camera1/labels/1.txt"])
+    def test_labels_of_yolo_without_names_say_which_file_is_missing(
+        self, model_type: ModelType, file: str
+    ) -> None:
+        with pytest.raises(CommandError, match=rf"{file} is written as YOLO.*classes\.txt.*data\."):
+            recognise.folder(of({**CAMERAS, file: b"0 0.5 0.5 0.1 0.1\n"}), model_type)
+
+    def test_json_that_cannot_be_opened_may_say_anything(self) -> None:
+        def opened(name: str) -> bytes:
+            if name == "x.json":
+                raise PermissionError(13, "Permission denied")
+            return b""
+
+        files = Files([*CAMERAS, "x.json"], opened, lambda _: SIZE)
+        with pytest.raises(CommandError, match=r"x\.json cannot be read: Permission denied\."):
+            recognise.folder(files, ModelType.CLASSIFICATION)
+
+    def test_a_manifest_whose_first_line_is_bad_is_one(self) -> None:
+        text = b'{"source-ref\n{"source-ref": "1.jpg", "label": 1}\n'
+        found = recognise.file(of({"1.jpg": b"", "a.json": text}), "a.json", ModelType.DETECTION)
+        assert found.format == "manifest"
 
 
 class TestFilesBesideThoseThatAreRead:

@@ -334,6 +334,32 @@ def test_boxes_for_an_image_of_another_size_are_named(world: World) -> None:
     assert "400 x 300 px, but it has 200 x 100 px" in reason
 
 
+@pytest.mark.parametrize("second", ["cat", "dog"])
+def test_of_two_files_about_one_image_it_is_said_which_counts(world: World, second: str) -> None:
+    world.model_type("detection")
+    world.file("img/0.png", photo(1))
+    for name, label in (("a.json", "cat"), ("b.json", second)):
+        content = {
+            "images": [{"id": 1, "file_name": "img/0.png", "width": 200, "height": 100}],
+            "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 30, 20]}],
+            "categories": [{"id": 1, "name": label}],
+        }
+        world.file(name, json.dumps(content).encode())
+
+    answer = world.answer(str(world.folder))
+
+    assert (answer["taken"], answer["labels"], answer["copies"]) == (1, {"cat": 1}, [])
+    told = [tuple(one.values()) for one in answer["left_out"]]
+    if second == "cat":
+        assert told == []
+    else:
+        ((place, reason),) = told
+        assert place == "b.json, image 1"
+        assert "img/0.png as a.json, image 1 does, which says something else, and which counts" in (
+            reason
+        )
+
+
 @pytest.mark.parametrize(("answer", "brought"), [("n\n", False), ("y\n", True)])
 def test_at_a_terminal_it_says_what_it_is_and_asks(
     world: World, monkeypatch: pytest.MonkeyPatch, answer: str, brought: bool
