@@ -33,6 +33,7 @@ from tests.unit.functions.preparation import png, prepare, upload
 __all__ = ["account"]
 DETECTION = "0123456789abcdef" * 2
 WRITTEN = ("sources.jsonl", "export.json")
+SIZE = (320, 240)
 SOMEBODY = "11111111-2222-3333-4444-555555555555"
 
 
@@ -115,6 +116,50 @@ def world(make: Make, account: Account) -> World:
     for label in ("cat", "dog"):
         upload(account, label, range(10))
     return made
+
+
+@pytest.fixture
+def answered(world: World) -> str:
+    """An image of a cat by what somebody answered; its key."""
+    key = labelled_key("cat", DETECTION, "camera/1.png")
+    world.account.put(key, png("reviewed"))
+    facts = {"key": "camera/1.png", "etag": "e", "bucket": world.account.bucket}
+    now = clock.now()
+    inference_log.record(DETECTION, Outcome.REVIEW, facts, now)
+    inference_log.note(
+        DETECTION,
+        {
+            "agreement": Agreement.DECIDED.value,
+            "human_label": "cat",
+            "human_labels": [{"name": "cat"}],
+            "completed": "2026-11-20T10:00:00.000Z",
+        },
+    )
+    given = {
+        SOMEBODY: Given(Annotation.of_labels(["cat"]), now, now),
+        "another": Given(Annotation.of_labels(["dog"]), now, now),
+    }
+    loop = human_loop_name(DETECTION)
+    task = ReviewTask(
+        *(loop, DETECTION, world.account.bucket, "camera/1.png", None),
+        *(ModelType.CLASSIFICATION, (), 1, now, given),
+    )
+    review_tasks.create_once(task, now)
+    return key
+
+
+@pytest.fixture
+def boxes(make: Make, account: Account) -> World:
+    """A stack whose model finds boxes."""
+    lines = []
+    for number in range(10):
+        key = f"camera/{number}.png"
+        account.put(key, png(str(number), *SIZE))
+        found = [Box("cat", number, 5, 100, 90), Box("dog", 30, 40, 50 + number, 60)]
+        said = Annotation.of_boxes(found, SIZE)
+        lines.append(training_line(f"s3://{account.bucket}/{key}", said, "2026-11-20T08:00:00"))
+    account.put(f"{IMPORTED_MANIFESTS}b.manifest", "".join(f"{one}\n" for one in lines).encode())
+    return make("detection")
 
 
 def made_of(version: str) -> dict[str, SplitImage]:
@@ -263,35 +308,6 @@ def test_what_was_replaced_or_deleted_since_is_as_it_was(world: World) -> None:
 
 
 class TestWhoSaidIt:
-    @pytest.fixture
-    def answered(self, world: World) -> str:
-        """An image of a cat by what somebody answered; its key."""
-        key = labelled_key("cat", DETECTION, "camera/1.png")
-        world.account.put(key, png("reviewed"))
-        facts = {"key": "camera/1.png", "etag": "e", "bucket": world.account.bucket}
-        now = clock.now()
-        inference_log.record(DETECTION, Outcome.REVIEW, facts, now)
-        inference_log.note(
-            DETECTION,
-            {
-                "agreement": Agreement.DECIDED.value,
-                "human_label": "cat",
-                "human_labels": [{"name": "cat"}],
-                "completed": "2026-11-20T10:00:00.000Z",
-            },
-        )
-        given = {
-            SOMEBODY: Given(Annotation.of_labels(["cat"]), now, now),
-            "another": Given(Annotation.of_labels(["dog"]), now, now),
-        }
-        loop = human_loop_name(DETECTION)
-        task = ReviewTask(
-            *(loop, DETECTION, world.account.bucket, "camera/1.png", None),
-            *(ModelType.CLASSIFICATION, (), 1, now, given),
-        )
-        review_tasks.create_once(task, now)
-        return key
-
     def test_each_label_has_who_and_when(self, world: World, answered: str) -> None:
         world.run("--version", prepare()["version"])
 
@@ -386,23 +402,6 @@ def test_the_index_of_an_earlier_release_goes_out_too(world: World) -> None:
 
 
 class TestBoxes:
-    SIZE = (320, 240)
-
-    @pytest.fixture
-    def boxes(self, make: Make, account: Account) -> World:
-        """A stack whose model finds boxes."""
-        lines = []
-        for number in range(10):
-            key = f"camera/{number}.png"
-            account.put(key, png(str(number), *self.SIZE))
-            found = [Box("cat", number, 5, 100, 90), Box("dog", 30, 40, 50 + number, 60)]
-            said = Annotation.of_boxes(found, self.SIZE)
-            lines.append(training_line(f"s3://{account.bucket}/{key}", said, "2026-11-20T08:00:00"))
-        account.put(
-            f"{IMPORTED_MANIFESTS}b.manifest", "".join(f"{one}\n" for one in lines).encode()
-        )
-        return make("detection")
-
     @pytest.mark.parametrize("format_", ["manifest", "coco", "yolo", "voc", "csv"])
     def test_what_goes_out_comes_in_again(self, boxes: World, format_: str) -> None:
         version = prepare()["version"]
