@@ -11,6 +11,7 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -37,6 +38,8 @@ from local.people import add_person
 
 UPLOADS_AT_ONCE = 4
 REVIEWER_EMAIL = "demo@example.com"
+TRIES = 5
+"""So often the API is asked that says it will answer later, as the review page does."""
 
 Record = Mapping[str, Any]
 
@@ -178,7 +181,8 @@ class Reviewer:
         path: str,
         body: Mapping[str, Any] | None = None,
         *,
-        again: bool = False,
+        renewed: bool = False,
+        tries: int = TRIES,
     ) -> dict[str, Any]:
         request = urllib.request.Request(  # noqa: S310 - our own address
             self._api_url + path,
@@ -193,9 +197,12 @@ class Reviewer:
             with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - likewise
                 return dict(json.loads(answer.read() or "{}"))
         except urllib.error.HTTPError as error:
-            if error.code == HTTPStatus.UNAUTHORIZED and not again:
+            if error.code == HTTPStatus.UNAUTHORIZED and not renewed:
                 self._token = self._sign_in()
-                return self._ask(method, path, body, again=True)
+                return self._ask(method, path, body, renewed=True)
+            if error.code == HTTPStatus.SERVICE_UNAVAILABLE and tries > 1:
+                time.sleep(float(error.headers.get("Retry-After", 1)))
+                return self._ask(method, path, body, renewed=renewed, tries=tries - 1)
             said = error.read().decode(errors="replace")
             raise DemoError(
                 f"The review API answered {method} {path} with {error.code}: {said}"
