@@ -3,6 +3,7 @@
 The tests share a stack and build on each other: they run in the order in which they stand here.
 """
 
+import contextlib
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -122,22 +123,39 @@ def test_who_asks_it_directly_starts_it_and_keeps_it_running(hosted: Stack) -> N
     assert not hosted.keys("images_from_api/")
 
 
-def test_what_somebody_stopped_stays_stopped(hosted: Stack) -> None:
+@contextlib.contextmanager
+def _stopped_by_somebody(stack: Stack) -> Iterator[None]:
+    """The model is stopped, and no look that was asked for before starts it."""
+    table = stack.outputs["ModelVersionsTable"]
     pause = {"kind": {"S": "state"}, "name": {"S": "hosting_pause"}}
-    table = hosted.outputs["ModelVersionsTable"]
+
+    def put_while_stopped() -> bool:
+        """Once more where a look that was late has started it."""
+        _wait_for_status(stack, "STOPPED")
+        with stack.disabled("hosting"):  # Looks that overlap would never rest.
+            stack.wait_until_rests("HostModel")
+            if stack.model_statuses()[str(stack.deployed())] != "STOPPED":
+                return False
+            stack.client("dynamodb").put_item(TableName=table, Item=pause)
+        return True
+
+    wait_for(put_while_stopped, "a model that is stopped while nobody looks")
+    try:
+        yield
+    finally:
+        stack.client("dynamodb").delete_item(TableName=table, Key=pause)
+
+
+def test_what_somebody_stopped_stays_stopped(hosted: Stack) -> None:
     hosted.wait_until_idle()
-    _wait_for_status(hosted, "STOPPED")
-    with hosted.disabled("hosting"):  # Looks that overlap would never rest.
-        hosted.wait_until_rests("HostModel")  # No look that was asked for before goes on.
-        hosted.client("dynamodb").put_item(TableName=table, Item=pause)
-    told = len(hosted.operator_mails())
-    upload = hosted.detect("stripes")
-    hosted.wait_for_record(upload, "waiting")
-    hosted.wait_for_mail("images_waiting")
-    hosted.let_pass(600)
-    assert hosted.model_statuses()[str(hosted.deployed())] == "STOPPED"
-    assert set(_told(hosted, told)) == {"images_waiting"}
-    hosted.client("dynamodb").delete_item(TableName=table, Key=pause)
+    with _stopped_by_somebody(hosted):
+        told = len(hosted.operator_mails())
+        upload = hosted.detect("stripes")
+        hosted.wait_for_record(upload, "waiting")
+        hosted.wait_for_mail("images_waiting")
+        hosted.let_pass(600)
+        assert hosted.model_statuses()[str(hosted.deployed())] == "STOPPED"
+        assert set(_told(hosted, told)) == {"images_waiting"}
     assert hosted.wait_for_record(upload, "confident")["label"] == "stripes"
 
 
