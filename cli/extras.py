@@ -6,7 +6,8 @@ from .failures import CommandError
 
 PICTURES = "pictures"
 SMOKE = "smoke"
-PACKAGES = {PICTURES: "pillow", SMOKE: "pillow numpy"}
+QUERY = "query"
+PACKAGES = {PICTURES: "pillow", SMOKE: "pillow numpy", QUERY: "duckdb sqlglot"}
 """What each extra brings."""
 
 
