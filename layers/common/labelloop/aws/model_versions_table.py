@@ -20,6 +20,7 @@ By ``kind`` and ``name``:
     sample#<version>  <detection>  sampled_answers  whether it was right about a sampled detection
     message  <once>            told_news          that the operator has been told something
     images   <day>             daily_counts       how many images the API has counted on that day
+    forgotten  <detection>     forgotten_detections  that no state of it is archived any more
 """
 
 from collections.abc import Mapping
