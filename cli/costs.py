@@ -2,10 +2,13 @@
 
 import sys
 from datetime import timedelta
+from typing import Any
 
 from labelloop.aws import hosting_state, rekognition
 from labelloop.domain.hosting import cost_usd
 from labelloop.domain.mails.about_training import TRAINING_HOUR_USD
+from labelloop.domain.stack_names import TAG
+from labelloop.errors import RefusedError
 
 from . import models, terminal
 from .failures import REFUSED
@@ -68,6 +71,39 @@ def of_import(images: int) -> list[str]:
         told.append(
             "The next look by schedule trains on what is new. To let it not: labelloop params set "
             f"Enable-Automatic-Training false. {of_training()}"
+        )
+    return told
+
+
+def by_tag(stack: Stack) -> dict[str, Any]:
+    """By which tag AWS tells the stack's costs, and what in Rekognition does not have it."""
+    arns = [rekognition.project_arn(), *(version.arn for version in rekognition.listed())]
+    without = [arn for arn in arns if not _is_tagged(arn)]
+    return {"tag": TAG, "value": stack.name, "without": without}
+
+
+def _is_tagged(arn: str) -> bool:
+    """Whether it is seen to be: the service may tell nothing of tags that it does not take."""
+    try:
+        return rekognition.is_tagged(arn)
+    except RefusedError:
+        return False
+
+
+def by_tag_in_words(found: dict[str, Any]) -> list[str]:
+    """The same, and how to see them: lines."""
+    tag, without = found["tag"], found["without"]
+    told = [
+        f"AWS tells the stack's costs by the tag {tag} = {found['value']}: in Cost Explorer, by "
+        "Filters, Tag. The tag is activated once for the account, and counts from then on: aws ce "
+        "update-cost-allocation-tags-status --cost-allocation-tags-status "
+        f"TagKey={tag},Status=Active"
+    ]
+    if without:
+        names = ", ".join(arn.partition(":project/")[2].rpartition("/")[0] for arn in without)
+        told.append(
+            f"Without the tag, so that what they cost is not in it: {names}. A deployment tags "
+            "what Rekognition takes a tag for."
         )
     return told
 

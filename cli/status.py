@@ -19,7 +19,7 @@ from labelloop.domain.hosting import run_in_figures
 from labelloop.domain.model_versions import VersionRecord
 from labelloop.domain.review_tasks import HELD_QUEUE, OPEN_QUEUE
 
-from . import ceilings, label, models, rejection, schedules
+from . import ceilings, costs, label, models, rejection, schedules
 from .stack import Stack, on_stack, show
 
 DEAD_LETTERS = {
@@ -64,6 +64,7 @@ def _look(stack: Stack) -> dict[str, Any]:
             {**record.as_json(), "status": statuses.get(record.name, "not in the service")}
             for record in models.records()[:VERSIONS_SHOWN]
         ],
+        "costs": costs.by_tag(stack),
     }
 
 
@@ -132,6 +133,7 @@ def _text(found: dict[str, Any], now: datetime) -> str:
         lines += ["", f"Images wait {_for_what(found)}"]
     if dead:
         lines += ["", "To see why there are dead letters, and what to do: labelloop doctor"]
+    lines += ["", *costs.by_tag_in_words(found["costs"])]
     return "\n".join(lines)
 
 

@@ -19,7 +19,7 @@ from labelloop.domain import stack_names
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.parameters import CATALOGUE, Parameter
 from labelloop.entrypoint import logger
-from labelloop.errors import BusyError, ConfigurationError, NotFoundError
+from labelloop.errors import BusyError, ConfigurationError, NotFoundError, RefusedError
 
 FOLDERS = (
     "images_labeled_by_folder/",
@@ -53,6 +53,8 @@ def lambda_handler(request: ResourceRequest, seconds_left: Callable[[], float]) 
     for folder in FOLDERS:
         objects.write_folder(folder)
     _define_parameters()
+    parameters.tag_all()
+    _tag_models(project_arn)
     return ResourceAnswer(physical_resource_id=project_arn, attributes=attributes)
 
 
@@ -106,6 +108,19 @@ def _redefine(parameter: Parameter, value: str, version: int) -> None:
         meanwhile = parameters.value_of_version(parameter.name, written - 1)
         if meanwhile is not None and parameter.accepts(meanwhile):
             parameters.redefine(parameter, meanwhile)
+
+
+def _tag_models(project_arn: str) -> None:
+    """Tag the project and its versions, which may be older than their tag.
+
+    What the service takes no tag for stays without, which `labelloop status` tells.
+    """
+    versions = rekognition.versions(project_arn)
+    for arn in (project_arn, *(version.arn for version in versions)):
+        try:
+            rekognition.tag(arn)
+        except RefusedError as error:
+            logger.warning("stays without tag", extra={"arn": arn, "reason": str(error)})
 
 
 def _stop_every_version(project_arn: str, seconds_left: Callable[[], float]) -> None:

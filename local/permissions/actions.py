@@ -198,11 +198,27 @@ def _datasets(params: Params) -> list[Requirement]:
 
 
 def _create_dataset(params: Params) -> list[Requirement]:
-    needed = [Requirement("rekognition:CreateDataset", str(params["ProjectArn"]))]
+    project = str(params["ProjectArn"])
+    needed = [Requirement("rekognition:CreateDataset", project), *_tagging(params, project)]
     original = params.get("DatasetSource", {}).get("DatasetArn")
     if original:
         needed.append(Requirement("rekognition:ListDatasetEntries", str(original)))
     return needed
+
+
+def _create_project(params: Params) -> list[Requirement]:
+    made = _arn("rekognition", f"project/{params['ProjectName']}/0")
+    return [Requirement("rekognition:CreateProject", "*"), *_tagging(params, made)]
+
+
+def _create_version(params: Params) -> list[Requirement]:
+    project = str(params["ProjectArn"])
+    return [Requirement("rekognition:CreateProjectVersion", project), *_tagging(params, project)]
+
+
+def _tagging(params: Params, arn: str) -> list[Requirement]:
+    """What it takes to make something with tags; what is made has the ARN of what it is made in."""
+    return [Requirement("rekognition:TagResource", arn)] if params.get("Tags") else []
 
 
 def _copy_version(params: Params) -> list[Requirement]:
@@ -338,7 +354,7 @@ RULES: dict[str, Rule] = {
     **_table_rows(
         "rekognition",
         _param("ProjectArn"),
-        "CreateProjectVersion DescribeProjectVersions DeleteProject "
+        "DescribeProjectVersions DeleteProject "
         "PutProjectPolicy DeleteProjectPolicy ListProjectPolicies",
     ),
     **_table_rows(
@@ -359,7 +375,8 @@ RULES: dict[str, Rule] = {
     "rekognition.CreateDataset": _create_dataset,
     "rekognition.DistributeDatasetEntries": _datasets,
     "rekognition.CopyProjectVersion": _copy_version,
-    "rekognition.CreateProject": _everything("rekognition:CreateProject"),
+    "rekognition.CreateProject": _create_project,
+    "rekognition.CreateProjectVersion": _create_version,
     "rekognition.DescribeProjects": _everything("rekognition:DescribeProjects"),
     "sagemaker.StartHumanLoop": _on("sagemaker:StartHumanLoop", _param("FlowDefinitionArn")),
     **_table_rows("sagemaker", _loop, "DescribeHumanLoop StopHumanLoop DeleteHumanLoop"),

@@ -26,6 +26,7 @@ from tests.unit.cli.world import (
     BUCKET,
     OPERATOR,
     PREFIX,
+    PROJECT,
     World,
     answering,
     aws_in_memory,
@@ -405,6 +406,19 @@ class TestStatus:
         world.put("detections", detection_id="1", outcome_shard="waiting#1", date_id="2026")
 
         assert "Images wait " in (text := world.run("status").stdout) and words in text
+
+    def test_it_says_by_which_tag_costs_are_told_and_what_does_not_have_it(
+        self, world: World
+    ) -> None:
+        world.deploy("v1", "STOPPED")
+        text = world.run("status").stdout
+        assert "by the tag labelloop:stack = label-loop: in Cost Explorer" in text
+        assert "TagKey=labelloop:stack,Status=Active" in text
+        assert "Without the tag" not in text
+        world.model.untagged = {PROJECT, PROJECT.replace("/1", "/version/v1/2")}
+        told = "what they cost is not in it: label-loop, label-loop/version/v1."
+        assert told in world.run("status").stdout
+        assert _told(world)["costs"]["without"][0] == PROJECT
 
     def test_images_wait_for_a_model_that_somebody_has_stopped(self, world: World) -> None:
         world.deploy("v1", "STOPPED")

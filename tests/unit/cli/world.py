@@ -91,6 +91,8 @@ class Model:
         """How many may run."""
         self.asked: list[tuple[str, dict[str, Any]]] = []
         """The images that versions were shown, and how."""
+        self.untagged: set[str] = set()
+        """The ARNs of what the service has taken no tag for."""
         self.says: Callable[[str, dict[str, Any]], list[dict[str, Any]]] = lambda *_: []
         """The labels that a version gives for a request."""
         self.client = answering(
@@ -101,6 +103,7 @@ class Model:
                 "StartProjectVersion": self._start,
                 "StopProjectVersion": self._stop,
                 "DetectCustomLabels": self._detect,
+                "ListTagsForResource": self._tags,
             },
         )
 
@@ -142,6 +145,10 @@ class Model:
             refused("ResourceNotReadyException", "not running")(asked)
         self.asked.append((name, asked))
         return {"CustomLabels": self.says(name, asked)}
+
+    def _tags(self, asked: dict[str, Any]) -> Mapping[str, Any]:
+        arn = asked["ResourceArn"]
+        return {"Tags": {} if arn in self.untagged else {"labelloop:stack": "label-loop"}}
 
     def _stop(self, asked: dict[str, Any]) -> None:
         self.stops += 1

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from functions.set_up_stack.app import FOLDERS, lambda_handler
-from labelloop.aws import model_versions, parameters
+from labelloop.aws import model_versions, parameters, rekognition
 from labelloop.domain.parameters import BY_NAME, CATALOGUE
 from tests.unit.account import PREFIX, Account, Context, Json, refuses, version
 from tests.unit.cloudformation import CloudFormation, waiting
@@ -43,6 +43,48 @@ def test_a_deployment_does_not_switch_training_on_where_its_parameter_was_delete
     values = parameters.stored()
     assert values["Enable-Automatic-Training"][0] == "false"
     assert values["Model-Hosting"][0] == BY_NAME["Model-Hosting"].default
+
+
+def _tagged_parameters(account: Account) -> set[str]:
+    ssm = account.boto3("ssm")
+    return {
+        name
+        for name in parameters.stored()
+        for tag in ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=PREFIX + name)[
+            "TagList"
+        ]
+        if tag == {"Key": "labelloop:stack", "Value": "label-loop"}
+    }
+
+
+def test_what_is_made_and_what_was_there_without_it_gets_the_stacks_tag(
+    account: Account, cloudformation: CloudFormation
+) -> None:
+    account.set_parameter("For-System-Use-Only", "{}")
+    _Versions(account, v1="STOPPED")
+    assert cloudformation.ask("create")["Status"] == "SUCCESS"
+    assert rekognition.is_tagged(account.project_arn)
+    assert _tagged_parameters(account) == set(parameters.stored())
+    asked = account.rekognition.asked("TagResource")
+    assert [request["ResourceArn"].split("/")[1:-1] for request in asked] == [
+        ["label-loop"],
+        ["label-loop", "version", "v1"],
+    ]
+    another = {"ProjectName": "another-stack", "ServiceToken": "t"}
+    made = cloudformation.ask("create", ResourceProperties=another)["PhysicalResourceId"]
+    assert account.rekognition.asked("CreateProject")[-1]["Tags"] == {
+        "labelloop:stack": "another-stack"
+    }
+    assert rekognition.is_tagged(made)
+
+
+def test_a_project_that_the_service_does_not_tag_is_adopted_without_a_tag(
+    account: Account, cloudformation: CloudFormation
+) -> None:
+    account.rekognition.answers["TagResource"] = refuses("InvalidParameterException")
+    answer = cloudformation.ask("create")
+    assert (answer["Status"], answer["PhysicalResourceId"]) == ("SUCCESS", account.project_arn)
+    assert not rekognition.is_tagged(account.project_arn)
 
 
 @pytest.mark.parametrize("name", ["a" * 55, "aws-labels", "SSM-labels"])

@@ -32,6 +32,7 @@ def test_the_arn_that_the_service_made_is_noted(noted: Account) -> None:
         "S3Bucket": noted.bucket,
         "S3KeyPrefix": VERSION["evaluation_folder"],
     }
+    assert request["Tags"] == {"labelloop:stack": "label-loop"}
     found = version_records.read(NAME)
     assert found
     assert found["arn"] == version_arn(NAME)

@@ -1,7 +1,7 @@
 """The operator's parameters in Parameter Store."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from labelloop.aws.clients import client
@@ -9,6 +9,7 @@ from labelloop.aws.failures import translated
 from labelloop.aws.wiring import wiring
 from labelloop.domain import parameters as rules
 from labelloop.domain.parameters import SYSTEM_RECORD, OperatorSettings, Parameter, Unusable, parse
+from labelloop.domain.stack_names import TAG, tags_of
 from labelloop.remembered import remembered
 from labelloop.settings import Variable
 
@@ -46,24 +47,41 @@ def stored() -> dict[str, tuple[str, int]]:
 
 def described() -> dict[str, tuple[str, str]]:
     """Every parameter of this stack by its name without prefix: (description, pattern)."""
+    return {
+        entry["Name"].removeprefix(prefix()): (
+            entry.get("Description", ""),
+            entry.get("AllowedPattern", ""),
+        )
+        for entry in _described()
+    }
+
+
+def _described(*further: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    own = {"Key": "Path", "Option": "Recursive", "Values": [prefix().rstrip("/")]}
     pages = (
         client("ssm")
         .get_paginator("describe_parameters")
-        .paginate(
-            ParameterFilters=[
-                {"Key": "Path", "Option": "Recursive", "Values": [prefix().rstrip("/")]}
-            ]
-        )
+        .paginate(ParameterFilters=[own, *further])
     )
     with translated():
-        return {
-            entry["Name"].removeprefix(prefix()): (
-                entry.get("Description", ""),
-                entry.get("AllowedPattern", ""),
-            )
-            for page in pages
-            for entry in page["Parameters"]
-        }
+        for page in pages:
+            yield from page["Parameters"]
+
+
+def tag_all() -> None:
+    """Give the stack's tag to those of its parameters that lack it."""
+    stack = prefix().strip("/")
+    tagged = {entry["Name"] for entry in _described({"Key": f"tag:{TAG}", "Values": [stack]})}
+    for entry in _described():
+        if entry["Name"] not in tagged:
+            with translated():
+                client("ssm").add_tags_to_resource(
+                    ResourceType="Parameter", ResourceId=entry["Name"], Tags=_tags(stack)
+                )
+
+
+def _tags(stack: str) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in tags_of(stack).items()]
 
 
 def create(parameter: Parameter, value: str) -> bool:

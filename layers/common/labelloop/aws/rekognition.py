@@ -11,6 +11,7 @@ from labelloop.aws.wiring import wiring
 from labelloop.domain.detections import Label, LabelBox
 from labelloop.domain.images import ImageObject
 from labelloop.domain.labels import composed
+from labelloop.domain.stack_names import tags_of
 from labelloop.errors import (
     BusyError,
     InvalidImageError,
@@ -146,7 +147,9 @@ def create_or_adopt_project(name: str) -> str:
     rekognition = client("rekognition")
     try:
         with translated():
-            arn: str = rekognition.create_project(ProjectName=name)["ProjectArn"]
+            arn: str = rekognition.create_project(ProjectName=name, Tags=tags_of(name))[
+                "ProjectArn"
+            ]
     except BusyError:
         with translated():
             answer = rekognition.describe_projects(ProjectNames=[name])
@@ -154,6 +157,27 @@ def create_or_adopt_project(name: str) -> str:
             raise
         arn = answer["ProjectDescriptions"][0]["ProjectArn"]
     return arn
+
+
+def tag(arn: str) -> None:
+    """Tag the project, or one of its datasets or versions, with the stack's name.
+
+    Raises RefusedError where the service takes no tag for it.
+    """
+    with translated():
+        client("rekognition").tag_resource(ResourceArn=arn, Tags=_tags(arn))
+
+
+def is_tagged(arn: str) -> bool:
+    """Whether the project, or what is in it, has the stack's tag."""
+    with translated():
+        tags: dict[str, str] = client("rekognition").list_tags_for_resource(ResourceArn=arn)["Tags"]
+    return _tags(arn).items() <= tags.items()
+
+
+def _tags(arn: str) -> dict[str, str]:
+    """Those of everything in the project, which has the stack's name."""
+    return tags_of(arn.split("/")[1])
 
 
 # --- Versions -------------------------------------------------------------------------------------
@@ -254,6 +278,7 @@ def create_version(name: str, bucket: str, folder: str) -> str:
                 ProjectArn=project_arn(),
                 VersionName=name,
                 OutputConfig={"S3Bucket": bucket, "S3KeyPrefix": folder},
+                Tags=_tags(project_arn()),
             )["ProjectVersionArn"]
     except BusyError:
         # The name is taken by what an earlier try of ours made, or a dataset is being changed.
@@ -348,6 +373,7 @@ def create_dataset(dataset_type: DatasetType, bucket: str, manifest_key: str) ->
             DatasetSource={
                 "GroundTruthManifest": {"S3Object": {"Bucket": bucket, "Name": manifest_key}}
             },
+            Tags=_tags(project_arn()),
         )["DatasetArn"]
     return arn
 
