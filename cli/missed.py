@@ -11,7 +11,7 @@ from itertools import islice
 import click
 
 from labelloop import clock
-from labelloop.aws import detections, objects, queues
+from labelloop.aws import detections_by_id, objects, queues
 from labelloop.domain.detections import detection_id
 from labelloop.domain.images import NO_VERSION, ImageObject, is_folder_marker
 from labelloop.domain.manifests import DETECTION_FOLDER
@@ -20,7 +20,7 @@ from labelloop.settings import Variable
 
 from .stack import Stack, deployment_parameter, on_stack, show
 
-IMAGES_LOOKED_UP_AT_ONCE = detections.LOOKED_UP_AT_ONCE // 2
+IMAGES_LOOKED_UP_AT_ONCE = detections_by_id.LOOKED_UP_AT_ONCE // 2
 """Of up to two names each."""
 MOST_NAMED = 20
 
@@ -62,7 +62,7 @@ def missed(stack: Stack, *, days: int, dry_run: bool, as_json: bool) -> None:
 def _unseen(days: int) -> Iterator[ImageObject]:
     found = _images(days)
     while images := list(islice(found, IMAGES_LOOKED_UP_AT_ONCE)):
-        seen = detections.known(sorted({name for image in images for name in _names(image)}))
+        seen = detections_by_id.known(sorted({name for image in images for name in _names(image)}))
         yield from (image for image in images if not seen & _names(image))
 
 

@@ -7,7 +7,7 @@ import click
 
 from labelloop import clock
 from labelloop.aws import (
-    detections,
+    detections_by_time,
     hosting_state,
     none_answers,
     rekognition,
@@ -51,7 +51,7 @@ def _look(stack: Stack) -> dict[str, Any]:
         "running": _running(stack, serving, versions),
         "billed": [name for name, status in statuses.items() if rekognition.is_active(status)],
         "in_progress": models.running_deployment(),
-        "waiting_images": detections.count_waiting(),
+        "waiting_images": detections_by_time.count_waiting(),
         "open_reviews": free + held,
         "held_reviews": held,
         "not_labelled": label.left_out_lately(stack),

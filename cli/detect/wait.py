@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Sequence
 
-from labelloop.aws import detections, rekognition
+from labelloop.aws import detections_by_id, rekognition
 from labelloop.aws.rekognition import VersionStatus
 from labelloop.domain.detections import Outcome
 
@@ -54,8 +54,8 @@ class _Log:
         # They are detected more or less in the order of their upload, so behind a hundred without
         # news there is none, most likely; in case there is, each look takes another place, too.
         hundreds = [
-            self.pending[start : start + detections.LOOKED_UP_AT_ONCE]
-            for start in range(0, len(self.pending), detections.LOOKED_UP_AT_ONCE)
+            self.pending[start : start + detections_by_id.LOOKED_UP_AT_ONCE]
+            for start in range(0, len(self.pending), detections_by_id.LOOKED_UP_AT_ONCE)
         ]
         behind = hundreds[self._read_while_new(hundreds) :]
         self._looks += 1
@@ -76,7 +76,7 @@ class _Log:
         """Whether one of the images, up to a hundred, has another outcome than before."""
         by_id = {image.detection_id: image for image in images}
         news = False
-        for found in detections.those(by_id):
+        for found in detections_by_id.those(by_id):
             record = found.shown()
             image = by_id[record.detection_id]
             before, image.record = image.outcome, record

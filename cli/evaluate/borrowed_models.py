@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from labelloop import clock
-from labelloop.aws import detections, executions, hosting_state, model_use, rekognition
+from labelloop.aws import detections_by_time, executions, hosting_state, model_use, rekognition
 from labelloop.aws.rekognition import Version, VersionStatus
 from labelloop.domain.hosting import cost_usd
 from labelloop.errors import BusyError, QuotaExceededError, ServiceFailedError
@@ -234,9 +234,9 @@ def _need(borrowed: Borrowed) -> str:
     then = "it is stopped when it has been idle for Idle-Minutes-Before-Stop."
     if execution:
         return f"it serves, and a training or deployment goes on; {then}"
-    recorded = detections.of_time(borrowed.since, clock.now())
+    recorded = detections_by_time.of_time(borrowed.since, clock.now())
     if (
-        detections.count_waiting()
+        detections_by_time.count_waiting()
         or borrowed.is_asked_by_others()
         or next(recorded, None) is not None
     ):

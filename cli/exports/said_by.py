@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 
-from labelloop.aws import detections, review_tasks
+from labelloop.aws import detections_by_id, review_tasks
 from labelloop.clock import iso
 from labelloop.domain.consensus import Agreement
 from labelloop.domain.detections import DetectionRecord, human_loop_name
@@ -40,10 +40,10 @@ class Traced:
 def trace(images: Iterable[SplitImage]) -> Iterator[Traced]:
     """The images in their order, a batch of them looked up at a time."""
     rest = iter(images)
-    while batch := list(islice(rest, detections.LOOKED_UP_AT_ONCE)):
+    while batch := list(islice(rest, detections_by_id.LOOKED_UP_AT_ONCE)):
         names = {image.key: _detection(image) for image in batch}
         known = sorted({*filter(None, names.values())})
-        records = {one.detection_id: one for one in detections.what_people_said(known)}
+        records = {one.detection_id: one for one in detections_by_id.what_people_said(known)}
         tasks = review_tasks.those(map(human_loop_name, known)) if known else ()
         answers = {task.detection_id: task.answers for task in tasks}
         for image in batch:

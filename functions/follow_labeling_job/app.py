@@ -17,7 +17,7 @@ end go to the review queue.
 from typing import Literal
 
 from labelloop import clock
-from labelloop.aws import detections, labeling_jobs, objects
+from labelloop.aws import detections, detections_by_id, labeling_jobs, objects
 from labelloop.aws.labeling_jobs import JobStatus
 from labelloop.domain import labeling_jobs as rules
 from labelloop.domain.consensus import Agreement
@@ -80,9 +80,9 @@ def lambda_handler(request: Input) -> Output:
 
 
 def _note_asked(images: list[str], job: Job) -> None:
-    for start in range(0, len(images), detections.LOOKED_UP_AT_ONCE):
-        group = images[start : start + detections.LOOKED_UP_AT_ONCE]
-        for detection in set(group) - detections.asked_about(group):
+    for start in range(0, len(images), detections_by_id.LOOKED_UP_AT_ONCE):
+        group = images[start : start + detections_by_id.LOOKED_UP_AT_ONCE]
+        for detection in set(group) - detections_by_id.asked_about(group):
             detections.note_asked(detection, job.name)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from labelloop import clock
 from labelloop.aws import (
     deployed_version,
-    detections,
+    detections_by_time,
     executions,
     hosting_state,
     metrics,
@@ -232,7 +232,7 @@ def _idle_for(now: Hosting, settings: OperatorSettings) -> timedelta:
         runs < limit
         or model_use.asked_directly_since(lately)
         or model_use.asked_to_compare_since(lately)
-        or detections.any_since(lately)
+        or detections_by_time.any_since(lately)
     ):
         return timedelta()
     return runs

@@ -10,7 +10,7 @@ Idempotent  yes; a version that does not run is left so. What it leaves running,
 from datetime import datetime
 
 from labelloop import clock
-from labelloop.aws import detections, model_use, parameters, queues, rekognition
+from labelloop.aws import detections_by_time, model_use, parameters, queues, rekognition
 from labelloop.aws.rekognition import VersionStatus
 from labelloop.entrypoint import Strict, task
 from labelloop.services import waiting_images
@@ -46,5 +46,5 @@ def _has_work(since: datetime) -> bool:
         or queues.any_wait(Variable.DETECTION_QUEUE_URL)
         or waiting_images.any_wait()
         or model_use.asked_directly_since(since)
-        or detections.any_since(since)
+        or detections_by_time.any_since(since)
     )

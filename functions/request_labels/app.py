@@ -19,7 +19,7 @@ from itertools import islice
 from pathlib import Path
 
 from labelloop import clock
-from labelloop.aws import detections, objects
+from labelloop.aws import detections, detections_by_id, objects
 from labelloop.aws import labeling_jobs as jobs
 from labelloop.aws.wiring import wiring
 from labelloop.domain import fitness, human_tasks, labeling_jobs, origins
@@ -140,8 +140,8 @@ def _look_at(images: Iterable[ImageObject], most: int) -> _Found:
     found = _Found()
     remaining = iter(images)
     with ThreadPoolExecutor(PARALLEL_READS) as threads:
-        while group := list(islice(remaining, detections.LOOKED_UP_AT_ONCE)):
-            known = detections.labelling([detection_id(image) for image in group])
+        while group := list(islice(remaining, detections_by_id.LOOKED_UP_AT_ONCE)):
+            known = detections_by_id.labelling([detection_id(image) for image in group])
             unknown = []
             for image in group:
                 became = known.get(detection_id(image)) or DetectionRecord.of(image)

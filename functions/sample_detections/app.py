@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from labelloop import clock
-from labelloop.aws import detections, parameters, review_day, sampling_position
+from labelloop.aws import detections, detections_by_time, parameters, review_day, sampling_position
 from labelloop.clock import iso
 from labelloop.domain import sampling, selection
 from labelloop.domain.detections import DetectionRecord, Outcome
@@ -56,7 +56,7 @@ def lambda_handler(_: Input) -> Output:
         back = replace(position, after=iso(now - SETTLED_AFTER))
         sampling_position.move(position, back)
         position = back
-    records = detections.in_time_order(
+    records = detections_by_time.in_time_order(
         position.not_before(iso(now - LONGEST_GAP)).after, now - SETTLED_AFTER
     )
     counted = sampled = 0

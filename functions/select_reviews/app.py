@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import chain, islice
 
 from labelloop import clock
-from labelloop.aws import detections, parameters, review_day
+from labelloop.aws import detections, detections_by_id, detections_by_time, parameters, review_day
 from labelloop.aws.wiring import wiring
 from labelloop.clock import iso
 from labelloop.domain import sampling, selection
@@ -55,7 +55,7 @@ def lambda_handler(_: Input) -> Output:
         return Output(asked=0)
     waiting = [
         record
-        for record in islice(detections.deferred(now - WAITS_AT_MOST), MOST_LOOKED_AT)
+        for record in islice(detections_by_time.deferred(now - WAITS_AT_MOST), MOST_LOOKED_AT)
         if _may_be_asked(record)
     ]
     today = before.at(now)
@@ -142,7 +142,7 @@ def _choose(
 def _with_unsure(waiting: Sequence[DetectionRecord]) -> Iterator[DetectionRecord]:
     """The records with what was not found, and may be there: the index has nothing of that."""
     ids = [record.detection_id for record in waiting if _is_calibrated(record)]
-    unsure = detections.unsure(ids)
+    unsure = detections_by_id.unsure(ids)
     for record in waiting:
         yield replace(record, unsure=unsure.get(record.detection_id))
 

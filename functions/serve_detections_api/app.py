@@ -20,7 +20,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from labelloop import clock, http_api
 from labelloop.aws import detections, objects
-from labelloop.aws.detections import Reading
+from labelloop.aws.detections_by_time import Reading
 from labelloop.aws.wiring import wiring
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import DETECTION_ID, DetectionRecord, Outcome, detection_id

@@ -24,7 +24,7 @@ from typing import Any
 from labelloop.aws import (
     deployed_version,
     deployment,
-    detections,
+    detections_by_time,
     evaluation_reports,
     model_versions,
 )
@@ -80,7 +80,7 @@ class Visitor:
     def detections(self, prefix: str) -> list[DetectionRecord]:
         """The inference log's records of the images whose keys begin so."""
         with self._gateways():
-            return list(detections.under(prefix))
+            return list(detections_by_time.under(prefix))
 
     def versions(self) -> list[VersionRecord]:
         """What is known of every model version, the oldest first."""

@@ -149,6 +149,8 @@ def test_commands_ask_services_through_the_gateways_that_there_are() -> None:
 
 RECORDS: dict[str, tuple[type, ...]] = {
     "detections": (DetectionRecord,),
+    "detections_by_id": (DetectionRecord,),
+    "detections_by_time": (DetectionRecord,),
     "hosting_state": (Hosting, Pause),
     "last_look": (Look,),
     "model_versions": (VersionRecord,),

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from labelloop import clock
-from labelloop.aws import detections
+from labelloop.aws import detections, detections_by_id, detections_by_time
 from labelloop.domain.detections import DetectionRecord, Label, LabelBox, Outcome, human_loop_name
 from labelloop.domain.images import ImageObject
 from labelloop.errors import NotFoundError
@@ -38,7 +38,7 @@ def test_a_record_that_waits_gives_way_and_no_other_does(
     ]
     assert [each.record.outcome for each in made] == ["waiting", "waiting", outcome, outcome]
     assert [each.is_news for each in made] == [True, False, True, False]
-    assert list(detections.waiting()) == []
+    assert list(detections_by_time.waiting()) == []
 
 
 def test_records_expire_where_the_deployment_says_so(
@@ -141,9 +141,9 @@ def test_records_come_in_the_order_of_time_over_days_partitions_and_pages(
         facts = {"label": f"label {number % 5}"}
         made = inference_log.record(_id(number), Outcome.REVIEW, facts, clock.now())
         ids.append(made.record.detection_id)
-    found = list(detections.in_time_order(since, clock.now()))
+    found = list(detections_by_time.in_time_order(since, clock.now()))
     assert [record.detection_id for record in found] == ids
-    later = list(detections.in_time_order(found[24].date_id, clock.now()))
+    later = list(detections_by_time.in_time_order(found[24].date_id, clock.now()))
     assert later == found[25:]
 
 
@@ -152,15 +152,15 @@ def test_a_position_later_than_the_end_has_nothing_after_it(account: Account) ->
     inference_log.record(_id(1), Outcome.REVIEW, {}, clock.now())
     after = f"{clock.iso(clock.now())}#{_id(1)}"
     until = clock.now() - timedelta(seconds=2)
-    assert list(detections.in_time_order(after, until)) == []
+    assert list(detections_by_time.in_time_order(after, until)) == []
 
 
 def test_records_are_looked_up_by_name_more_than_dynamodb_gives_at_once(account: Account) -> None:
-    names = [_id(number) for number in range(detections.LOOKED_UP_AT_ONCE + 3)]
+    names = [_id(number) for number in range(detections_by_id.LOOKED_UP_AT_ONCE + 3)]
     for name in names[:-1]:
         inference_log.record(name, Outcome.CONFIDENT, {"label": "cat"}, clock.now())
-    assert detections.known(names) == set(names[:-1])
-    assert {record.label for record in detections.those(names)} == {"cat"}
+    assert detections_by_id.known(names) == set(names[:-1])
+    assert {record.label for record in detections_by_id.those(names)} == {"cat"}
 
 
 def test_records_of_a_time_come_the_newest_first_those_of_a_label_alone_where_it_is_named(
@@ -170,11 +170,11 @@ def test_records_of_a_time_come_the_newest_first_those_of_a_label_alone_where_it
     for number, label in enumerate(["cat", "dog", "cat"]):
         inference_log.record(_id(number), Outcome.CONFIDENT, {"label": label}, clock.now())
         account.clock.advance(24 * 3600)
-    names = [record.detection_id for record in detections.of_time(began, clock.now())]
+    names = [record.detection_id for record in detections_by_time.of_time(began, clock.now())]
     assert names == [_id(2), _id(1), _id(0)]
-    cats = detections.of_time(began, clock.now(), "cat")
+    cats = detections_by_time.of_time(began, clock.now(), "cat")
     assert [record.detection_id for record in cats] == [_id(2), _id(0)]
-    later = detections.of_time(began + timedelta(hours=36), clock.now())
+    later = detections_by_time.of_time(began + timedelta(hours=36), clock.now())
     assert [record.detection_id for record in later] == [_id(2)]
 
 
@@ -183,15 +183,15 @@ def test_records_of_an_outcome_are_those_of_the_time_that_is_asked_for(account: 
     for number, outcome in enumerate([Outcome.WAITING, Outcome.REVIEW, Outcome.WAITING]):
         inference_log.record(_id(number), outcome, {}, clock.now())
         account.clock.advance(3600)
-    assert detections.count_waiting() == 2
-    found = detections.of_outcome(Outcome.WAITING, began + timedelta(hours=1), clock.now())
+    assert detections_by_time.count_waiting() == 2
+    found = detections_by_time.of_outcome(Outcome.WAITING, began + timedelta(hours=1), clock.now())
     assert [record.detection_id for record in found] == [_id(2)]
 
 
 def test_records_are_found_by_the_folder_of_their_images_and_forgotten(account: Account) -> None:
     for number, key in enumerate(["a/1.jpg", "b/1.jpg"]):
         inference_log.record(_id(number), Outcome.CONFIDENT, {"key": key}, clock.now())
-    assert [record.key for record in detections.under("a/")] == ["a/1.jpg"]
+    assert [record.key for record in detections_by_time.under("a/")] == ["a/1.jpg"]
     detections.forget(_id(0))
     detections.forget(_id(0))
-    assert list(detections.under("a/")) == [] and detections.find(_id(1))
+    assert list(detections_by_time.under("a/")) == [] and detections.find(_id(1))

@@ -7,7 +7,7 @@ import pytest
 
 from functions.detect_labels.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import deployed_version, detections, none_answers
+from labelloop.aws import deployed_version, detections, detections_by_time, none_answers
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.rejection import NoneAnswer
 from labelloop.errors import (
@@ -438,14 +438,16 @@ def test_with_a_daily_budget_what_is_doubtful_waits_to_be_chosen(serving: Accoun
     output = _detect()
     assert (output["outcome"], output["human_loop"]) == ("deferred", None)
     assert "It waits" in output["message"]
-    waits = [each.detection_id for each in detections.deferred(clock.now())]
+    waits = [each.detection_id for each in detections_by_time.deferred(clock.now())]
     assert waits == [output["detection_id"]]
 
 
 def test_without_a_model_the_image_waits(account: Account) -> None:
     output = _detect()
     assert (output["outcome"], output["version"], output["notify"]) == ("waiting", None, False)
-    assert [record.detection_id for record in detections.waiting()] == [output["detection_id"]]
+    assert [record.detection_id for record in detections_by_time.waiting()] == [
+        output["detection_id"]
+    ]
 
 
 @pytest.mark.parametrize("code", ["ResourceNotReadyException", "ResourceNotFoundException"])
@@ -466,7 +468,7 @@ def test_an_image_that_waited_is_detected_when_it_comes_round_again(serving: Acc
     assert detected["outcome"] == "confident"
     other_bucket = waiting["detection_id"] == detected["detection_id"]
     assert other_bucket, "the event that resends the image is about the same object version"
-    assert list(detections.waiting()) == []
+    assert list(detections_by_time.waiting()) == []
     assert len(serving.items("DetectionsTable")) == 1
 
 

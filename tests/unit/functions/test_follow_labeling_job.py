@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from functions.follow_labeling_job.app import lambda_handler
-from labelloop.aws import detections, review_tasks
+from labelloop.aws import detections_by_id, review_tasks
 from labelloop.domain.detections import human_loop_name
 from labelloop.domain.labeling_jobs import Job, input_line
 from labelloop.errors import NotFoundError, UnknownStatusError
@@ -77,7 +77,7 @@ def _follow() -> Json:
 def test_a_job_under_way_is_left_alone(begun: Account, status: str) -> None:
     _is(begun, status)
     assert _follow()["outcome"] == "under way"
-    assert detections.asked_about([ONE, TWO]) == {ONE, TWO}
+    assert detections_by_id.asked_about([ONE, TWO]) == {ONE, TWO}
     assert begun.keys("manifests/imported/") == []
     assert begun.items("ReviewTasksTable") == []
 
@@ -87,7 +87,7 @@ def test_what_was_labelled_is_imported_once(begun: Account) -> None:
     for _ in range(2):
         found = _follow()
         assert (found["outcome"], found["labelled"], found["on_console"]) == ("all labelled", 2, 0)
-    assert detections.asked_about([ONE, TWO]) == {ONE, TWO}
+    assert detections_by_id.asked_about([ONE, TWO]) == {ONE, TWO}
     (key,) = begun.keys("manifests/imported/")
     assert key == JOB.imported
     assert len(begun.read(key).splitlines()) == 2

@@ -6,7 +6,7 @@ import pytest
 
 from functions.select_reviews.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import detections, review_day, review_tasks
+from labelloop.aws import detections, detections_by_time, review_day, review_tasks
 from labelloop.domain import selection
 from labelloop.domain.detections import Label, Outcome, human_loop_name
 from labelloop.domain.selection import LOOK_EVERY, Day
@@ -101,7 +101,7 @@ def test_what_goes_to_people_is_recorded_as_any_other_review(budgeted: Account) 
     assert record["human_loop"] == human_loop_name(_id("a1"))
     assert record["outcome_shard"].startswith("review#")
     assert review_tasks.get(record["human_loop"]).key == "a1.jpg"
-    assert list(detections.deferred(clock.now() - timedelta(days=1))) == []
+    assert list(detections_by_time.deferred(clock.now() - timedelta(days=1))) == []
 
 
 def test_what_was_not_found_counts_as_what_was(

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from labelloop.aws import detections
-from labelloop.aws.detections import LOOKED_UP_AT_ONCE, Reading
+from labelloop.aws import detections_by_id, detections_by_time
+from labelloop.aws.detections_by_id import LOOKED_UP_AT_ONCE
+from labelloop.aws.detections_by_time import Reading
 from labelloop.domain.detections import DetectionRecord, Outcome
 
 
@@ -25,9 +26,9 @@ class Question:
 def newest_first(asked: Question, reading: Reading | None = None) -> Iterator[DetectionRecord]:
     """The records of those, with what an index has of them; as far as the reading goes."""
     if asked.outcome is None or asked.outcome is Outcome.CONFIDENT:
-        records = detections.of_time(asked.since, asked.until, asked.label, reading)
+        records = detections_by_time.of_time(asked.since, asked.until, asked.label, reading)
     else:
-        records = detections.of_outcome(asked.outcome, asked.since, asked.until, reading)
+        records = detections_by_time.of_outcome(asked.outcome, asked.since, asked.until, reading)
     return (
         record
         for record in records
@@ -42,5 +43,5 @@ def whole(detection_ids: Iterable[str]) -> Iterator[DetectionRecord]:
     """
     rest = iter(detection_ids)
     while some := list(islice(rest, LOOKED_UP_AT_ONCE)):
-        by_id = {record.detection_id: record for record in detections.those(some)}
+        by_id = {record.detection_id: record for record in detections_by_id.those(some)}
         yield from (by_id[one] for one in some if one in by_id)

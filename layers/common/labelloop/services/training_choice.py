@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from labelloop.aws import detections, parameters, review_day
+from labelloop.aws import detections_by_id, parameters, review_day
 from labelloop.domain import inspections, inventory, manifests, splits, trainable
 from labelloop.domain.imported_lines import ImportedLine
 from labelloop.domain.inspections import Inspected
@@ -30,7 +30,7 @@ def origins(inspected: Iterable[Inspected]) -> dict[str, Inspected]:
     all_asked = bool(untold) and not review_day.read().date
     found = {
         one.key: inspections.as_logged(one, record, all_asked=all_asked)
-        for record in detections.how_they_came(sorted(untold))
+        for record in detections_by_id.how_they_came(sorted(untold))
         for one in untold.pop(record.detection_id)
     }
     for detection, forgotten in untold.items():

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from labelloop.aws import detections, objects
+from labelloop.aws import detections_by_id, objects
 from labelloop.aws.line_files import write_lines
 from labelloop.domain import answers
 from labelloop.domain.annotations import ModelType
@@ -41,7 +41,7 @@ def logged(
         # Where the version is not known of an image, the log may know it.
         if case.provenance.detection_id and case.provenance.version in {version, ""}
     }
-    for record in detections.answers(detected):
+    for record in detections_by_id.answers(detected):
         case = detected[record.detection_id]
         is_same = model_type is not ModelType.DETECTION or (record.etag == etags.get(case.content))
         if record.version != version or not is_same:

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import islice
 
 from labelloop import clock
-from labelloop.aws import detections, queues, told_news, waiting_mark
+from labelloop.aws import detections_by_time, queues, told_news, waiting_mark
 from labelloop.clock import iso
 from labelloop.domain.mails.about_hosting import IMAGES_WAITING_ONCE
 from labelloop.settings import Variable
@@ -23,12 +23,12 @@ _PARALLEL_SENDS = 8
 
 def any_wait() -> bool:
     """Whether there are any that have not been sent round."""
-    return next(detections.waiting(_sent_to()), None) is not None
+    return next(detections_by_time.waiting(_sent_to()), None) is not None
 
 
 def any_since(moment: str) -> bool:
     """Whether any waits, sent round or not, that was looked at in vain since that moment."""
-    return next(detections.waiting(moment), None) is not None
+    return next(detections_by_time.waiting(moment), None) is not None
 
 
 def _sent_to() -> str:
@@ -49,7 +49,7 @@ def send_round(most: int | None = None) -> int:
     # Told again should it come to that again.
     told_news.forget(IMAGES_WAITING_ONCE)
     settled = iso(clock.now() - SETTLED_AFTER)
-    records = islice(detections.waiting(_sent_to()), most)
+    records = islice(detections_by_time.waiting(_sent_to()), most)
     sent = 0
     with ThreadPoolExecutor(_PARALLEL_SENDS) as threads:
         while group := list(islice(records, _AT_ONCE)):
