@@ -18,7 +18,7 @@ LOCAL_MAIL := NotificationEmail=operator@example.com ConsumerEmail=consumer@exam
 PERMISSIONS := $(CURDIR)/.local/permissions.jsonl
 # Each part of the tests leaves its times there, for `make test-times`.
 PYTEST = $(BIN)/python -m pytest --junitxml=.local/times/$@.xml
-CODE := functions layers/common/labelloop cli local pages tests benchmarks scripts
+CODE := functions layers/common/labelloop layers/vision/labelvision cli local pages tests benchmarks scripts
 export AWS_EC2_METADATA_DISABLED := true
 export SAM_CLI_TELEMETRY := 0
 

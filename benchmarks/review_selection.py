@@ -41,8 +41,8 @@ from labelloop.domain.detections import Label, Outcome
 from labelloop.domain.parameters import BY_NAME
 from labelloop_pages import charts
 from labelloop_pages.page import page, table
-from local.rekognition import classifier
-from local.rekognition.classifier import Classifier
+from labelvision import classifier
+from labelvision.classifier import Classifier
 
 SETS = ("uneven parts", "parts", "photographs", "logos")
 FIRST_OF_EACH_LABEL = 3

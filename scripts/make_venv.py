@@ -22,7 +22,7 @@ import sys
 import venv
 from pathlib import Path
 
-ROOTS = ("", "layers/common", "pages")
+ROOTS = ("", "layers/common", "layers/vision", "pages")
 """The folders of the checkout that hold packages."""
 
 

@@ -28,7 +28,7 @@ from benchmarks.pictures.outlines import PARTS, UNEVEN
 from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop_pages import machine_parts
 from labelloop_pages.machine_parts import Outline, draw_outline
-from local.rekognition.backbone import Backbone
+from labelvision.backbone import Backbone
 
 SIDE_PX = 224
 SCENE_PX: Size = (256, 192)

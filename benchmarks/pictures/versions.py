@@ -20,18 +20,13 @@ from benchmarks.pictures.sets import SCENE_PX, PictureSet
 from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.detections import Label, LabelBox
 from labelloop.domain.evaluation_summary import Summary, read_summary
-from local.rekognition import (
-    classifier,
-    detection_evaluation,
-    detector_training,
-    evaluation,
-    multilabel,
-)
-from local.rekognition.boxes import Box, Finding, LabelledRegion
-from local.rekognition.detector import OBJECT_PX, Detector
-from local.rekognition.detector_training import Scene
-from local.rekognition.evaluation import Evaluation
-from local.rekognition.feature_grid import STRIDE_PX, FeatureGrid
+from labelvision import classifier, detection_evaluation, detector_training, evaluation, multilabel
+from labelvision.boxes import Box, Finding, LabelledRegion
+from labelvision.detector import OBJECT_PX, Detector
+from labelvision.detector_training import Scene
+from labelvision.evaluation import Evaluation
+from labelvision.feature_grid import STRIDE_PX, FeatureGrid
+from local.rekognition import summaries
 
 Taught = Mapping[int, Annotation]
 """What people said of pictures, by their numbers."""
@@ -74,7 +69,7 @@ def train(name: str, pictures: PictureSet, training: Taught, testing: Taught) ->
         ModelType.DETECTION: _detector,
     }[pictures.model_type]
     judged, say = trained(labels, pictures, training, testing)
-    summary = evaluation.summary(judged, name, 0.0, len(training), len(testing))
+    summary = summaries.summary(judged, name, 0.0, len(training), len(testing))
     read = read_summary(json.dumps(summary).encode())
     return Version(name, tuple(labels), read, say, {})
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from local.rekognition.backbone import Backbone
+from labelvision.backbone import Backbone
 from local.rekognition.object_store import ObjectStore
 from local.rekognition.orders import Orders
 from local.rekognition.resources import (

@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from local.rekognition import classifier, evaluation, images, multilabel, snapshots
-from local.rekognition.backbone import EMBEDDING_SIZE, Backbone, Embedding
-from local.rekognition.boxes import Finding
-from local.rekognition.classifier import Classifier
-from local.rekognition.evaluation import Evaluation
+from labelvision import classifier, evaluation, images, multilabel
+from labelvision.backbone import EMBEDDING_SIZE, Backbone, Embedding
+from labelvision.boxes import Finding
+from labelvision.classifier import Classifier
+from labelvision.evaluation import Evaluation, Verdict
+from labelvision.multilabel import MultiLabelClassifier
+from local.rekognition import snapshots
 from local.rekognition.manifest import Entry, UseCase
-from local.rekognition.multilabel import MultiLabelClassifier
-from local.rekognition.snapshots import Verdict
 from local.rekognition.trainers import Json, Trained, Usable
 
 Confidences = npt.NDArray[np.float64]

@@ -5,12 +5,14 @@ from collections.abc import Callable, Sequence
 
 from PIL import ImageOps
 
-from local.rekognition import images
+from labelvision import images
+from labelvision.boxes import Finding
 from local.rekognition.account_resources import Account, invalid
-from local.rekognition.boxes import Finding
 from local.rekognition.resources import Json
 from local.rekognition.service_error import ServiceError
 from local.rekognition.trainers import TrainedModel
+
+MAXIMUM_REQUEST_BYTES = 4 * 1024 * 1024
 
 
 class DetectionOperations:
@@ -54,7 +56,7 @@ class DetectionOperations:
     def _image_content(self, image: Json) -> tuple[bytes, int]:
         """The image's bytes, and how many of them are allowed."""
         if set(image) == {"Bytes"}:
-            return base64.b64decode(image["Bytes"]), images.MAXIMUM_REQUEST_BYTES
+            return base64.b64decode(image["Bytes"]), MAXIMUM_REQUEST_BYTES
         if set(image) != {"S3Object"} or not {"Bucket", "Name"} <= set(image["S3Object"]):
             raise invalid("Image must have either Bytes or an S3Object with Bucket and Name.")
         return self._account.read_s3(image["S3Object"]), images.MAXIMUM_S3_BYTES

@@ -11,15 +11,15 @@ from functools import partial
 
 from PIL import Image
 
-from local.rekognition import detection_evaluation, detector_training, images, snapshots
+from labelvision import detection_evaluation, detector_training, images
+from labelvision.backbone import Backbone
+from labelvision.boxes import Box, Finding, LabelledRegion
+from labelvision.detector import LONGEST_LONG_SIDE_PX, Detector
+from labelvision.detector_training import Scene
+from labelvision.evaluation import Evaluation, Verdict
+from local.rekognition import snapshots
 from local.rekognition.annotations import LabelledBox, LineProblem, box_problem
-from local.rekognition.backbone import Backbone
-from local.rekognition.boxes import Box, Finding, LabelledRegion
-from local.rekognition.detector import LONGEST_LONG_SIDE_PX, Detector
-from local.rekognition.detector_training import Scene
-from local.rekognition.evaluation import Evaluation
 from local.rekognition.manifest import Entry, UseCase
-from local.rekognition.snapshots import Verdict
 from local.rekognition.trainers import Json, Usable
 
 

@@ -5,10 +5,11 @@ Called by ``classification`` and ``localization`` once a model is trained and te
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
+from labelvision.boxes import Box
+from labelvision.evaluation import Verdict
 from local.rekognition.annotations import CLASSIFICATION_TYPE, DETECTION_TYPE
-from local.rekognition.boxes import Box
 
 Json = dict[str, Any]
 
@@ -17,18 +18,6 @@ EVALUATION_JOB = "rekognition-custom-labels-evaluation-job"
 TRAINING_ATTRIBUTE = "rekognition-custom-labels-training"
 EVALUATION_ATTRIBUTE = "rekognition-custom-labels-evaluation"
 EVALUATION_DETAILS = "rekognition-custom-labels-evaluation-details"
-
-
-class Verdict(NamedTuple):
-    """What the model said about a label of an image, or about one box, and whether that is so."""
-
-    label: str
-    confidence: float
-    is_present: bool
-    """Whether it is in the ground truth."""
-    is_predicted: bool
-    """Whether the confidence reaches the label's assumed threshold."""
-    box: Box | None = None
 
 
 def labels_line(source_ref: str, labels: Iterable[str], written_at: float) -> Json:

@@ -9,10 +9,10 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from PIL import Image
 
+from labelvision.backbone import Backbone
+from labelvision.boxes import Finding
+from labelvision.evaluation import Evaluation
 from local.rekognition.annotations import LineProblem
-from local.rekognition.backbone import Backbone
-from local.rekognition.boxes import Finding
-from local.rekognition.evaluation import Evaluation
 from local.rekognition.manifest import Entry, UseCase
 
 Json = dict[str, Any]

@@ -13,9 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
-from local.rekognition import evaluation, images
+from labelvision import images
+from labelvision.backbone import Backbone
+from local.rekognition import summaries
 from local.rekognition.annotations import LineProblem, with_problems
-from local.rekognition.backbone import Backbone
 from local.rekognition.classification import ClassificationTrainer
 from local.rekognition.localization import LocalizationTrainer
 from local.rekognition.manifest import (
@@ -354,7 +355,7 @@ def _write_results(
     trained_on, tested_on = trained.training_lines(written_at), trained.testing_lines(written_at)
     _put_lines(objects, files.bucket, files.snapshot("Training"), trained_on)
     _put_lines(objects, files.bucket, files.snapshot("Testing"), tested_on)
-    results = evaluation.summary(
+    results = summaries.summary(
         trained.model.evaluation,
         job.project_version_arn,
         written_at,

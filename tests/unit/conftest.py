@@ -4,6 +4,7 @@ import gc
 import signal
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,3 +40,9 @@ def _what_is_left_is_not_looked_through_again() -> Iterator[None]:
     yield
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the backbone's network is converted, once."""
+    return tmp_path_factory.mktemp("backbone")

@@ -15,7 +15,7 @@ from labelloop.domain import scoring
 from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.answers import of_labels
 from labelloop.domain.origins import Origin
-from local.rekognition.feature_grid import CHANNELS, STRIDE_PX
+from labelvision.feature_grid import CHANNELS, STRIDE_PX
 
 LABELS = ("ash", "beech", "cedar")
 USUAL, DRIFTED = 1800, 600

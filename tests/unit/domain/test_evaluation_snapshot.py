@@ -9,7 +9,8 @@ import pytest
 from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.answers import Finding
 from labelloop.errors import InconsistentError
-from local.rekognition import boxes as emulated_boxes
+from labelvision import boxes as emulated_boxes
+from labelvision.evaluation import Verdict
 from local.rekognition import snapshots
 from tests.unit.domain.evaluated import (
     DETECTION,
@@ -169,9 +170,9 @@ def test_boxes_without_flags_are_found_from_their_labels_threshold_on() -> None:
 def test_what_the_emulator_writes_of_boxes_is_what_it_predicted() -> None:
     truths = [("bolt", emulated_boxes.Box(0.1, 0.1, 0.2, 0.2))]
     verdicts = [
-        snapshots.Verdict("bolt", 0.9, True, True, truths[0][1]),
-        snapshots.Verdict("nut", 0.4, False, False, emulated_boxes.Box(0.5, 0.5, 0.1, 0.1)),
-        snapshots.Verdict("nut", 0.0, True, False, emulated_boxes.Box(0.7, 0.7, 0.1, 0.1)),
+        Verdict("bolt", 0.9, True, True, truths[0][1]),
+        Verdict("nut", 0.4, False, False, emulated_boxes.Box(0.5, 0.5, 0.1, 0.1)),
+        Verdict("nut", 0.0, True, False, emulated_boxes.Box(0.7, 0.7, 0.1, 0.1)),
     ]
     line = snapshots.judged_boxes_line(
         "s3://b/1.jpg", truths, (100, 80), ["bolt", "nut"], verdicts=verdicts, written_at=0.0
@@ -184,9 +185,9 @@ def test_what_the_emulator_writes_of_boxes_is_what_it_predicted() -> None:
 
 def test_what_the_emulator_writes_of_labels_is_what_it_predicted() -> None:
     verdicts = [
-        snapshots.Verdict("cat", 0.6, True, True),
-        snapshots.Verdict("dog", 0.7, False, False),
-        snapshots.Verdict("cow", 0.1, True, False),
+        Verdict("cat", 0.6, True, True),
+        Verdict("dog", 0.7, False, False),
+        Verdict("cow", 0.1, True, False),
     ]
     line = snapshots.judged_labels_line("s3://b/1.jpg", ["cat", "cow"], verdicts, 0.0)
     (image,) = read([json.dumps(line).encode()], MULTI_LABEL)

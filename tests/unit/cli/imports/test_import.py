@@ -33,8 +33,9 @@ from cli.imports.given_tests import Splits
 from cli.stack import Stack
 from labelloop.domain.annotations import Annotation, Box, training_line
 from labelloop.domain.imports import imported_key
+from labelvision.evaluation import Verdict
 from local.rekognition import RekognitionService
-from local.rekognition.snapshots import Verdict, judged_labels_line, labels_line
+from local.rekognition.snapshots import judged_labels_line, labels_line
 from tests import cases
 from tests.unit.account import Clock, Wire, _Bucket, in_memory
 

@@ -24,11 +24,6 @@ MakeClient = Callable[..., Client]
 
 
 @pytest.fixture(scope="session")
-def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("backbone")
-
-
-@pytest.fixture(scope="session")
 def make_client(cache_dir: Path) -> Iterator[MakeClient]:
     """Makes a client of a new, empty service."""
     services: list[RekognitionService] = []

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from labelloop_pages import machine_parts
-from local.rekognition.boxes import Box, corners, overlaps
+from labelvision.boxes import Box, corners, overlaps
 from tests.unit.local.rekognition.conftest import Running
 from tests.unit.local.rekognition.support import (
     BUCKET,

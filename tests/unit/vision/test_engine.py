@@ -1,4 +1,4 @@
-"""The engine's parts on their own: drawing, weights, backbone, calibration, thresholds, tokens."""
+"""The eye's parts on their own: drawing, weights, backbone, calibration, thresholds."""
 
 import io
 import os
@@ -14,12 +14,10 @@ import numpy.typing as npt
 import pytest
 
 from labelloop_pages import machine_parts
-from local.rekognition.backbone import EMBEDDING_SIZE, Backbone
-from local.rekognition.classifier import train
-from local.rekognition.evaluation import evaluate
-from local.rekognition.throttle import TokenBucket
-from local.rekognition.weights import read_torch_weights
-from tests.unit.local.rekognition.support import ManualClock
+from labelvision.backbone import EMBEDDING_SIZE, Backbone
+from labelvision.classifier import train
+from labelvision.evaluation import evaluate
+from labelvision.weights import read_torch_weights
 
 
 @pytest.mark.parametrize("label", machine_parts.LABELS)
@@ -104,15 +102,6 @@ def test_figures_are_means_over_the_labels_that_have_test_images() -> None:
     assert [item.label for item in result.tested] == ["a", "b"]
     assert result.f1 == pytest.approx((1 + result.results[1].f1) / 2)
     assert all(0.1 <= item.threshold <= 0.9 for item in result.results)
-
-
-def test_a_token_bucket_is_one_second_deep() -> None:
-    clock = ManualClock()
-    bucket = TokenBucket(3, clock)
-    clock.advance(100)
-    assert [bucket.take() for _ in range(4)] == [True, True, True, False]
-    clock.advance(0.34)
-    assert [bucket.take() for _ in range(2)] == [True, False]
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted on Linux")

@@ -1,9 +1,9 @@
-"""local.rekognition.images: what is no image is refused, wherever it ends."""
+"""labelvision.images: what is no image is refused, wherever it ends."""
 
 import pytest
 
-from local.rekognition import images
-from local.rekognition.images import Problem, UnusableImageError
+from labelvision import images
+from labelvision.images import Problem, UnusableImageError
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 

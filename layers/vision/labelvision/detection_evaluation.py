@@ -9,9 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from local.rekognition.boxes import Finding, LabelledRegion, corners, overlaps
-from local.rekognition.evaluation import Evaluation, judge_label
-from local.rekognition.snapshots import Verdict
+from labelvision.boxes import Finding, LabelledRegion, corners, overlaps
+from labelvision.evaluation import Evaluation, Verdict, judge_label
 
 RIGHT_OVERLAP = 0.5
 # The confidence of a true box that was not found: under every threshold.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from local.rekognition.embedding_space import (
+from labelvision.embedding_space import (
     Embeddings,
     FamiliarityRamp,
     Indices,

@@ -8,11 +8,11 @@ import pytest
 from PIL import Image
 
 from labelloop_pages import machine_parts
-from local.rekognition import detection_evaluation
-from local.rekognition.backbone import Backbone
-from local.rekognition.boxes import Box, Finding, LabelledRegion, corners, overlaps
-from local.rekognition.detector import Detector, Head, Scaling, melt
-from local.rekognition.feature_grid import CHANNELS
+from labelvision import detection_evaluation
+from labelvision.backbone import Backbone
+from labelvision.boxes import Box, Finding, LabelledRegion, corners, overlaps
+from labelvision.detector import Detector, Head, Scaling, melt
+from labelvision.feature_grid import CHANNELS
 
 LEFT, RIGHT = Box(0.1, 0.1, 0.2, 0.2), Box(0.6, 0.6, 0.2, 0.2)
 TRUTHS = [LabelledRegion("a", LEFT), LabelledRegion("a", RIGHT)]

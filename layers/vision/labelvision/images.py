@@ -1,7 +1,6 @@
 """Decodes images and refuses those that Custom Labels refuses.
 
-Called by ``service`` and ``training``. The limits are those of the Custom Labels guide;
-they hold for training and detection alike.
+The limits are those of the Custom Labels guide; they hold for training and detection alike.
 """
 
 import zlib
@@ -15,7 +14,6 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 MINIMUM_SIDE_PX, MAXIMUM_SIDE_PX = 64, 4096
 MAXIMUM_ASPECT_RATIO = 20
 MAXIMUM_S3_BYTES = 15 * 1024 * 1024
-MAXIMUM_REQUEST_BYTES = 4 * 1024 * 1024
 # A JPEG may be decoded at a half, a quarter or an eighth of its size: enough to be embedded.
 DECODED_SIDE_PX = 448
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from local.rekognition.embedding_space import (
+from labelvision.embedding_space import (
     Embeddings,
     FamiliarityRamp,
     Indices,

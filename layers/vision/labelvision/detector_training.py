@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageEnhance
 
-from local.rekognition.boxes import Box, LabelledRegion
-from local.rekognition.detector import (
+from labelvision.boxes import Box, LabelledRegion
+from labelvision.detector import (
     OBJECT_PX,
     Detector,
     GridSource,
@@ -28,7 +28,7 @@ from local.rekognition.detector import (
     scale,
     sigmoid,
 )
-from local.rekognition.feature_grid import CHANNELS, STRIDE_PX, FeatureGrid
+from labelvision.feature_grid import CHANNELS, STRIDE_PX, FeatureGrid
 
 Examples = npt.NDArray[np.float16]
 

@@ -1,19 +1,18 @@
-"""Judges a trained model by its test images, and sums that up as Custom Labels does.
+"""Judges a trained model by its test images, as Custom Labels does.
 
-Called by ``classification`` and ``detection_evaluation`` once a model is trained. Scales:
-confidences and thresholds here are 0 to 1, as in the files; the API speaks of 0 to 100. A label's
-assumed threshold is where its F1 on the test images is best.
+Called once a model is trained, and by ``detection_evaluation``. Confidences and thresholds are
+0 to 1. A label's assumed threshold is where its F1 on the test images is best.
 """
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from local.rekognition.snapshots import iso_time
+from labelvision.boxes import Box
 
 Confidences = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -22,6 +21,18 @@ Flags = npt.NDArray[np.bool_]
 # would give every label or none from then on.
 LOWEST_THRESHOLD, HIGHEST_THRESHOLD = 0.1, 0.9
 UNTESTED_THRESHOLD = 0.5
+
+
+class Verdict(NamedTuple):
+    """What the model said about a label of an image, or about one box, and whether that is so."""
+
+    label: str
+    confidence: float
+    is_present: bool
+    """Whether it is in the ground truth."""
+    is_predicted: bool
+    """Whether the confidence reaches the label's assumed threshold."""
+    box: Box | None = None
 
 
 @dataclass(frozen=True)
@@ -131,50 +142,3 @@ def _confusion(
     images = Counter(truths)
     pairs = Counter(zip(truths, predictions, strict=True))
     return {pair: count / images[pair[0]] for pair, count in sorted(pairs.items())}
-
-
-def summary(
-    evaluation: Evaluation,
-    project_version_arn: str,
-    ended_at: float,
-    training_images: int,
-    testing_images: int,
-) -> dict[str, Any]:
-    """The evaluation result summary file."""
-    aggregated: dict[str, Any] = {
-        "Precision": evaluation.precision,
-        "Recall": evaluation.recall,
-        "F1Score": evaluation.f1,
-    }
-    if evaluation.average_precision is not None:
-        aggregated["AveragePrecision"] = evaluation.average_precision
-        aggregated["AverageRecall"] = evaluation.average_recall
-    if evaluation.confusion is not None:
-        aggregated["ConfusionMatrix"] = [
-            {"GroundTruthLabel": truth, "PredictedLabel": predicted, "Value": share}
-            for (truth, predicted), share in evaluation.confusion.items()
-        ]
-    return {
-        "Version": 1,
-        "EvaluationDetails": {
-            "ProjectVersionArn": project_version_arn,
-            "EvaluationEndTimestamp": iso_time(ended_at),
-            "Labels": list(evaluation.labels),
-            "NumberOfTrainingImages": training_images,
-            "NumberOfTestingImages": testing_images,
-        },
-        "AggregatedEvaluationResults": aggregated,
-        "LabelEvaluationResults": [
-            {
-                "Label": result.label,
-                "NumberOfTestingImages": result.test_images,
-                "Metrics": {
-                    "Threshold": result.threshold,
-                    "Precision": result.precision,
-                    "Recall": result.recall,
-                    "F1Score": result.f1,
-                },
-            }
-            for result in evaluation.tested
-        ],
-    }
