@@ -23,7 +23,7 @@ from benchmarks.pictures import sets
 from benchmarks.pictures.sets import PictureSet
 from benchmarks.pictures.versions import Said, Version
 from benchmarks.replay import Loop, Variant, true_scores
-from labelloop.domain import calibration, detections
+from labelloop.domain import calibration, detections, image_labels
 from labelloop.domain.comparison import Case
 from labelloop.domain.detections import Outcome
 from labelloop.domain.doubt import Calibration, Look
@@ -130,7 +130,7 @@ def _measured(
     numbers = [number for number, _ in judged_by]
     looks = [look(said, by) for said, (_, by) in zip(version.says(numbers), judged_by, strict=True)]
     certain = [
-        detections.certainty_pct(detections.found(one.found, kind), one.unsure) for one in looks
+        detections.certainty_pct(image_labels.found(one.found, kind), one.unsure) for one in looks
     ]
     return Measured(
         [-1.0 if pct is None else pct for pct in certain],

@@ -17,8 +17,9 @@ from benchmarks import exporting
 from benchmarks.exporting import client
 from benchmarks.s3_stub import Generated, launched
 from labelloop.domain.annotations import Annotation, Box
-from labelloop.domain.manifests import LABELLED_FOLDER, SplitImage, VersionFiles, index_lines
+from labelloop.domain.manifests import LABELLED_FOLDER, SplitImage, index_lines
 from labelloop.domain.splits import Split
+from labelloop.domain.version_files import VersionFiles
 
 SIZES = (1_000, 10_000, 100_000)
 MOST_DOWNLOADED = 1_000

@@ -24,6 +24,7 @@ from labelloop.domain import (
     champion_questions,
     comparing,
     detections,
+    image_labels,
     sampling,
     scoring,
     selection,
@@ -189,7 +190,7 @@ class Loop:
             if number not in at_random:
                 (said,) = champion.says([number])
                 look = self.look(champion, said)
-                what = detections.found(look.found, kind)
+                what = image_labels.found(look.found, kind)
                 deciding = what[-1].name if what else None
                 candidates.append(
                     selection.candidate(str(number), deciding, look.found, kind, look.unsure)

@@ -35,9 +35,10 @@ import numpy.typing as npt
 from benchmarks import RESULTS
 from benchmarks.pictures import sets
 from benchmarks.pictures.sets import PictureSet
-from labelloop.domain import detections, selection
+from labelloop.domain import detections, image_labels, selection
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import Label, Outcome
+from labelloop.domain.detections import Outcome
+from labelloop.domain.image_labels import Label
 from labelloop.domain.parameters import BY_NAME
 from labelloop_pages import charts
 from labelloop_pages.page import page, table
@@ -69,7 +70,7 @@ def _doubtful(found: Sequence[Found]) -> list[int]:
 def _selected(found: Sequence[Found], _: random.Random) -> list[int]:
     candidates = []
     for at in _doubtful(found):
-        surest = detections.surest_first(found[at])[0].name
+        surest = image_labels.surest_first(found[at])[0].name
         candidates.append(selection.candidate(str(at), surest, found[at], ModelType.CLASSIFICATION))
     first = islice(selection.most_useful_first(candidates, {}), ANSWERS_A_ROUND)
     return [int(each.detection_id) for each in first]

@@ -11,7 +11,8 @@ import click
 
 from labelloop import clock
 from labelloop.aws import detections, objects
-from labelloop.domain.detections import DetectionRecord, Outcome, detection_id, detection_of_loop
+from labelloop.domain.detection_records import DetectionRecord
+from labelloop.domain.detections import Outcome, detection_id, detection_of_loop
 from labelloop.domain.labels import composed, known_as
 from labelloop.domain.moments import read_moment
 from labelloop.domain.wording import one_line

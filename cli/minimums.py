@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from labelloop.domain.calibration import TABLE_PCT, Outlook, Price
-from labelloop.domain.manifests import VersionFiles
+from labelloop.domain.version_files import VersionFiles
 from labelloop.errors import NotFoundError
 from labelloop.services import version_doubt
 

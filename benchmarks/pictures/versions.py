@@ -18,8 +18,8 @@ from PIL import Image
 
 from benchmarks.pictures.sets import SCENE_PX, PictureSet
 from labelloop.domain.annotations import Annotation, ModelType
-from labelloop.domain.detections import Label, LabelBox
 from labelloop.domain.evaluation_summary import Summary, read_summary
+from labelloop.domain.image_labels import Label, LabelBox
 from labelvision import classifier, detection_evaluation, detector_training, evaluation, multilabel
 from labelvision.boxes import Box, Finding, LabelledRegion
 from labelvision.detector import OBJECT_PX, Detector

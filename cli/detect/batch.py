@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from labelloop.domain.detections import DetectionRecord, Outcome
+from labelloop.domain.detection_records import DetectionRecord
+from labelloop.domain.detections import Outcome
 
 from .. import files
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from labelloop.domain.detections import Label, LabelBox
+from labelloop.domain.image_labels import Label, LabelBox
 
 FONTS = ("DejaVuSans.ttf", "LiberationSans-Regular.ttf", "Arial Unicode.ttf", "arial.ttf")
 """Of the system, the first that there is: Pillow's own has English letters only."""

@@ -23,7 +23,7 @@ from labelloop.aws.failures import BY_CODE, code_of, message_of
 from labelloop.aws.rekognition import Version, label_of
 from labelloop.domain import answers
 from labelloop.domain.answers import Answer
-from labelloop.domain.detections import Label
+from labelloop.domain.image_labels import Label
 from labelloop.domain.images import EVALUATED_FOLDER, MAX_REQUEST_BYTES, media_type
 from labelloop.domain.pacing import Pace
 

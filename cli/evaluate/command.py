@@ -13,9 +13,9 @@ from labelloop.aws.rekognition import Version
 from labelloop.domain import labels
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.answers import Answer
-from labelloop.domain.manifests import VersionFiles
 from labelloop.domain.scoring import METRICS, Metric
 from labelloop.domain.splits import Split
+from labelloop.domain.version_files import VersionFiles
 from labelloop.errors import InconsistentError, NotFoundError
 from labelloop.services import stored_evaluations, training_data
 

@@ -23,8 +23,9 @@ from labelloop.domain.annotations import Annotation
 from labelloop.domain.inspections import Inspected
 from labelloop.domain.labels import shown
 from labelloop.domain.listed import Listed
-from labelloop.domain.manifests import SplitImage, VersionFiles
+from labelloop.domain.manifests import SplitImage
 from labelloop.domain.splits import Split
+from labelloop.domain.version_files import VersionFiles
 from labelloop.errors import (
     LabelLoopError,
     NotFoundError,

@@ -8,7 +8,8 @@ from itertools import islice
 from labelloop.aws import detections_by_id, review_tasks
 from labelloop.clock import iso
 from labelloop.domain.consensus import Agreement
-from labelloop.domain.detections import DetectionRecord, human_loop_name
+from labelloop.domain.detection_records import DetectionRecord
+from labelloop.domain.detections import human_loop_name
 from labelloop.domain.labels import NONE_OF_THEM, shown
 from labelloop.domain.manifests import SplitImage, detection_of_key
 from labelloop.domain.review_tasks import Given

@@ -4,8 +4,8 @@ from typing import Any
 
 from labelloop.aws import evaluation_reports
 from labelloop.domain.evaluation_report import Report
-from labelloop.domain.manifests import VersionFiles
 from labelloop.domain.model_versions import VersionRecord
+from labelloop.domain.version_files import VersionFiles
 from labelloop.errors import NotFoundError
 
 from .. import models

@@ -20,12 +20,9 @@ from labelloop.aws.failures import code_of
 from labelloop.domain.detections import detection_id, human_loop_name
 from labelloop.domain.images import EVALUATED_FOLDER, ImageObject
 from labelloop.domain.imports import IMPORTED_IMAGES, IMPORTED_MANIFESTS
-from labelloop.domain.manifests import (
-    LABELLED_FOLDER,
-    TRAINING_FOLDER,
-    VersionFiles,
-)
+from labelloop.domain.manifests import LABELLED_FOLDER
 from labelloop.domain.parameters import SYSTEM_RECORD
+from labelloop.domain.version_files import TRAINING_FOLDER, VersionFiles
 
 from .. import models
 from ..failures import CommandError

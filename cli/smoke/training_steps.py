@@ -10,7 +10,8 @@ from labelloop.aws import rekognition
 from labelloop.aws.rekognition import Version
 from labelloop.domain.annotations import ModelType, training_line
 from labelloop.domain.imports import IMPORTED_IMAGES, IMPORTED_MANIFESTS
-from labelloop.domain.manifests import LABELLED_FOLDER, VersionFiles
+from labelloop.domain.manifests import LABELLED_FOLDER
+from labelloop.domain.version_files import VersionFiles
 
 from .. import executions, models
 from ..failures import CommandError

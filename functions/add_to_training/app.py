@@ -19,7 +19,8 @@ from typing import Any
 from labelloop.aws import detections
 from labelloop.domain.annotations import Annotation
 from labelloop.domain.consensus import Agreement
-from labelloop.domain.detections import DetectionRecord, HumanLabel
+from labelloop.domain.detection_records import DetectionRecord
+from labelloop.domain.image_labels import HumanLabel
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import NotFoundError
 from labelloop.services import consumer_news, reviewed_images

@@ -12,8 +12,9 @@ from labelloop import clock
 from labelloop.aws import model_use, objects, queues
 from labelloop.domain import answers, manifests
 from labelloop.domain.answers import Answer
-from labelloop.domain.manifests import SplitImage, VersionFiles
+from labelloop.domain.manifests import SplitImage
 from labelloop.domain.pacing import Pace
+from labelloop.domain.version_files import VersionFiles
 from labelloop.entrypoint import Strict, logger, task
 from labelloop.errors import (
     InvalidImageError,

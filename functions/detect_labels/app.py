@@ -17,17 +17,16 @@ from labelloop import clock
 from labelloop.aws import detections, metrics, objects, parameters
 from labelloop.aws.wiring import place, wiring
 from labelloop.domain.annotations import ModelType
+from labelloop.domain.detection_records import DetectionRecord
 from labelloop.domain.detections import (
-    DetectionRecord,
     Outcome,
     decide,
     detection_id,
-    first_that_fit,
     human_loop_name,
-    surest_that_fit,
     wants_message,
 )
 from labelloop.domain.doubt import MOST_UNSURE
+from labelloop.domain.image_labels import first_that_fit, surest_that_fit
 from labelloop.domain.images import ImageObject, refusal
 from labelloop.domain.mails import to_consumer
 from labelloop.domain.mails.to_consumer import DetectionResult

@@ -26,13 +26,13 @@ from labelloop.domain import comparing, evaluation_report, hosting, version_figu
 from labelloop.domain import verdict as verdicts
 from labelloop.domain.comparison import Comparison, Party
 from labelloop.domain.labels import NONE_OF_THEM
-from labelloop.domain.manifests import VersionFiles
 from labelloop.domain.metrics import F1
 from labelloop.domain.model_versions import VersionRecord
 from labelloop.domain.parameters import OperatorSettings
 from labelloop.domain.scoring import Metric
 from labelloop.domain.verdict import Rules, Verdict
 from labelloop.domain.version_figures import Figures
+from labelloop.domain.version_files import VersionFiles
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import InconsistentError, NotFoundError, RetryableError
 from labelloop.services import candidate as candidates

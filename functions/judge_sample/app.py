@@ -15,7 +15,7 @@ from labelloop.domain import accuracy, audit
 from labelloop.domain.accuracy import Sample
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.consensus import Agreement
-from labelloop.domain.detections import DetectionRecord
+from labelloop.domain.detection_records import DetectionRecord
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.model_versions import VersionRecord
 from labelloop.domain.rejection import NoneAnswer

@@ -17,10 +17,10 @@ from labelloop.domain import data_reports, inventory, manifests, trainable
 from labelloop.domain.imported_lines import ImportedLine
 from labelloop.domain.imports import Collection
 from labelloop.domain.inventory import Examined, LeftOut
-from labelloop.domain.manifests import VersionFiles
 from labelloop.domain.model_versions import VersionRecord, last_trained
 from labelloop.domain.splits import Split
 from labelloop.domain.trainable import Selection
+from labelloop.domain.version_files import VersionFiles
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import TrainingInProgressError, UntrainableError
 from labelloop.services import training_choice, training_data

@@ -17,7 +17,9 @@ from labelloop.aws.wiring import wiring
 from labelloop.domain import consensus, human_loops, senders
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.consensus import Agreement
-from labelloop.domain.detections import DetectionRecord, Outcome, detection_of_loop, human_labels
+from labelloop.domain.detection_records import DetectionRecord
+from labelloop.domain.detections import Outcome, detection_of_loop
+from labelloop.domain.image_labels import human_labels
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.entrypoint import Strict, Tolerant, task
 from labelloop.errors import MalformedAnswerError

@@ -24,7 +24,8 @@ from labelloop.aws import labeling_jobs as jobs
 from labelloop.aws.wiring import wiring
 from labelloop.domain import fitness, human_tasks, labeling_jobs, origins
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import DetectionRecord, detection_id, human_loop_name
+from labelloop.domain.detection_records import DetectionRecord
+from labelloop.domain.detections import detection_id, human_loop_name
 from labelloop.domain.images import ImageObject, is_by_the_way, is_folder_marker
 from labelloop.domain.labeling_jobs import Job
 from labelloop.domain.manifests import UNLABELLED_FOLDER, labelling_copy_key

@@ -16,7 +16,8 @@ from labelloop import clock
 from labelloop.aws import detections, detections_by_time, parameters, review_day, sampling_position
 from labelloop.clock import iso
 from labelloop.domain import sampling, selection
-from labelloop.domain.detections import DetectionRecord, Outcome
+from labelloop.domain.detection_records import DetectionRecord
+from labelloop.domain.detections import Outcome
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.entrypoint import Strict, task
 from labelloop.errors import NotFoundError

@@ -18,7 +18,8 @@ from labelloop.aws.wiring import wiring
 from labelloop.clock import iso
 from labelloop.domain import sampling, selection
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import DetectionRecord, Outcome
+from labelloop.domain.detection_records import DetectionRecord
+from labelloop.domain.detections import Outcome
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.parameters import OperatorSettings
 from labelloop.domain.selection import Candidate, Day

@@ -29,16 +29,11 @@ from labelloop.aws import (
 from labelloop.aws.wiring import wiring
 from labelloop.detect_contract import FOLDER, Detected, DetectedLabel, ObjectToDetect, Waiting
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import (
-    DetectionRecord,
-    Label,
-    Outcome,
-    decide,
-    detection_id,
-    surest_first,
-)
+from labelloop.domain.detection_records import DetectionRecord
+from labelloop.domain.detections import Outcome, decide, detection_id
 from labelloop.domain.doubt import MOST_UNSURE
 from labelloop.domain.fitness import refusal_of_limits
+from labelloop.domain.image_labels import Label, surest_first
 from labelloop.domain.images import (
     API_FOLDER,
     MAX_REQUEST_BYTES,

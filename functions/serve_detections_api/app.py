@@ -23,7 +23,8 @@ from labelloop.aws import detections, objects
 from labelloop.aws.detections_by_time import Reading
 from labelloop.aws.wiring import wiring
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import DETECTION_ID, DetectionRecord, Outcome, detection_id
+from labelloop.domain.detection_records import DetectionRecord
+from labelloop.domain.detections import DETECTION_ID, Outcome, detection_id
 from labelloop.domain.labels import MOST_GIVEN, composed, known_as
 from labelloop.domain.manifests import MAX_KEY_BYTES
 from labelloop.domain.moments import read_moment

@@ -18,8 +18,8 @@ from labelloop.aws import objects, parameters, review_tasks
 from labelloop.aws.review_tasks import Person
 from labelloop.aws.wiring import wiring
 from labelloop.domain.annotations import MOST_BOXES, Annotation, ModelType
-from labelloop.domain.detections import Label
 from labelloop.domain.human_loops import NONE_OF_THE_ABOVE
+from labelloop.domain.image_labels import Label
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.review_tasks import LEASE, ReviewTask, answer_body
 from labelloop.entrypoint import logger

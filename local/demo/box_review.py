@@ -5,7 +5,7 @@ from typing import Any
 
 from labelloop.domain.annotations import Annotation, Box, overlap
 from labelloop.domain.consensus import SAME_THING_OVERLAP
-from labelloop.domain.detections import Label
+from labelloop.domain.image_labels import Label
 from local.demo.failure import DemoError
 
 

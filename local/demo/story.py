@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from labelloop.domain.annotations import ModelType, training_line
-from labelloop.domain.detections import DetectionRecord, Outcome
+from labelloop.domain.detection_records import DetectionRecord
+from labelloop.domain.detections import Outcome
 from labelloop.domain.evaluation_report import Report
 from labelloop.domain.model_versions import VersionRecord
 from labelloop.domain.review_tasks import answer_body

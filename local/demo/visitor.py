@@ -28,7 +28,7 @@ from labelloop.aws import (
     evaluation_reports,
     model_versions,
 )
-from labelloop.domain.detections import DetectionRecord
+from labelloop.domain.detection_records import DetectionRecord
 from labelloop.domain.evaluation_report import Report
 from labelloop.domain.model_versions import VersionRecord
 from labelloop.settings import OUTPUTS

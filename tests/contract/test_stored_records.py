@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from labelloop.domain.detections import DetectionRecord
+from labelloop.domain.detection_records import DetectionRecord
 from labelloop.domain.hosting import Hosting, Pause
 from labelloop.domain.last_look import Look
 from labelloop.domain.model_versions import VersionRecord

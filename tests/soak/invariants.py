@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from labelloop.domain.detections import LABELING, Outcome, human_loop_name
+from labelloop.domain.detection_records import LABELING
+from labelloop.domain.detections import Outcome, human_loop_name
 from labelloop.domain.manifests import LABELLED_FOLDER, NONE_IMAGES
 from tests.soak.world import World
 

@@ -4,7 +4,7 @@ import json
 
 from labelloop.domain.calibration import Outlook
 from labelloop.domain.doubt import Calibration, Curve
-from labelloop.domain.manifests import VersionFiles
+from labelloop.domain.version_files import VersionFiles
 from tests.unit.account import Account
 
 CALIBRATION = Calibration(

@@ -9,7 +9,8 @@ from labelloop.aws.clients import client
 from labelloop.aws.detections import Recorded
 from labelloop.aws.items import to_item, to_value
 from labelloop.aws.wiring import wiring
-from labelloop.domain.detections import LABELING, DetectionRecord, Outcome
+from labelloop.domain.detection_records import LABELING, DetectionRecord
+from labelloop.domain.detections import Outcome
 from labelloop.settings import Variable
 
 

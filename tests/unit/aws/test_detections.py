@@ -7,7 +7,9 @@ import pytest
 
 from labelloop import clock
 from labelloop.aws import detections, detections_by_id, detections_by_time
-from labelloop.domain.detections import DetectionRecord, Label, LabelBox, Outcome, human_loop_name
+from labelloop.domain.detection_records import DetectionRecord
+from labelloop.domain.detections import Outcome, human_loop_name
+from labelloop.domain.image_labels import Label, LabelBox
 from labelloop.domain.images import ImageObject
 from labelloop.errors import NotFoundError
 from tests.unit import inference_log

@@ -8,7 +8,7 @@ import pytest
 
 from labelloop.aws import clients, deployed_version, objects, queues
 from labelloop.domain import labels
-from labelloop.domain.manifests import VersionFiles
+from labelloop.domain.version_files import VersionFiles
 from labelloop.errors import MalformedAnswerError, NotFoundError
 from labelloop.services import review_labels
 from labelloop.settings import Variable

@@ -6,7 +6,7 @@ from labelloop.aws import rekognition
 from labelloop.aws.rekognition import S3Location, VersionStatus
 from labelloop.domain import manifests
 from labelloop.domain.annotations import Annotation
-from labelloop.domain.detections import Label, LabelBox
+from labelloop.domain.image_labels import Label, LabelBox
 from labelloop.domain.images import ImageObject
 from labelloop.domain.manifests import SplitImage
 from labelloop.domain.splits import Split

@@ -13,7 +13,7 @@ from labelloop import clock
 from labelloop.aws import review_tasks
 from labelloop.aws.review_tasks import Person
 from labelloop.domain.annotations import Annotation, Box, ModelType
-from labelloop.domain.detections import Label, LabelBox
+from labelloop.domain.image_labels import Label, LabelBox
 from labelloop.domain.review_tasks import LEASE, NO_FIGURES, Figures, ReviewTask
 from labelloop.errors import BusyError, ChangedMeanwhileError, NotFoundError
 from tests.unit.account import Account

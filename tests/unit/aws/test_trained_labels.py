@@ -6,7 +6,7 @@ import pytest
 
 from labelloop.aws import evaluation_reports, trained_labels
 from labelloop.domain.evaluation_summary import LabelResult
-from labelloop.domain.manifests import VersionFiles
+from labelloop.domain.version_files import VersionFiles
 from tests.unit.account import Account
 
 

@@ -5,7 +5,7 @@ import pytest
 from labelloop.domain import answers
 from labelloop.domain.annotations import Box
 from labelloop.domain.answers import Answer, Finding
-from labelloop.domain.detections import Label, LabelBox
+from labelloop.domain.image_labels import Label, LabelBox
 from labelloop.errors import InconsistentError
 
 

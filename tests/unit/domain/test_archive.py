@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from labelloop.domain import archive
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.archive import COLUMNS
-from labelloop.domain.detections import LABELING, DetectionRecord, HumanLabel, Label, LabelBox
+from labelloop.domain.detection_records import LABELING, DetectionRecord
+from labelloop.domain.image_labels import HumanLabel, Label, LabelBox
 from labelloop.domain.labels import NONE_OF_THEM, SHOWN_AS_NONE
 
 STREAM = "arn:aws:dynamodb:us-east-1:123456789012:table/log/stream/2026-11-21T10:00:00.123"

@@ -5,7 +5,7 @@ import pytest
 from labelloop.domain import audit
 from labelloop.domain.accuracy import Sample
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import HumanLabel, Label, LabelBox
+from labelloop.domain.image_labels import HumanLabel, Label, LabelBox
 from labelloop.domain.labels import NONE_OF_THEM
 
 CLASSIFICATION, MULTI_LABEL, DETECTION = ModelType

@@ -14,7 +14,8 @@ from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.answers import Answer, Finding
 from labelloop.domain.calibration import Assessment, Outlook
 from labelloop.domain.comparison import Case
-from labelloop.domain.detections import Label, Outcome, certainty_pct, decide
+from labelloop.domain.detections import Outcome, certainty_pct, decide
+from labelloop.domain.image_labels import Label
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.origins import GIVEN
 

@@ -10,16 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelloop.domain import detections
+from labelloop.domain import detection_records, detections, image_labels
 from labelloop.domain.annotations import Annotation, Box, ModelType
-from labelloop.domain.detections import (
-    DetectionRecord,
-    HumanLabel,
-    Label,
-    LabelBox,
-    Outcome,
-    human_labels,
-)
+from labelloop.domain.detection_records import DetectionRecord
+from labelloop.domain.detections import Outcome
+from labelloop.domain.image_labels import HumanLabel, Label, LabelBox, human_labels
 from labelloop.domain.images import ImageObject
 from labelloop.domain.labels import composed
 
@@ -221,8 +216,8 @@ def test_the_surest_labels_are_kept_and_as_many_as_fit(labels: list[Label], most
         in_messages = [json.dumps(text, ensure_ascii=False) for text in texts]
         return sum(len(json.dumps(text, ensure_ascii=False).encode()) for text in in_messages)
 
-    ordered = detections.surest_first(labels)
-    kept = detections.surest_that_fit(labels, most)
+    ordered = image_labels.surest_first(labels)
+    kept = image_labels.surest_that_fit(labels, most)
     assert kept == ordered[: len(kept)]
     assert taken(kept) <= most
     assert len(kept) == len(labels) or taken(ordered[: len(kept) + 1]) > most
@@ -319,10 +314,10 @@ def test_what_people_said_before_that_was_counted_is_the_first_thing_they_said()
 
 def test_only_what_was_not_confident_is_in_the_index_of_outcomes() -> None:
     detection = detections.detection_id(IMAGE)
-    assert detections.outcome_shard(Outcome.CONFIDENT, detection) is None
+    assert detection_records.outcome_shard(Outcome.CONFIDENT, detection) is None
     for outcome in set(Outcome) - {Outcome.CONFIDENT}:
-        shard = detections.outcome_shard(outcome, detection)
-        assert shard in detections.outcome_shards(outcome)
+        shard = detection_records.outcome_shard(outcome, detection)
+        assert shard in detection_records.outcome_shards(outcome)
 
 
 # --- The inference log ----------------------------------------------------------------------------

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelloop.domain.detections import Label, LabelBox
 from labelloop.domain.doubt import LIKELY, Calibration, Curve
+from labelloop.domain.image_labels import Label, LabelBox
 from labelloop.domain.labels import composed
 
 SHARES = st.floats(0.001, 0.999)

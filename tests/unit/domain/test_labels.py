@@ -7,8 +7,8 @@ import pytest
 from labelloop.aws import rekognition
 from labelloop.domain import answers, labels
 from labelloop.domain.annotations import Annotation, Box, ModelType
-from labelloop.domain.detections import Label
 from labelloop.domain.doubt import Calibration
+from labelloop.domain.image_labels import Label
 from labelloop.domain.imports import Collection
 from labelloop.domain.manifests import folder_label
 from labelloop.errors import InvalidRequestError

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from labelloop.domain import labels, manifests
 from labelloop.domain.annotations import Annotation, Box
-from labelloop.domain.manifests import Changes, Seen, SplitImage, VersionFiles, folder_label
+from labelloop.domain.manifests import Changes, Seen, SplitImage, folder_label
 from labelloop.domain.splits import Split
+from labelloop.domain.version_files import VersionFiles
 from labelloop.errors import InconsistentError, InvalidRequestError
 
 FOLDER = manifests.LABELLED_FOLDER

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from labelloop.domain import origins
-from labelloop.domain.detections import LABELING, DetectionRecord, Outcome
+from labelloop.domain.detection_records import LABELING, DetectionRecord
+from labelloop.domain.detections import Outcome
 from labelloop.domain.origins import GIVEN, Origin, Provenance
 
 

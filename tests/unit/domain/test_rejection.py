@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from labelloop.domain.accuracy import LEAST_ANSWERS, Accuracy
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import Label
+from labelloop.domain.image_labels import Label
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.rejection import (
     LEAST_ANSWERS_OF_VERSION,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from labelloop.domain.annotations import Annotation, Box, ModelType
-from labelloop.domain.detections import Label, LabelBox
+from labelloop.domain.image_labels import Label, LabelBox
 from labelloop.domain.review_tasks import (
     LEASE,
     NO_FIGURES,

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labelloop.domain import sampling
-from labelloop.domain.detections import DetectionRecord, Outcome
+from labelloop.domain.detection_records import DetectionRecord
+from labelloop.domain.detections import Outcome
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.origins import Stratum
 from labelloop.domain.sampling import START, LogCounts, Position

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from labelloop.domain import selection
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import Label
+from labelloop.domain.image_labels import Label
 from labelloop.domain.selection import LOOK_EVERY, MOST_AT_ONCE, Candidate, Day
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

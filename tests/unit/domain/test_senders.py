@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from labelloop.domain import origins, senders
-from labelloop.domain.detections import DetectionRecord
+from labelloop.domain.detection_records import DetectionRecord
 from labelloop.domain.origins import Origin, Provenance
 
 DOUBTFUL = DetectionRecord(detection_id="d", outcome="review", version="v1", chance=1.0)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from labelloop.domain import verification
 from labelloop.domain.annotations import Annotation, ModelType
-from labelloop.domain.detections import Label
+from labelloop.domain.image_labels import Label
 from labelloop.domain.manifests import SplitImage
 from labelloop.domain.splits import Split
 from labelloop.domain.verification import Answer

@@ -12,7 +12,8 @@ from functions.add_to_training.app import lambda_handler
 from labelloop import clock
 from labelloop.domain import origins
 from labelloop.domain.annotations import Annotation, Box
-from labelloop.domain.detections import LABELING, Outcome
+from labelloop.domain.detection_records import LABELING
+from labelloop.domain.detections import Outcome
 from labelloop.domain.imported_lines import ImportedLine
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.origins import Origin, Provenance

@@ -13,8 +13,9 @@ from labelloop.clock import from_iso
 from labelloop.domain import manifests
 from labelloop.domain.annotations import Annotation, Box
 from labelloop.domain.answers import Answer, Finding
-from labelloop.domain.manifests import LABELLED_FOLDER, SplitImage, VersionFiles
+from labelloop.domain.manifests import LABELLED_FOLDER, SplitImage
 from labelloop.domain.splits import Split
+from labelloop.domain.version_files import VersionFiles
 from labelloop.errors import (
     ModelNotReadyError,
     NotFoundError,

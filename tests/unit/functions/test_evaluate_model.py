@@ -14,13 +14,15 @@ from labelloop.domain import manifests
 from labelloop.domain.annotations import Annotation, Box
 from labelloop.domain.answers import Answer, Finding
 from labelloop.domain.calibration import Outlook
-from labelloop.domain.detections import Label, Outcome
+from labelloop.domain.detections import Outcome
 from labelloop.domain.doubt import Calibration
+from labelloop.domain.image_labels import Label
 from labelloop.domain.labels import NONE_OF_THEM
-from labelloop.domain.manifests import SplitImage, VersionFiles
+from labelloop.domain.manifests import SplitImage
 from labelloop.domain.origins import GIVEN, Origin, Provenance, Stratum
 from labelloop.domain.sampling import START, LogCounts
 from labelloop.domain.splits import Split
+from labelloop.domain.version_files import VersionFiles
 from labelloop.errors import InconsistentError, NotFoundError
 from labelloop.services import version_answers
 from labelloop.settings import Variable

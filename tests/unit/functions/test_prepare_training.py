@@ -15,10 +15,10 @@ from labelloop.domain.annotations import Annotation, training_line
 from labelloop.domain.detections import Outcome
 from labelloop.domain.imports import IMPORTED_MANIFESTS
 from labelloop.domain.labels import NONE_OF_THEM
-from labelloop.domain.manifests import VersionFiles
 from labelloop.domain.origins import GIVEN, Origin, Provenance
 from labelloop.domain.selection import Day
 from labelloop.domain.splits import Split
+from labelloop.domain.version_files import VersionFiles
 from labelloop.errors import InconsistentError, TrainingInProgressError, UntrainableError
 from labelloop.services import training_data
 from labelloop.settings import Variable

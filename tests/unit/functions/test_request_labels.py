@@ -16,7 +16,8 @@ from labelloop import clock
 from labelloop.aws import detections, objects, review_tasks
 from labelloop.domain import fitness, labeling_jobs, origins
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import LABELING, detection_id, human_loop_name
+from labelloop.domain.detection_records import LABELING
+from labelloop.domain.detections import detection_id, human_loop_name
 from labelloop.domain.images import ImageObject
 from labelloop.domain.labeling_jobs import Job
 from labelloop.domain.origins import Origin, Provenance

@@ -10,8 +10,9 @@ from labelloop import clock
 from labelloop.aws import review_tasks
 from labelloop.aws.review_tasks import Person
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import Label, Outcome, human_loop_name
+from labelloop.domain.detections import Outcome, human_loop_name
 from labelloop.domain.fitness import shape_of
+from labelloop.domain.image_labels import Label
 from labelloop.errors import NotFoundError, RetryableError
 from tests.images import draw
 from tests.unit import inference_log

@@ -8,7 +8,8 @@ from functions.select_reviews.app import lambda_handler
 from labelloop import clock
 from labelloop.aws import detections, detections_by_time, review_day, review_tasks
 from labelloop.domain import selection
-from labelloop.domain.detections import Label, Outcome, human_loop_name
+from labelloop.domain.detections import Outcome, human_loop_name
+from labelloop.domain.image_labels import Label
 from labelloop.domain.selection import LOOK_EVERY, Day
 from labelloop.errors import ChangedMeanwhileError
 from labelloop.settings import Variable

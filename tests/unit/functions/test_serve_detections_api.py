@@ -13,12 +13,8 @@ from botocore.exceptions import ClientError
 from functions.serve_detections_api import app
 from functions.serve_detections_api.app import lambda_handler
 from labelloop import clock, http_api
-from labelloop.domain.detections import (
-    DetectionRecord,
-    Outcome,
-    detection_id,
-    human_loop_name,
-)
+from labelloop.domain.detection_records import DetectionRecord
+from labelloop.domain.detections import Outcome, detection_id, human_loop_name
 from labelloop.domain.images import ImageObject
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.log_contract import Logged

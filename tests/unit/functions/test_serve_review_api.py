@@ -13,7 +13,7 @@ from labelloop.aws import deployed_version, review_tasks
 from labelloop.aws.review_tasks import Person
 from labelloop.domain import human_loops
 from labelloop.domain.annotations import Annotation, Box, ModelType
-from labelloop.domain.detections import Label, LabelBox
+from labelloop.domain.image_labels import Label, LabelBox
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.review_tasks import LEASE, SKIPPED_FOR, ReviewTask
 from tests.unit import api

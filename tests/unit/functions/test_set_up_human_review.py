@@ -10,7 +10,8 @@ import pytest
 from functions.set_up_human_review.app import PAGES, lambda_handler
 from labelloop.domain import human_loops, human_tasks
 from labelloop.domain.annotations import Annotation, Box, ModelType
-from labelloop.domain.detections import DetectionRecord, Label, LabelBox
+from labelloop.domain.detection_records import DetectionRecord
+from labelloop.domain.image_labels import Label, LabelBox
 from tests.unit.account import Account, Context, Json, event, refuses
 from tests.unit.cloudformation import CloudFormation, waiting
 

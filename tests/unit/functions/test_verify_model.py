@@ -8,8 +8,9 @@ import pytest
 from functions.verify_model.app import lambda_handler
 from labelloop.domain import manifests
 from labelloop.domain.annotations import Annotation
-from labelloop.domain.manifests import LABELLED_FOLDER, SplitImage, VersionFiles
+from labelloop.domain.manifests import LABELLED_FOLDER, SplitImage
 from labelloop.domain.splits import Split
+from labelloop.domain.version_files import VersionFiles
 from labelloop.errors import InconsistentError, ModelNotReadyError, NotFoundError, ThrottledError
 from labelloop.settings import Variable
 from tests.unit.account import Account, Context, Json, event, refuses, version

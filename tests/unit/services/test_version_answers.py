@@ -9,7 +9,8 @@ from labelloop.aws import detections
 from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.answers import Answer, Finding
 from labelloop.domain.comparison import Case
-from labelloop.domain.detections import Label, LabelBox, Outcome
+from labelloop.domain.detections import Outcome
+from labelloop.domain.image_labels import Label, LabelBox
 from labelloop.domain.origins import GIVEN, Origin, Provenance
 from labelloop.services import version_answers
 from tests.unit import inference_log

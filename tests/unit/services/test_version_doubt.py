@@ -2,7 +2,7 @@
 
 import pytest
 
-from labelloop.domain.manifests import VersionFiles
+from labelloop.domain.version_files import VersionFiles
 from labelloop.errors import ServiceFailedError
 from labelloop.services import version_doubt
 from tests.unit import calibrated

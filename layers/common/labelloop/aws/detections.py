@@ -37,14 +37,8 @@ from labelloop.aws.failures import code_of, translated
 from labelloop.aws.items import expires_from, from_item, to_item, to_value
 from labelloop.aws.wiring import wiring
 from labelloop.clock import from_iso, iso
-from labelloop.domain.detections import (
-    LABELING,
-    DetectionRecord,
-    Outcome,
-    day_shard,
-    human_loop_name,
-    outcome_shard,
-)
+from labelloop.domain.detection_records import LABELING, DetectionRecord, day_shard, outcome_shard
+from labelloop.domain.detections import Outcome, human_loop_name
 from labelloop.domain.images import ImageObject
 from labelloop.errors import ConflictError, NotFoundError
 from labelloop.settings import Variable

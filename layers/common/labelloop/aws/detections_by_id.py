@@ -6,7 +6,8 @@ from itertools import islice
 from labelloop.aws.detections import read_item
 from labelloop.aws.items import looked_up
 from labelloop.aws.wiring import wiring
-from labelloop.domain.detections import DetectionRecord, Label
+from labelloop.domain.detection_records import DetectionRecord
+from labelloop.domain.image_labels import Label
 from labelloop.domain.origins import TOLD_BY
 from labelloop.settings import Variable
 

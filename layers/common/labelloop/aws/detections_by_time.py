@@ -18,14 +18,14 @@ from labelloop.aws.detections import read_item
 from labelloop.aws.failures import translated
 from labelloop.aws.wiring import wiring
 from labelloop.clock import iso
-from labelloop.domain.detections import (
+from labelloop.domain.detection_records import (
     OUTCOME_INDEX,
     TIME_INDEX,
     DetectionRecord,
-    Outcome,
     day_shards,
     outcome_shards,
 )
+from labelloop.domain.detections import Outcome
 from labelloop.settings import Variable
 
 

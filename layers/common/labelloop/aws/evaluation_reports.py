@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from labelloop.aws import objects
 from labelloop.domain.evaluation_report import Report
-from labelloop.domain.manifests import VersionFiles
+from labelloop.domain.version_files import VersionFiles
 
 _report = TypeAdapter(Report)
 

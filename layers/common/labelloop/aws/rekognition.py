@@ -8,7 +8,7 @@ from typing import Any, Literal
 from labelloop.aws.clients import client, client_without_retries
 from labelloop.aws.failures import translated
 from labelloop.aws.wiring import wiring
-from labelloop.domain.detections import Label, LabelBox
+from labelloop.domain.image_labels import Label, LabelBox
 from labelloop.domain.images import ImageObject
 from labelloop.domain.labels import composed
 from labelloop.domain.stack_names import tags_of

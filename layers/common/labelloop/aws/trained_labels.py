@@ -3,7 +3,7 @@
 import json
 
 from labelloop.aws import objects
-from labelloop.domain.manifests import VersionFiles
+from labelloop.domain.version_files import VersionFiles
 from labelloop.errors import UNREADABLE, NotFoundError
 
 

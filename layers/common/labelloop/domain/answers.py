@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labelloop.domain.annotations import Box
-from labelloop.domain.detections import Label
+from labelloop.domain.image_labels import Label
 from labelloop.domain.labels import composed
 from labelloop.errors import UNREADABLE, InconsistentError
 

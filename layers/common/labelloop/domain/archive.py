@@ -11,7 +11,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.audit import judged
-from labelloop.domain.detections import LABELING, DetectionRecord, HumanLabel, Label, LabelBox
+from labelloop.domain.detection_records import LABELING, DetectionRecord
+from labelloop.domain.image_labels import HumanLabel, Label, LabelBox
 from labelloop.domain.origins import of_record
 
 FOLDER = "analytics/detections/"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from labelloop.domain.accuracy import Sample
 from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.consensus import agree
-from labelloop.domain.detections import HumanLabel, Label, found
+from labelloop.domain.image_labels import HumanLabel, Label, found
 from labelloop.domain.labels import NONE_OF_THEM
 
 _SIDE_PX = 10_000

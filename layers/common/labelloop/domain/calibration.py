@@ -24,16 +24,9 @@ from labelloop.domain import scoring
 from labelloop.domain.annotations import Box, ModelType
 from labelloop.domain.answers import Answer, Finding
 from labelloop.domain.comparison import Case
-from labelloop.domain.detections import (
-    Label,
-    LabelBox,
-    Outcome,
-    certainty_pct,
-    decide,
-    found,
-    may_lack_boxes,
-)
+from labelloop.domain.detections import Outcome, certainty_pct, decide
 from labelloop.domain.doubt import Calibration, Curve, Look, log_odds, share
+from labelloop.domain.image_labels import Label, LabelBox, found, may_lack_boxes
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.scoring import UNKNOWN_THRESHOLD
 

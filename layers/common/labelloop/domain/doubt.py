@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from labelloop.domain.annotations import overlap
-from labelloop.domain.detections import Label, surest_first
+from labelloop.domain.image_labels import Label, surest_first
 from labelloop.domain.labels import composed
 
 LIKELY = 0.01

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from labelloop.domain.manifests import VersionFiles
 from labelloop.domain.messages import Facts, Message, event_heading
+from labelloop.domain.version_files import VersionFiles
 from labelloop.domain.wording import cause_in_words
 
 SOURCE = "labelloop"

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import DetectionRecord, Label
+from labelloop.domain.detection_records import DetectionRecord
 from labelloop.domain.human_loops import NONE_OF_THE_ABOVE
+from labelloop.domain.image_labels import Label
 from labelloop.errors import InvalidRequestError
 
 MOST_CATEGORIES = 10

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from labelloop.domain import senders
-from labelloop.domain.detections import DetectionRecord
+from labelloop.domain.detection_records import DetectionRecord
 from labelloop.domain.fitness import RULES, UPRIGHT
 from labelloop.domain.manifests import (
     folder_label,

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from labelloop.domain.detections import LABELING, DetectionRecord, Outcome
+from labelloop.domain.detection_records import LABELING, DetectionRecord
+from labelloop.domain.detections import Outcome
 from labelloop.errors import UNREADABLE
 
 _METADATA = "provenance"

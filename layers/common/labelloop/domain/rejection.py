@@ -13,7 +13,7 @@ from typing import Any
 
 from labelloop.domain.accuracy import LEAST_ANSWERS, Accuracy
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import Label, found
+from labelloop.domain.image_labels import Label, found
 from labelloop.domain.labels import NONE_OF_THEM
 
 LEAST_ANSWERS_OF_VERSION = 10

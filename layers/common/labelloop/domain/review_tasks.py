@@ -12,8 +12,8 @@ from typing import Any
 from labelloop.domain import consensus
 from labelloop.domain.annotations import MOST_BOXES, Annotation, ModelType
 from labelloop.domain.consensus import Agreement
-from labelloop.domain.detections import Label, found
 from labelloop.domain.human_loops import Answer, moment_text
+from labelloop.domain.image_labels import Label, found
 from labelloop.errors import ConflictError
 
 REVIEWERS, OPERATORS = "reviewers", "operators"

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import Label, certainty_pct, surest_first
+from labelloop.domain.detections import certainty_pct
+from labelloop.domain.image_labels import Label, surest_first
 
 LOOK_EVERY = timedelta(minutes=15)
 """How often images are chosen. Reviewers are given the day's share of each look."""

@@ -9,7 +9,7 @@ programs, no sender is known, and all answers count.
 from collections.abc import Collection
 
 from labelloop.domain import origins
-from labelloop.domain.detections import DetectionRecord
+from labelloop.domain.detection_records import DetectionRecord
 from labelloop.domain.origins import Origin, Provenance
 
 

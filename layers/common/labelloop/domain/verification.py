@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import Label, found
+from labelloop.domain.image_labels import Label, found
 from labelloop.domain.manifests import SplitImage
 from labelloop.domain.scoring import UNKNOWN_THRESHOLD
 from labelloop.domain.splits import Split

@@ -13,7 +13,8 @@ from labelloop.domain import champion_questions, examination, hosting, manifests
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.answers import Answer
 from labelloop.domain.comparison import Party
-from labelloop.domain.manifests import SplitImage, VersionFiles
+from labelloop.domain.manifests import SplitImage
+from labelloop.domain.version_files import VersionFiles
 from labelloop.errors import NotFoundError
 from labelloop.services import stored_evaluations, training_data, version_answers
 from labelloop.services.candidate import Candidate

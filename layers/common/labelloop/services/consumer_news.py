@@ -4,7 +4,8 @@ from labelloop.aws import event_bus, parameters, topics
 from labelloop.aws.wiring import place, wiring
 from labelloop.domain import events
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import LABELING, DetectionRecord, wants_decision
+from labelloop.domain.detection_records import LABELING, DetectionRecord
+from labelloop.domain.detections import wants_decision
 from labelloop.domain.mails import to_consumer
 from labelloop.settings import Variable
 

@@ -8,7 +8,8 @@ from itertools import islice
 from labelloop.aws import detections_by_id, detections_by_time
 from labelloop.aws.detections_by_id import LOOKED_UP_AT_ONCE
 from labelloop.aws.detections_by_time import Reading
-from labelloop.domain.detections import DetectionRecord, Outcome
+from labelloop.domain.detection_records import DetectionRecord
+from labelloop.domain.detections import Outcome
 
 
 @dataclass(frozen=True)

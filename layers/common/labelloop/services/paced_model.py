@@ -2,7 +2,7 @@
 
 from labelloop import clock
 from labelloop.aws import rekognition
-from labelloop.domain.detections import Label
+from labelloop.domain.image_labels import Label
 from labelloop.domain.images import ImageObject
 from labelloop.domain.pacing import Pace
 from labelloop.errors import ThrottledError

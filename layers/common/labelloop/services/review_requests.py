@@ -10,8 +10,10 @@ from labelloop.aws import human_loops, objects, review_tasks
 from labelloop.aws.wiring import wiring
 from labelloop.domain import human_tasks, orientation
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import DetectionRecord, Label, human_loop_name
+from labelloop.domain.detection_records import DetectionRecord
+from labelloop.domain.detections import human_loop_name
 from labelloop.domain.fitness import shape_of
+from labelloop.domain.image_labels import Label
 from labelloop.domain.images import NO_VERSION
 from labelloop.domain.manifests import shown_key
 from labelloop.domain.review_tasks import ReviewTask, suggestion

@@ -10,7 +10,7 @@ from labelloop.aws import objects
 from labelloop.aws.wiring import wiring
 from labelloop.domain import consensus, orientation, origins, senders
 from labelloop.domain.annotations import Annotation, ModelType, training_line
-from labelloop.domain.detections import DetectionRecord
+from labelloop.domain.detection_records import DetectionRecord
 from labelloop.domain.fitness import UPRIGHT, shape_of
 from labelloop.domain.images import NO_VERSION, media_type
 from labelloop.domain.labels import fits_a_folder

@@ -7,7 +7,7 @@ from decimal import Decimal
 from labelloop.aws import deployed_version, none_answers, rekognition
 from labelloop.domain import rejection
 from labelloop.domain.annotations import ModelType
-from labelloop.domain.detections import Label
+from labelloop.domain.image_labels import Label
 from labelloop.domain.images import ImageObject
 from labelloop.errors import ModelNotReadyError, NotFoundError
 from labelloop.services import version_doubt

@@ -9,7 +9,7 @@ from labelloop.domain.calibration import Assessment
 from labelloop.domain.evaluation_snapshot import TestedImage
 from labelloop.domain.evaluation_summary import Summary
 from labelloop.domain.examination import Examined, TestImages
-from labelloop.domain.manifests import VersionFiles
+from labelloop.domain.version_files import VersionFiles
 from labelloop.errors import InconsistentError, NotFoundError
 from labelloop.services import training_data
 

@@ -16,8 +16,9 @@ from labelloop.domain.imports import IMPORTED_IMAGES, IMPORTED_MANIFESTS, Collec
 from labelloop.domain.inspections import Inspected, ToInspect
 from labelloop.domain.inventory import LeftOut
 from labelloop.domain.listed import Listed
-from labelloop.domain.manifests import LABELLED_FOLDER, Seen, SplitImage, VersionFiles
+from labelloop.domain.manifests import LABELLED_FOLDER, Seen, SplitImage
 from labelloop.domain.splits import Ledger, Split
+from labelloop.domain.version_files import VersionFiles
 from labelloop.errors import NotFoundError
 from labelloop.settings import Variable
 

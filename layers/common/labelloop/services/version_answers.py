@@ -8,7 +8,7 @@ from labelloop.domain import answers
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.answers import Answer
 from labelloop.domain.comparison import Case
-from labelloop.domain.manifests import VersionFiles
+from labelloop.domain.version_files import VersionFiles
 from labelloop.errors import NotFoundError
 
 

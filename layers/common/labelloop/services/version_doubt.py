@@ -7,7 +7,7 @@ from typing import Any
 from labelloop import clock
 from labelloop.aws import objects
 from labelloop.domain.doubt import Calibration
-from labelloop.domain.manifests import VersionFiles
+from labelloop.domain.version_files import VersionFiles
 from labelloop.errors import UNREADABLE, NotFoundError
 from labelloop.remembered import memory
 

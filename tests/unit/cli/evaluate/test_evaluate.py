@@ -31,8 +31,9 @@ from labelloop.domain.annotations import Annotation, Box, training_line
 from labelloop.domain.answers import Answer
 from labelloop.domain.images import MAX_REQUEST_BYTES
 from labelloop.domain.labels import NONE_OF_THEM
-from labelloop.domain.manifests import SplitImage, VersionFiles, index_lines
+from labelloop.domain.manifests import SplitImage, index_lines
 from labelloop.domain.splits import Split, content_id
+from labelloop.domain.version_files import VersionFiles
 from labelloop.errors import ServiceFailedError
 from tests.unit.account import make_bucket
 from tests.unit.cli.report.test_report import Outline

@@ -20,9 +20,10 @@ from labelloop.domain.detections import Outcome, human_loop_name
 from labelloop.domain.fitness import UPRIGHT, shape_of
 from labelloop.domain.imported_lines import read_line
 from labelloop.domain.imports import IMPORTED_MANIFESTS
-from labelloop.domain.manifests import LABELLED_FOLDER, SplitImage, VersionFiles, labelled_key
+from labelloop.domain.manifests import LABELLED_FOLDER, SplitImage, labelled_key
 from labelloop.domain.review_tasks import Given, ReviewTask
 from labelloop.domain.splits import GIVEN_FOLDER, content_id
+from labelloop.domain.version_files import VersionFiles
 from labelloop.services import training_data
 from labelloop.settings import OUTPUTS, Variable
 from tests import cases

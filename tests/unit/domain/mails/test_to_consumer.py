@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from labelloop.domain.annotations import MOST_BOXES, ModelType
-from labelloop.domain.detections import DetectionRecord, HumanLabel, Label, LabelBox, Outcome
+from labelloop.domain.detection_records import DetectionRecord
+from labelloop.domain.detections import Outcome
+from labelloop.domain.image_labels import HumanLabel, Label, LabelBox
 from labelloop.domain.images import ImageObject
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.mails import to_consumer

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from labelloop.domain.annotations import MOST_BOXES, ModelType
-from labelloop.domain.detections import (
-    DetectionRecord,
+from labelloop.domain.detection_records import DetectionRecord
+from labelloop.domain.detections import Outcome
+from labelloop.domain.image_labels import (
     Label,
-    Outcome,
     first_that_fit,
     found,
     may_lack_boxes,

@@ -10,15 +10,10 @@ from labelloop.domain.mails import (
     about_upkeep,
     about_versions,
 )
-from labelloop.domain.manifests import (
-    DETECTION_FOLDER,
-    LABELLED_FOLDER,
-    TRAINING_FOLDER,
-    UNLABELLED_FOLDER,
-    VersionFiles,
-)
+from labelloop.domain.manifests import DETECTION_FOLDER, LABELLED_FOLDER, UNLABELLED_FOLDER
 from labelloop.domain.messages import Facts, Message
 from labelloop.domain.places import Place
+from labelloop.domain.version_files import TRAINING_FOLDER, VersionFiles
 from labelloop.domain.wording import cause_in_words
 
 MAILS: Mapping[str, Callable[[Facts], Message]] = {
