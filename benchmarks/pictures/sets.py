@@ -29,6 +29,7 @@ from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop_pages import machine_parts
 from labelloop_pages.machine_parts import Outline, draw_outline
 from labelvision.backbone import Backbone
+from labelvision.conversion import convert_into
 
 SIDE_PX = 224
 SCENE_PX: Size = (256, 192)
@@ -350,7 +351,9 @@ def _build(name: str, folder: Path) -> None:
 @cache
 def backbone() -> Backbone:
     """The emulator's frozen network."""
-    return Backbone(packages.CACHE / "network")
+    networks = packages.CACHE / "network"
+    convert_into(networks)
+    return Backbone(networks)
 
 
 def draw_picture(name: str, number: int) -> tuple[Image.Image, Annotation]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from labelvision.backbone import Backbone
+from labelvision.conversion import convert_into
 from local.rekognition.object_store import ObjectStore
 from local.rekognition.orders import Orders
 from local.rekognition.resources import (
@@ -79,6 +80,7 @@ class Account:
         """The backbone, loaded when first needed: it takes half a second or so."""
         with self._backbone_lock:
             if self._backbone is None:
+                convert_into(self._cache_dir)
                 self._backbone = Backbone(self._cache_dir)
             return self._backbone
 

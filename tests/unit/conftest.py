@@ -44,5 +44,5 @@ def _what_is_left_is_not_looked_through_again() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the backbone's network is converted, once."""
+    """Where the networks are converted, once."""
     return tmp_path_factory.mktemp("backbone")

@@ -7,7 +7,6 @@ early in the network, shapes and things from late. Called by ``backbone``.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +15,10 @@ from PIL import Image
 
 STRIDE_PX = 8
 INPUT_MULTIPLE_PX = 32
-# The last blocks of the network's stages whose maps are 1/8, 1/16 and 1/32 of the image.
-TAPPED_BLOCKS = (4, 10, 15)
 CHANNELS = 40 + 112 + 320
+GRID_NETWORK = "efficientnet-lite0-grid-v1.onnx"
+"""The network up to the last blocks of the stages whose maps are 1/8, 1/16 and 1/32 of the image.
+"""
 
 Features = npt.NDArray[np.float32]
 
@@ -39,21 +39,20 @@ class FeatureGrid:
 
 
 class GridNetwork:
-    """The network up to the last tapped block; any number of threads may call it at once."""
+    """Runs that network; any number of threads may call it at once."""
 
     def __init__(self, network: Path) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        content, self._outputs = _tap(network)
         self._session = onnxruntime.InferenceSession(
-            content, options, providers=["CPUExecutionProvider"]
+            str(network), options, providers=["CPUExecutionProvider"]
         )
 
     def extract(self, image: Image.Image) -> FeatureGrid:
         """The grid of an RGB image whose sides are multiples of ``INPUT_MULTIPLE_PX``."""
         pixels = np.asarray(image, dtype=np.float32).transpose(2, 0, 1)[None]
-        maps = self._session.run(self._outputs, {"image": pixels})
+        maps = self._session.run(None, {"image": pixels})
         rows, columns = maps[0].shape[2:]
         laid = [_stretch(tapped[0], rows, columns) for tapped in maps]
         features = np.concatenate(laid).reshape(CHANNELS, rows * columns).T
@@ -77,30 +76,3 @@ def _neighbours(
     before = np.floor(places).astype(np.intp)
     after = np.minimum(before + 1, coarse - 1)
     return before, after, (places - before).astype(np.float32)
-
-
-def _tap(network: Path) -> tuple[bytes, list[str]]:
-    """The network with the tapped blocks as its outputs, and their names."""
-    # Imported here: half a second that only detection models need.
-    import onnx  # noqa: PLC0415
-
-    model = onnx.load(str(network))
-    graph = model.graph
-    outputs = [_block_output(graph, block) for block in TAPPED_BLOCKS]
-    del graph.output[:]
-    for name in outputs:
-        kind = onnx.TensorProto.FLOAT
-        graph.output.append(onnx.helper.make_tensor_value_info(name, kind, None))
-    return bytes(model.SerializeToString()), outputs
-
-
-def _block_output(graph: Any, block: int) -> str:
-    """The name of what a block gives: its projection, with what it is added to if it is."""
-    kernel = f"_blocks.{block}._project_conv.kernel"
-    (projected,) = (node.output[0] for node in graph.node if kernel in node.input)
-    sums = [
-        node.output[0]
-        for node in graph.node
-        if node.op_type == "Add" and node.input[0] == projected
-    ]
-    return str(sums[0] if sums else projected)

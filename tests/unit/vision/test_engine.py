@@ -14,9 +14,11 @@ import numpy.typing as npt
 import pytest
 
 from labelloop_pages import machine_parts
-from labelvision.backbone import EMBEDDING_SIZE, Backbone
+from labelvision.backbone import EMBEDDING_SIZE, NETWORK, Backbone
 from labelvision.classifier import train
+from labelvision.conversion import convert_into
 from labelvision.evaluation import evaluate
+from labelvision.feature_grid import GRID_NETWORK
 from labelvision.weights import read_torch_weights
 
 
@@ -36,9 +38,9 @@ def test_only_known_labels_can_be_drawn_in_any_size() -> None:
         machine_parts.draw("banana", random.Random(1))
 
 
-def test_an_embedding_has_unit_length_and_is_the_same_every_time(cache_dir: Path) -> None:
+def test_an_embedding_has_unit_length_and_is_the_same_every_time(networks: Path) -> None:
     image = machine_parts.draw("gear", random.Random(1))
-    first, second = Backbone(cache_dir).embed(image), Backbone(cache_dir).embed(image)
+    first, second = Backbone(networks).embed(image), Backbone(networks).embed(image)
     assert first.shape == (EMBEDDING_SIZE,)
     assert np.linalg.norm(first) == pytest.approx(1, abs=1e-5)
     assert np.allclose(first, second, atol=1e-6)
@@ -46,8 +48,8 @@ def test_an_embedding_has_unit_length_and_is_the_same_every_time(cache_dir: Path
 
 def test_two_may_convert_the_network_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(Backbone, [tmp_path / "new", tmp_path / "new"]))
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["efficientnet-lite0-v1.onnx"]
+        list(pool.map(convert_into, [tmp_path / "new", tmp_path / "new"]))
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {NETWORK, GRID_NETWORK}
 
 
 class Malicious:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from labelloop_pages import machine_parts
+from labelvision.backbone import NETWORK
+from labelvision.feature_grid import GRID_NETWORK
 from local.rekognition import ServiceError
 from tests.unit.local.rekognition.conftest import MakeClient, Running
 from tests.unit.local.rekognition.support import BUCKET, Client, draw_lines, encode, line, manifest
@@ -426,4 +428,4 @@ def test_the_smallest_training_has_one_image_a_label(client: Client) -> None:
 def test_the_converted_network_is_cached_under_a_versioned_name(
     running: Running, cache_dir: Path
 ) -> None:
-    assert [path.name for path in cache_dir.iterdir()] == ["efficientnet-lite0-v1.onnx"]
+    assert {path.name for path in cache_dir.iterdir()} == {NETWORK, GRID_NETWORK}
