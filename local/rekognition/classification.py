@@ -1,4 +1,4 @@
-"""Models of image-level labels, one an image or several: how they are trained, and what they find.
+"""Image-level labels, one an image or several: from a manifest's images to a model, and its files.
 
 Called by ``training``, which chooses between this and ``localization``; the models are asked by
 ``detection``.
@@ -7,40 +7,13 @@ Called by ``training``, which chooses between this and ``localization``; the mod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-from PIL import Image
-
-from labelvision import classifier, evaluation, images, multilabel
-from labelvision.backbone import EMBEDDING_SIZE, Backbone, Embedding
-from labelvision.boxes import Finding
-from labelvision.classifier import Classifier
-from labelvision.evaluation import Evaluation, Verdict
-from labelvision.multilabel import MultiLabelClassifier
+from labelvision import images, label_model
+from labelvision.backbone import Backbone, Embedding
+from labelvision.evaluation import Verdict
+from labelvision.label_model import Confidences, LabelModel, Shown
 from local.rekognition import snapshots
 from local.rekognition.manifest import Entry, UseCase
 from local.rekognition.trainers import Json, Trained, Usable
-
-Confidences = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class ClassificationModel:
-    """A trained model of image-level labels."""
-
-    classifier: Classifier | MultiLabelClassifier
-    evaluation: Evaluation
-
-    decoded_side_px = images.DECODED_SIDE_PX
-
-    def find(self, content: bytes, image: Image.Image, backbone: Backbone) -> list[Finding]:
-        """Every label with its confidence."""
-        embedding = backbone.embed_content(content, image)
-        (confidences,) = self.classifier.confidences(embedding[None])
-        return [
-            Finding(label, float(confidence))
-            for label, confidence in zip(self.classifier.labels, confidences, strict=True)
-        ]
 
 
 class ClassificationTrainer:
@@ -63,49 +36,21 @@ class ClassificationTrainer:
         self, training: Sequence[Usable[Embedding]], testing: Sequence[Usable[Embedding]]
     ) -> Trained:
         """The model, and what it says of the test images."""
-        labels = sorted({label for image in training for label in image.labels})
-        if self._several:
-            return self._train_several(labels, training, testing)
-        numbers = {label: number for number, label in enumerate(labels)}
-        known = [image for image in testing if image.labels[0] in numbers]
-        trained = classifier.train(
-            labels,
-            _embeddings(training),
-            np.array([numbers[image.labels[0]] for image in training], dtype=np.intp),
-            _embeddings(known),
-            np.array([numbers[image.labels[0]] for image in known], dtype=np.intp),
+        model, confidences = label_model.train(
+            _shown(training), _shown(testing), several=self._several
         )
-        confidences = trained.confidences(_embeddings(testing))
-        truths = [image.labels[0] for image in testing]
-        judged = evaluation.evaluate(labels, truths, confidences)
-        model = ClassificationModel(trained, judged)
         return _Results(model, training, testing, confidences)
 
-    def _train_several(
-        self,
-        labels: Sequence[str],
-        training: Sequence[Usable[Embedding]],
-        testing: Sequence[Usable[Embedding]],
-    ) -> Trained:
-        trained = multilabel.train(
-            labels,
-            _embeddings(training),
-            _flags(labels, training),
-            _embeddings(testing),
-            _flags(labels, testing),
-        )
-        confidences = trained.confidences(_embeddings(testing))
-        truths = [image.labels for image in testing]
-        judged = evaluation.evaluate_sets(labels, truths, confidences)
-        model = ClassificationModel(trained, judged)
-        return _Results(model, training, testing, confidences)
+
+def _shown(usable: Sequence[Usable[Embedding]]) -> list[Shown]:
+    return [Shown(image.prepared, image.labels) for image in usable]
 
 
 @dataclass(frozen=True)
 class _Results:
     """What a training leaves."""
 
-    model: ClassificationModel
+    model: LabelModel
     training: Sequence[Usable[Embedding]]
     testing: Sequence[Usable[Embedding]]
     confidences: Confidences
@@ -136,14 +81,3 @@ class _Results:
             )
             for image, row in zip(self.testing, self.confidences, strict=True)
         ]
-
-
-def _embeddings(usable: Sequence[Usable[Embedding]]) -> npt.NDArray[np.float32]:
-    if not usable:
-        return np.zeros((0, EMBEDDING_SIZE), dtype=np.float32)
-    return np.stack([image.prepared for image in usable])
-
-
-def _flags(labels: Sequence[str], usable: Sequence[Usable[Embedding]]) -> npt.NDArray[np.bool_]:
-    flags = [[label in image.labels for label in labels] for image in usable]
-    return np.array(flags, dtype=bool).reshape(-1, len(labels))

@@ -1,53 +1,21 @@
-"""Models that give boxes: how they are trained, and what they find.
+"""Boxes: from a manifest's images to a model, and its files.
 
 Called by ``training``, which chooses between this and ``classification``; the models are asked by
 ``detection``.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 
-from PIL import Image
-
-from labelvision import detection_evaluation, detector_training, images
+from labelvision import box_model, detection_evaluation, images
 from labelvision.backbone import Backbone
+from labelvision.box_model import Boxed, BoxModel
 from labelvision.boxes import Box, Finding, LabelledRegion
-from labelvision.detector import LONGEST_LONG_SIDE_PX, Detector
-from labelvision.detector_training import Scene
-from labelvision.evaluation import Evaluation, Verdict
+from labelvision.evaluation import Verdict
 from local.rekognition import snapshots
 from local.rekognition.annotations import LabelledBox, LineProblem, box_problem
 from local.rekognition.manifest import Entry, UseCase
 from local.rekognition.trainers import Json, Usable
-
-
-@dataclass(frozen=True)
-class Boxed:
-    """An image with the boxes in it; its content is kept, since decoded it is much larger."""
-
-    content: bytes
-    size_px: tuple[int, int]
-    regions: tuple[LabelledRegion, ...]
-
-    def load(self) -> Image.Image:
-        """The image."""
-        return images.decode(self.content, least_side_px=LONGEST_LONG_SIDE_PX)
-
-
-@dataclass(frozen=True)
-class LocalizationModel:
-    """A trained model that gives boxes."""
-
-    detector: Detector
-    evaluation: Evaluation
-
-    decoded_side_px = LONGEST_LONG_SIDE_PX
-
-    def find(self, content: bytes, image: Image.Image, backbone: Backbone) -> list[Finding]:  # noqa: ARG002
-        """Every candidate box, with its label and confidence."""
-        return self.detector.find(image, backbone)
 
 
 class LocalizationTrainer:
@@ -86,37 +54,13 @@ class LocalizationTrainer:
         self, training: Sequence[Usable[Boxed]], testing: Sequence[Usable[Boxed]]
     ) -> "LocalizationResults":
         """The model, and what it says of the test images."""
-        labels = sorted({label for image in training for label in image.labels})
-        boxed = [image.prepared for image in training]
-        object_share = detector_training.typical_share(
-            (region.box, *image.size_px) for image in boxed for region in image.regions
+        model, findings = box_model.train(
+            [image.prepared for image in training],
+            [image.prepared for image in testing],
+            self._backbone,
+            self._threads,
         )
-        raw = detector_training.train(
-            labels,
-            [Scene(image.load, image.regions) for image in boxed],
-            object_share,
-            grids=self._backbone,
-            threads=self._threads,
-        )
-        tests = [image.prepared for image in testing]
-        with ThreadPoolExecutor(self._threads, thread_name_prefix="test-scenes") as pool:
-            found = list(pool.map(partial(_look, raw, self._backbone), tests))
-        right = [
-            detection_evaluation.are_right(of_image, test.regions)
-            for of_image, test in zip(found, tests, strict=True)
-        ]
-        detector = raw.calibrated(found, right)
-        calibrated = [
-            sorted(map(detector.recalibrated, of_image), key=lambda finding: -finding.confidence)
-            for of_image in found
-        ]
-        judged = detection_evaluation.evaluate(labels, calibrated, [test.regions for test in tests])
-        model = LocalizationModel(detector, judged)
-        return LocalizationResults(model, labels, training, testing, calibrated)
-
-
-def _look(detector: Detector, backbone: Backbone, boxed: Boxed) -> list[Finding]:
-    return detector.find(boxed.load(), backbone)
+        return LocalizationResults(model, training, testing, findings)
 
 
 def _ratios(box: LabelledBox, size_px: tuple[int, int]) -> Box:
@@ -130,8 +74,7 @@ def _ratios(box: LabelledBox, size_px: tuple[int, int]) -> Box:
 class LocalizationResults:
     """What a training leaves."""
 
-    model: LocalizationModel
-    labels: Sequence[str]
+    model: BoxModel
     training: Sequence[Usable[Boxed]]
     testing: Sequence[Usable[Boxed]]
     findings: Sequence[Sequence[Finding]]
@@ -171,4 +114,5 @@ class LocalizationResults:
     def _all_labels(self) -> list[str]:
         """The model's labels, then those that only test images show: a class-map needs both."""
         tested = {label for image in self.testing for label in image.labels}
-        return [*self.labels, *sorted(tested - set(self.labels))]
+        labels = self.model.detector.labels
+        return [*labels, *sorted(tested - set(labels))]
