@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
+from local.launch import PATIENCE_S
 from tests.unit.local.conftest import ROLE
-
-TAKES_AT_MOST_S = 15
 
 
 class Machines:
@@ -31,7 +30,7 @@ class Machines:
         return str(started["executionArn"])
 
     def end(self, execution_arn: str) -> dict[str, Any]:
-        end = time.monotonic() + TAKES_AT_MOST_S
+        end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:
             answer = self.client.describe_execution(executionArn=execution_arn)
             if answer["status"] != "RUNNING":

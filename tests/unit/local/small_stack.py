@@ -19,6 +19,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from local.launch import PATIENCE_S
 from local.permissions.identity import Identities
 
 ROOT = Path(__file__).parents[3]
@@ -57,7 +58,12 @@ class SmallStack:
     def client(self, service: str, access_key_id: str = "me", **config: Any) -> Any:
         key = (service, access_key_id, repr(sorted(config.items())))
         if key not in self._clients:
-            options = {"retries": {"total_max_attempts": 1}, "inject_host_prefix": False, **config}
+            options = {
+                "retries": {"total_max_attempts": 1},
+                "inject_host_prefix": False,
+                "read_timeout": PATIENCE_S,
+                **config,
+            }
             session: Any = boto3.session.Session()  # its type knows services by literal only
             self._clients[key] = session.client(
                 service,
@@ -87,7 +93,7 @@ class SmallStack:
         url = path_or_url if path_or_url.startswith("http") else f"{self.endpoint}{path_or_url}"
         request = urllib.request.Request(url, body, headers or {}, method=method)  # noqa: S310
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:  # noqa: S310
                 return (
                     answer.status,
                     {k.lower(): v for k, v in answer.headers.items()},
@@ -105,7 +111,7 @@ class SmallStack:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=PATIENCE_S)
 
 
 def launch(data_dir: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -130,7 +136,7 @@ def launch_small(data_dir: Path, *arguments: str, **environment: str) -> SmallSt
         *arguments,
         **environment,
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while not (data_dir / "stack.json").exists():
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()
@@ -139,7 +145,7 @@ def launch_small(data_dir: Path, *arguments: str, **environment: str) -> SmallSt
     return SmallStack(process, data_dir)
 
 
-def eventually(look: Callable[[], Any], timeout_s: float = 15.0) -> Any:
+def eventually(look: Callable[[], Any], timeout_s: float = PATIENCE_S) -> Any:
     """The first truthy answer."""
     deadline = time.monotonic() + timeout_s
     while True:

@@ -24,7 +24,7 @@ def test_a_virtual_wait_takes_its_scaled_part_of_real_time() -> None:
     assert clock.real(20) == 0.1
     began = time.monotonic()
     clock.sleep(20)
-    assert 0.1 <= time.monotonic() - began < 10
+    assert 0.1 <= time.monotonic() - began < 20
 
 
 def test_a_clock_carried_over_in_the_environment_shows_the_same_time() -> None:

@@ -61,7 +61,7 @@ def test_the_application_ends_with_the_process_that_launched_it() -> None:
     os.kill(launcher.pid, signal.SIGKILL)
     launcher.communicate()
 
-    assert wait_for(lambda: not _runs(pid), "the application's end", 20)
+    assert wait_for(lambda: not _runs(pid), "the application's end")
 
 
 def test_waiting_says_what_it_waited_for() -> None:

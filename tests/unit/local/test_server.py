@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from local.doors.control import PAGES
+from local.launch import PATIENCE_S
 from tests.unit.local.small_stack import ROOT, SmallStack, eventually, launch, launch_small
 
 
@@ -27,7 +28,7 @@ def refusal(folder: Path, resources: dict[str, object], *arguments: str) -> str:
     """What is printed when the template is refused."""
     template = write_template(folder, resources)
     process = launch(folder / "data", "--template", str(template), *arguments)
-    output, error = process.communicate(timeout=60)
+    output, error = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1 and not output
     return error
 
@@ -74,11 +75,11 @@ def test_ctrl_c_ends_it_cleanly_with_its_workers(tmp_path: Path) -> None:
         Parameters={"Colour": {"Type": "String"}, "Shape": {"Type": "String", "Default": ""}},
     )
     process = launch(tmp_path, "--template", str(template), "--parameter", "Colour=red")
-    eventually((tmp_path / "stack.json").exists, timeout_s=60)
+    eventually((tmp_path / "stack.json").exists)
     stack = SmallStack(process, tmp_path)
     stack.client("lambda").invoke(FunctionName=stack.outputs["F"])
     process.send_signal(signal.SIGINT)
-    output, error = process.communicate(timeout=20)
+    output, error = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
     assert stack.outputs["F"] and "AWS_ENDPOINT_URL" in output
     assert re.search(r"^  Colour +red$", output, re.MULTILINE)

@@ -41,6 +41,10 @@ def inspect(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"images": batch["name"]}
 
 
+def processor_time(event: dict[str, Any], context: Any) -> float:
+    return time.process_time()
+
+
 def sleep(event: dict[str, Any], context: Any) -> int:
     time.sleep(event.get("seconds", 60))
     return os.getpid()

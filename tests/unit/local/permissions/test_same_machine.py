@@ -12,6 +12,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from local.launch import PATIENCE_S
 from local.permissions.same_machine import refusal
 from local.services.function_pool import _RuntimeApi
 from tests.unit.local.small_stack import SmallStack
@@ -150,7 +151,7 @@ def test_a_page_that_finds_a_workers_port_gets_no_event_and_the_worker_does() ->
 
     asking = threading.Thread(target=ask_in_turn)
     asking.start()
-    received = api.receive(time.monotonic() + 30)
+    received = api.receive(time.monotonic() + PATIENCE_S)
     api.answer("200 OK", b"event")
     asking.join()
     api.close()

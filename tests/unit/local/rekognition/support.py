@@ -13,6 +13,7 @@ from botocore.validate import validate_parameters
 from PIL import Image
 
 from labelloop_pages import machine_parts
+from local.launch import PATIENCE_S
 from local.rekognition import RekognitionService
 from local.rekognition.shapes import find_problems, operation_model
 
@@ -124,7 +125,7 @@ class Client:
         """The description of a version whose training has ended, well or badly."""
         self.start_training(project, name, bucket, **given)
         self.clock.advance(1800)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_S
         while (version := self.describe_version(project, name))["Status"] == "TRAINING_IN_PROGRESS":
             assert time.monotonic() < deadline, "the training does not end"
             time.sleep(0.02)

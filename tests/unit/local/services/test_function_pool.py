@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from local.clock import Clock
+from local.launch import PATIENCE_S
 from local.services.function_pool import FunctionNotFoundError, PoolClosedError
 from tests.unit.local.conftest import ACCOUNT, REGION, TestRuntime
 
@@ -151,7 +152,7 @@ def test_the_worker_whose_session_token_is_given_is_killed_in_the_midst(
         )
         time.sleep(0.5)
         assert runtime.functions.kill_worker(worker.session_token)
-        body, error = running.result(timeout=10)
+        body, error = running.result(timeout=PATIENCE_S)
     assert (error, body["errorType"]) == ("Unhandled", "Runtime.ExitError")
     assert body["errorMessage"].endswith("signal: killed")
     assert not runtime.functions.kill_worker("nobody")
@@ -165,7 +166,7 @@ def test_a_function_is_busy_until_its_invocation_ends(runtime: Any, eventually: 
         running = threads.submit(call, runtime, arn, {"seconds": 60})
         eventually(lambda: runtime.functions.busy().get("at-work") == 1)
         os.kill(pid, signal.SIGKILL)
-        running.result(timeout=10)
+        running.result(timeout=PATIENCE_S)
     assert "at-work" not in runtime.functions.busy()
 
 
@@ -240,17 +241,21 @@ def test_the_products_clock_is_the_runtimes(runtime: Any, tmp_path: Path) -> Non
     code = tmp_path / "code"
     code.mkdir()
     (code / "app.py").write_text(
+        "import time\n"
         "from labelloop import clock\n"
-        "def handler(e, c):\n    clock._sleep(10)\n    return clock._time()\n"
+        "def handler(e, c):\n"
+        "    began = time.monotonic()\n"
+        "    clock._sleep(10)\n"
+        "    return clock._time(), time.monotonic() - began\n"
     )
     arn = runtime.add_function(
         "app.handler", name="timed", code_dir=code, python_path=(package.parent,)
     )
-    before, began = runtime.clock.now(), time.monotonic()
-    told, error = call(runtime, arn)
+    before = runtime.clock.now()
+    (told, slept_s), error = call(runtime, arn)
     assert error is None
     assert before <= told <= runtime.clock.now()
-    assert time.monotonic() - began < 9  # by the machine's own clock it sleeps for ten
+    assert slept_s < 10  # for so long it sleeps by the machine's own clock
 
 
 def test_modules_of_the_runtime_do_not_hide_the_functions_own(runtime: Any, tmp_path: Path) -> None:
@@ -260,14 +265,12 @@ def test_modules_of_the_runtime_do_not_hide_the_functions_own(runtime: Any, tmp_
     assert call(runtime, arn) == (1, None)
 
 
-def test_a_worker_starts_fast(runtime: Any) -> None:
-    def once(number: int) -> float:
-        arn = runtime.add_function("sample.echo", name=f"cold{number}")
-        began = time.monotonic()
-        call(runtime, arn)
-        return time.monotonic() - began
-
-    assert min(once(number) for number in range(3)) < 3
+def test_a_worker_finds_imported_what_a_fresh_interpreter_would_import(runtime: Any) -> None:
+    """By the processor's time: the machine may have no other for it."""
+    arn = runtime.add_function("sample.processor_time")
+    imported = "import time, boto3.session, pydantic; print(time.process_time())"
+    fresh = subprocess.run([sys.executable, "-c", imported], capture_output=True, check=True)
+    assert call(runtime, arn)[0] < float(fresh.stdout)
 
 
 def test_closing_the_pool_ends_every_worker_and_every_wait(tmp_path: Path, eventually: Any) -> None:
@@ -287,7 +290,7 @@ def test_closing_the_pool_ends_every_worker_and_every_wait(tmp_path: Path, event
     (worker,) = eventually(lambda: list(other.functions._function(arn).workers))
     other.functions.close()
     for thread in threads:
-        thread.join(timeout=5)
+        thread.join(timeout=PATIENCE_S)
     assert sorted(results) == ["Runtime.ExitError", "closed"]
     assert not is_alive(worker.pid)
 

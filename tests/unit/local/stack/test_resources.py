@@ -12,6 +12,7 @@ from unittest.mock import MagicMock
 import pytest
 from botocore.exceptions import ClientError
 
+from local.launch import PATIENCE_S
 from local.permissions.authorization import Authorizer
 from local.permissions.identity import Identities
 from local.stack.deployed import Stack
@@ -32,7 +33,7 @@ def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallStack]:
     yield stack
     if stack.process.poll() is None:
         stack.process.terminate()
-        stack.process.communicate(timeout=20)
+        stack.process.communicate(timeout=PATIENCE_S)
 
 
 def permissions_log(data_dir: Path) -> Path:
@@ -206,7 +207,7 @@ def test_deleting_the_stack_deletes_all_but_what_is_retained(own_stack: SmallSta
 
 def test_when_it_stops_used_and_unused_permissions_are_appended(own_stack: SmallStack) -> None:
     own_stack.process.terminate()
-    own_stack.process.communicate(timeout=20)
+    own_stack.process.communicate(timeout=PATIENCE_S)
     lines = [json.loads(line) for line in permissions_log(own_stack.data_dir).open()]
     used = {p["action"]: p["used"] for p in lines if p.get("role") == "WorkFunctionRole"}
     assert lines[0] == {"earlier": "run"}
