@@ -48,20 +48,21 @@ def test_a_block_is_one_call_however_many_images_it_has(
 
 def test_containers_together_take_as_many_as_the_ceiling_and_no_more(account: Account) -> None:
     account.set_parameter(API_IMAGES, "2500")
+    assert daily_counts.count_api_images(TODAY, 2250, 2500) == 2250
     containers = [ApiImages() for _ in range(4)]
     taken = 0
-    for _ in range(1000):
+    for _ in range(100):
         taken += sum(_taken(container, 1) for container in containers)
-    assert taken == 2500
+    assert taken == 250
     assert daily_counts.api_images(TODAY) == 2500
 
 
 def test_containers_that_end_leave_no_more_unused_than_a_block_each(account: Account) -> None:
-    account.set_parameter(API_IMAGES, "3000")
-    taken = 0
-    while taken_now := _taken(ApiImages(), 1):
-        taken += taken_now
-    assert taken == 3000 / block_of(3000) == 1000
+    """A container an image, of which the last ones find the day spent."""
+    account.set_parameter(API_IMAGES, "20000")
+    block, ended = block_of(20_000), 30
+    assert daily_counts.count_api_images(TODAY, 20_000 - ended * block, 20_000)
+    assert sum(_taken(ApiImages(), 1) for _ in range(2 * ended)) == ended
 
 
 def test_on_the_next_day_more_are_taken_at_once(account: Account) -> None:
