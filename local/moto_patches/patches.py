@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from local.moto_patches import (
     cognito,
+    dynamodb,
     eventbridge,
     every_service,
     iam,
@@ -30,6 +31,7 @@ PATCHES: Patches = (
     *ssm.PATCHES,
     *sqs.PATCHES,
     *cognito.PATCHES,
+    *dynamodb.PATCHES,
 )
 
 _applied: list[Around] = []

@@ -24,6 +24,7 @@ from moto import (  # noqa: E402
 )
 from moto.cognitoidp.responses import CognitoIdpResponse  # noqa: E402
 from moto.core.config import default_user_config  # noqa: E402
+from moto.core.serialize import JSONSerializer  # noqa: E402
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
 from moto.s3.responses import S3Response  # noqa: E402
 from moto.sqs.models import Message, Queue  # noqa: E402
@@ -513,6 +514,25 @@ def messages_looked_at_to_receive_one() -> int:
     Message.visible = property(counting(looked, real))
     sqs.receive_message(QueueUrl=url)
     Message.visible = property(real)
+    return len(looked)
+
+
+@fact
+def members_looked_for_in_one_attribute() -> int:
+    dynamodb, key = boto3.client("dynamodb"), {"AttributeName": "name"}
+    dynamodb.create_table(
+        TableName="table",
+        AttributeDefinitions=[key | {"AttributeType": "S"}],
+        KeySchema=[key | {"KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    item = {"name": {"S": "one"}}
+    dynamodb.put_item(TableName="table", Item=item)
+    looked: list[int] = []
+    real = JSONSerializer.get_value
+    JSONSerializer.get_value = counting(looked, real)
+    dynamodb.get_item(TableName="table", Key=item)
+    JSONSerializer.get_value = real
     return len(looked)
 
 

@@ -85,6 +85,7 @@ WASTEFUL = [
     ("log_failures_quietly", "errors_logged_by_one_failure", 1),
     ("make_queues_fast", "messages_looked_at_to_receive_one", 50),
     ("count_messages_once", "counts_for_two_attributes", 2),
+    ("write_attributes_as_they_are", "members_looked_for_in_one_attribute", 10),
 ]
 # moto cannot learn these: they are the runtime's own choices
 OWN = {
