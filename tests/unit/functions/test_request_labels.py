@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from functions.request_labels import app
 from functions.request_labels.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import detections, objects, review_tasks
+from labelloop.aws import detections, detections_by_id, objects, review_tasks
 from labelloop.domain import fitness, labeling_jobs, origins
 from labelloop.domain.annotations import ModelType
 from labelloop.domain.detection_records import LABELING
@@ -186,7 +186,7 @@ def test_so_much_is_read_in_a_run_and_the_next_one_goes_on(
     labelled: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "MOST_BYTES", 10)
-    monkeypatch.setattr(detections, "LOOKED_UP_AT_ONCE", 2)
+    monkeypatch.setattr(detections_by_id, "LOOKED_UP_AT_ONCE", 2)
     for number in range(5):
         _put(labelled, f"{number}.jpg")
     assert [_ask()["asked"] for _ in range(4)] == [2, 2, 1, 0]
@@ -207,7 +207,7 @@ def test_a_run_asks_about_so_many_and_the_next_one_goes_on(
     labelled: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "MOST_ASKED", 3)
-    monkeypatch.setattr(detections, "LOOKED_UP_AT_ONCE", 2)
+    monkeypatch.setattr(detections_by_id, "LOOKED_UP_AT_ONCE", 2)
     for number in range(5):
         _put(labelled, f"{number}.jpg")
     assert [_ask()["asked"] for _ in range(3)] == [3, 2, 0]

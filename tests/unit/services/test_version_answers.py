@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from labelloop import clock
-from labelloop.aws import detections
+from labelloop.aws import detections_by_id
 from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.answers import Answer, Finding
 from labelloop.domain.comparison import Case
@@ -116,7 +116,7 @@ def test_boxes_of_an_image_that_was_turned_for_its_copy_are_not_those_of_the_cop
 def test_any_number_of_images_is_looked_up(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(detections, "LOOKED_UP_AT_ONCE", 2)
+    monkeypatch.setattr(detections_by_id, "LOOKED_UP_AT_ONCE", 2)
     for number in range(1, 6):
         _detected(number)
     cases = [_case(number) for number in range(1, 6)]
