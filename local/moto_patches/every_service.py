@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from moto import backends
+from moto.core import responses
 from moto.moto_server import werkzeug_app
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
@@ -29,6 +31,11 @@ def cache_service_lookup(_: Around) -> None:
     DomainDispatcherApplication.get_backend_for_host = get_backend_for_host
 
 
+def list_operations_once(_: Around) -> None:
+    """moto looks through all members of a service's class for the operation of every request."""
+    responses.method_names_from_class = functools.cache(responses.method_names_from_class)
+
+
 def answer_no_other_origin(_: Around) -> None:
     """moto tells browsers that every page of the web may read every answer."""
     werkzeug_app.DISABLE_GLOBAL_CORS = True
@@ -36,5 +43,6 @@ def answer_no_other_origin(_: Around) -> None:
 
 PATCHES: Patches = (
     cache_service_lookup,
+    list_operations_once,
     answer_no_other_origin,
 )

@@ -25,7 +25,7 @@ from moto.core.utils import utcnow
 from moto.dynamodb.models import dynamodb_backends
 from moto.s3 import models as s3_models
 from moto.s3.models import s3_backends
-from moto.sns.models import sns_backends
+from moto.sns.models import Subscription, sns_backends
 from moto.sqs.models import sqs_backends
 
 from labelloop import clock, remembered
@@ -34,6 +34,8 @@ from labelloop.domain.ceilings import Allowance
 from labelloop.services import api_images
 from labelloop.settings import Variable
 from local.doors.protocols import rest_operation
+from local.moto_patches.dynamodb import write_attributes_as_they_are
+from local.moto_patches.every_service import list_operations_once
 from local.rekognition import RekognitionService
 from local.rekognition.service_error import ServiceError
 from local.sagemaker.human_loops import HumanLoops
@@ -52,6 +54,12 @@ _MOTO: Any = {
 }
 """One session of boto3 does for all tests: making one takes long, and it knows nothing of them. Nor
 do AWS's own policies matter, which take longer."""
+_AROUND: Any = None
+for _patch in (list_operations_once, write_attributes_as_they_are):
+    _patch(_AROUND)
+_key = Subscription.private_key
+Subscription.private_key = lambda _: _key(None)
+"""One key signs for all subscriptions of all tests: nobody looks, and making one takes long."""
 CLIENT_MAKERS = (clients.client, clients.client_without_retries, clients.patient_client)
 
 Json = dict[str, Any]

@@ -23,6 +23,7 @@ from moto import (  # noqa: E402
     mock_aws,
 )
 from moto.cognitoidp.responses import CognitoIdpResponse  # noqa: E402
+from moto.core import responses  # noqa: E402
 from moto.core.config import default_user_config  # noqa: E402
 from moto.core.serialize import JSONSerializer  # noqa: E402
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
@@ -114,6 +115,17 @@ def folders_listed_for_one_request() -> int:
     app.get_backend_for_host("s3.us-east-1.amazonaws.com")
     app.get_backend_for_host("s3.us-east-1.amazonaws.com")
     backends.os.listdir = real
+    return len(listed)
+
+
+@fact
+def listings_of_operations_for_two_requests() -> int:
+    listed: list[int] = []
+    real = responses.method_names_from_class
+    responses.method_names_from_class = counting(listed, real)
+    for _ in range(2):
+        boto3.client("sqs").list_queues()
+    responses.method_names_from_class = real
     return len(listed)
 
 

@@ -80,6 +80,7 @@ NEEDED: list[tuple[str, str, Any]] = [
 # (patch, fact, moto alone does it this often at least)
 WASTEFUL = [
     ("cache_service_lookup", "folders_listed_for_one_request", 2),
+    ("list_operations_once", "listings_of_operations_for_two_requests", 2),
     ("answer_no_other_origin", "answers_that_let_every_page_read", 1),
     ("finish_executions", "threads_kept_after_an_execution", 1),
     ("log_failures_quietly", "errors_logged_by_one_failure", 1),
