@@ -39,7 +39,8 @@ from local.rekognition.service import RekognitionService
 from local.role_clients import Clients
 from local.services.event_bus import EventBus
 from local.services.faults import Faults
-from local.services.function_pool import FunctionPool, Surroundings
+from local.services.function_pool import FunctionPool
+from local.services.function_spec import Surroundings
 from local.services.http_apis import HttpApis
 from local.services.mail import Mailbox
 from local.services.queue_pollers import QueuePollers

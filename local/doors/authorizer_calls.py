@@ -11,7 +11,8 @@ from dataclasses import asdict
 from local.doors import protocols
 from local.doors.calls import Call
 from local.http_messages import Response
-from local.services.http_apis import Authorizer, HttpApis, TooManyAudiencesError
+from local.services.http_api_parts import Authorizer, TooManyAudiencesError
+from local.services.http_apis import HttpApis
 
 
 def handle(call: Call, http_apis: HttpApis) -> Response:

@@ -12,7 +12,7 @@ from moto.events.models import EventsBackend, Rule
 from moto.scheduler.models import EventBridgeSchedulerBackend
 
 from local.moto_patches.around import Around, Patches
-from local.services.event_bus import check_target_arn
+from local.services.event_targets import check_target_arn
 from local.services.scheduler import InvalidScheduleError, parse_expression
 
 

@@ -17,6 +17,7 @@ from local.moto_patches import (
     sqs,
     ssm,
     stepfunctions,
+    stepfunctions_definitions,
     stepfunctions_tasks,
 )
 from local.moto_patches.around import Around, Patches
@@ -25,6 +26,7 @@ PATCHES: Patches = (
     *every_service.PATCHES,
     *iam.PATCHES,
     *stepfunctions.PATCHES,
+    *stepfunctions_definitions.PATCHES,
     *stepfunctions_tasks.PATCHES,
     *eventbridge.PATCHES,
     *s3.PATCHES,

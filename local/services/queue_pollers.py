@@ -23,12 +23,8 @@ from local.clock import Clock
 from local.constants import ACCOUNT_ID
 from local.permissions.authorization import Authorizer
 from local.services.faults import DELIVER, Faults
-from local.services.function_pool import (
-    FunctionNotFoundError,
-    FunctionPool,
-    Invocation,
-    PoolClosedError,
-)
+from local.services.function_pool import FunctionNotFoundError, FunctionPool, PoolClosedError
+from local.services.function_workers import Invocation
 
 log = logging.getLogger(__name__)
 

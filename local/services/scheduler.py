@@ -20,7 +20,8 @@ from moto.scheduler.models import scheduler_backends
 
 from local.clock import Clock
 from local.constants import ACCOUNT_ID, REGION
-from local.services.event_bus import EVENTS, SCHEDULER, EventBus, Origin
+from local.services.event_bus import EVENTS, SCHEDULER, EventBus
+from local.services.event_targets import Origin
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import html
 import json
 import secrets
 import threading
@@ -32,6 +31,7 @@ from moto.cognitoidp.models import cognitoidp_backends
 from local.constants import ACCOUNT_ID, REGION, SIGN_IN_PREFIX
 from local.http_messages import Request, Response
 from local.services import tokens
+from local.services.sign_in_pages import app_code_form, new_password_form, page, sign_in_form
 
 CODE_LIFETIME_S = 300
 CODE_OF_APP_S = 30
@@ -102,7 +102,7 @@ class SignIn:
         form = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
         query = dict(parse_qsl(request.query, keep_blank_values=True))
         if pool is None:
-            return _page(404, "There is no such domain.")
+            return page(404, "There is no such domain.")
         match (request.method, path):
             case ("POST", "oauth2/token"):
                 return self._token(pool, request, form)
@@ -119,7 +119,7 @@ class SignIn:
                 return self._login(pool, query, form)
             case ("GET", "logout"):
                 return _logout(pool, query)
-        return _page(404, "The embedded runtime has no such page here.")
+        return page(404, "The embedded runtime has no such page here.")
 
     def discovery(self, request: Request) -> Response:
         """Where OpenID Connect's clients find what, as Cognito's user pools tell it.
@@ -157,9 +157,9 @@ class SignIn:
     def _login(self, pool: Any, query: Mapping[str, str], form: Mapping[str, str]) -> Response:
         client = pool.clients.get(query.get("client_id", ""))
         if client is None or query.get("redirect_uri") not in _listed(client, "CallbackURLs"):
-            return _page(400, "redirect_mismatch: the client does not know this address.")
+            return page(400, "redirect_mismatch: the client does not know this address.")
         if _domain_of(pool) in self.managed and client.id not in self.styled:
-            return _page(403, "Login pages unavailable: the client has no style.")
+            return page(403, "Login pages unavailable: the client has no style.")
         asked = _Asked(
             client,
             query["redirect_uri"],
@@ -176,7 +176,7 @@ class SignIn:
             return asked.back(error="invalid_request", error_description="invalid_scope")
         if asked.challenge and query.get("code_challenge_method") != "S256":
             return asked.back(error="invalid_request")
-        return self._signed_in(pool, asked, form) if form else _form()
+        return self._signed_in(pool, asked, form) if form else sign_in_form()
 
     def _signed_in(self, pool: Any, asked: _Asked, form: Mapping[str, str]) -> Response:
         if "app_code" in form:
@@ -185,11 +185,11 @@ class SignIn:
         try:
             answer = _authenticate(pool, asked.client, name, form)
         except _WRONG:
-            return _form("Incorrect username or password.", name)
+            return sign_in_form("Incorrect username or password.", name)
         except InvalidPasswordException:
-            return _new_password_form(name, form["session"], "The password is too simple.")
+            return new_password_form(name, form["session"], "The password is too simple.")
         if "AuthenticationResult" not in answer:
-            return _new_password_form(name, answer["Session"])
+            return new_password_form(name, answer["Session"])
         if pool.mfa_config == "ON":
             return self._ask_for_code(pool._get_user(name).id, answer["AuthenticationResult"])
         return self._go_back(asked, answer["AuthenticationResult"])
@@ -208,13 +208,13 @@ class SignIn:
         name = secrets.token_urlsafe(24)
         with self._lock:
             self._halves[name] = half
-        return _app_code_form(name, half.secret if half.user not in self._apps else None, problem)
+        return app_code_form(name, half.secret if half.user not in self._apps else None, problem)
 
     def _with_code(self, asked: _Asked, form: Mapping[str, str]) -> Response:
         with self._lock:
             half = self._halves.pop(form.get("half", ""), None)
         if half is None or self._now() - half.issued > CODE_LIFETIME_S:
-            return _form("Your session has ended. Sign in again.")
+            return sign_in_form("Your session has ended. Sign in again.")
         around = (self._now() + shift for shift in (-CODE_OF_APP_S, 0, CODE_OF_APP_S))
         if form["app_code"] not in {app_code(half.secret, moment) for moment in around}:
             return self._code_form(half, "The code is wrong.")
@@ -324,7 +324,7 @@ def _logout(pool: Any, query: Mapping[str, str]) -> Response:
     client = pool.clients.get(query.get("client_id", ""))
     address = query.get("logout_uri", "")
     if client is None or address not in _listed(client, "LogoutURLs"):
-        return _page(400, "The client does not know this address.")
+        return page(400, "The client does not know this address.")
     return _redirect(address)
 
 
@@ -368,77 +368,6 @@ def _pool_of_domain(domain: str) -> Any | None:
         if domain in (pool.id, _domain_of(pool)):
             return pool
     return None
-
-
-# --- Answers --------------------------------------------------------------------------------------
-
-
-def _form(problem: str = "", name: str = "") -> Response:
-    return _page(
-        200,
-        problem,
-        f"""<label>E-mail address
-          <input name="username" autocomplete="username" value="{html.escape(name)}" autofocus>
-        </label>
-        <label>Password
-          <input name="password" type="password" autocomplete="current-password">
-        </label>
-        <button>Sign in</button>""",
-    )
-
-
-def _new_password_form(name: str, session: str, problem: str = "") -> Response:
-    return _page(
-        200,
-        problem or "Choose a password of your own.",
-        f"""<input name="username" type="hidden" value="{html.escape(name)}">
-        <input name="session" type="hidden" value="{html.escape(session)}">
-        <label>New password
-          <input name="new_password" type="password" autocomplete="new-password" autofocus>
-        </label>
-        <button>Change password</button>""",
-    )
-
-
-def _app_code_form(half: str, secret: str | None, problem: str) -> Response:
-    first = f"Give your authenticator app this secret: {secret}" if secret else ""
-    return _page(
-        200,
-        f"{problem} {first}".strip() or "Your authenticator app shows a code.",
-        f"""<input name="half" type="hidden" value="{html.escape(half)}">
-        <label>Code
-          <input name="app_code" inputmode="numeric" autocomplete="one-time-code" autofocus>
-        </label>
-        <button>Sign in</button>""",
-    )
-
-
-def _page(status: int, text: str, fields: str = "") -> Response:
-    form = f'<form method="post">{fields}</form>' if fields else ""
-    content = f"""<!doctype html>
-<html lang="en">
-  <head>
-    <meta charset="utf-8">
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <title>Sign in</title>
-    <link rel="icon" href="data:,">
-    <style>
-      :root {{ color-scheme: light dark; font-family: sans-serif }}
-      body {{ max-width: 22rem; margin: 10vh auto; padding: 0 1rem }}
-      form, label {{ display: grid; gap: .5rem }}
-      form {{ gap: 1rem }}
-      input, button {{ font: inherit; padding: .6rem }}
-    </style>
-  </head>
-  <body>
-    <h1>Sign in</h1>
-    <p>This page stands in for Amazon Cognito's on this machine.</p>
-    <p role="alert">{html.escape(text)}</p>
-    {form}
-  </body>
-</html>
-"""
-    return Response(status, [("Content-Type", "text/html; charset=utf-8")], content.encode())
 
 
 def _redirect(address: str) -> Response:

@@ -8,7 +8,7 @@ from typing import Any
 
 from local.constants import ACCOUNT_ID
 from local.permissions.actions import function_arn
-from local.services.function_pool import FunctionSpec
+from local.services.function_spec import FunctionSpec
 from local.services.tokens import served_here
 from local.stack.resources.base import Created, Resource, ResourceType, arn, integer, names
 from local.stack.template import SOURCE_BUCKET

@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from local.constants import REGION
-from local.services.http_apis import (
+from local.services.http_api_parts import (
     LOGGED,
     AccessLog,
     Api,

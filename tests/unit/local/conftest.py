@@ -27,7 +27,8 @@ from local.moto_patches import patches
 from local.moto_patches.around import Around
 from local.services.event_bus import EventBus
 from local.services.faults import Faults
-from local.services.function_pool import FunctionPool, FunctionSpec, Surroundings
+from local.services.function_pool import FunctionPool
+from local.services.function_spec import FunctionSpec, Surroundings
 from local.services.queue_pollers import QueuePollers
 from local.services.scheduler import Schedules
 from local.services.state_machines import Executions

@@ -14,7 +14,7 @@ from botocore.config import Config
 
 from local.launch import PATIENCE_S
 from local.permissions.same_machine import refusal
-from local.services.function_pool import _RuntimeApi
+from local.services.runtime_api import RuntimeApi
 from tests.unit.local.small_stack import SmallStack
 
 DOORS = (
@@ -134,7 +134,7 @@ def test_a_page_that_an_api_names_reaches_that_api_alone() -> None:
 
 
 def test_a_page_that_finds_a_workers_port_gets_no_event_and_the_worker_does() -> None:
-    api = _RuntimeApi()
+    api = RuntimeApi()
     answers: list[bytes] = []
     request = "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: {host}\r\n{more}\r\n"
 

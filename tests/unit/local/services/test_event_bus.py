@@ -10,7 +10,8 @@ import botocore.exceptions
 import pytest
 from moto.events.models import EventPattern
 
-from local.services.event_bus import EVENTS, Origin, target_input
+from local.services.event_bus import EVENTS
+from local.services.event_targets import Origin, target_input
 from tests.unit.local.conftest import ACCOUNT, REGION, ROLE
 
 EVENT = {

@@ -14,7 +14,7 @@ import pytest
 from joserfc import jwk
 from moto.utilities.utils import load_resource
 
-from local.services.http_apis import Limit, Stage
+from local.services.http_api_parts import Limit, Stage
 from tests.unit.local.small_stack import SmallStack
 
 PASSWORD = "correct-Horse-9"
