@@ -1,8 +1,9 @@
 """Many calls at a time, and a bar that says how far they are."""
 
 import contextlib
+import itertools
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from multiprocessing.pool import ThreadPool
 from typing import Any, TypeVar
 
@@ -13,6 +14,9 @@ from labelloop.aws.failures import code_of
 
 WORKERS = 10
 """As many connections as one of the SDK's clients keeps."""
+
+BATCH = 500
+"""So many jobs are held at a time where there may be any number of them."""
 
 _Job = TypeVar("_Job")
 _Result = TypeVar("_Result")
@@ -29,6 +33,13 @@ def in_parallel(
     """
     with ThreadPool(WORKERS) as pool:
         yield zip(jobs, pool.imap(work, jobs), strict=True)
+
+
+def batches(jobs: Iterable[_Job]) -> Iterator[list[_Job]]:
+    """All jobs, a batch at a time."""
+    remaining = iter(jobs)
+    while batch := list(itertools.islice(remaining, BATCH)):
+        yield batch
 
 
 def concerns_all(error: ClientError | BotoCoreError) -> bool:

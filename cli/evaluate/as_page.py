@@ -19,7 +19,7 @@ from labelloop_pages.page import page, table
 from .. import extras, terminal
 from ..parallel import bar, in_parallel
 from ..report.as_page import COLOURS, MOST_LABELS, confusion, folded, section
-from ..report.command import NOTHING
+from ..sections import NOTHING
 from ..stack import Stack
 from . import as_text
 from .labelled_pictures import Picture

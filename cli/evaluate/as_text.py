@@ -10,7 +10,8 @@ from labelloop.domain.scoring import METRICS
 from labelloop.domain.wording import one_line
 from labelloop_pages.figures import counted, estimated, signed
 
-from ..report.command import MOST_LINES, NOTHING, aligned, metric_name, some
+from ..report.in_words import metric_name
+from ..sections import MOST_LINES, NOTHING, aligned, some
 from .trials import Bin, Evaluation, LabelResult, Pair, Share, Trial
 
 WHOLLY_RIGHT = {

@@ -4,7 +4,6 @@ What is to be written stands in a file before anything else is, a line an image:
 goes on where it was cut off, says who said what, and holds no more than a few images at a time.
 """
 
-import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -16,36 +15,27 @@ from typing import Any
 from botocore.exceptions import BotoCoreError
 
 from labelloop import clock
-from labelloop.aws import model_versions, objects
+from labelloop.aws import objects
 from labelloop.clock import from_iso, iso
-from labelloop.domain import data_reports, fitness, inventory, orientation, trainable
+from labelloop.domain import orientation
 from labelloop.domain.annotations import Annotation
-from labelloop.domain.inspections import Inspected
 from labelloop.domain.labels import shown
-from labelloop.domain.listed import Listed
-from labelloop.domain.manifests import SplitImage
 from labelloop.domain.splits import Split
-from labelloop.domain.version_files import VersionFiles
 from labelloop.errors import (
     LabelLoopError,
-    NotFoundError,
-    ObjectUnreadableError,
     PermissionMissingError,
-    UntrainableError,
 )
-from labelloop.services import image_inspection, training_choice, training_data
 
 from .. import terminal
 from ..datasets.formats import FORMATS, refusal
 from ..datasets.written import SOURCES, Images, Written, safe_name
 from ..failures import CommandError
-from ..parallel import bar, concerns_all, in_parallel
-from . import said_by
+from ..parallel import bar, batches, concerns_all, in_parallel
+from . import said_by, training_images
 from .said_by import Traced
 
 WANTED = "export.json"
 """What the export is of, and how."""
-BATCH_IMAGES = 500
 _SPLITS = (Split.TRAIN.value, Split.TEST.value)
 
 
@@ -140,7 +130,11 @@ def _begun(folder: Path, wanted: Wanted) -> Export | None:
 
 def _begin(folder: Path, wanted: Wanted, since: datetime | None) -> Export:
     """Choose the images, and write down which they are."""
-    chosen = version_images(wanted.version) if wanted.version else images_now()
+    chosen = (
+        training_images.version_images(wanted.version)
+        if wanted.version
+        else training_images.images_now()
+    )
     traced = _of(said_by.trace(chosen), wanted, since)
     facts = _Facts(wanted)
     folder.mkdir(parents=True, exist_ok=True)
@@ -153,78 +147,6 @@ def _begin(folder: Path, wanted: Wanted, since: datetime | None) -> Export:
     export = Export(wanted, iso(clock.now()), counts, sorted(facts.labels))
     _write(folder / WANTED, [terminal.as_json(export.described()) + "\n"])
     return export
-
-
-def version_images(version: str) -> Iterator[SplitImage]:
-    """What a version was made of, as it was written down then. Raises CommandError."""
-    try:
-        yield from training_data.index(version)
-    except NotFoundError as error:
-        names = ", ".join(one.name for one in model_versions.known()[:-6:-1]) or "none yet"
-        raise CommandError(
-            f"{VersionFiles(version).index} is not in the bucket, so nobody knows what {version} "
-            f"was made of. The newest versions: {names}."
-        ) from error
-
-
-def images_now() -> list[SplitImage]:
-    """What a training would have that began now. Raises CommandError where it would not begin.
-
-    All of it is held, as a training holds it.
-    """
-    files = training_data.files()
-    lines, collection = training_data.imported_lines(training_data.imported_manifests())
-    if collection.too_many_bad:
-        raise CommandError(
-            f"{collection.bad.count} of the {collection.line_count} lines under manifests/imported/"
-            " are bad, and a training would refuse them. Which ones: labelloop train"
-        )
-    listed = [file for file in files if inventory.is_image_object(file.key)]
-    inspected = training_data.inspected(listed)
-    inspected |= _inspect(
-        [
-            file
-            for file in listed
-            if file.key not in inspected or inspected[file.key].rules != fitness.RULES
-        ]
-    )
-    inspected |= training_choice.origins(inspected.values())
-    examined = training_choice.examine(files, lines, inspected)
-    versions = [version.name for version in model_versions.known()]
-    ledger = training_choice.decide(examined, training_data.ledger(versions))
-    try:
-        chosen = trainable.select(examined.candidates, ledger, training_data.model_type())
-    except UntrainableError as error:
-        raise CommandError(f"A training would not begin now. {error}") from error
-    left_out = examined.left_out + chosen.left_out
-    for sentence in data_reports.in_words(
-        left_out, examined.passed_over, chosen.labels_left_out, collection
-    ):
-        terminal.say(sentence, err=True)
-    return chosen.images
-
-
-def _inspect(listed: list[Listed]) -> dict[str, Inspected]:
-    """What images are that no training has read yet."""
-    found = {}
-    with bar(len(listed), "Looking at new images") as move_on:
-        for batch in _batches(listed):
-            with in_parallel(_inspected, batch) as looks:
-                for file, inspected in looks:
-                    move_on(1)
-                    if inspected is not None:
-                        found[file.key] = inspected
-    return found
-
-
-def _inspected(file: Listed) -> Inspected | None:
-    """What an image is; None where it was deleted meanwhile."""
-    try:
-        return image_inspection.read(file.key)
-    except NotFoundError:
-        return None
-    except (PermissionMissingError, ObjectUnreadableError) as error:
-        return Inspected(file.key, file.etag, refusal=f"It may not be read: {error}", rules=0)
 
 
 def _of(images: Iterable[Traced], wanted: Wanted, since: datetime | None) -> Iterator[Traced]:
@@ -357,7 +279,7 @@ class _Download:
         """Get those that are not there."""
         total = sum(self._export.counts.values())
         with bar(total, "Downloading images") as move_on:
-            for batch in _batches(_entries(self._folder)):
+            for batch in batches(_entries(self._folder)):
                 missing = [one for one in batch if not (self._folder / one["image"]).exists()]
                 self._export.there += len(batch) - len(missing)
                 move_on(len(batch) - len(missing))
@@ -398,9 +320,3 @@ class _Download:
         part.write_bytes(content)
         part.replace(path)
         return None
-
-
-def _batches(entries: Iterable[Any]) -> Iterator[list[Any]]:
-    remaining = iter(entries)
-    while batch := list(itertools.islice(remaining, BATCH_IMAGES)):
-        yield batch

@@ -16,11 +16,13 @@ from .. import costs, terminal
 from ..failures import INTERRUPTED, CommandError
 from ..hosting import confirm
 from ..stack import Stack, model_type, on_stack, show
-from . import from_dataset, from_folder, from_manifest, manifest_sources
-from .from_dataset import NONES, Boxes, DataSetImport
+from . import from_dataset, from_folder, from_manifest, manifest_sources, planned_images
+from .data_set_outcome import DataSetImport
+from .from_dataset import NONES
 from .from_folder import FolderImport
 from .given_tests import GivenTests, Splits
 from .manifest_images import ManifestImport
+from .planned_images import Boxes
 
 
 @click.command(name="import")
@@ -104,7 +106,7 @@ class _Wanted:
         if found.in_s3:
             return self.import_manifests(manifest_sources.from_file(root / found.files[0]))
         outcome = DataSetImport(found.format, self.dry_run, failed=failed)
-        planned = from_dataset.plan(found.data_set(), kind, self.boxes, self.splits, outcome)
+        planned = planned_images.plan(found.data_set(), kind, self.boxes, self.splits, outcome)
         name = source.resolve().name
         from_dataset.run(self.stack, root, name, planned, outcome, agree=self._agree)
         show(self.as_json, outcome.as_json(), _data_set_text(outcome))

@@ -4,25 +4,19 @@ The manifest goes up last, and images are kept by their content: the same import
 """
 
 import hashlib
-import itertools
-import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 
 from labelloop import clock
-from labelloop.aws import line_files, objects
+from labelloop.aws import line_files
 from labelloop.domain import fitness, orientation
-from labelloop.domain.annotations import Annotation, Box, ModelType, training_line
+from labelloop.domain.annotations import ModelType, training_line
 from labelloop.domain.consensus import NONE_OF_THE_LABELS
 from labelloop.domain.images import media_type
-from labelloop.domain.imported_lines import box_of, read_line
 from labelloop.domain.imports import IMPORTED_IMAGES, IMPORTED_MANIFESTS
-from labelloop.domain.labels import says_none, shown
-from labelloop.domain.line_attributes import BadLineError, IgnoredLineError
 from labelloop.domain.manifests import MAX_KEY_BYTES, NONE_IMAGES
 from labelloop.domain.splits import Split, content_id
 from labelloop.errors import InvalidImageError
@@ -31,96 +25,22 @@ from labelloop.services import training_data
 from .. import costs, files, terminal
 from ..datasets import recognise
 from ..datasets.recognise import Recognised
-from ..datasets.values import DataSet, Example, Files, Place, Problem
+from ..datasets.values import Files, Place, Problem
 from ..extras import PICTURES, missing
 from ..failures import CommandError
-from ..parallel import bar, in_parallel
+from ..parallel import bar, batches, in_parallel
 from ..stack import Stack, deployment_parameter
-from . import given_tests
-from .given_tests import GivenTests, Part, Splits
+from . import given_tests, said_before
+from .data_set_outcome import DataSetImport
+from .given_tests import Part
+from .planned_images import Planned, counted
 
 DATA_SET_IMAGES = f"{IMPORTED_IMAGES}data_sets/"
 NONES = f"{NONE_IMAGES}data_sets/"
 """Those that are none of the labels: where they lie says so, and no line does."""
-BATCH_FILES = 500
 SHOWN_LABELS = 20
 _BESIDE_IMAGES = ("annotations", "labels")
 """Folders that hold annotations alone: the images are beside them."""
-_CREATED = re.compile(r'(?<="creation-date": ")[^"]*')
-
-
-class Boxes(StrEnum):
-    """What becomes of boxes where a model learns labels of whole images."""
-
-    REFUSED = "refused"
-    CROP = "crop"
-    """Each becomes an image of its own."""
-    LARGEST = "largest"
-    """The largest one says what the image shows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """An image, or a part of one, and what it teaches."""
-
-    image: str
-    """The path within the data set."""
-    place: Place
-    annotation: Annotation
-    tests: bool
-    part: Box | None = None
-    drawn_in_px: tuple[int, int] | None = None
-    """The size of the image that boxes were drawn in."""
-
-
-@dataclass
-class DataSetImport:
-    """What became of a data set."""
-
-    format: str
-    dry_run: bool
-    labels: Counter[str] = field(default_factory=Counter)
-    """Images, or boxes, by label, of what is taken or there already."""
-    taken: int = 0
-    already_there: int = 0
-    unlabelled: int = 0
-    """Images of which nothing is said."""
-    outlines: int = 0
-    left_out: list[dict[str, str]] = field(default_factory=list)
-    copies: list[dict[str, str]] = field(default_factory=list)
-    failed: list[dict[str, str]] = field(default_factory=list)
-    tests: GivenTests | None = None
-    manifest: str = ""
-    """Where in the bucket it is, or would be."""
-
-    @property
-    def is_in_vain(self) -> bool:
-        """Whether nothing of it is among the images, neither now nor from before."""
-        return not self.taken and not self.already_there
-
-    def leave_out(self, problems: Iterable[Problem]) -> None:
-        """Name what is not taken."""
-        self.left_out += [
-            {"file": files.printable(str(place)), "reason": files.printable(reason)}
-            for place, reason in problems
-        ]
-
-    def as_json(self) -> dict[str, Any]:
-        """For programs."""
-        return {
-            "format": self.format,
-            "dry_run": self.dry_run,
-            "taken": self.taken,
-            "already_there": self.already_there,
-            "labels": dict(sorted(self.labels.items())),
-            "unlabelled": self.unlabelled,
-            "outlines_as_boxes": self.outlines,
-            "left_out": self.left_out,
-            "copies": self.copies,
-            "failed": self.failed,
-            "tests": self.tests.as_json() if self.tests else None,
-            "manifest": self.manifest,
-        }
 
 
 def recognised(
@@ -162,95 +82,6 @@ def _size_px(path: Path) -> tuple[int, int] | None:
     if shape.size_px is None:
         return None
     return orientation.shown_size(shape.size_px, shape.orientation)
-
-
-# --- What it teaches ------------------------------------------------------------------------------
-
-
-def plan(
-    data_set: DataSet, model_type: ModelType, boxes: Boxes, splits: Splits, outcome: DataSetImport
-) -> list[Planned]:
-    """What a model of this type learns from it. Raises CommandError where it cannot learn so."""
-    _check_type(data_set, model_type, boxes)
-    outcome.outlines = data_set.outlines
-    outcome.leave_out(data_set.problems)
-    planned: list[Planned] = []
-    tests = splits.testing(data_set.examples)
-    for example, is_test in zip(data_set.examples, tests, strict=True):
-        problems: list[Problem] = []
-        made = list(_planned(example, model_type, boxes, is_test, problems))
-        planned += [one for one in made if _is_sound(one, model_type, problems)]
-        outcome.leave_out(problems)
-        outcome.unlabelled += not made and not problems
-    return planned
-
-
-def _check_type(data_set: DataSet, model_type: ModelType, boxes: Boxes) -> None:
-    if model_type is ModelType.DETECTION:
-        if boxes is not Boxes.REFUSED:
-            raise CommandError(f"A detection model learns boxes as they are: without --{boxes}.")
-        if not data_set.has_boxes and any(example.labels for example in data_set.examples):
-            raise CommandError(
-                "The stack trains a detection model, which learns from bounding boxes, and this "
-                f"{data_set.format} data set has labels of whole images alone."
-            )
-    elif model_type is ModelType.CLASSIFICATION and data_set.has_boxes and boxes is Boxes.REFUSED:
-        raise CommandError(
-            f"This {data_set.format} data set has boxes, and the stack trains a classification "
-            "model, which learns one label for each image. Say what shall become of them: --crop "
-            "makes each box an image, --largest takes the label of the largest box."
-        )
-    elif boxes is not Boxes.REFUSED and not data_set.has_boxes:
-        raise CommandError(f"This {data_set.format} data set has no boxes: without --{boxes}.")
-
-
-def _planned(
-    example: Example, model_type: ModelType, boxes: Boxes, tests: bool, problems: list[Problem]
-) -> Iterator[Planned]:
-    sound = _sound_boxes(example, problems)
-    whole = Planned(example.image, example.place, Annotation(()), tests, None, example.size_px)
-    if model_type is ModelType.DETECTION:
-        if sound and example.size_px:
-            yield replace(whole, annotation=Annotation.of_boxes(sound, example.size_px))
-    elif boxes is Boxes.CROP:
-        for box in sound:
-            yield replace(whole, annotation=Annotation.of_labels([box.label]), part=box)
-    else:
-        names = [box.label for box in sound]
-        if boxes is Boxes.LARGEST and sound:
-            names = [max(sound, key=lambda box: box.width * box.height).label]
-        names += example.labels
-        if model_type is ModelType.CLASSIFICATION and names and all(map(says_none, names)):
-            yield replace(whole, annotation=NONE_OF_THE_LABELS)
-        elif names:
-            yield replace(whole, annotation=Annotation.of_labels(names))
-
-
-def _sound_boxes(example: Example, problems: list[Problem]) -> list[Box]:
-    if not example.boxes:
-        return []
-    if example.size_px is None:
-        reason = f"Width and height of {example.image} cannot be read, so its boxes have no place."
-        problems.append(Problem(example.place, reason))
-        return []
-    found = []
-    for drawn in example.boxes:
-        try:
-            found.append(box_of(drawn.label, drawn[1:5], example.size_px))
-        except BadLineError as error:
-            problems.append(Problem(drawn.place, str(error)))
-    return found
-
-
-def _is_sound(planned: Planned, model_type: ModelType, problems: list[Problem]) -> bool:
-    """Whether a training takes the line about the image; why not, it says itself."""
-    line = training_line("s3://bucket/image", planned.annotation, "2000-01-01T00:00:00")
-    try:
-        read_line(line, model_type)
-    except (BadLineError, IgnoredLineError) as error:
-        problems.append(Problem(planned.place, str(error)))
-        return False
-    return True
 
 
 # --- Bringing it ----------------------------------------------------------------------------------
@@ -315,7 +146,7 @@ def _part(one: _Kept) -> Part:
 
 
 def _what_it_is(name: str, planned: Collection[Planned], outcome: DataSetImport) -> str:
-    labels = Counter(label for one in planned for label in _counted(one))
+    labels = Counter(label for one in planned for label in counted(one))
     most = ", ".join(f"{label} {count}" for label, count in labels.most_common(SHOWN_LABELS))
     more = ", …" if len(labels) > SHOWN_LABELS else ""
     tests = sum(one.tests for one in planned)
@@ -333,13 +164,6 @@ def _what_it_is(name: str, planned: Collection[Planned], outcome: DataSetImport)
     return " ".join(told)
 
 
-def _counted(planned: Planned) -> Iterable[str]:
-    """A label for each box, or for the image."""
-    if planned.annotation.boxes:
-        return [box.label for box in planned.annotation.boxes]
-    return map(shown, planned.annotation.labels)
-
-
 class _Brought:
     """The images of one data set on their way."""
 
@@ -351,7 +175,7 @@ class _Brought:
         """Those that a training takes, each content once."""
         by_digest: dict[str, _Kept] = {}
         with bar(len(planned), "Looking at the images") as move_on:
-            for batch in _batches(planned):
+            for batch in batches(planned):
                 with in_parallel(self._examine, batch) as examinations:
                     for one, examined in examinations:
                         self._keep(one, examined, by_digest)
@@ -369,7 +193,7 @@ class _Brought:
             return
         first = by_digest.setdefault(examined.digest, _Kept(one, examined))
         if first.planned is one:
-            self._outcome.labels.update(_counted(one))
+            self._outcome.labels.update(counted(one))
             return
         is_again = one.part is None and first.planned.image == one.image
         if first.planned.annotation == one.annotation:
@@ -477,64 +301,25 @@ class _Brought:
         """
         stem = files.printable(PurePosixPath(name).stem)
         created = f"{clock.now():%Y-%m-%dT%H:%M:%S}"
-        said = _said_before(stem)
+        said = said_before.of(stem)
         fresh = []
         for key, one in sorted(uploaded.items()):
             if key.startswith(NONES):
                 continue
             line = training_line(f"s3://{self._bucket}/{key}", one.planned.annotation, created)
-            before = said.get(_reference(line))
-            if before is None or before.undated != _undated(line)[1]:
+            before = said.get(said_before.reference(line))
+            if before is None or before.undated != said_before.parted(line)[1]:
                 fresh.append(line)
             else:
                 self._outcome.manifest = before.manifest
         if not fresh:
             return
-        undated = "\n".join(_undated(line)[1] for line in fresh)
+        undated = "\n".join(said_before.parted(line)[1] for line in fresh)
         digest = hashlib.sha256(undated.encode()).hexdigest()
         manifest = f"{IMPORTED_MANIFESTS}{stem}-{digest[:8]}.manifest"
         self._outcome.manifest = manifest
         if not self._outcome.dry_run:
             line_files.write_lines(manifest, fresh)
-
-
-class _Said(NamedTuple):
-    """What a manifest of an import says of an image."""
-
-    created: str
-    modified: str
-    manifest: str
-    undated: str
-
-
-def _said_before(stem: str) -> dict[str, _Said]:
-    """What imports of a data set of this name have said last, by what their lines are about."""
-    name = re.compile(rf"{re.escape(f'{IMPORTED_MANIFESTS}{stem}')}-[0-9a-f]{{8}}\.manifest")
-    found: dict[str, _Said] = {}
-    for manifest in objects.listing(f"{IMPORTED_MANIFESTS}{stem}-"):
-        for line in objects.lines(manifest.key) if name.fullmatch(manifest.key) else ():
-            text = line.decode(errors="replace")
-            created, undated = _undated(text)
-            one = _Said(created, manifest.modified, manifest.key, undated)
-            found[_reference(text)] = max(one, found.get(_reference(text), one))
-    return found
-
-
-def _reference(line: str) -> str:
-    """What of a line says which image it is about."""
-    return line.partition('", "')[0]
-
-
-def _undated(line: str) -> tuple[str, str]:
-    """When a line was written, and the line without that."""
-    dates = _CREATED.findall(line)
-    return max(dates, default=""), _CREATED.sub("", line)
-
-
-def _batches(planned: Iterable[Planned]) -> Iterator[list[Planned]]:
-    remaining = iter(planned)
-    while batch := list(itertools.islice(remaining, BATCH_FILES)):
-        yield batch
 
 
 def _crops() -> Any:

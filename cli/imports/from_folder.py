@@ -4,9 +4,8 @@ What is in the bucket already is known by its content, so that the same import c
 go on after an interruption, or with the images that came since.
 """
 
-import itertools
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,15 +18,13 @@ from labelloop.domain.manifests import LABELLED_FOLDER, MAX_KEY_BYTES
 from labelloop.errors import InvalidImageError
 
 from .. import costs, files, terminal
-from ..parallel import bar, in_parallel
+from ..parallel import bar, batches, in_parallel
 from ..stack import Stack
 from . import given_tests
 from .given_tests import GivenTests, Splits
 from .labelled_folders import LocalFile, check_alone, files_of_labels, refusal_of_place
 
 SHOWN_LABELS = 20
-BATCH_FILES = 500
-"""So many are looked at, then uploaded: names are given one after the other."""
 
 
 @dataclass
@@ -101,7 +98,7 @@ def run(
         # Before the images: a training that begins meanwhile knows which ones test.
         outcome.tests = given_tests.give(folder.resolve().name, contents, dry_run=dry_run)
     with bar(len(found), "Importing images") as move_on:
-        for batch in _batches(found):
+        for batch in batches(found):
             planned = []
             with in_parallel(_examine, batch) as examinations:
                 for file, examined in examinations:
@@ -126,12 +123,6 @@ def _what_it_is(folder: Path, found: Collection[LocalFile], tests: int) -> str:
     own = f" Files in its own test split: {tests}." if tests else ""
     labels = f"{len(by_label)} label{'' if len(by_label) == 1 else 's'}"
     return f"{folder}: {by_label.total()} files in folders of {labels} ({named}{more}).{own}"
-
-
-def _batches(found: Iterable[LocalFile]) -> Iterator[list[LocalFile]]:
-    remaining = iter(found)
-    while batch := list(itertools.islice(remaining, BATCH_FILES)):
-        yield batch
 
 
 # --- One file -------------------------------------------------------------------------------------

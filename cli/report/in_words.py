@@ -9,6 +9,11 @@ from labelloop_pages.figures import counted, estimated, signed
 METRIC_NAMES = {"f1": "F1", "precision": "precision", "recall": "recall"}
 
 
+def metric_name(metric: str) -> str:
+    """The metric's name for people."""
+    return METRIC_NAMES[metric]
+
+
 def figures(report: Report) -> list[str]:
     """How good the version is: by its own evaluation, and by the labels of today."""
     least = "" if report.minimum is None else f", at least {report.minimum:.2f} is wanted"

@@ -14,6 +14,7 @@ EACH_FUNCTION_HAS_ONE = {"app.py"}
 TWINS = {
     "accuracy.py": "how often versions were right: the rule, and the command that shows it",
     "as_page.py": "what `labelloop report` and `labelloop evaluate` say, each as a page of its own",
+    "as_text.py": "and each in words for a terminal",
     "annotations.py": "what a line of a manifest says, as Rekognition reads it and as we do",
     "ceilings.py": "what a day may come to: the rule, and what `labelloop status` says of it",
     "clock.py": "the functions' clock, which the embedded runtime sets to its own",

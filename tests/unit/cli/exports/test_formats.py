@@ -14,9 +14,10 @@ from cli.datasets import folders, recognise
 from cli.datasets.formats import FORMATS, refusal
 from cli.datasets.values import Files
 from cli.datasets.written import Images, Written, safe_name
-from cli.imports import from_dataset, labelled_folders
-from cli.imports.from_dataset import Boxes, DataSetImport
+from cli.imports import labelled_folders, planned_images
+from cli.imports.data_set_outcome import DataSetImport
 from cli.imports.given_tests import Splits
+from cli.imports.planned_images import Boxes
 from labelloop.domain import labels
 from labelloop.domain.annotations import Annotation, Box, ModelType
 from labelloop.domain.consensus import NONE_OF_THE_LABELS
@@ -107,7 +108,7 @@ def came_in(
     recognised = recognise.folder(Files(found, found.__getitem__, sizes.get), model_type)
     assert recognised is not None
     outcome = DataSetImport(recognised.format, dry_run=True)
-    planned = from_dataset.plan(
+    planned = planned_images.plan(
         recognised.data_set(), model_type, Boxes.REFUSED, Splits.OWN, outcome
     )
     assert outcome.left_out == []
