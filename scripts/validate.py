@@ -3,7 +3,7 @@
 SAM's own validation, cfn-lint on the template and on its translation (where circles and limits
 show), other people's linters (``scripts.linters``), a build with Python 3.13, and a look into what
 was built: the template must have no anchors left, which CloudFormation does not know, and the
-layer's libraries must be for arm64.
+layers' libraries must be for arm64 (``scripts.vision_layer`` has the eye's layer).
 """
 
 import json
@@ -23,13 +23,12 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
-from scripts import linters
+from scripts import linters, vision_layer
 
 ROOT = Path(__file__).parent.parent
 SAM = ROOT / ".venv-sam/bin/sam"
 BUILT = ROOT / ".aws-sam/build"
 RUNTIME = "python3.13"
-ARM64_MARK = "aarch64"
 REGION = "us-east-1"
 MOST_LAYER_MB = 250
 
@@ -45,6 +44,8 @@ def main() -> None:
     _check_template()
     _say("the built layer is for arm64")
     _check_layer()
+    _say("the eye's layer is for arm64, small, and has all that it needs")
+    vision_layer.check(_python(), BUILT / "CommonLayer" / "python", _say)
     _say("all checks passed")
 
 
@@ -185,16 +186,11 @@ def _check_layer() -> None:
     for source in layer.rglob("*.py"):
         if not list((source.parent / "__pycache__").glob(f"{source.stem}.cpython-313.pyc")):
             sys.exit(f"{source} is not compiled: each cold start would do that anew.")
-    compiled = sorted(layer.rglob("*.so"))
-    if not compiled:
-        sys.exit("The layer has no compiled library at all, though pydantic needs one.")
-    wrong = [library for library in compiled if ARM64_MARK not in library.name]
-    if wrong:
-        sys.exit(f"These libraries of the layer are not for arm64: {wrong}")
-    size_mb = sum(file.stat().st_size for file in layer.rglob("*") if file.is_file()) / 1024 / 1024
+    libraries = vision_layer.check_libraries(layer)
+    size_mb = vision_layer.size_mb(layer)
     if size_mb > MOST_LAYER_MB:
         sys.exit(f"The layer has {size_mb:.0f} MB; Lambda takes {MOST_LAYER_MB}.")
-    _say(f"{len(compiled)} compiled libraries, {size_mb:.0f} MB in all")
+    _say(f"{libraries} compiled libraries, {size_mb:.0f} MB in all")
 
 
 if __name__ == "__main__":

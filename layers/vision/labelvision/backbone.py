@@ -15,14 +15,11 @@ import numpy.typing as npt
 import onnxruntime
 from PIL import Image
 
-from labelvision.feature_grid import GRID_NETWORK, FeatureGrid, GridNetwork
+from labelvision import networks
+from labelvision.feature_grid import FeatureGrid, GridNetwork
 
 Embedding = npt.NDArray[np.float32]
 
-NETWORK = "efficientnet-lite0-v1.onnx"
-"""Raise its version, and the grid's, whenever the converted network would differ."""
-NETWORKS = Path(__file__).parent / "networks"
-"""Where the layer's build puts them."""
 INPUT_PX = 224
 EMBEDDING_SIZE = 1280
 CACHED_EMBEDDINGS = 20_000
@@ -31,15 +28,15 @@ CACHED_EMBEDDINGS = 20_000
 class Backbone:
     """Embeds images; any number of threads may call it at once."""
 
-    def __init__(self, networks: Path = NETWORKS) -> None:
+    def __init__(self, folder: Path = networks.FOLDER) -> None:
         options = onnxruntime.SessionOptions()
         # One thread an image: the same sums in the same order, so the same numbers every time.
         # Images are embedded side by side instead.
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        self._networks = networks
+        self._folder = folder
         self._session = onnxruntime.InferenceSession(
-            str(networks / NETWORK), options, providers=["CPUExecutionProvider"]
+            str(folder / networks.EMBEDDING), options, providers=["CPUExecutionProvider"]
         )
         self._known: OrderedDict[bytes, Embedding] = OrderedDict()
         self._known_lock = threading.Lock()
@@ -50,7 +47,7 @@ class Backbone:
         """What is where in an RGB image whose sides are multiples of 32 px."""
         with self._grid_lock:
             if self._grid_network is None:
-                self._grid_network = GridNetwork(self._networks / GRID_NETWORK)
+                self._grid_network = GridNetwork(self._folder / networks.GRID)
         return self._grid_network.extract(image)
 
     def embed(self, image: Image.Image) -> Embedding:

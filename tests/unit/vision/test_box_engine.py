@@ -42,13 +42,13 @@ def test_several_parts_can_be_drawn_in_one_image() -> None:
         machine_parts.draw_several(["banana"], random.Random(1))
 
 
-def test_a_feature_grid_tells_where_something_is(networks: Path) -> None:
+def test_a_feature_grid_tells_where_something_is(converted: Path) -> None:
     image = Image.new("RGB", (256, 128), "grey")
-    plain = Backbone(networks).feature_grid(image)
+    plain = Backbone(converted).feature_grid(image)
     assert (plain.rows, plain.columns, plain.features.shape) == (16, 32, (512, CHANNELS))
     assert plain.centres_px()[33].tolist() == [12.0, 12.0]
     image.paste("white", (200, 40, 240, 90))
-    changed = np.abs(Backbone(networks).feature_grid(image).features - plain.features)
+    changed = np.abs(Backbone(converted).feature_grid(image).features - plain.features)
     by_place = changed[:, :40].mean(axis=1).reshape(16, 32)
     assert by_place[5:11, 25:30].mean() > 5 * by_place[:, :16].mean()
 

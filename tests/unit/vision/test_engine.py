@@ -14,11 +14,11 @@ import numpy.typing as npt
 import pytest
 
 from labelloop_pages import machine_parts
-from labelvision.backbone import EMBEDDING_SIZE, NETWORK, Backbone
+from labelvision import networks
+from labelvision.backbone import EMBEDDING_SIZE, Backbone
 from labelvision.classifier import train
 from labelvision.conversion import convert_into
 from labelvision.evaluation import evaluate
-from labelvision.feature_grid import GRID_NETWORK
 from labelvision.weights import read_torch_weights
 
 
@@ -38,9 +38,9 @@ def test_only_known_labels_can_be_drawn_in_any_size() -> None:
         machine_parts.draw("banana", random.Random(1))
 
 
-def test_an_embedding_has_unit_length_and_is_the_same_every_time(networks: Path) -> None:
+def test_an_embedding_has_unit_length_and_is_the_same_every_time(converted: Path) -> None:
     image = machine_parts.draw("gear", random.Random(1))
-    first, second = Backbone(networks).embed(image), Backbone(networks).embed(image)
+    first, second = Backbone(converted).embed(image), Backbone(converted).embed(image)
     assert first.shape == (EMBEDDING_SIZE,)
     assert np.linalg.norm(first) == pytest.approx(1, abs=1e-5)
     assert np.allclose(first, second, atol=1e-6)
@@ -49,7 +49,8 @@ def test_an_embedding_has_unit_length_and_is_the_same_every_time(networks: Path)
 def test_two_may_convert_the_network_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(convert_into, [tmp_path / "new", tmp_path / "new"]))
-    assert {path.name for path in (tmp_path / "new").iterdir()} == {NETWORK, GRID_NETWORK}
+    names = {path.name for path in (tmp_path / "new").iterdir()}
+    assert names == {networks.EMBEDDING, networks.GRID}
 
 
 class Malicious:

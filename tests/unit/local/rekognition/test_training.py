@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from labelloop_pages import machine_parts
-from labelvision.backbone import NETWORK
-from labelvision.feature_grid import GRID_NETWORK
+from labelvision import networks
 from local.rekognition import ServiceError
 from tests.unit.local.rekognition.conftest import MakeClient, Running
 from tests.unit.local.rekognition.support import BUCKET, Client, draw_lines, encode, line, manifest
@@ -428,4 +427,4 @@ def test_the_smallest_training_has_one_image_a_label(client: Client) -> None:
 def test_the_converted_network_is_cached_under_a_versioned_name(
     running: Running, cache_dir: Path
 ) -> None:
-    assert {path.name for path in cache_dir.iterdir()} == {NETWORK, GRID_NETWORK}
+    assert {path.name for path in cache_dir.iterdir()} == {networks.EMBEDDING, networks.GRID}
