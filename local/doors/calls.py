@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import threading
 from collections import Counter, deque
@@ -17,9 +18,11 @@ from urllib.parse import parse_qs
 
 from local.constants import REGION
 from local.doors import protocols, s3_requests
-from local.http_messages import Request
+from local.http_messages import Request, Response
 from local.permissions import actions
 from local.permissions.actions import Requirement
+
+log = logging.getLogger(__name__)
 
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 _UNSIGNED_TARGETS = {"AWSCognitoIdentityProviderService": "cognito-idp"}
@@ -189,3 +192,10 @@ class CallLog:
         """How many calls of each operation there were: {"dynamodb.PutItem": 3}."""
         with self._lock:
             return dict(self._counts)
+
+
+def not_here(call: Call) -> Response:
+    """The answer to what nobody has built: it is logged, and fails."""
+    message = f"the embedded runtime has no {call.service}.{call.operation} in {call.region}"
+    log.error(message)
+    return protocols.error_response(call.service, "NotImplemented", message, 501)

@@ -8,21 +8,16 @@ emulator, the function pool, synchronous executions, or moto.
 
 from __future__ import annotations
 
-import base64
-import contextlib
 import http
 import logging
 import re
-import threading
 import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from moto.core.exceptions import ServiceException
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3.models import s3_backends
 from werkzeug.exceptions import HTTPException
 
@@ -37,12 +32,14 @@ from local.constants import (
 )
 from local.doors import (
     authorizer_calls,
+    lambda_calls,
     protocols,
     s3_requests,
     sagemaker_calls,
     stack_calls,
 )
-from local.doors.calls import Call, CallLog, LoggedCall, UnknownCallError, identify
+from local.doors.calls import Call, CallLog, LoggedCall, UnknownCallError, identify, not_here
+from local.doors.moto_services import MotoServices
 from local.doors.rekognition_calls import RekognitionCalls
 from local.http_messages import Request, Response
 from local.permissions import same_machine
@@ -51,9 +48,8 @@ from local.permissions.authorization import Authorizer
 from local.permissions.identity import Identities, Principal, UnknownKeyError
 from local.sagemaker.service import SageMaker
 from local.services.faults import Fault, Faults
-from local.services.function_pool import STOPPED, FunctionNotFoundError, FunctionPool
+from local.services.function_pool import FunctionPool
 from local.services.http_apis import HttpApis
-from local.services.lineage import HEADER, RecursionStoppedError
 from local.services.mail import Mailbox
 from local.services.sign_in import SignIn
 from local.services.state_machines import ExecutionRefusedError, Executions
@@ -63,23 +59,6 @@ log = logging.getLogger(__name__)
 
 Page = Callable[[Request], Response]
 
-_MOTO_BACKENDS = {
-    "s3": "s3",
-    "dynamodb": "dynamodb",
-    "ssm": "ssm",
-    "sns": "sns",
-    "sqs": "sqs",
-    "states": "stepfunctions",
-    "events": "events",
-    "scheduler": "scheduler",
-    "cloudwatch": "cloudwatch",
-    "logs": "logs",
-    "cognito-idp": "cognitoidp",
-    "iam": "iam",
-    "sts": "sts",
-}
-# moto reads, decides and writes without a lock: of two conditional writes at once both would win.
-_ONE_AT_A_TIME = frozenset(("dynamodb", "s3", "ssm", "scheduler", "cognito-idp", "logs"))
 _UNSIGNED_OPERATIONS = frozenset(
     (
         "InitiateAuth",
@@ -96,7 +75,6 @@ _UNSIGNED_OPERATIONS = frozenset(
 _PAGES = (API_PREFIX, SIGN_IN_PREFIX)
 _READING = frozenset(("GetObject", "HeadObject", "CopyObject", "UploadPartCopy"))
 _FORM = "application/x-www-form-urlencoded"
-_MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 _MAX_KEY_BYTES = 1024
 
 
@@ -125,10 +103,7 @@ class Gateway:
             API_PREFIX: self.http_apis,
             SIGN_IN_PREFIX: self.sign_in,
         }
-        self._apps: dict[str, Any] = {}
-        self._apps_lock = threading.Lock()
-        self._service_locks = {service: threading.RLock() for service in _ONE_AT_A_TIME}
-        self._other_services = DomainDispatcherApplication(create_backend_app)
+        self._moto = MotoServices()
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -150,7 +125,9 @@ class Gateway:
         if request.path.endswith("/.well-known/openid-configuration"):
             return self.sign_in.discovery(request)
         if request.method == "OPTIONS" or "/.well-known/" in request.path:
-            return self._to_moto(None, environ)  # a browser's CORS question; Cognito's public keys
+            return self._moto.answer(
+                None, environ
+            )  # a browser's CORS question; Cognito's public keys
         try:
             call = identify(request)
         except UnknownCallError as error:
@@ -296,7 +273,7 @@ class Gateway:
                 del environ[
                     "CONTENT_TYPE"
                 ]  # curl's default, for which moto takes the content apart
-            response = self._to_moto(call.service, environ)
+            response = self._moto.answer(call.service, environ)
         except Exception as error:
             log.exception("%s.%s failed in the runtime itself", call.service, call.operation)
             message = f"the embedded runtime failed: {error!r}"
@@ -313,7 +290,7 @@ class Gateway:
             case "rekognition":
                 return self.rekognition.handle(call, principal)
             case "lambda":
-                return self._to_lambda(call, request)
+                return lambda_calls.handle(call, request, self.functions)
             case "cloudformation":
                 return stack_calls.handle(call, self.stack)
             case "apigatewayv2":
@@ -321,7 +298,7 @@ class Gateway:
             case "sagemaker" if call.region == REGION:
                 return sagemaker_calls.handle(call, self.sagemaker)
             case "sagemaker":
-                return _not_here(call)
+                return not_here(call)
         match call.operation:
             case "AssumeRole":
                 return self._assume_role(call, environ)
@@ -342,40 +319,6 @@ class Gateway:
             return self._denied("s3", principal, may_list, request.method) or response
         return response
 
-    def _to_lambda(self, call: Call, request: Request) -> Response:
-        if call.operation != "Invoke":
-            return _not_here(call)
-        name = str(call.params["FunctionName"])
-        kind = request.headers.get("x-amz-invocation-type", "RequestResponse")
-        traces = [request.headers[HEADER.lower()]] if HEADER.lower() in request.headers else []
-        if len(request.body) > _MAX_PAYLOAD_BYTES:
-            message = f"Request must be smaller than {_MAX_PAYLOAD_BYTES} bytes"
-            return protocols.error_response("lambda", "RequestTooLargeException", message, 413)
-        try:
-            if call.region != REGION:
-                raise FunctionNotFoundError(name)
-            if kind == "Event":
-                self.functions.invoke_async(name, request.body, traces)
-                return Response(202, [("x-amzn-requestid", str(uuid.uuid4()))], b"")
-            invocation = self.functions.invoke(name, request.body, traces)
-        except FunctionNotFoundError:
-            message = f"Function not found: {call.resource}"
-            return protocols.error_response("lambda", "ResourceNotFoundException", message, 404)
-        except RecursionStoppedError:
-            message = STOPPED.format(call.resource)
-            return protocols.error_response("lambda", "RecursiveInvocationException", message, 400)
-        headers = [
-            ("Content-Type", "application/json"),
-            ("x-amzn-requestid", str(uuid.uuid4())),
-            ("X-Amz-Executed-Version", "$LATEST"),
-        ]
-        if invocation.error:
-            headers.append(("X-Amz-Function-Error", invocation.error))
-        if request.headers.get("x-amz-log-type") == "Tail":
-            tail = base64.b64encode(invocation.log.encode()[-4096:]).decode()
-            headers.append(("X-Amz-Log-Result", tail))
-        return Response(200, headers, invocation.body)
-
     def _assume_role(self, call: Call, environ: dict[str, Any]) -> Response:
         """moto's keys, which then stand for the role."""
         role_arn = str(call.params.get("RoleArn"))
@@ -385,7 +328,7 @@ class Gateway:
                 f"sts:AssumeRole on resource: {role_arn}"
             )
             return protocols.error_response("sts", "AccessDenied", message, 403)
-        response = self._to_moto("sts", environ)
+        response = self._moto.answer("sts", environ)
         key = re.search(rb"<AccessKeyId>(\w+)</AccessKeyId>", response.body)
         if key is not None:
             self.identities.lend(key[1].decode(), role_arn)
@@ -404,33 +347,6 @@ class Gateway:
         except ExecutionRefusedError as error:
             return protocols.error_response("states", error.code, error.message, 400)
         return protocols.json_response(answer)
-
-    def _to_moto(self, service: str | None, environ: dict[str, Any]) -> Response:
-        backend = _MOTO_BACKENDS.get(service or "")
-        app = self._app(backend) if backend else self._other_services
-        answer: list[Any] = []
-
-        def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> None:
-            answer[:] = [int(status.split(" ", 1)[0]), headers]
-
-        lock = self._service_locks.get(service or "", contextlib.nullcontext())
-        with lock:
-            chunks = app(environ, start_response)
-            body = b"".join(chunks)
-        if hasattr(chunks, "close"):
-            chunks.close()
-        status, headers = answer
-        if not any(name.lower() in ("x-amzn-requestid", "x-amz-request-id") for name, _ in headers):
-            headers = [*headers, ("x-amzn-requestid", str(uuid.uuid4()))]
-        return Response(status, headers, body)
-
-    def _app(self, backend: str) -> Any:
-        app = self._apps.get(backend)
-        if app is None:
-            with self._apps_lock:
-                app = self._apps.get(backend) or create_backend_app(backend)
-                self._apps[backend] = app
-        return app
 
 
 def _for_copied_tags(call: Call) -> list[Requirement]:
@@ -482,9 +398,3 @@ def _content(request: Request) -> str:
 def _iso(epoch_s: float) -> str:
     text = datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
-
-
-def _not_here(call: Call) -> Response:
-    message = f"the embedded runtime has no {call.service}.{call.operation} in {call.region}"
-    log.error(message)
-    return protocols.error_response(call.service, "NotImplemented", message, 501)
