@@ -26,6 +26,9 @@ _SOURCE = '"source-ref"'
 _MAY_SAY = (".json", ".jsonl", ".ndjson", ".manifest", ".xml", ".csv", ".tsv", ".yaml", ".yml")
 """How files end that may be annotations of a kind that is not known."""
 
+_BEGIN = ("{", "[", "<")
+"""How JSON and XML begin, whatever the file is called."""
+
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 
 
@@ -157,14 +160,22 @@ def _refuse_unknown(files: Files, broken: Iterable[Problem], model_type: ModelTy
             f"what its classes are called is missing. Put {yolo.CLASSES} beside such files, or "
             "data.yaml above them."
         )
-    for name in files.with_suffix(*_MAY_SAY):
-        if PurePosixPath(name).name == SOURCES:
-            continue
+    for name in _that_may_say(files):
         if files.speaks_of_images(name, folders=not detects):
             raise CommandError(
                 f"{name} speaks of the images and may say what they show, but is nothing that is "
                 f"known. {way_out}"
             )
+
+
+def _that_may_say(files: Files) -> list[str]:
+    """The files that may be annotations by their names, or by how they begin where those tell
+    nothing.
+    """
+    ours = [name for name in files.with_suffix(*_MAY_SAY) if PurePosixPath(name).name != SOURCES]
+    unnamed = [name for name in files.names if not PurePosixPath(name).suffix]
+    begin_so = [name for name in unnamed if files.beginning(name).lstrip().startswith(_BEGIN)]
+    return ours + begin_so
 
 
 def _unpack(name: str) -> str:

@@ -2,8 +2,7 @@
 the inference log, and then tell it to the consumer and to programs.
 
 Invoked by  statemachine/human_review.asl.yaml, state ``AddToTraining``
-Raises      NotFoundError   caught: the image's version is gone for good, the operator is told, once
-                            what people said is written and told without it
+Raises      NotFoundError   caught: the record is gone, the operator is told
             MalformedAnswerError   caught: the boxes are not for this image, the operator is told
             ConflictError   caught: the answers were read again meanwhile; the execution fails, and
                             the message's next delivery reads what they are then
@@ -46,6 +45,9 @@ class Output(Strict):
     """Where the image is in the training data; empty where it is not."""
 
     copied_key: str
+    gone: str
+    """That its version is gone for good, in words: then it cannot train, and what people said of it
+    counts all the same. Empty where it is there, or need not be."""
 
 
 @task
@@ -79,9 +81,7 @@ def lambda_handler(request: Input) -> Output:
         reviewed_images.remove(detection, key)
     # Never before: what the log has not, nobody may act on.
     consumer_news.tell_decision(answered)
-    if gone:
-        raise gone
-    return Output(copied_key=key)
+    return Output(copied_key=answered.copied_key or "", gone=str(gone or ""))
 
 
 def _trains_already(former: DetectionRecord, record: DetectionRecord, key: str) -> bool:

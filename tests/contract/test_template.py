@@ -12,6 +12,7 @@ from labelloop.aws import (
     clients,
     daily_counts,
     detections,
+    detections_by_time,
     model_versions_table,
     review_tasks,
     told_news,
@@ -489,23 +490,28 @@ def _names_in(module: Any) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("table", "module", "expiring"),
+    ("table", "modules", "expiring"),
     [
-        ("DetectionsTable", detections, [detections]),
-        ("ReviewTasksTable", review_tasks, [review_tasks]),
-        ("ModelVersionsTable", model_versions_table, [told_news, daily_counts]),
+        ("DetectionsTable", [detections, detections_by_time], [detections]),
+        ("ReviewTasksTable", [review_tasks], [review_tasks]),
+        ("ModelVersionsTable", [model_versions_table], [told_news, daily_counts]),
     ],
 )
 def test_a_gateway_uses_the_keys_and_indexes_that_its_table_has(
-    table: str, module: Any, expiring: list[Any]
+    table: str, modules: list[Any], expiring: list[Any]
 ) -> None:
     properties = files.template()["Resources"][table]["Properties"]
     keys = {key["AttributeName"] for key in properties["KeySchema"]}
     indexes = properties.get("GlobalSecondaryIndexes", [])
     keys |= {key["AttributeName"] for index in indexes for key in index["KeySchema"]}
     assert keys == {part["AttributeName"] for part in properties["AttributeDefinitions"]}
-    assert keys <= _names_in(module)
-    named = {value for name, value in vars(module).items() if name.endswith("_INDEX")}
+    assert keys <= {name for module in modules for name in _names_in(module)}
+    named = {
+        value
+        for module in modules
+        for name, value in vars(module).items()
+        if name.endswith("_INDEX")
+    }
     assert named == {index["IndexName"] for index in indexes}
     if "TimeToLiveSpecification" in properties:
         for each in expiring:

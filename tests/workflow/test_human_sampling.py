@@ -101,6 +101,21 @@ def test_a_sampled_answer_is_counted_and_tests_the_next_version(
     assert sampling.item("ModelVersionsTable", **judged)["right"] is True
 
 
+def test_a_sampled_answer_counts_though_the_image_is_gone_for_good(
+    sampling: Stack, uploads: list[Uploaded]
+) -> None:
+    _, gone = sampled(sampling, uploads)
+    sampling.client("s3").delete_object(
+        Bucket=sampling.bucket, Key=gone.key, VersionId=gone.version_id
+    )
+    sampling.add_reviewer().review(gone, "circle")
+    record = sampling.wait_for_record(gone, has="review_problem")
+    assert (record["agreement"], record["copied_key"]) == ("decided", "")
+    judged = {"kind": f"sample#{sampling.deployed()}", "name": gone.detection_id}
+    wait_for(lambda: sampling.item("ModelVersionsTable", **judged), "the answer to be counted")
+    assert sampling.item("ModelVersionsTable", **judged)["right"] is True
+
+
 def test_the_operator_hears_once_that_sampled_answers_show_the_model_to_be_worse(
     sampling: Stack,
 ) -> None:

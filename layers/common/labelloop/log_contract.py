@@ -75,7 +75,7 @@ class Logged(TypedDict):
     copied_key: NotRequired[str]
     """Where the image is in the training data; empty where it is not."""
     review_problem: NotRequired[str]
-    """Why their answers cannot be used."""
+    """Why their answers cannot be used; or that the image is gone, so that it cannot train."""
     decided_by: Literal["people", "model"] | None
     """Whose answer counts now; null where nobody has decided."""
     final_labels: list[SaidLabel]

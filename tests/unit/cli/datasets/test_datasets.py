@@ -650,6 +650,8 @@ class TestWhatIsNothingThatIsKnown:
             ("_classes.csv", "filename, cat\ncamera1/1.jpg, 1\n"),
             ("x.jsonl", '{"file_name": "2.jpg", "text": "cat"}'),
             ("x.yaml", "image: 2.jpg\n"),
+            ("annotations", '\n{"2.jpg": "cat"}'),
+            ("camera2/labels", '<pet file="2.jpg">cat</pet>'),
         ],
     )
     def test_what_speaks_of_the_images_is_refused_with_the_way_out(
@@ -671,6 +673,7 @@ class TestWhatIsNothingThatIsKnown:
             ("README.md", "![a cat](camera1/1.jpg)"),
             ("look.ipynb", '{"cells": [{"source": "open(\'camera1/1.jpg\')"}]}'),
             ("LICENSE", "1.jpg is by somebody"),
+            ("annotations", '{"3.jpg": "cat"}'),
             ("camera1/1.txt", "a cat on a mat"),
             ("sources.jsonl", '{"image": "camera1/1.jpg"}'),
         ],
