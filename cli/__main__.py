@@ -13,6 +13,7 @@ from .detect.command import detect
 from .doctor.command import doctor
 from .evaluate.command import evaluate
 from .exports.command import export
+from .forget import forget
 from .helping import Commands
 from .hosting import deploy, start, stop
 from .imports.command import import_
@@ -78,6 +79,7 @@ for command in (
     missed,
     params,
     reviewers,
+    forget,
     clients,
     doctor,
     smoke,

@@ -67,6 +67,7 @@ OUTPUTS = {
     Variable.PARAMETER_PREFIX: "ParameterPrefix",
     Variable.PROJECT_ARN: "ProjectArn",
     Variable.REVIEW_TASKS_TABLE: "ReviewTasksTable",
+    Variable.USER_POOL_ID: "UserPoolId",
 }
 """The stack's outputs that have the same, for who is no function."""
 

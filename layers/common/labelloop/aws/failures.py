@@ -83,6 +83,7 @@ BY_CODE: dict[str, type[errors.LabelLoopError]] = {
     "ConcurrentModificationException": errors.BusyError,
     "InternalErrorException": errors.ServiceFailedError,
     "InternalServerException": errors.ServiceFailedError,
+    "UserNotFoundException": errors.NotFoundError,
     # API Gateway
     "BadRequestException": errors.InvalidRequestError,
     "NotFoundException": errors.NotFoundError,

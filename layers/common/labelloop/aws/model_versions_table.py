@@ -19,6 +19,7 @@ By ``kind`` and ``name``:
     version  <version>         model_versions     what became of a version
     sample#<version>  <detection>  sampled_answers  whether it was right about a sampled detection
     message  <once>            told_news          that the operator has been told something
+    erasure  <when>            erasures           how much was forgotten, and by whom
     images   <day>             daily_counts       how many images the API has counted on that day
     forgotten  <detection>     forgotten_detections  that no state of it is archived any more
 """
@@ -84,11 +85,11 @@ def put(kind: str, name: str, values: Mapping[str, Any], condition: str, **parts
         )
 
 
-def overwrite(name: str, values: Mapping[str, Any]) -> None:
-    """Write a state, whatever it was."""
+def overwrite(name: str, values: Mapping[str, Any], kind: str = "state") -> None:
+    """Write a state, or an item of another kind, whatever it was."""
     with translated():
         client("dynamodb").put_item(
-            TableName=_table(), Item=to_item({**values, "kind": "state", "name": name})
+            TableName=_table(), Item=to_item({**values, "kind": kind, "name": name})
         )
 
 

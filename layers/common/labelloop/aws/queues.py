@@ -1,6 +1,6 @@
 """The queues before the workflows: what waits there, and sending messages round again."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from labelloop.aws.clients import client
 from labelloop.aws.failures import translated
@@ -9,6 +9,8 @@ from labelloop.errors import ServiceFailedError
 from labelloop.settings import Variable
 
 _MOST_AT_ONCE = 10
+_HIDDEN_S = 600
+"""While others are looked at, and at most where who looks dies."""
 
 
 def send(queue: Variable, bodies: Sequence[str]) -> None:
@@ -57,3 +59,29 @@ def any_wait(queue: Variable) -> bool:
             QueueUrl=wiring[queue], AttributeNames=list(counts)
         )
     return any(int(answer["Attributes"][count]) for count in counts)
+
+
+def take_out(url: str, unwanted: Callable[[str], bool]) -> int:
+    """Delete the unwanted ones of a queue's messages, by their bodies; how many there were.
+
+    All others are seen again at once: each has been received one time more.
+    """
+    sqs, others, count = client("sqs"), [], 0
+    with translated():
+        # Waiting asks all of SQS's servers: without, a few messages may seem to be none.
+        while messages := sqs.receive_message(
+            QueueUrl=url,
+            MaxNumberOfMessages=_MOST_AT_ONCE,
+            VisibilityTimeout=_HIDDEN_S,
+            WaitTimeSeconds=1,
+        ).get("Messages"):
+            for message in messages:
+                handle = {"QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"]}
+                if unwanted(message["Body"]):
+                    sqs.delete_message(**handle)
+                    count += 1
+                else:
+                    others.append(handle)
+        for handle in others:
+            sqs.change_message_visibility(**handle, VisibilityTimeout=0)
+    return count

@@ -1,6 +1,7 @@
 """Rekognition Custom Labels: the project, its datasets and versions, and detection."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
@@ -411,3 +412,18 @@ def entries_with_errors(arn: str, most: int) -> list[str]:
         )
     entries: list[str] = answer["DatasetEntries"]
     return entries
+
+
+def has_entry(arn: str, sources: Iterable[str]) -> bool:
+    """Whether a dataset has an entry of one of these sources, ``s3://…``."""
+    for source in sources:
+        pages = (
+            client("rekognition")
+            .get_paginator("list_dataset_entries")
+            .paginate(DatasetArn=arn, SourceRefContains=source)
+        )
+        with translated():
+            entries = (json.loads(entry) for page in pages for entry in page["DatasetEntries"])
+            if any(entry.get("source-ref") == source for entry in entries):
+                return True
+    return False

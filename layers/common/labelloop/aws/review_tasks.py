@@ -230,6 +230,34 @@ def forget_person(sub: str) -> None:
         )
 
 
+def move_figures(sub: str, to: str) -> None:
+    """Let somebody's figures be those of another name, added to what that has.
+
+    All or nothing. Raises ChangedMeanwhileError where they change meanwhile.
+    """
+    values = _item(REVIEWER + sub)
+    if not values:
+        return
+    figures = _figures(values)
+    delete = {
+        "TableName": _table(),
+        "Key": {"task_id": {"S": REVIEWER + sub}},
+        "ConditionExpression": "attribute_not_exists(compared)",
+    }
+    if figures == NO_FIGURES:
+        with translated():
+            client("dynamodb").delete_item(**delete)
+        return
+    delete |= {
+        "ConditionExpression": "compared = :compared AND agreed = :agreed",
+        "ExpressionAttributeValues": {
+            ":compared": to_value(figures.compared),
+            ":agreed": to_value(figures.agreed),
+        },
+    }
+    _write_all([{"Update": _figures_added(to, figures, None)}, {"Delete": delete}])
+
+
 def _figures(values: Mapping[str, Any]) -> Figures:
     return Figures(*(int(values.get(name, 0)) for name in ("compared", "agreed")))
 

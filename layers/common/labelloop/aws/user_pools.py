@@ -1,11 +1,13 @@
 """The user pool: its clients, and who may review."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from labelloop.aws.clients import client
 from labelloop.aws.failures import translated
 from labelloop.aws.wiring import wiring
+from labelloop.errors import NotFoundError
 from labelloop.remembered import remembered
 from labelloop.settings import Variable
 
@@ -52,6 +54,58 @@ def _members(group: str) -> Iterator[Mapping[str, Any]]:
     with translated():
         for page in pages:
             yield from page["Users"]
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody in the user pool."""
+
+    username: str
+    sub: str
+    emails: frozenset[str]
+    """One, or none."""
+
+
+def called(who: str) -> list[User]:
+    """Everybody who has this e-mail address, or this ``sub``."""
+    if not who or any(letter in who for letter in '"\\'):
+        return []
+    found = {}
+    for attribute, value in {("email", who), ("email", who.lower()), ("sub", who)}:
+        pages = (
+            client("cognito-idp")
+            .get_paginator("list_users")
+            .paginate(UserPoolId=wiring[Variable.USER_POOL_ID], Filter=f'{attribute} = "{value}"')
+        )
+        with translated():
+            users = [user for page in pages for user in page["Users"]]
+        for user in users:
+            attributes = {each["Name"]: each["Value"] for each in user["Attributes"]}
+            emails = frozenset(filter(None, (attributes.get("email"),)))
+            found[user["Username"]] = User(user["Username"], attributes["sub"], emails)
+    return [found[name] for name in sorted(found)]
+
+
+def delete(username: str) -> None:
+    """End somebody's sessions, and delete them; who is gone already stays so."""
+    user = {"UserPoolId": wiring[Variable.USER_POOL_ID], "Username": username}
+    try:
+        with translated():
+            client("cognito-idp").admin_user_global_sign_out(**user)
+            client("cognito-idp").admin_delete_user(**user)
+    except NotFoundError:
+        return
+
+
+def take_out(username: str, groups: Iterable[str]) -> None:
+    """Take somebody out of groups; who is gone, or in none of them, stays so."""
+    user = {"UserPoolId": wiring[Variable.USER_POOL_ID], "Username": username}
+    for group in groups:
+        try:
+            with translated():
+                client("cognito-idp").admin_remove_user_from_group(**user, GroupName=group)
+        except NotFoundError:
+            continue
 
 
 def _sub(attributes: Iterable[Mapping[str, Any]]) -> str:

@@ -236,7 +236,7 @@ def _line(number: int, line: bytes) -> tuple[str, dict[str, str]]:
     source = entry.get("source-ref") if isinstance(entry, dict) else None
     image = f"line {number}"
     if isinstance(source, str):
-        image = _cut_left(source.removeprefix("s3://").partition("/")[2] or source)
+        image = cut_left(source.removeprefix("s3://").partition("/")[2] or source)
     problems: dict[str, str] = {}
     for code, message in _problems(entry):
         problems.setdefault(code, message)
@@ -290,7 +290,7 @@ def _cut(text: str, characters: int) -> str:
     return text if len(text) <= characters else f"{text[: characters - 1]}…"
 
 
-def _cut_left(key: str) -> str:
+def cut_left(key: str) -> str:
     """The end of a long key, which tells more than its beginning."""
     return key if len(key) <= _KEY_CHARACTERS else f"…{key[1 - _KEY_CHARACTERS :]}"
 
