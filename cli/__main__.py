@@ -9,6 +9,7 @@ from . import __version__, terminal
 from .account import account_options
 from .accuracy import accuracy
 from .clients.command import clients
+from .destroy.command import destroy
 from .detect.command import detect
 from .doctor.command import doctor
 from .evaluate.command import evaluate
@@ -83,6 +84,7 @@ for command in (
     clients,
     doctor,
     smoke,
+    destroy,
 ):
     main.add_command(command)
 

@@ -17,6 +17,15 @@ from .stack import Stack
 
 UPLOAD_USD = 5.00 / 1_000_000
 """For each object that is put into S3, as in ``benchmarks/prices.json``."""
+STORED_GB_MONTH_USD = 0.023
+TABLE_GB_MONTH_USD = 0.25
+TABLE_BACKUP_GB_MONTH_USD = 0.20
+LOG_GB_MONTH_USD = 0.03
+ALARM_MONTH_USD = 0.10
+CLIENT_MONTH_USD = 6.00
+"""What is stored in S3, in DynamoDB and for its point-in-time recovery, and in CloudWatch Logs, and
+what an alarm and a program's client cost a month, from there as well."""
+HOURS_A_MONTH = 730
 START = timedelta(minutes=20)
 """It usually takes ten to twenty. Whether these are billed the service does not say."""
 _DAY = timedelta(days=1)

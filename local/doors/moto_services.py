@@ -25,6 +25,7 @@ _MOTO_BACKENDS = {
     "cognito-idp": "cognitoidp",
     "iam": "iam",
     "sts": "sts",
+    "tagging": "resourcegroupstaggingapi",
 }
 # moto reads, decides and writes without a lock: of two conditional writes at once both would win.
 _ONE_AT_A_TIME = frozenset(("dynamodb", "s3", "ssm", "scheduler", "cognito-idp", "logs"))

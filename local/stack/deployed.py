@@ -39,11 +39,14 @@ class Stack:
         )
         self.outputs: dict[str, Any] = {}
         self.status = "CREATE_IN_PROGRESS"
+        self.reason = ""
+        """Why it could not be deleted."""
         self.created = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         self._path = path
         self._given = dict(parameters)
         self._lock = threading.RLock()
         self._created: dict[str, Resource] = {}
+        self._gone: dict[str, tuple[Resource, str]] = {}
         self._in_progress: list[str] = []
         self._to_update: set[str] = set()
         self._use(templates.load(path, self._given))
@@ -102,11 +105,35 @@ class Stack:
             gone: dict[str, list[str]] = {"deleted": [], "retained": []}
             for logical_id in reversed(list(self._created)):
                 kept = self._delete(self._created[logical_id])
-                del self._created[logical_id]
+                resource = self._created.pop(logical_id)
+                self._gone[logical_id] = resource, "DELETE_SKIPPED" if kept else "DELETE_COMPLETE"
                 gone["retained" if kept else "deleted"].append(logical_id)
             self.outputs = {}
             self._announce("DELETE_COMPLETE")
             return gone
+
+    def begin_to_delete(self) -> None:
+        """The same as CloudFormation does it: whoever asks looks at the status."""
+        if self.status not in {"DELETE_IN_PROGRESS", "DELETE_COMPLETE"}:
+            self.status = "DELETE_IN_PROGRESS"
+            threading.Thread(target=self._delete_in_background, daemon=True).start()
+
+    def _delete_in_background(self) -> None:
+        try:
+            self.delete()
+        except TemplateError as error:
+            self.reason = str(error)
+            log.warning("the stack could not be deleted: %s", error)
+
+    @property
+    def description(self) -> str:
+        """What the template says that it is."""
+        return self._template.description
+
+    def resources(self) -> list[tuple[Resource, str]]:
+        """Everything that it has made, with its status, what is gone included."""
+        made = [(resource, "CREATE_COMPLETE") for resource in list(self._created.values())]
+        return made + [one for one in self._gone.values() if one[0].physical_id]
 
     def describe(self) -> dict[str, Any]:
         """What GET /_local/stack and stack.json say."""

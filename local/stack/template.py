@@ -82,6 +82,7 @@ class Template:
     """Every parameter's value: as given, or its default."""
     hidden: frozenset[str]
     """The parameters with NoEcho."""
+    description: str
 
 
 def load(path: Path, given: Mapping[str, str]) -> Template:
@@ -102,6 +103,7 @@ def load(path: Path, given: Mapping[str, str]) -> Template:
         outputs=translated.get("Outputs") or {},
         parameters={name: _typed(declared[name], value) for name, value in values.items()},
         hidden=frozenset(name for name, p in declared.items() if str(p.get("NoEcho")) == "true"),
+        description=str(raw.get("Description", "")),
     )
 
 

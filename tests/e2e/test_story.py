@@ -19,6 +19,8 @@ from local.launch import PATIENCE_S, ROOT, wait_for
 from tests import images
 from tests.detect_api import clients, post, token_of
 from tests.stack import Reviewer, Stack, launched, refused
+from tests.stack.leftovers import everything
+from tests.stack.messages import FOLLOWING
 
 PASSWORD = "Reviewer-2026-November"
 AWS = Path(sys.executable).with_name("aws")
@@ -309,3 +311,16 @@ def test_deleting_the_stack_stops_every_model_and_keeps_what_was_made(
     steps = stack.client("stepfunctions")
     code = refused(lambda: steps.start_execution(stateMachineArn=machine, input="{}"))
     assert code == "StateMachineDoesNotExist"
+
+
+def test_what_a_deleted_stack_has_left_is_found_and_removed_without_a_trace(
+    stack: Stack, terminal: Terminal
+) -> None:
+    listed = terminal.labelloop("destroy", "--dry-run", "--json")
+    told = json.loads(listed.stdout)
+    assert not told["is_deployed"]
+    kinds = {thing["kind"] for thing in told["things"]}
+    assert {"version", "dataset", "project", "bucket", "table", "user pool", "parameter"} <= kinds
+    done = terminal.labelloop("destroy", "--yes", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert everything(stack) == [f"events: {FOLLOWING}"]

@@ -12,9 +12,10 @@ class Bucket(ResourceType):
     type_name = "AWS::S3::Bucket"
     properties = names(
         "BucketName BucketEncryption CorsConfiguration LifecycleConfiguration "
-        "NotificationConfiguration OwnershipControls PublicAccessBlockConfiguration "
+        "NotificationConfiguration OwnershipControls PublicAccessBlockConfiguration Tags "
         "VersioningConfiguration"
     )
+    ignored = names("")
 
     def create(self, resource: Resource) -> Created:
         name = resource.name("BucketName", 63).lower()
@@ -43,6 +44,8 @@ def _configure_bucket(resource: Resource, name: str) -> None:
         s3.put_bucket_versioning(
             Bucket=name, VersioningConfiguration=given["VersioningConfiguration"]
         )
+    if "Tags" in given:
+        s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": given["Tags"]})
     if "NotificationConfiguration" in given:
         s3.put_bucket_notification_configuration(
             Bucket=name,
@@ -101,8 +104,9 @@ class Table(ResourceType):
         "TableName AttributeDefinitions KeySchema GlobalSecondaryIndexes LocalSecondaryIndexes "
         "BillingMode ProvisionedThroughput SSESpecification StreamSpecification "
         "TimeToLiveSpecification PointInTimeRecoverySpecification DeletionProtectionEnabled "
-        "TableClass"
+        "TableClass Tags"
     )
+    ignored = names("")
 
     def create(self, resource: Resource) -> Created:
         name, dynamodb = resource.name("TableName", 255), resource.client("dynamodb")
@@ -115,6 +119,7 @@ class Table(ResourceType):
             "ProvisionedThroughput",
             "DeletionProtectionEnabled",
             "TableClass",
+            "Tags",
         )
         if "StreamSpecification" in resource.properties:
             stream = {"StreamEnabled": True, **resource.properties["StreamSpecification"]}

@@ -1,5 +1,6 @@
 """What is said of costs before a command begins something that is billed."""
 
+import json
 from collections.abc import Iterator
 from functools import partial
 
@@ -7,6 +8,7 @@ import pytest
 
 from cli import costs
 from labelloop.aws import hosting_state
+from tests.contract import files
 from tests.unit.cli.world import OPERATOR, World, aws_in_memory
 
 
@@ -59,3 +61,17 @@ def test_before_the_first_model_images_start_none(
 ) -> None:
     world.ask(partial(costs.say_what_starts, world.stack))
     assert capsys.readouterr().err == ""
+
+
+def test_what_is_kept_is_told_at_the_prices_of_the_benchmarks() -> None:
+    prices = json.loads((files.ROOT / "benchmarks/prices.json").read_text())["usd"]
+    told = {
+        "s3_write": costs.UPLOAD_USD * 1000,
+        "s3_gb_month": costs.STORED_GB_MONTH_USD,
+        "dynamodb_gb_month": costs.TABLE_GB_MONTH_USD,
+        "dynamodb_backup_gb_month": costs.TABLE_BACKUP_GB_MONTH_USD,
+        "log_gb_month": costs.LOG_GB_MONTH_USD,
+        "alarm_month": costs.ALARM_MONTH_USD,
+        "machine_client_month": costs.CLIENT_MONTH_USD,
+    }
+    assert told == pytest.approx({name: prices[name]["price"] for name in told})
