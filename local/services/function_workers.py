@@ -22,7 +22,7 @@ from local.services.worker_log import LogSink
 
 # Lambda's own limit for the import of a function is 10 s. Here several workers may share two cores
 # with a test suite.
-INIT_TIMEOUT_S = 30.0
+INIT_TIMEOUT_S = 300.0
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: 6 MB and some headroom
 MAX_RESPONSE_BYTES = 6 * 1024 * 1024 + 100

@@ -69,7 +69,7 @@ def _detect(stack: Stack, intake: Intake, uploads: Sequence[Uploaded]) -> None:
     """Report the images and wait until nothing is left to do about them."""
     intake.report(uploads)
     try:
-        wait_for(lambda: not _problems(stack, uploads), "every image", every_s=0.6)
+        wait_for(lambda: not _problems(stack, uploads), "every image", every_s=2.0)
     except TimeoutError as error:
         raise AssertionError(_problems(stack, uploads)) from error
     stack.wait_until_idle()

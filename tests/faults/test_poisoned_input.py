@@ -50,7 +50,6 @@ def test_messages_that_nobody_can_read_are_given_up_and_hold_up_no_other(
                 == (len(POISON), len(POISONED_ANSWERS))
             ),
             "all poison given up",
-            60,
         )
         serving_stack.wait_until_idle()
         bodies = _bodies(serving_stack, "DetectionDeadLetterQueue")

@@ -275,7 +275,7 @@ def _wait_for_none_answers(stack: Stack, uploads: Sequence[Uploaded]) -> None:
         return [upload.key for upload in uploads if said[upload.detection_id, False] != 1]
 
     try:
-        wait_for(lambda: not missing(), "every answer", every_s=1.0)
+        wait_for(lambda: not missing(), "every answer", every_s=2.0)
     except TimeoutError as error:
         raise AssertionError(missing()) from error
 
@@ -316,7 +316,7 @@ def _wait_for_boxes(stack: Stack, uploads: Sequence[Uploaded]) -> None:
         ]
 
     try:
-        wait_for(lambda: not wrong(), "every image's boxes", every_s=1.0)
+        wait_for(lambda: not wrong(), "every image's boxes", every_s=2.0)
     except TimeoutError as error:
         raise AssertionError(wrong()) from error
 
@@ -347,7 +347,7 @@ def test_two_hundred_answers_of_eight_people_at_once_are_two_hundred_whatever_di
             # Its event comes again, while others are worked on.
             (key,) = _answers(stack, upload)
             stack.upload(key, stack.read(key))
-        wait_for(lambda: not _problems(stack, uploads), "every image", every_s=1.0)
+        wait_for(lambda: not _problems(stack, uploads), "every image", every_s=2.0)
         stack.wait_until_idle()
     assert not _problems(stack, uploads)
     answers = [task["answers"] for task in stack.tasks() if task["task_id"] in wanted]
@@ -388,7 +388,7 @@ def _review(stack: Stack, reviewers: Sequence[Reviewer], uploads: Sequence[Uploa
     with ThreadPoolExecutor(len(reviewers)) as threads:
         list(threads.map(lambda reviewer: _work(stack, reviewer, wanted), reviewers))
     try:
-        wait_for(lambda: not _problems(stack, uploads), "every image", every_s=1.0)
+        wait_for(lambda: not _problems(stack, uploads), "every image", every_s=2.0)
     except TimeoutError as error:
         raise AssertionError(_problems(stack, uploads)) from error
     stack.wait_until_idle()
@@ -412,7 +412,7 @@ def _work(stack: Stack, reviewer: Reviewer, wanted: set[str]) -> None:
                     passed_by.append(task["task_id"])
         return all(task["answers"] for task in stack.tasks() if task["task_id"] in wanted)
 
-    wait_for(all_answered, "every answer", every_s=0.7)
+    wait_for(all_answered, "every answer", every_s=2.0)
 
 
 def _say(reviewer: Reviewer, task_id: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from local.launch import wait_for
 from tests.stack.bucket import Uploaded
 from tests.stack.deployed import Deployed, Record
@@ -54,10 +56,11 @@ class Records(Deployed):
 
     def forget_tasks(self) -> None:
         """Remove every review task, so that nobody has to look through them for a new one."""
-        for task in self.tasks():
-            self.client("dynamodb").delete_item(
-                TableName=self.outputs["ReviewTasksTable"], Key={"task_id": {"S": task["task_id"]}}
-            )
+        table, tasks = self.outputs["ReviewTasksTable"], iter(self.tasks())
+        while some := list(islice(tasks, 25)):  # as many as DynamoDB takes at once
+            keys = ({"task_id": {"S": task["task_id"]}} for task in some)
+            deletes = [{"DeleteRequest": {"Key": key}} for key in keys]
+            self.client("dynamodb").batch_write_item(RequestItems={table: deletes})
 
     def versions(self) -> list[Record]:
         """What is known of every model version, the oldest first."""
