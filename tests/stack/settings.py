@@ -63,6 +63,13 @@ class Settings(Deployed):
         )
         self.disable("hosting")
 
+    def start_nothing_by_itself(self) -> None:
+        """Let no schedule come round that does not follow a parameter: as fast as the clock runs,
+        each would be at work at any time, the more the slower the machine is.
+        """
+        for name in ("LabelingSchedule", "ParameterCheckSchedule", "SelectionSchedule"):
+            self._switch(self.physical_id(name), "DISABLED")
+
     @contextlib.contextmanager
     def model_started_when_needed(self) -> Iterator[None]:
         """Do what an operator does who lets the model be started, for the length of a block."""
@@ -81,7 +88,7 @@ class Settings(Deployed):
 
     def disable(self, name: str) -> None:
         """Let the schedule of this name start nothing by itself."""
-        self._switch(name, "DISABLED")
+        self._switch(f"{self.local.name}-{name}", "DISABLED")
 
     @contextlib.contextmanager
     def disabled(self, name: str) -> Iterator[None]:
@@ -90,10 +97,10 @@ class Settings(Deployed):
         try:
             yield
         finally:
-            self._switch(name, "ENABLED")
+            self._switch(f"{self.local.name}-{name}", "ENABLED")
 
     def _switch(self, name: str, state: str) -> None:
-        scheduler, name = self.client("scheduler"), f"{self.local.name}-{name}"
+        scheduler = self.client("scheduler")
         known = scheduler.get_schedule(Name=name)
         wanted = ("Name", "ScheduleExpression", "FlexibleTimeWindow", "Target")
         scheduler.update_schedule(**{part: known[part] for part in wanted}, State=state)
