@@ -79,7 +79,6 @@ def test_more_of_it_is_sampled_than_of_the_rest(rejecting: Stack) -> None:
             sampled[0].detection_id in {answer["detection_id"] for answer in _answers(rejecting)}
         ),
         "the answer",
-        60,
     )
 
 
