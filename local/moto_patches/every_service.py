@@ -33,7 +33,14 @@ def cache_service_lookup(_: Around) -> None:
 
 def list_operations_once(_: Around) -> None:
     """moto looks through all members of a service's class for the operation of every request."""
-    responses.method_names_from_class = functools.cache(responses.method_names_from_class)
+    look = responses.method_names_from_class
+
+    @functools.cache
+    def listed(service: type, _members: int) -> list[str]:
+        return list(look(service))
+
+    # Operations that moto does not have are given to it, at any time.
+    responses.method_names_from_class = lambda service: listed(service, len(vars(service)))
 
 
 def answer_no_other_origin(_: Around) -> None:
