@@ -351,9 +351,16 @@ def test_operators_ask_by_key(account: Account) -> None:
 @pytest.mark.parametrize(
     ("code", "status"), [("ThrottlingException", 429), ("InternalServerError", 503)]
 )
-@pytest.mark.parametrize("operation", ["dynamodb.Query", "dynamodb.BatchGetItem"])
+@pytest.mark.parametrize(
+    ("operation", "query"),
+    [
+        ("dynamodb.Query", {}),
+        ("dynamodb.BatchGetItem", {}),
+        ("s3.ListObjectVersions", {"key": "images_for_detection/a.jpg"}),
+    ],
+)
 def test_what_will_pass_is_told_so(
-    account: Account, operation: str, code: str, status: int
+    account: Account, operation: str, query: dict[str, str], code: str, status: int
 ) -> None:
     _add(1)
     service, name = operation.split(".")
@@ -362,4 +369,4 @@ def test_what_will_pass_is_told_so(
         raise ClientError({"Error": {"Code": code, "Message": "no"}}, name)
 
     account.hook(service, f"before-call.{operation}", fail)
-    assert _list()[0] == status
+    assert _list(**query)[0] == status

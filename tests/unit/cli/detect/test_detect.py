@@ -287,6 +287,21 @@ class TestUploading:
         assert failed["outcomes"] == {"confident": 1, "failed": 1}
         assert world.answer()["outcomes"] == {"confident": 2}
 
+    def test_nothing_goes_up_where_nobody_can_tell_what_is_there(self, world: Batches) -> None:
+        world.file("1.png", picture(1))
+
+        def fail(**_: Any) -> None:
+            refusal: Any = {"Error": {"Code": "SlowDown", "Message": "no"}}
+            raise ClientError(refusal, "ListObjectVersions")
+
+        event = "provide-client-params.s3.ListObjectVersions"
+        world.s3.meta.events.register(event, fail)
+        line = error_of(world.detect())
+        world.s3.meta.events.unregister(event, fail)
+
+        assert "ListObjectVersions" in line
+        assert world.answer()["outcomes"] == {"confident": 1}
+
     def test_a_folder_without_images_has_nothing_to_detect(self, world: Batches) -> None:
         world.file("notes.txt", b"notes")
 

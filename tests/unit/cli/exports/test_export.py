@@ -308,6 +308,27 @@ def test_what_was_replaced_or_deleted_since_is_as_it_was(world: World) -> None:
     assert source.endswith(lost) and "its version of then is gone" in reason
 
 
+def test_an_old_version_that_cannot_be_looked_for_now_has_failed_and_comes_next_time(
+    world: World,
+) -> None:
+    version = prepare()["version"]
+    key = f"{LABELLED_FOLDER}cat/1.png"
+    then = world.account.read(key)
+    world.account.put(key, png("another"))
+
+    def fail(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "SlowDown", "Message": "no"}}, "ListObjectVersions")
+
+    world.account.hook("s3", "before-call.s3.ListObjectVersions", fail)
+    failed = world.answer("--version", version, "--images", exit_code=1)["failed"]
+    world.account.unhook()
+
+    assert [one["source"].endswith(key) for one in failed] == [True]
+    assert world.answer("--version", version, "--images")["downloaded"] == 1
+    (entry,) = [one for one in world.sources() if one["source"].endswith(key)]
+    assert (world.folder / entry["image"]).read_bytes() == then
+
+
 class TestWhoSaidIt:
     def test_each_label_has_who_and_when(self, world: World, answered: str) -> None:
         world.run("--version", prepare()["version"])
