@@ -133,7 +133,8 @@ def _judged(request: Input) -> Output:
     champion = champions.read(candidate, other) if other else None
     figure, note = _figure(candidate, champion, rules.metric)
     if champion is None:
-        verdict = verdicts.first(figure, own.test_set, rules, model_type, gone=other)
+        why = f"The deployed model {other} does not exist any more" if other else ""
+        verdict = verdicts.first(figure, own.test_set, rules, model_type, why)
         against = _Against(deployed.version) if deployed else None
         return _told(candidate, rules, own, _noted(verdict, note), against)
     comparison = comparing.compare(
@@ -148,6 +149,12 @@ def _judged(request: Input) -> Output:
     )
     attempt = candidate.record.attempt or 1
     is_open = verdicts.is_open(figure, comparison, rules, attempt)
+    if is_open and champions.runs_never_again(champion, request.started):
+        why = f"The deployed model {other} cannot be started any more"
+        verdict = verdicts.first(figure, own.test_set, rules, model_type, why)
+        asked = champions.asked(candidate, champion.version, request.started)
+        against = _Against(other, comparison, None, asked)
+        return _told(candidate, rules, own, _noted(verdict, note), against)
     problem = wording.cause_in_words({"cause": request.problem}) if request.problem else None
     if not request.final:
         wanted, problem = champions.is_to_be_asked(candidate, champion, is_open)

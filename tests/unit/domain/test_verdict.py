@@ -59,9 +59,9 @@ def test_the_figure_is_told_with_what_it_rests_on() -> None:
 
 def test_a_champion_that_somebody_deleted_does_not_serve() -> None:
     own = estimates.mean([Weighed("", 1.0, 1.0)])
-    said = verdict.first(0.9, own, _rules(), CLASSIFICATION, gone="v3")
+    said = verdict.first(0.9, own, _rules(), CLASSIFICATION, "The deployed model v3 is gone")
     assert said.promote
-    assert "The deployed model v3 does not exist any more" in said.reasons[1]
+    assert "The deployed model v3 is gone" in said.reasons[1]
 
 
 # --- Where a model serves -------------------------------------------------------------------------

@@ -9,13 +9,14 @@ import pytest
 
 from functions.evaluate_model.app import lambda_handler
 from labelloop import clock
-from labelloop.aws import deployed_version, sampling_position
-from labelloop.domain import manifests
+from labelloop.aws import deployed_version, hosting_state, sampling_position
+from labelloop.domain import hosting, manifests
 from labelloop.domain.annotations import Annotation, Box
 from labelloop.domain.answers import Answer, Finding
 from labelloop.domain.calibration import Outlook
 from labelloop.domain.detections import Outcome
 from labelloop.domain.doubt import Calibration
+from labelloop.domain.hosting import Hosting
 from labelloop.domain.image_labels import Label
 from labelloop.domain.labels import NONE_OF_THEM
 from labelloop.domain.manifests import SplitImage
@@ -643,6 +644,49 @@ def test_what_could_not_be_asked_leaves_the_champion_until_it_can_be(grown: Acco
     record = version_records.read(CANDIDATE)
     assert record is not None
     assert record["uncompared"] is None
+
+
+@pytest.mark.parametrize("status", sorted(hosting.ENDED))
+@pytest.mark.parametrize(("minimum", "promoted"), [("0.80", True), ("0.95", False)])
+def test_where_the_service_has_ended_the_champion_the_minimum_decides(
+    grown: Account, status: str, minimum: str, promoted: bool
+) -> None:
+    _status(grown, status)
+    grown.set_parameter("Minimum-F1-Score", minimum)
+    output = _evaluate()
+    assert (output["ask"], output["promote"], output["uncompared"]) == (None, promoted, None)
+    assert any(f"{CHAMPION} cannot be started any more" in reason for reason in output["reasons"])
+
+
+STARTED = "2026-11-21T08:45:27.000Z"
+
+
+@pytest.mark.parametrize(
+    ("asked", "running_since", "promoted"),
+    [
+        ("2026-11-21T08:00:00.000Z", None, True),
+        ("2026-11-21T08:00:00.000Z", "2026-11-20T08:00:00.000Z", True),
+        ("2026-11-21T08:00:00.000Z", "2026-11-21T08:15:00.000Z", False),
+        ("2026-11-21T09:00:00.000Z", None, False),
+        (None, None, False),
+    ],
+)
+def test_where_two_starts_in_a_row_have_failed_the_minimum_decides_and_after_one_nothing_does(
+    grown: Account, asked: str | None, running_since: str | None, promoted: bool
+) -> None:
+    _evaluate()
+    hosting_state.note(Hosting(CHAMPION, asked=asked, running_since=running_since))
+    _status(grown, "FAILED")
+    output = _evaluate(final=True, started=STARTED, problem="It does not run.")
+    assert (output["promote"], output["uncompared"] is None) == (promoted, promoted)
+
+
+def test_a_champion_that_cannot_be_started_stays_where_what_is_known_says_that_it_is_better(
+    grown: Account,
+) -> None:
+    _remember("+" * 30)
+    _status(grown, "EXPIRED")
+    assert _evaluate()["promote"] is False
 
 
 def test_answers_that_are_enough_decide_though_others_could_not_be_had(grown: Account) -> None:

@@ -10,6 +10,8 @@ from labelloop.domain.parameters import OperatorSettings
 
 STARTABLE = frozenset({"TRAINING_COMPLETED", "STOPPED", "COPYING_COMPLETED", "FAILED"})
 """Whether a version that failed to run can be started again is not documented, so it is tried."""
+ENDED = frozenset({"DELETING", "DEPRECATED", "EXPIRED"})
+"""What the service has ended; no version comes back from there."""
 NEXT_START_AFTER = timedelta(minutes=15)
 """A start that failed is tried again after so long: each takes ten to twenty minutes."""
 ASKING_TAKES = timedelta(hours=2)
@@ -101,6 +103,18 @@ class Pause:
     def from_json(cls, stored: Mapping[str, Any]) -> "Pause":
         """The pause that ``as_json`` told."""
         return cls(stored.get("by"), stored.get("at"))
+
+
+def runs_never_again(status: str, now: Hosting, started: str | None) -> bool:
+    """Whether the deployed version cannot be started any more.
+
+    The service says so; or a start has failed that images asked for, and then that of ``started``,
+    which was to compare it. One alone may be chance, and a worse model must not take over by that.
+    """
+    if status in ENDED:
+        return True
+    never_ran = bool(now.asked) and (now.running_since or "") < (now.asked or "")
+    return status == "FAILED" and never_ran and (now.asked or "") < (started or "")
 
 
 def idle_limit(settings: OperatorSettings) -> timedelta:

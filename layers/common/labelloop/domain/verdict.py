@@ -48,21 +48,19 @@ class Verdict:
 
 
 def first(
-    figure: float, own: Estimate, rules: Rules, model_type: ModelType, gone: str = ""
+    figure: float, own: Estimate, rules: Rules, model_type: ModelType, why: str = ""
 ) -> Verdict:
     """Whether a version is good enough to serve where none does.
 
     ``figure`` is its evaluation metric by the service, ``own`` its score on its test images;
-    ``gone`` names a version that was deployed, and does not exist any more.
+    ``why`` tells what became of the version that was deployed.
     """
     good = Decimal(str(figure)) >= rules.minimum
     reasons = [
         f"Its {METRICS[rules.metric]} of {_telling(figure, rules.minimum)} "
         f"{'reaches' if good else 'is under'} the minimum of {rules.minimum}. On its "
         f"{_test_images(own.images)} {_score_in_words(own, model_type, rules.metric)}.",
-        f"The deployed model {gone} does not exist any more, so there is none to compare it with."
-        if gone
-        else "No other model is deployed, so there is none to compare it with.",
+        f"{why or 'No other model is deployed'}, so there is none to compare it with.",
     ]
     return Verdict(good, tuple(reasons))
 

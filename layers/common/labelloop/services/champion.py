@@ -91,6 +91,12 @@ def _assess_unless_done(
         stored_evaluations.assessed(champion.name, examined, thresholds)
 
 
+def runs_never_again(champion: Champion, started: str | None) -> bool:
+    """Whether it cannot be started any more, nor could when it was ``started`` to be asked."""
+    now = hosting_state.of(champion.version.name)
+    return hosting.runs_never_again(champion.version.status, now, started)
+
+
 def is_to_be_asked(
     candidate: Candidate, champion: Champion, is_open: bool
 ) -> tuple[bool, str | None]:

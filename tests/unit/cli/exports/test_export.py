@@ -319,9 +319,12 @@ def test_an_old_version_that_cannot_be_looked_for_now_has_failed_and_comes_next_
     def fail(**_: Any) -> None:
         raise ClientError({"Error": {"Code": "SlowDown", "Message": "no"}}, "ListObjectVersions")
 
-    world.account.hook("s3", "before-call.s3.ListObjectVersions", fail)
-    failed = world.answer("--version", version, "--images", exit_code=1)["failed"]
-    world.account.unhook()
+    events, event = world.account.boto3("s3").meta.events, "provide-client-params.s3"
+    events.register(f"{event}.ListObjectVersions", fail)
+    try:
+        failed = world.answer("--version", version, "--images", exit_code=1)["failed"]
+    finally:
+        events.unregister(f"{event}.ListObjectVersions", fail)
 
     assert [one["source"].endswith(key) for one in failed] == [True]
     assert world.answer("--version", version, "--images")["downloaded"] == 1
