@@ -22,6 +22,7 @@ from .label import label
 from .log import log
 from .missed import missed
 from .params import params
+from .query.command import query
 from .redrive import redrive
 from .report.command import report
 from .reviewers import reviewers
@@ -66,6 +67,7 @@ for command in (
     export,
     detect,
     log,
+    query,
     label,
     versions,
     report,

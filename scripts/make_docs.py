@@ -1,5 +1,6 @@
-"""``make docs``: writes the documentation's generated parts, each between its markers,
-openapi.json, and what the command line knows of the template, which is not installed with it.
+"""``make docs``: writes the documentation's generated parts, and the template's, which say what SQL
+asks, each between its markers, openapi.json, and what the command line knows of the template, which
+is not installed with it.
 
 ``--check`` writes nothing and fails when they are not up to date; ``make lint`` calls it so.
 """
@@ -7,12 +8,15 @@ openapi.json, and what the command line knows of the template, which is not inst
 import json
 import re
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from samtranslator.yaml_helper import yaml_parse
 
+from cli.query import archive_tables as tables
+from cli.query import saved
 from labelloop.domain import metrics
 from labelloop.domain.parameters import CATALOGUE
 from scripts import openapi
@@ -27,6 +31,8 @@ PARTS = {
     "reviewing.md": ("keys",),
 }
 """Which page of the documentation has which."""
+TEMPLATE = ROOT / "template.yaml"
+LONGEST_LINE = 140
 KEYS = ROOT / "console/src/review/keys/keys.ts"
 OPENAPI = ROOT / "functions/serve_console/openapi.json"
 OUTPUTS = ROOT / "cli/doctor/outputs.txt"
@@ -39,12 +45,15 @@ class DocsError(Exception):
 
 def main(arguments: list[str]) -> None:
     """Write the parts, or check them."""
-    template = yaml_parse((ROOT / "template.yaml").read_text())
+    written = TEMPLATE.read_text(encoding="utf-8")
+    template = yaml_parse(written)
     described = json.dumps(openapi.document(), indent=2, ensure_ascii=False) + "\n"
     always = sorted(n for n, output in template["Outputs"].items() if "Condition" not in output)
     wanted = {OPENAPI: described, OUTPUTS: "".join(f"{name}\n" for name in always)}
-    page = KEYS.name
+    page = TEMPLATE.name
     try:
+        wanted[TEMPLATE] = with_parts(written, for_sql())
+        page = KEYS.name
         made = parts(template)
         for page, names in PARTS.items():
             text = (DOCS / page).read_text(encoding="utf-8")
@@ -92,6 +101,56 @@ def parts(template: dict[str, Any]) -> dict[str, str]:
         "events": events([json.loads(path.read_text()) for path in sorted(EVENTS.glob("*.json"))]),
         "keys": keys(KEYS.read_text(encoding="utf-8")),
     }
+
+
+def for_sql() -> dict[str, str]:
+    """The template's parts that say what SQL may ask, by the names in their markers."""
+    view = {
+        "originalSql": _without_comments(tables.view()),
+        "catalog": "awsdatacatalog",
+        "schema": "${LogDatabase}",
+        "columns": [
+            {"name": name, "type": kind.lower()}
+            for name, kind in tables.typed(tables.DETECTIONS, "trino").items()
+        ],
+    }
+    words = textwrap.wrap(
+        json.dumps(view), LONGEST_LINE, break_long_words=False, break_on_hyphens=False
+    )
+    return {
+        "states_columns": _columns(tables.STATES, partition=False),
+        "view_columns": _columns(tables.DETECTIONS, partition=True),
+        "view": f"{' ' * 12}- Fn::Base64: !Sub >-\n" + textwrap.indent("\n".join(words), " " * 16),
+        "queries": "\n\n".join(map(_named_query, saved.all_queries().values())) + "\n",
+    }
+
+
+def _columns(table: str, *, partition: bool) -> str:
+    lines = []
+    for name, kind in tables.columns(table).items():
+        if partition or name != tables.DAY:
+            line = f'- {{ Name: {name}, Type: "{kind}" }}'
+            lines.append(line if len(line) < LONGEST_LINE else f"- Name: {name}\n  Type: {kind}")
+    return textwrap.indent("\n".join(lines), " " * 12)
+
+
+def _named_query(query: saved.SavedQuery) -> str:
+    name = "".join(word.capitalize() for word in query.name.split("_"))
+    text = query.filled(str(saved.DAYS), "${InferenceUnitHourPrice}")
+    return f"""  {name}Query:
+    Type: AWS::Athena::NamedQuery
+    Properties:
+      Name: {query.name}
+      Description: >-
+{textwrap.indent(textwrap.fill(query.meaning, 112), " " * 8)}
+      Database: !Ref LogDatabase
+      WorkGroup: !Ref QueryWorkgroup
+      QueryString: !Sub |
+{textwrap.indent(_without_comments(text).rstrip(), " " * 8)}"""
+
+
+def _without_comments(sql: str) -> str:
+    return "".join(line for line in sql.splitlines(keepends=True) if not line.startswith("--"))
 
 
 def operators_parameters() -> str:
@@ -152,7 +211,7 @@ def _once(pattern: str, text: str) -> str:
 def with_parts(text: str, contents: dict[str, str]) -> str:
     """The text with each part between its markers. Raises DocsError where markers are missing."""
     for name, content in contents.items():
-        pattern = rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)"
+        pattern = rf"(<!-- {name}:begin -->\n).*?([ #]*<!-- {name}:end -->)"
         text, found = re.subn(pattern, _around(content), text, flags=re.DOTALL)
         if found != 1:
             raise DocsError(

@@ -72,6 +72,7 @@ _UNSIGNED_OPERATIONS = frozenset(
         "UpdateUserAttributes",
     )
 )
+_OF_WORKGROUPS = frozenset(("CreateWorkGroup", "DeleteWorkGroup", "ListWorkGroups"))
 _PAGES = (API_PREFIX, SIGN_IN_PREFIX)
 _READING = frozenset(("GetObject", "HeadObject", "CopyObject", "UploadPartCopy"))
 _FORM = "application/x-www-form-urlencoded"
@@ -299,6 +300,8 @@ class Gateway:
                 return sagemaker_calls.handle(call, self.sagemaker)
             case "sagemaker":
                 return not_here(call)
+            case "athena" if call.operation not in _OF_WORKGROUPS:
+                return not_here(call)  # moto would answer, and has asked nobody
         match call.operation:
             case "AssumeRole":
                 return self._assume_role(call, environ)

@@ -26,6 +26,8 @@ _MOTO_BACKENDS = {
     "iam": "iam",
     "sts": "sts",
     "tagging": "resourcegroupstaggingapi",
+    "glue": "glue",
+    "athena": "athena",
 }
 # moto reads, decides and writes without a lock: of two conditional writes at once both would win.
 _ONE_AT_A_TIME = frozenset(("dynamodb", "s3", "ssm", "scheduler", "cognito-idp", "logs"))

@@ -180,6 +180,7 @@ NAMED = {
     ("AWS::Serverless::StateMachine", "Name"): (80, "Region"),
     ("AWS::Serverless::LayerVersion", "LayerName"): (140, "Region"),
     ("AWS::Logs::LogGroup", "LogGroupName"): (512, "Region"),
+    ("AWS::Athena::WorkGroup", "Name"): (128, "Region"),
     # The name of a dashboard is taken in all Regions of an account.
     ("AWS::CloudWatch::Dashboard", "DashboardName"): (255, "account"),
     # The name of a user pool's domain is taken for all accounts of a Region.
@@ -194,9 +195,10 @@ ONLY_SHOWN = {
     ("AWS::ApiGatewayV2::Stage", "StageName"),
     ("AWS::Cognito::UserPoolGroup", "GroupName"),
     ("AWS::IAM::Policy", "PolicyName"),
+    ("AWS::Athena::NamedQuery", "Name"),
 }
 """Names that several resources may have, or of parts of a resource of the stack's own."""
-OF_OTHERS = {"FunctionName", "MetricName", "WorkteamName", "ProjectName"}
+OF_OTHERS = {"DatabaseName", "FunctionName", "MetricName", "WorkteamName", "ProjectName"}
 """Properties that say which other thing is meant; the project, which is named as the stack is, is
 adopted where there is one."""
 

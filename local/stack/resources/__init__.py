@@ -6,6 +6,7 @@ from types import ModuleType
 
 from local.stack.resources import (
     access,
+    analytics,
     compute,
     custom,
     http,
@@ -21,6 +22,7 @@ from local.stack.template import TemplateError
 
 _FAMILIES: tuple[ModuleType, ...] = (
     access,
+    analytics,
     custom,
     compute,
     http,

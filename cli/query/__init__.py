@@ -1,0 +1,1 @@
+"""`labelloop query`: questions in SQL to the archive of the inference log."""

@@ -1,0 +1,103 @@
+"""What a question in SQL gives, the same from either engine, for people and for programs."""
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from labelloop.domain.wording import one_line
+
+from ..cells import as_cells
+
+_READ: Mapping[str, Callable[[str], Any]] = {
+    "tinyint": int,
+    "smallint": int,
+    "integer": int,
+    "bigint": int,
+    "double": float,
+    "float": float,
+    "real": float,
+    "boolean": "true".__eq__,
+}
+"""What is no text in JSON; decimals stay text, which loses nothing."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Rows of texts, as Athena writes its values; None for null."""
+
+    columns: Sequence[str]
+    types: Sequence[str]
+    """Trino's names of the columns' types, without their sizes."""
+    rows: Sequence[Sequence[str | None]]
+    told: str
+    """What it took to find this out."""
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """A dictionary a row: numbers and truths are such, all else is text."""
+        read = [_READ.get(name, str) for name in self.types]
+        return [
+            {
+                column: None if value is None else as_value(value)
+                for column, as_value, value in zip(self.columns, read, row, strict=True)
+            }
+            for row in self.rows
+        ]
+
+    def as_csv(self) -> str:
+        """A head and a line a row, without a break at the end; nothing stands where null is."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        for line in (self.columns, *self.rows):
+            writer.writerow(as_cells({str(at): cell for at, cell in enumerate(line)}).values())
+        return text.getvalue().rstrip("\n")
+
+    def as_table(self) -> str:
+        """A table for people, numbers on the right."""
+        if not self.rows:
+            return "No rows."
+        lines = [
+            list(self.columns),
+            *([one_line("" if value is None else value) for value in row] for row in self.rows),
+        ]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        right = [_READ.get(name) in {int, float} for name in self.types]
+        return "\n".join(
+            "  ".join(
+                cell.rjust(width) if is_number else cell.ljust(width)
+                for cell, width, is_number in zip(line, widths, right, strict=True)
+            ).rstrip()
+            for line in lines
+        )
+
+
+def as_text(value: Any) -> str | None:
+    """A value of DuckDB's as Athena writes it."""
+    return None if value is None else _written(value)
+
+
+def _written(value: Any) -> str:  # noqa: PLR0911 - a kind each
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case datetime():
+            zone = "" if value.tzinfo is None else " UTC"
+            return f"{value:%Y-%m-%d %H:%M:%S}.{value.microsecond // 1000:03}{zone}"
+        case date():
+            return value.isoformat()
+        case timedelta():
+            hours, rest_s = divmod(value.seconds, 3600)
+            return (
+                f"{value.days} {hours:02}:{rest_s // 60:02}:{rest_s % 60:02}"
+                f".{value.microseconds // 1000:03}"
+            )
+        case dict():
+            inside = (f"{name}={_written(part)}" for name, part in value.items())
+            return f"{{{', '.join(inside)}}}"
+        case list() | tuple():
+            return f"[{', '.join(map(_written, value))}]"
+    return str(value)
