@@ -3,8 +3,6 @@
 import base64
 from collections.abc import Callable, Sequence
 
-from PIL import ImageOps
-
 from labelvision import images
 from labelvision.boxes import Finding
 from local.rekognition.account_resources import Account, invalid
@@ -33,7 +31,7 @@ class DetectionOperations:
             raise ServiceError(_image_error_code(error.problem), str(error)) from error
         # Boxes are told as they are in the image as its metadata want it shown:
         # https://docs.aws.amazon.com/rekognition/latest/dg/images-orientation.html
-        upright = ImageOps.exif_transpose(image)
+        upright = images.upright(image)
         found = model.find(content, upright, self._account.backbone())
         return {"CustomLabels": _select_labels(found, model, request)}
 
@@ -90,6 +88,8 @@ def _image_error_code(problem: images.Problem) -> str:
         images.Problem.TOO_MANY_BYTES: "ImageTooLargeException",
         images.Problem.TOO_LARGE: "ImageTooLargeException",
         images.Problem.NOT_AN_IMAGE: "InvalidImageFormatException",
+        images.Problem.CUT_OFF: "InvalidImageFormatException",
+        images.Problem.BROKEN: "InvalidImageFormatException",
         images.Problem.TOO_SMALL: "InvalidParameterException",
         images.Problem.TOO_LONG: "InvalidParameterException",
     }[problem]
