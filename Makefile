@@ -9,7 +9,7 @@ SAM_VENV := .venv-sam
 CHECKS_VENV := .venv-checks
 FUZZ_VENV := .venv-fuzz
 API_VENV := .venv-api
-READERS := images manifest_lines peoples_answers kept_files names
+READERS := images pictures manifest_lines peoples_answers kept_files names
 LOCK_VENV := .venv-lock
 MAKE_VENV := $(PYTHON) scripts/make_venv.py
 BIN := $(VENV)/bin
@@ -135,7 +135,7 @@ console: $(VENV)/made ## Build the review page anew (needs Node.js 20.19 or newe
 	@$(BIN)/python -m scripts.make_console
 
 lock: $(LOCK_VENV)/made ## Resolve the locked requirements anew
-	@for name in dev sam checks fuzz api console photos; do $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/$$name.in $$([ $$name = console ] && echo -c requirements/dev.txt) -o requirements/$$name.txt || exit 1; done
+	@for name in dev sam checks fuzz api console photos; do $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header requirements/$$name.in $$([[ $$name =~ ^(console|fuzz)$$ ]] && echo -c requirements/dev.txt) -o requirements/$$name.txt || exit 1; done
 	@$(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-header requirements/layer.in -c requirements/dev.txt -o layers/common/requirements.txt
 	@for name in vision networks; do $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.13 --generate-hashes --no-emit-index-url --no-header requirements/$$name.in -c requirements/dev.txt -o layers/vision/$$([ $$name = vision ] || echo $$name-)requirements.txt || exit 1; done
 	@$(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras pyproject.toml -c requirements/dev.txt -o requirements/command.txt

@@ -3,7 +3,7 @@
     python -m tests.fuzz images [options of libFuzzer]
 
 What breaks a reader is left in ``crash-...``, and fails. In an environment of its own, which has
-Atheris and nothing else.
+Atheris, Pillow and numpy.
 """
 
 import sys
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["labelloop"]):
+with atheris.instrument_imports(include=["labelloop", "labelvision"]):
     from tests.fuzz.readers import OF_JSON, READERS
 
 from tests.fuzz import json_lines

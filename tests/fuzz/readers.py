@@ -4,8 +4,12 @@ A fuzzer calls them (``make fuzz``), and so do the tests, with the corpus that i
 """
 
 import json
+import math
 from collections.abc import Callable
 from contextlib import suppress
+from io import BytesIO
+
+from PIL import Image
 
 from labelloop.domain import (
     answers,
@@ -36,6 +40,9 @@ from labelloop.errors import (
     InvalidRequestError,
     MalformedAnswerError,
 )
+from labelvision import fingerprints, quality, renditions
+from labelvision import images as decoded_images
+from labelvision.images import UnusableImageError
 
 MOST_WORDS = 1000
 """Characters of a reason: what is told repeats little of what came."""
@@ -59,6 +66,23 @@ def images(data: bytes) -> None:
     assert (after.size_px, after.refusal) == (looked.size_px, looked.refusal)
     assert after.orientation == fitness.UPRIGHT
     assert orientation.as_stored(upright) == upright
+
+
+def pictures(data: bytes) -> None:
+    """What a decoder makes of image files, and what is told of the pictures."""
+    try:
+        seen = decoded_images.picture(data)
+    except UnusableImageError as error:
+        _check_words(error)
+        return
+    image = seen.image
+    assert (image.mode, max(image.size) <= decoded_images.DETAIL_PX) == ("RGB", True)
+    shown = decoded_images.upright(decoded_images.decode(data))
+    assert (shown.width > shown.height) >= (image.width > image.height)
+    assert 0 <= fingerprints.fingerprint(image) < 2**fingerprints.BITS
+    assert all(math.isfinite(figure) for figure in quality.judge(image))
+    for rendition in (renditions.thumbnail(image), renditions.preview(image)):
+        Image.open(BytesIO(rendition)).load()
 
 
 def manifest_lines(data: bytes) -> None:
@@ -170,6 +194,6 @@ def names(data: bytes) -> None:
 
 READERS: dict[str, Callable[[bytes], None]] = {
     reader.__name__: reader
-    for reader in (images, manifest_lines, peoples_answers, kept_files, names)
+    for reader in (images, pictures, manifest_lines, peoples_answers, kept_files, names)
 }
 OF_JSON = {"manifest_lines", "peoples_answers", "kept_files"}
