@@ -7,8 +7,8 @@ from typing import Any
 from labelloop.aws import hosting_state, rekognition
 from labelloop.domain.hosting import cost_usd
 from labelloop.domain.mails.about_training import TRAINING_HOUR_USD
-from labelloop.domain.stack_names import TAG
 from labelloop.errors import RefusedError
+from labelloop.settings import TAG
 
 from . import models, terminal
 from .failures import REFUSED

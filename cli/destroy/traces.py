@@ -17,8 +17,8 @@ from labelloop.aws import machine_clients, rekognition
 from labelloop.aws.failures import code_of
 from labelloop.aws.machine_clients import MachineClient
 from labelloop.domain.parameters import CATALOGUE, SYSTEM_RECORD
-from labelloop.domain.stack_names import TAG
 from labelloop.errors import NotFoundError
+from labelloop.settings import TAG
 
 from ..failures import CommandError
 from ..stack import Stack

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-from labelloop.domain.stack_names import TAG
+from labelloop.settings import TAG
 from local.stack.template import load
 from tests.contract import files
 

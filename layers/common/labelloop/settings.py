@@ -10,6 +10,14 @@ from enum import StrEnum
 
 from labelloop.errors import ConfigurationError
 
+TAG = "labelloop:stack"
+"""Everything of a stack that takes tags has this one, with the stack's name."""
+
+
+def tags_of(stack: str) -> dict[str, str]:
+    """The tags of all that is the stack's."""
+    return {TAG: stack}
+
 
 class Variable(StrEnum):
     """The environment variables that the template sets."""

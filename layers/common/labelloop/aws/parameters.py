@@ -9,9 +9,8 @@ from labelloop.aws.failures import translated
 from labelloop.aws.wiring import wiring
 from labelloop.domain import parameters as rules
 from labelloop.domain.parameters import SYSTEM_RECORD, OperatorSettings, Parameter, Unusable, parse
-from labelloop.domain.stack_names import TAG, tags_of
 from labelloop.remembered import remembered
-from labelloop.settings import Variable
+from labelloop.settings import TAG, Variable, tags_of
 
 
 def prefix() -> str:

@@ -12,7 +12,6 @@ from labelloop.aws.wiring import wiring
 from labelloop.domain.image_labels import Label, LabelBox
 from labelloop.domain.images import ImageObject
 from labelloop.domain.labels import composed
-from labelloop.domain.stack_names import tags_of
 from labelloop.errors import (
     BusyError,
     InvalidImageError,
@@ -20,7 +19,7 @@ from labelloop.errors import (
     NotFoundError,
     UnknownStatusError,
 )
-from labelloop.settings import Variable
+from labelloop.settings import Variable, tags_of
 
 DatasetType = Literal["TRAIN", "TEST"]
 

@@ -1,4 +1,4 @@
-"""What a stack may be called, and by which tag everything that is its own is known.
+"""What a stack may be called.
 
 Its name is part of the names of other things, which have rules.
 """
@@ -7,14 +7,6 @@ LONGEST = 54
 """A schedule's name may have 64 letters, and the longest ending of ours is ``-selection``."""
 RESERVED = ("aws", "ssm")
 """Parameter Store lets nobody's parameters begin so, in letters of either size."""
-
-TAG = "labelloop:stack"
-"""Everything of a stack that takes tags has this one, with the stack's name."""
-
-
-def tags_of(stack: str) -> dict[str, str]:
-    """The tags of all that is the stack's."""
-    return {TAG: stack}
 
 
 def refusal(name: str) -> str | None:

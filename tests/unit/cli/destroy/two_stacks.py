@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from cli.__main__ import main
 from cli.stack import Stack
 from labelloop.domain.parameters import CATALOGUE
-from labelloop.domain.stack_names import tags_of
+from labelloop.settings import tags_of
 from local.rekognition.service import RekognitionService
 from local.rekognition.service_error import ServiceError
 from tests.unit.account import ACCOUNT_ID, make_bucket, make_table
