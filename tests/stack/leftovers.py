@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from tests.stack.deployed import Deployed
+from tests.stack.messages import FOLLOWING
 
 LISTED = (
     ("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
@@ -23,8 +24,8 @@ LISTED = (
 
 
 def everything(stack: Deployed) -> list[str]:
-    """The names of all resources, by their services."""
-    return sorted(_named(stack))
+    """The names of all resources, by their services, but for what the tests themselves need."""
+    return sorted(name for name in _named(stack) if not name.endswith(FOLLOWING))
 
 
 def _named(stack: Deployed) -> Iterator[str]:
