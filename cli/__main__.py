@@ -8,6 +8,7 @@ import click
 from . import __version__, terminal
 from .account import account_options
 from .accuracy import accuracy
+from .adopt.command import adopt
 from .clients.command import clients
 from .destroy.command import destroy
 from .detect.command import detect
@@ -87,6 +88,7 @@ for command in (
     doctor,
     smoke,
     destroy,
+    adopt,
 ):
     main.add_command(command)
 

@@ -7,7 +7,8 @@ from .failures import CommandError
 PICTURES = "pictures"
 SMOKE = "smoke"
 QUERY = "query"
-PACKAGES = {PICTURES: "pillow", SMOKE: "pillow numpy", QUERY: "duckdb sqlglot"}
+ADOPT = "adopt"
+PACKAGES = {PICTURES: "pillow", SMOKE: "pillow numpy", QUERY: "duckdb sqlglot", ADOPT: "pyyaml"}
 """What each extra brings."""
 
 

@@ -132,7 +132,7 @@ def _summaries(stack: Stack) -> list[Mapping[str, Any]]:
         summary
         for page in pages
         for summary in page["StackSummaries"]
-        if summary["StackName"] == stack.name
+        if summary["StackName"] == stack.name and not _is_only_planned(summary)
     ]
     for summary in found:
         ours = str(summary.get("TemplateDescription", "")).startswith(OURS)
@@ -142,6 +142,11 @@ def _summaries(stack: Stack) -> list[Mapping[str, Any]]:
                 "nothing is deleted: name another one with --stack-name."
             )
     return [one for one in found if str(one.get("TemplateDescription", "")).startswith(OURS)]
+
+
+def _is_only_planned(summary: Mapping[str, Any]) -> bool:
+    """Whether there is a change set of it, and nothing more."""
+    return bool(summary["StackStatus"] == "REVIEW_IN_PROGRESS")
 
 
 def _record(stack: Stack, summary: Mapping[str, Any]) -> _Record:
@@ -199,13 +204,15 @@ def _tagged(stack: Stack) -> Iterator[Resource]:
         for entry in page["ResourceTagMappingList"]:
             for type_name, pattern in _IN_ARN.items():
                 if is_one := pattern.fullmatch(entry["ResourceARN"]):
-                    yield Resource(type_name, _logical_id(is_one[1]), is_one[1])
+                    yield Resource(type_name, _logical_id(type_name, is_one[1]), is_one[1])
 
 
-def _logical_id(name: str) -> str:
-    """What the template calls a resource that CloudFormation has named."""
-    parts = name.split("-")
-    return parts[-2] if len(parts) > 2 else ""
+def _logical_id(type_name: str, name: str) -> str:
+    """What the template calls a resource: it has one bucket and one pool, and names tables."""
+    if type_name == TABLE:
+        parts = name.split("-")
+        return parts[-2] if len(parts) > 2 else ""
+    return {BUCKET: "Bucket", USER_POOL: "UserPool"}[type_name]
 
 
 def is_there(stack: Stack, resource: Resource) -> bool:

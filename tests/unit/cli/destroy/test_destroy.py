@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.contract import files
-from tests.unit.cli.destroy.two_stacks import OTHER, PETS, RETAINED, Account, refusing
+from tests.unit.cli.two_stacks import OTHER, PETS, RETAINED, Account, refusing
 from tests.unit.cli.world import aws_in_memory, client, error_of
 
 VERSION = {

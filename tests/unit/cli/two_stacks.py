@@ -22,6 +22,7 @@ from tests.unit.cli.world import REGION, answering, client, refused
 
 DESCRIPTION = "Label Loop keeps an Amazon Rekognition Custom Labels model getting better by itself."
 PETS, OTHER = "pets", "pets-2"
+PLANNED = "the stack that an import makes"
 Json = dict[str, Any]
 Resources = list[tuple[str, str, str]]
 
@@ -31,6 +32,12 @@ class CloudFormation:
 
     def __init__(self) -> None:
         self.stacks: dict[str, Json] = {}
+        self.template: Json = {}
+        """Of the stacks that are gone."""
+        self.change_sets: dict[str, Json] = {}
+        self.refuses_import = ""
+        self.imports: list[Json] = []
+        """What was asked for, in each change set."""
         self.fails = ""
         """Why a stack cannot be deleted."""
         self.client = answering(
@@ -41,6 +48,11 @@ class CloudFormation:
                 "ListStackResources": self._resources,
                 "DescribeStackResources": self._owner,
                 "DeleteStack": self._delete,
+                "GetTemplate": lambda _: {"TemplateBody": json.dumps(self.template)},
+                "CreateChangeSet": self._plan,
+                "DescribeChangeSet": lambda asked: self.change_sets[asked["ChangeSetName"]],
+                "DeleteChangeSet": lambda asked: self.change_sets.pop(asked["ChangeSetName"], None),
+                "ExecuteChangeSet": self._execute,
             },
         )
 
@@ -66,8 +78,34 @@ class CloudFormation:
     def _list(self, _: Json) -> Mapping[str, Any]:
         return {"StackSummaries": list(self.stacks.values())}
 
+    def _plan(self, asked: Json) -> None:
+        self.imports.append(asked)
+        why = self.refuses_import
+        planned = {"Status": "FAILED" if why else "CREATE_COMPLETE", "StatusReason": why}
+        self.change_sets[asked["ChangeSetName"]] = planned
+        self.stacks[PLANNED] = {
+            **self.stacks.get(PETS, {}),
+            "StackName": PETS,
+            "StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT_ID}:stack/pets/2",
+            "StackStatus": "REVIEW_IN_PROGRESS",
+            "resources": [],
+        }
+
+    def _execute(self, asked: Json) -> None:
+        wanted = self.imports[-1]["ResourcesToImport"]
+        stack = self.stacks[PLANNED]
+        stack["StackStatus"] = "IMPORT_IN_PROGRESS"
+        del self.change_sets[asked["ChangeSetName"]]
+        stack["resources"] = [
+            (one["ResourceType"], one["LogicalResourceId"], *one["ResourceIdentifier"].values())
+            for one in wanted
+        ]
+
     def _describe(self, asked: Json) -> Mapping[str, Any]:
         stack = self._found(asked)
+        if stack["StackStatus"] == "IMPORT_IN_PROGRESS":
+            stack["StackStatus"] = "IMPORT_COMPLETE"
+            return {"Stacks": [{**stack, "StackStatus": "IMPORT_IN_PROGRESS"}]}
         if stack["StackStatus"] == "DELETE_IN_PROGRESS":
             self.end(stack["StackName"])
             return {"Stacks": [{**stack, "StackStatus": "DELETE_IN_PROGRESS"}]}
@@ -78,6 +116,7 @@ class CloudFormation:
         stack = self.stacks[name]
         stack["StackStatus"] = "DELETE_FAILED" if self.fails else "DELETE_COMPLETE"
         stack["StackStatusReason"] = self.fails
+        stack["DeletionTime"] = "2026-11-21T08:00:00Z"
 
     def _resources(self, asked: Json) -> Mapping[str, Any]:
         stack = self._found(asked)
@@ -143,7 +182,7 @@ class _Watched:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._made, name)
-        if name.startswith(("delete_", "abort_", "stop_", "put_")):
+        if name.startswith(("delete_", "abort_", "stop_", "put_", "create_", "execute_")):
             return lambda **request: self._clients.change(found, request)
         return found
 
@@ -204,7 +243,10 @@ class Account:
         return {"ResourceTagMappingList": [{"ResourceARN": arn} for arn in arns]}
 
     def _make(self, stack: str) -> None:
-        bucket, tables = f"{stack}-bucket-0a1b2c", (f"{stack}-DetectionsTable-0A1B", f"{stack}-X-1")
+        bucket, tables = (
+            f"{stack}-bucket-0a1b2c",
+            (f"{stack}-DetectionsTable-0A1B", f"{stack}-ModelVersionsTable-1"),
+        )
         tags = [{"Key": key, "Value": value} for key, value in tags_of(stack).items()]
         s3, logs, ssm = client("s3"), client("logs"), client("ssm")
         make_bucket(bucket, REGION)
@@ -246,9 +288,13 @@ class Account:
         )
 
     def run(self, *words: str, answer: str | None = None, stack: str = PETS) -> Result:
-        """The command, as somebody types it."""
+        """`labelloop destroy`, as somebody types it."""
+        return self.type("destroy", *words, answer=answer, stack=stack)
+
+    def type(self, *words: str, answer: str | None = None, stack: str = PETS) -> Result:
+        """Any command about the stack."""
         on = Stack(stack, {}, self.clients, look_every_s=0.0)
-        return CliRunner().invoke(main, ["destroy", *words], obj=on, input=answer)
+        return CliRunner().invoke(main, list(words), obj=on, input=answer)
 
     def destroyed(self, *words: str) -> Json:
         """What the command has done, without asking."""
