@@ -20,6 +20,8 @@ PERMISSIONS := $(CURDIR)/.local/permissions.jsonl
 PYTEST = $(BIN)/python -m pytest --junitxml=.local/times/$@.xml
 CODE := functions layers/common/labelloop layers/vision/labelvision cli local pages tests benchmarks scripts
 export AWS_EC2_METADATA_DISABLED := true
+# Where no process kept what it has compiled, each would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 export SAM_CLI_TELEMETRY := 0
 
 .PHONY: help demo local test test-fast test-stack test-faults test-soak soak test-console test-programs test-install test-times lint format fuzz test-api validate sbom bench docs console lock clean

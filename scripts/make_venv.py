@@ -76,6 +76,9 @@ def make(directory: Path, requirements: list[Path], *, checkout: bool) -> None:
         shutil.rmtree(left, ignore_errors=True)
     venv.create(beside, with_pip=True)
     pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    if not checkout:
+        # Of a tool the most is never imported, and what is is compiled then.
+        pip.append("--no-compile")
     locked = ["--require-hashes", "--no-deps", "-r"]
     for file in requirements:
         if subprocess.call([beside / "bin/python", *pip, *locked, file]):
