@@ -18,8 +18,6 @@ from tests.soak.invariants import (
 from tests.soak.life import Life, lived
 from tests.soak.world import World
 
-pytestmark = pytest.mark.timeout(900)
-"""A life takes half a minute, and much longer on a machine that has other work."""
 FIRST = (114, 2)
 OTHER = (330, 1)
 """Seed and days, of which each has reviews."""
