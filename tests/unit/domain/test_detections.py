@@ -1,8 +1,6 @@
 """labelloop.domain.detections: identity, doubt, and who hears of it."""
 
-import json
 import re
-from dataclasses import replace
 from decimal import Decimal
 from itertools import permutations
 
@@ -10,13 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labelloop.domain import detection_records, detections, image_labels
-from labelloop.domain.annotations import Annotation, Box, ModelType
-from labelloop.domain.detection_records import DetectionRecord
+from labelloop.domain import detections
+from labelloop.domain.annotations import ModelType
 from labelloop.domain.detections import Outcome
-from labelloop.domain.image_labels import HumanLabel, Label, LabelBox, human_labels
+from labelloop.domain.image_labels import Label, LabelBox
 from labelloop.domain.images import ImageObject
-from labelloop.domain.labels import composed
 
 CLASSIFICATION = ModelType.CLASSIFICATION
 MULTI_LABEL = ModelType.MULTI_LABEL
@@ -184,46 +180,7 @@ def test_several_labels_or_boxes_are_confident_exactly_when_each_reaches_the_min
         assert decision.label.confidence_pct == min(given_pct)
 
 
-# --- In records and messages ----------------------------------------------------------------------
-
-
-ratios = st.floats(-1, 2)
-boxes = st.builds(LabelBox, ratios, ratios, ratios, ratios)
-any_labels = st.builds(Label, st.text().map(composed), st.floats(0, 100), st.none() | boxes)
-
-
-@given(any_labels)
-def test_what_is_told_of_a_label_is_read_again(label: Label) -> None:
-    told = label.as_json()
-    again = Label.from_json(json.loads(json.dumps(told)))
-    assert (again.name, again.as_json()) == (label.name, told)
-    assert abs(again.confidence_pct - label.confidence_pct) < 1e-6
-    assert (again.box is None) == (label.box is None)
-    if again.box and label.box:
-        assert abs(again.box.left - label.box.left) < 1e-6
-        assert abs(again.box.height - label.box.height) < 1e-6
-
-
-def test_confidences_that_the_service_tells_apart_stay_apart() -> None:
-    """It has single precision: the next number below 70 is 69.99999237."""
-    assert Label("cat", 69.99999237060547).as_json() == {"name": "cat", "confidence_pct": 69.999992}
-
-
-@given(st.lists(any_labels, max_size=30), st.integers(0, 3000))
-def test_the_surest_labels_are_kept_and_as_many_as_fit(labels: list[Label], most: int) -> None:
-    def taken(kept: list[Label]) -> int:
-        texts = [json.dumps(label.as_json(), ensure_ascii=False) for label in kept]
-        in_messages = [json.dumps(text, ensure_ascii=False) for text in texts]
-        return sum(len(json.dumps(text, ensure_ascii=False).encode()) for text in in_messages)
-
-    ordered = image_labels.surest_first(labels)
-    kept = image_labels.surest_that_fit(labels, most)
-    assert kept == ordered[: len(kept)]
-    assert taken(kept) <= most
-    assert len(kept) == len(labels) or taken(ordered[: len(kept) + 1]) > most
-
-
-# --- Who hears of it, and where it is found -------------------------------------------------------
+# --- Who hears of it -------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -264,95 +221,3 @@ def test_who_heard_of_a_detection_hears_what_people_say_of_it(
         if detections.wants_decision(outcome, notifications)  # type: ignore[arg-type]
     }
     assert heard == told
-
-
-@pytest.mark.parametrize(
-    ("outcome", "agreement", "who"),
-    [
-        ("review", None, None),
-        ("review", "decided", "people"),
-        ("deferred", "none", "people"),
-        ("review", "undecided", None),
-        ("confident", None, "model"),
-        ("confident", "undecided", "model"),
-        ("confident", "decided", "people"),
-        ("rejected", None, None),
-    ],
-)
-def test_people_decide_where_they_have_and_else_a_model_that_is_sure(
-    outcome: str, agreement: str | None, who: str | None
-) -> None:
-    record = DetectionRecord(detection_id="d", outcome=outcome, agreement=agreement)
-    assert record.decided_by == who
-
-
-def test_what_people_say_has_a_new_number_only_where_it_is_something_else() -> None:
-    first = DetectionRecord(
-        detection_id="d", agreement="decided", answers=1, human_labels=(HumanLabel("cat"),)
-    )
-    told = first.revised(DetectionRecord(detection_id="d"))
-    assert told.revision == 1
-    assert first.revised(told) == told
-    for other in (
-        {"human_labels": (HumanLabel("dog"),)},
-        {"answers": 2},
-        {"agreement": "undecided", "answers": 0, "human_labels": ()},
-    ):
-        changed = replace(first, **other).revised(told)
-        assert changed.revision == 2
-        assert first.revised(changed).revision == 3
-
-
-def test_what_people_said_before_that_was_counted_is_the_first_thing_they_said() -> None:
-    before = DetectionRecord(
-        detection_id="d", agreement="decided", human_labels=(HumanLabel("cat"),)
-    )
-    assert replace(before, answers=1).revised(before).revision == 1
-    taken_back = replace(before, agreement="undecided", answers=0, human_labels=())
-    assert taken_back.revised(before).revision == 2
-
-
-def test_only_what_was_not_confident_is_in_the_index_of_outcomes() -> None:
-    detection = detections.detection_id(IMAGE)
-    assert detection_records.outcome_shard(Outcome.CONFIDENT, detection) is None
-    for outcome in set(Outcome) - {Outcome.CONFIDENT}:
-        shard = detection_records.outcome_shard(outcome, detection)
-        assert shard in detection_records.outcome_shards(outcome)
-
-
-# --- The inference log ----------------------------------------------------------------------------
-
-
-def test_a_record_is_read_as_it_was_kept_with_what_a_later_release_wrote() -> None:
-    said = Annotation.of_boxes([Box("cat", 10, 20, 30, 40)], (100, 200))
-    record = DetectionRecord(
-        detection_id="d",
-        outcome=Outcome.REVIEW,
-        confidence_pct=97.5,
-        labels=(Label("cat", 97.5, LabelBox(0.1, 0.2, 0.3, 0.4), 88.0),),
-        unsure=(),
-        senders=frozenset({"bob", "ann"}),
-        answered_by_sender=False,
-        human_labels=human_labels(said),
-        copied_key="",
-        unknown={"mood": {"of": 1}},
-    )
-    told = record.as_json()
-    assert told["mood"] == {"of": 1} and told["senders"] == ["ann", "bob"]
-    assert DetectionRecord.from_json(told) == record
-
-
-def test_a_record_tells_nothing_of_what_does_not_apply_and_all_that_does() -> None:
-    assert DetectionRecord(detection_id="d").as_json() == {"detection_id": "d"}
-    said = {"detection_id": "d", "labels": [], "human_label": "", "sampled": False}
-    assert DetectionRecord.from_json(said).as_json() == said
-
-
-def test_an_outcome_that_a_later_release_knows_is_kept() -> None:
-    stored = {"detection_id": "d", "outcome": "elsewhere"}
-    assert DetectionRecord.from_json(stored).as_json() == stored
-
-
-def test_what_people_said_is_kept_without_a_confidence() -> None:
-    said = Annotation.of_labels(["cat"])
-    assert [label.as_json() for label in human_labels(said)] == [{"name": "cat"}]
