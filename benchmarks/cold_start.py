@@ -56,8 +56,9 @@ def _first_client(stem: str, environment: Mapping[str, str]) -> str:
     for path in sorted(EVENTS.glob(f"{stem}.*.json")):
         event = json.loads(path.read_text(encoding="utf-8"))
         for message in event.get("Records", []):
-            queue = environment["DETECTION_QUEUE_URL"].rsplit("/", 1)[-1]
-            message["eventSourceARN"] = f"arn:aws:sqs:::{queue}"
+            if message["eventSource"] == "aws:sqs":
+                queue = environment["DETECTION_QUEUE_URL"].rsplit("/", 1)[-1]
+                message["eventSourceARN"] = f"arn:aws:sqs:::{queue}"
         service = _process(["find"], environment, json.dumps(event)).strip()
         if service:
             return service

@@ -9,6 +9,7 @@ from . import __version__, terminal
 from .account import account_options
 from .accuracy import accuracy
 from .adopt.command import adopt
+from .archive import archive
 from .clients.command import clients
 from .destroy.command import destroy
 from .detect.command import detect
@@ -73,6 +74,7 @@ for command in (
     versions,
     report,
     accuracy,
+    archive,
     evaluate,
     train,
     deploy,

@@ -47,6 +47,7 @@ from local.services.queue_pollers import QueuePollers
 from local.services.scheduler import Schedules
 from local.services.sign_in import SignIn
 from local.services.state_machines import Executions
+from local.services.stream_pollers import StreamPollers
 from local.stack.deployed import Stack
 from local.stack.one_deployment import Services
 
@@ -154,11 +155,12 @@ def _assemble(
     http_apis = HttpApis(clients.endpoint, clock, authorizer, functions)
     bus = EventBus(clock, clients, authorizer, faults, functions)
     queues = QueuePollers(clock, authorizer, faults, functions)
+    streams = StreamPollers(clock, clients, authorizer, functions)
     schedules = Schedules(clock, bus)
     executions = Executions(clock, bus)
     mailbox, sign_in = Mailbox(), SignIn()
     sagemaker = sagemaker_calls.emulator(clock, clients, authorizer, bus)
-    for part in (rekognition, functions, http_apis, bus, queues, schedules):
+    for part in (rekognition, functions, http_apis, bus, queues, streams, schedules):
         parts.callback(_close, part.close)
     if report := os.environ.get("LABELLOOP_PERMISSIONS_LOG"):
         parts.callback(authorizer.append_permissions, Path(report))
@@ -173,6 +175,7 @@ def _assemble(
             functions=functions,
             bus=bus,
             queues=queues,
+            streams=streams,
             executions=executions,
             http_apis=http_apis,
             sign_in=sign_in,

@@ -18,6 +18,7 @@ from local.services.http_apis import HttpApis
 from local.services.queue_pollers import QueuePollers
 from local.services.sign_in import SignIn
 from local.services.state_machines import Executions
+from local.services.stream_pollers import StreamPollers
 
 
 class Answers:
@@ -51,6 +52,7 @@ class Services:
     functions: FunctionPool
     bus: EventBus
     queues: QueuePollers
+    streams: StreamPollers
     executions: Executions
     http_apis: HttpApis
     sign_in: SignIn

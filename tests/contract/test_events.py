@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.parser.models import (
     CloudFormationCustomResourceCreateModel,
     CloudFormationCustomResourceDeleteModel,
     CloudFormationCustomResourceUpdateModel,
+    DynamoDBStreamModel,
     SqsModel,
 )
 from pydantic import BaseModel
@@ -26,7 +27,13 @@ every_event = pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.stem
 HTTP_APIS = ("serve_review_api", "serve_detect_api", "serve_detections_api")
 BEHIND_HTTP = (*HTTP_APIS, "serve_console")
 CUSTOM_RESOURCES = ("set_up_stack", "set_up_human_review", "admit_clients")
-TAKEN_FROM_AWS = ("dispatch_events", "detect_labels", "read_answers", "requeue_review")
+TAKEN_FROM_AWS = (
+    "archive_log",
+    "dispatch_events",
+    "detect_labels",
+    "read_answers",
+    "requeue_review",
+)
 CUSTOM_RESOURCE: dict[str, type[BaseModel]] = {
     "Create": CloudFormationCustomResourceCreateModel,
     "Update": CloudFormationCustomResourceUpdateModel,
@@ -52,6 +59,8 @@ def test_a_sample_event_is_taken_by_its_function(path: Path) -> None:
         module.Input.from_event(event)
     if stem == "dispatch_events":
         SqsModel.model_validate(event)
+    if stem == "archive_log":
+        DynamoDBStreamModel.model_validate(event)
 
 
 @every_event

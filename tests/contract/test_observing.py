@@ -20,6 +20,7 @@ STATES = "AWS::Serverless::StateMachine"
 RULE = "AWS::Events::Rule"
 QUEUE = "AWS::SQS::Queue"
 FUNCTION = "AWS::Serverless::Function"
+MAPPING = "AWS::Lambda::EventSourceMapping"
 OF_AWS = {
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
     ("AWS/SQS", "ApproximateAgeOfOldestMessage"): ("QueueName", QUEUE),
@@ -34,6 +35,12 @@ OF_AWS = {
     ("AWS/Events", "InvocationsFailedToBeSentToDlq"): ("RuleName", RULE),
     # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
     ("AWS/Lambda", "Errors"): ("FunctionName", FUNCTION),
+    ("AWS/Lambda", "IteratorAge"): ("FunctionName", FUNCTION),
+    ("AWS/Lambda", "DroppedEventCount"): ("EventSourceMappingUUID", MAPPING),
+    ("AWS/Lambda", "OnFailureDestinationDeliveredEventCount"): (
+        "EventSourceMappingUUID",
+        MAPPING,
+    ),
     # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
     ("AWS/ApiGateway", "Count"): ("ApiId", "AWS::ApiGatewayV2::Api"),
 }

@@ -11,8 +11,10 @@ from botocore.session import Session
 from labelloop.aws import (
     clients,
     daily_counts,
+    daily_figures,
     detections,
     detections_by_time,
+    forgotten_detections,
     model_versions_table,
     review_tasks,
     told_news,
@@ -59,8 +61,38 @@ def test_a_request_to_the_api_is_answered_before_api_gateway_gives_up() -> None:
     assert module.PATIENCE.total_seconds() + longest_s < timeout_s < API_GATEWAY_S
 
 
+def _mappings(kind: str) -> list[dict[str, Any]]:
+    """The mappings of queues, or of streams."""
+    mappings = files.resources("AWS::Lambda::EventSourceMapping")
+    return [one for name, one in mappings.items() if name.endswith(f"{kind}Mapping")]
+
+
+def test_what_a_stream_cannot_deliver_is_kept_whole_before_the_stream_forgets_it() -> None:
+    """A stream keeps a record for a day; only to a bucket Lambda gives the records themselves."""
+    (mapping,) = (one["Properties"] for one in _mappings("Stream"))
+    (bucket,) = files.references(mapping["DestinationConfig"]["OnFailure"]["Destination"])
+    assert files.template()["Resources"][bucket]["Type"] == "AWS::S3::Bucket"
+    assert mapping["BisectBatchOnFunctionError"]
+    assert mapping["MaximumRetryAttempts"] > 0
+    assert mapping["MaximumRecordAgeInSeconds"] < 86_400 - 3_600
+
+
+def test_no_batch_that_failed_outlives_what_is_known_of_those_that_were_counted() -> None:
+    rules = files.template()["Resources"]["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    (kept,) = (rule for rule in rules if rule.get("Prefix") == "aws/lambda/")
+    assert kept["ExpirationInDays"] == forgotten_detections.KEPT_DAYS
+    most = timedelta(days=kept["ExpirationInDays"])
+    assert most < daily_figures._KEPT
+    assert most < forgotten_detections._KEPT
+
+
+def test_what_began_to_be_archived_before_a_detection_was_forgotten_has_ended_in_its_time() -> None:
+    timeout_s = files.function("archive_log")["Timeout"]
+    assert timeout_s < forgotten_detections.IN_FLIGHT.total_seconds()
+
+
 def test_every_queue_hides_a_message_for_six_times_its_functions_timeout_and_the_window() -> None:
-    for mapping in files.resources("AWS::Lambda::EventSourceMapping").values():
+    for mapping in _mappings("Queue"):
         (queue,) = files.references(mapping["Properties"]["EventSourceArn"])
         (function,) = files.references(mapping["Properties"]["FunctionName"])
         visibility_s = files.template()["Resources"][queue]["Properties"]["VisibilityTimeout"]
@@ -83,7 +115,7 @@ def test_a_dead_letter_queue_keeps_messages_longer_than_the_queue_before_it() ->
 
 
 def test_a_queue_that_feeds_a_function_gives_up_on_a_message_only_after_several_attempts() -> None:
-    for mapping in files.resources("AWS::Lambda::EventSourceMapping").values():
+    for mapping in _mappings("Queue"):
         (queue,) = files.references(mapping["Properties"]["EventSourceArn"])
         policy = files.template()["Resources"][queue]["Properties"]["RedrivePolicy"]
         assert policy["maxReceiveCount"] >= 5

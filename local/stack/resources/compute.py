@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
 from local.constants import ACCOUNT_ID
 from local.permissions.actions import function_arn
 from local.services.function_spec import FunctionSpec
+from local.services.stream_pollers import StreamSettings
 from local.services.tokens import served_here
-from local.stack.resources.base import Created, Resource, ResourceType, arn, integer, names
+from local.stack.resources.base import Created, Resource, ResourceType, arn, integer, names, truth
 from local.stack.template import SOURCE_BUCKET
 
 
@@ -140,15 +142,21 @@ class Permission(ResourceType):
 class EventSourceMapping(ResourceType):
     type_name = "AWS::Lambda::EventSourceMapping"
     properties = names(
-        "BatchSize Enabled EventSourceArn FunctionName FunctionResponseTypes "
-        "MaximumBatchingWindowInSeconds ScalingConfig"
+        "BatchSize BisectBatchOnFunctionError DestinationConfig Enabled EventSourceArn "
+        "FilterCriteria FunctionName FunctionResponseTypes MaximumBatchingWindowInSeconds "
+        "MaximumRecordAgeInSeconds MaximumRetryAttempts ScalingConfig StartingPosition"
     )
+    ignored = names("MetricsConfig Tags")
 
     def create(self, resource: Resource) -> Created:
         given = resource.properties
+        if str(given["EventSourceArn"]).startswith("arn:aws:dynamodb:"):
+            return self._create_of_stream(resource)
         unknown = set(given.get("FunctionResponseTypes", [])) - {"ReportBatchItemFailures"}
         if unknown or not str(given["EventSourceArn"]).startswith("arn:aws:sqs:"):
-            raise NotImplementedError(f"event sources other than queues, {sorted(unknown)}")
+            raise NotImplementedError(
+                f"event sources other than queues and streams of tables, {sorted(unknown)}"
+            )
         target = function_arn(given["FunctionName"])
         concurrency = given.get("ScalingConfig", {}).get("MaximumConcurrency")
         mapping_id = resource.services.queues.add(
@@ -167,8 +175,36 @@ class EventSourceMapping(ResourceType):
         self.delete(resource)
         return self.create(resource)
 
+    @staticmethod
+    def _create_of_stream(resource: Resource) -> Created:
+        given = resource.properties
+        if given["StartingPosition"] != "TRIM_HORIZON" or "FunctionResponseTypes" in given:
+            raise NotImplementedError("streams that are read otherwise than from their beginning")
+        destination = given.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+        if destination is not None and not destination.startswith("arn:aws:s3:::"):
+            raise NotImplementedError(f"a stream's failures to {destination}")
+        mapping_id = resource.services.streams.add(
+            function_arn(given["FunctionName"]),
+            given["EventSourceArn"],
+            StreamSettings(
+                batch_size=integer(given.get("BatchSize", 100)),
+                window_s=float(given.get("MaximumBatchingWindowInSeconds", 0)),
+                filters=[
+                    json.loads(one["Pattern"])
+                    for one in given.get("FilterCriteria", {}).get("Filters", [])
+                ],
+                bisect=truth(given.get("BisectBatchOnFunctionError", False)),
+                retries=integer(given["MaximumRetryAttempts"]),
+                max_age_s=float(given["MaximumRecordAgeInSeconds"]),
+                bucket=destination and destination.rsplit(":", 1)[1],
+            ),
+        )
+        return Created(mapping_id, {"Id": mapping_id})
+
     def delete(self, resource: Resource) -> None:
-        resource.services.queues.remove(resource.physical_id)
+        is_stream = str(resource.properties["EventSourceArn"]).startswith("arn:aws:dynamodb:")
+        pollers = resource.services.streams if is_stream else resource.services.queues
+        pollers.remove(resource.physical_id)
 
 
 class EventInvokeConfig(ResourceType):

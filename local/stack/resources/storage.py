@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from local.constants import REGION
@@ -121,28 +122,44 @@ class Table(ResourceType):
             "TableClass",
             "Tags",
         )
-        if "StreamSpecification" in resource.properties:
-            stream = {"StreamEnabled": True, **resource.properties["StreamSpecification"]}
-            settings["StreamSpecification"] = stream
+        settings.update(_stream(resource))
         for index in settings.get("GlobalSecondaryIndexes", []):
             index.pop("ContributorInsightsSpecification", None)
         table = dynamodb.create_table(TableName=name, **settings)["TableDescription"]
         _configure_table(resource, name)
-        attributes = {"Arn": table["TableArn"]}
-        if "LatestStreamArn" in table:
-            attributes["StreamArn"] = table["LatestStreamArn"]
-        return Created(name, attributes)
+        return Created(name, _attributes(table))
 
     def update(self, resource: Resource) -> Created:
-        configurable = {"TimeToLiveSpecification", "PointInTimeRecoverySpecification"}
+        configurable = {
+            *("TimeToLiveSpecification", "PointInTimeRecoverySpecification"),
+            "StreamSpecification",
+        }
         old = {k: v for k, v in resource.old_properties.items() if k not in configurable}
         if old != {k: v for k, v in resource.properties.items() if k not in configurable}:
             return super().update(resource)
         _configure_table(resource, resource.physical_id)
-        return Created(resource.physical_id, resource.attributes)
+        dynamodb, name = resource.client("dynamodb"), resource.physical_id
+        if _stream(resource) and "StreamSpecification" not in resource.old_properties:
+            dynamodb.update_table(TableName=name, **_stream(resource))
+        elif resource.old_properties.get("StreamSpecification") != resource.properties.get(
+            "StreamSpecification"
+        ):
+            raise NotImplementedError("a stream that is changed, or ended")
+        return Created(name, _attributes(dynamodb.describe_table(TableName=name)["Table"]))
 
     def delete(self, resource: Resource) -> None:
         resource.client("dynamodb").delete_table(TableName=resource.physical_id)
+
+
+def _stream(resource: Resource) -> dict[str, Any]:
+    """The table's stream as the API has it; nothing where it has none."""
+    given = resource.properties.get("StreamSpecification")
+    return {"StreamSpecification": {"StreamEnabled": True, **given}} if given else {}
+
+
+def _attributes(table: Mapping[str, Any]) -> dict[str, Any]:
+    streamed = {"StreamArn": table["LatestStreamArn"]} if "LatestStreamArn" in table else {}
+    return {"Arn": table["TableArn"], **streamed}
 
 
 def _configure_table(resource: Resource, name: str) -> None:

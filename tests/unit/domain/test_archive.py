@@ -16,7 +16,15 @@ from labelloop.domain.labels import NONE_OF_THEM, SHOWN_AS_NONE
 STREAM = "arn:aws:dynamodb:us-east-1:123456789012:table/log/stream/2026-11-21T10:00:00.123"
 INTERNAL = {
     *("date_id", "day_shard", "outcome_shard", "request_id", "trace_id", "complete", "senders"),
-    *("expires", "labeling_job", "left_out", "left_out_by", "answers_read", "copy_keys"),
+    *(
+        "expires",
+        "archived",
+        "labeling_job",
+        "left_out",
+        "left_out_by",
+        "answers_read",
+        "copy_keys",
+    ),
     "unknown",
 }
 """What the log needs itself, what names people, and what images to be labelled alone have."""

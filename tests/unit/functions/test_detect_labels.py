@@ -102,6 +102,7 @@ def test_the_record_says_all_that_is_known_from_the_beginning(
         "detection_id": record["detection_id"],
         "request_id": Context().aws_request_id,
         "trace_id": trace_id,
+        "archived": True,
         "date": clock.iso(clock.now()),
         "bucket": IMAGE["detail"]["bucket"]["name"],
         "key": image["key"],

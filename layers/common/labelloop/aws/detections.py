@@ -8,7 +8,8 @@ What a record has, and when it is written; what does not apply is not there:
                           minimum_confidence_pct, review_enabled, sampled; human_loop and chance,
                           with which one like it is asked about, where a person is asked; senders,
                           where people have sent it over the API; expires, unless something is to
-                          come
+                          come; archived, which records of before the archive get when they are
+                          archived, too
     with its sampling     sampled, chance, human_loop; no longer expires
     with its selection    outcome, drawn, chance where it was, human_loop; no longer expires
     with people's answer  answers_read, copy_keys, expires, before it is copied; agreement,
@@ -70,6 +71,7 @@ def record_once(new: DetectionRecord, now: datetime) -> Recorded:
         day_shard=day_shard(f"{now:%Y-%m-%d}", new.label, detection),
         outcome_shard=outcome_shard(outcome, detection),
         expires=None if outcome in {Outcome.REVIEW, Outcome.WAITING} else expires_from(now),
+        archived=True,
     )
     try:
         answer = client("dynamodb").put_item(

@@ -21,6 +21,8 @@ By ``kind`` and ``name``:
     message  <once>            told_news          that the operator has been told something
     erasure  <when>            erasures           how much was forgotten, and by whom
     images   <day>             daily_counts       how many images the API has counted on that day
+    day      <day>             daily_figures      what that day's detections came to
+    counted  <moment>#<part>   daily_figures      which changes of those minutes that has
     forgotten  <detection>     forgotten_detections  that no state of it is archived any more
 """
 
@@ -44,14 +46,30 @@ def _key(kind: str, name: str) -> dict[str, Any]:
 
 def every(kind: str) -> list[dict[str, Any]]:
     """Every item of a kind, by name: what it has beside its kind."""
+    return _query("kind = :kind", {":kind": {"S": kind}}, {})
+
+
+def between(kind: str, first: str, last: str) -> list[dict[str, Any]]:
+    """The items of a kind from one name to another, by name: what they have beside their kind."""
+    return _query(
+        "kind = :kind AND #name BETWEEN :first AND :last",
+        {":kind": {"S": kind}, ":first": {"S": first}, ":last": {"S": last}},
+        {"ExpressionAttributeNames": {"#name": "name"}},
+    )
+
+
+def _query(
+    condition: str, values: Mapping[str, Any], parts: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     pages = (
         client("dynamodb")
         .get_paginator("query")
         .paginate(
             TableName=_table(),
-            KeyConditionExpression="kind = :kind",
-            ExpressionAttributeValues={":kind": {"S": kind}},
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=values,
             ConsistentRead=True,
+            **parts,
         )
     )
     with translated():
@@ -101,6 +119,20 @@ def update(kind: str, name: str, **parts: Any) -> dict[str, Any]:
     with translated():
         answer = client("dynamodb").update_item(TableName=_table(), Key=_key(kind, name), **parts)
     return from_item(answer.get("Attributes", {}))
+
+
+def update_together(updates: Mapping[tuple[str, str], Mapping[str, Any]]) -> None:
+    """Change parts of several items, by kind and name: all of them, or none.
+
+    Raises ChangedMeanwhileError where a condition does not hold, or another one changes them now.
+    """
+    with translated():
+        client("dynamodb").transact_write_items(
+            TransactItems=[
+                {"Update": {"TableName": _table(), "Key": _key(kind, name), **parts}}
+                for (kind, name), parts in updates.items()
+            ]
+        )
 
 
 def add_facts(kind: str, name: str, facts: Mapping[str, Any], condition: str | None = None) -> None:

@@ -129,7 +129,7 @@ def line(record: DetectionRecord, of_revision: str, model_type: ModelType) -> di
         "asked_as": of_record(record).origin.value if record.human_loop else None,
         "decided_by": record.decided_by,
         "final_labels": _final_labels(record, model_type),
-        "model_right": _model_right(record, model_type),
+        "model_right": model_right(record, model_type),
         "revision": of_revision,
     }
     return {name: value for name, value in values.items() if value is not None}
@@ -141,7 +141,8 @@ def _final_labels(record: DetectionRecord, model_type: ModelType) -> list[Any] |
     return [label.as_json() for label in record.final_labels(model_type)]
 
 
-def _model_right(record: DetectionRecord, model_type: ModelType) -> bool | None:
+def model_right(record: DetectionRecord, model_type: ModelType) -> bool | None:
+    """Whether people found what the model had found; None where they have not decided."""
     if record.decided_by != "people":
         return None
     return judged(record.labels or (), record.human_labels or (), model_type).right

@@ -93,6 +93,8 @@ class DetectionRecord:
     """Who has sent it over the API."""
     expires: int | None = None
     """In seconds since 1970; None where something is to come, or records are kept for good."""
+    archived: bool = False
+    """Whether the table's stream has told of it from its beginning on, or since it was archived."""
 
     # How people come to it.
     sampled: bool | None = None
