@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from labelloop.aws import hosting_state, machine_clients, rekognition
+from labelloop.aws import hosting_state, machine_clients, rekognition, rekognition_datasets
 from labelloop.aws.failures import code_of, message_of
 from labelloop.aws.rekognition import Version, VersionStatus
 from labelloop.domain import archive
@@ -185,7 +185,7 @@ class Destruction:
                     rekognition.delete_version(version.arn)
         for name, arn in sets.items():
             with self._noting(name):
-                rekognition.delete_dataset(arn)
+                rekognition_datasets.delete_dataset(arn)
 
     # --- What is stored ---------------------------------------------------------------------------
 

@@ -11,8 +11,9 @@ Idempotent  yes; each call looks at what there is and does the next step
 
 from typing import Literal
 
-from labelloop.aws import model_versions, objects, rekognition
-from labelloop.aws.rekognition import Dataset, VersionStatus
+from labelloop.aws import model_versions, objects, rekognition, rekognition_datasets
+from labelloop.aws.rekognition import VersionStatus
+from labelloop.aws.rekognition_datasets import Dataset
 from labelloop.domain import training_failures
 from labelloop.domain.model_versions import Entries, VersionRecord
 from labelloop.domain.splits import Split
@@ -43,16 +44,18 @@ class Output(Strict):
 @task
 def lambda_handler(request: Input) -> Output:
     """Delete what was there, make the new one, see whether it is ready: one step a call."""
-    existing = rekognition.datasets().get(request.dataset_type)
+    existing = rekognition_datasets.datasets().get(request.dataset_type)
     if existing is None:
-        arn = rekognition.create_dataset(request.dataset_type, objects.bucket(), request.manifest)
+        arn = rekognition_datasets.create_dataset(
+            request.dataset_type, objects.bucket(), request.manifest
+        )
         return Output(done=False, dataset_arn=arn)
     if existing.status in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"}:
         return Output(done=False, dataset_arn=request.dataset_arn)
     if existing.arn != request.dataset_arn:
         # Made for another version, or by a call whose answer was lost: which, nobody knows.
         _check_unused()
-        rekognition.delete_dataset(existing.arn)
+        rekognition_datasets.delete_dataset(existing.arn)
         return Output(done=False, dataset_arn=None)
     if existing.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
         _note_entries(request, existing)
@@ -76,10 +79,10 @@ def _check_unused() -> None:
 
 def _note_entries(request: Input, dataset: Dataset) -> None:
     """Note how many of the lines sent have become entries: the service drops some in silence."""
-    counts = rekognition.entry_counts(dataset.arn)
+    counts = rekognition_datasets.entry_counts(dataset.arn)
     errors: list[str] = []
     if counts.with_errors:
-        entries = rekognition.entries_with_errors(dataset.arn, EXAMPLES)
+        entries = rekognition_datasets.entries_with_errors(dataset.arn, EXAMPLES)
         errors = training_failures.of_entries(Split(request.dataset_type.lower()), entries)
     if counts.total < request.images:
         errors.append(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from labelloop.aws import rekognition
+from labelloop.aws import rekognition, rekognition_datasets
 from labelloop.aws.rekognition import S3Location, VersionStatus
 from labelloop.domain import manifests
 from labelloop.domain.annotations import Annotation
@@ -36,7 +36,7 @@ def prepared(account: Account) -> Account:
         created = "2026-11-21T09:15:27"
         lines = manifests.manifest_lines(account.bucket, images, split, created)
         account.put(key, "\n".join(lines).encode())
-        rekognition.create_dataset(kind, account.bucket, key)  # type: ignore[arg-type]
+        rekognition_datasets.create_dataset(kind, account.bucket, key)  # type: ignore[arg-type]
     account.clock.advance(120)
     return account
 
@@ -48,7 +48,7 @@ def test_a_project_is_made_once_and_adopted_afterwards(account: Account) -> None
 
 
 def test_both_datasets_are_known_by_their_type(prepared: Account) -> None:
-    found = rekognition.datasets()
+    found = rekognition_datasets.datasets()
     assert {kind: dataset.status for kind, dataset in found.items()} == {
         "TRAIN": "CREATE_COMPLETE",
         "TEST": "CREATE_COMPLETE",
@@ -58,13 +58,13 @@ def test_both_datasets_are_known_by_their_type(prepared: Account) -> None:
 def test_a_second_dataset_of_a_type_waits_until_the_first_is_gone(prepared: Account) -> None:
     key = "manifests/training/v1/train.manifest"
     with pytest.raises(BusyError):
-        rekognition.create_dataset("TRAIN", prepared.bucket, key)
-    arn = rekognition.datasets()["TRAIN"].arn
-    rekognition.delete_dataset(arn)
+        rekognition_datasets.create_dataset("TRAIN", prepared.bucket, key)
+    arn = rekognition_datasets.datasets()["TRAIN"].arn
+    rekognition_datasets.delete_dataset(arn)
     prepared.clock.advance(120)
-    rekognition.delete_dataset(arn)
-    assert "TRAIN" not in rekognition.datasets()
-    assert rekognition.create_dataset("TRAIN", prepared.bucket, key) != arn
+    rekognition_datasets.delete_dataset(arn)
+    assert "TRAIN" not in rekognition_datasets.datasets()
+    assert rekognition_datasets.create_dataset("TRAIN", prepared.bucket, key) != arn
 
 
 def test_a_training_is_begun_once(prepared: Account) -> None:
@@ -203,10 +203,10 @@ def test_a_third_training_is_a_quota(account: Account) -> None:
 def test_what_a_dataset_holds_is_counted_and_its_refused_entries_are_listed(
     prepared: Account,
 ) -> None:
-    arn = rekognition.datasets()["TEST"].arn
-    counts = rekognition.entry_counts(arn)
+    arn = rekognition_datasets.datasets()["TEST"].arn
+    counts = rekognition_datasets.entry_counts(arn)
     assert (counts.total, counts.with_errors) == (2 * len(LABELS), 0)
-    assert rekognition.entries_with_errors(arn, 10) == []
+    assert rekognition_datasets.entries_with_errors(arn, 10) == []
 
 
 def test_a_version_is_deleted_once(prepared: Account) -> None:

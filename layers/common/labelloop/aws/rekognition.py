@@ -1,10 +1,9 @@
-"""Rekognition Custom Labels: the project, its datasets and versions, and detection."""
+"""Rekognition Custom Labels: the project, its versions, and detection."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
 from labelloop.aws.clients import client, client_without_retries
 from labelloop.aws.failures import translated
@@ -20,8 +19,6 @@ from labelloop.errors import (
     UnknownStatusError,
 )
 from labelloop.settings import Variable, tags_of
-
-DatasetType = Literal["TRAIN", "TEST"]
 
 
 class VersionStatus(StrEnum):
@@ -70,16 +67,6 @@ class Version:
     train_snapshot: S3Location | None
     inference_units: int
     """The fewest with which it runs, or last ran."""
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """One of the project's two datasets."""
-
-    arn: str
-    dataset_type: DatasetType
-    status: str
-    status_message: str
 
 
 def detect(
@@ -165,17 +152,17 @@ def tag(arn: str) -> None:
     Raises RefusedError where the service takes no tag for it.
     """
     with translated():
-        client("rekognition").tag_resource(ResourceArn=arn, Tags=_tags(arn))
+        client("rekognition").tag_resource(ResourceArn=arn, Tags=tags_in(arn))
 
 
 def is_tagged(arn: str) -> bool:
     """Whether the project, or what is in it, has the stack's tag."""
     with translated():
         tags: dict[str, str] = client("rekognition").list_tags_for_resource(ResourceArn=arn)["Tags"]
-    return _tags(arn).items() <= tags.items()
+    return tags_in(arn).items() <= tags.items()
 
 
-def _tags(arn: str) -> dict[str, str]:
+def tags_in(arn: str) -> dict[str, str]:
     """Those of everything in the project, which has the stack's name."""
     return tags_of(arn.split("/")[1])
 
@@ -278,7 +265,7 @@ def create_version(name: str, bucket: str, folder: str) -> str:
                 ProjectArn=project_arn(),
                 VersionName=name,
                 OutputConfig={"S3Bucket": bucket, "S3KeyPrefix": folder},
-                Tags=_tags(project_arn()),
+                Tags=tags_in(project_arn()),
             )["ProjectVersionArn"]
     except BusyError:
         # The name is taken by what an earlier try of ours made, or a dataset is being changed.
@@ -340,89 +327,3 @@ def is_active(status: str, stopping: bool = True) -> bool:
     """Whether a version is, or is about to be, billed; ``stopping`` says whether that counts."""
     active = {VersionStatus.STARTING, VersionStatus.RUNNING}
     return status in active or (stopping and status is VersionStatus.STOPPING)
-
-
-# --- Datasets -------------------------------------------------------------------------------------
-
-
-def datasets() -> dict[DatasetType, Dataset]:
-    """The project's datasets by type."""
-    arn = project_arn()
-    with translated():
-        answer = client("rekognition").describe_projects(ProjectNames=[arn.split("/")[1]])
-    for project in answer["ProjectDescriptions"]:
-        if project["ProjectArn"] == arn:
-            return {
-                entry["DatasetType"]: Dataset(
-                    entry["DatasetArn"],
-                    entry["DatasetType"],
-                    entry["Status"],
-                    entry.get("StatusMessage", ""),
-                )
-                for entry in project.get("Datasets", [])
-            }
-    raise NotFoundError(f"The project {arn} does not exist.")
-
-
-def create_dataset(dataset_type: DatasetType, bucket: str, manifest_key: str) -> str:
-    """Begin to make a dataset from a manifest; its ARN. Raises BusyError where one exists."""
-    with translated():
-        arn: str = client("rekognition").create_dataset(
-            ProjectArn=project_arn(),
-            DatasetType=dataset_type,
-            DatasetSource={
-                "GroundTruthManifest": {"S3Object": {"Bucket": bucket, "Name": manifest_key}}
-            },
-            Tags=_tags(project_arn()),
-        )["DatasetArn"]
-    return arn
-
-
-def delete_dataset(arn: str) -> None:
-    """Begin to delete a dataset, if there is one. Raises BusyError while it is changing."""
-    try:
-        with translated():
-            client("rekognition").delete_dataset(DatasetArn=arn)
-    except NotFoundError:
-        return
-
-
-@dataclass(frozen=True)
-class EntryCounts:
-    """How many lines of a manifest have become entries of a dataset."""
-
-    total: int
-    with_errors: int
-
-
-def entry_counts(arn: str) -> EntryCounts:
-    """How many entries a dataset has. Raises NotFoundError."""
-    with translated():
-        answer = client("rekognition").describe_dataset(DatasetArn=arn)
-    stats = answer["DatasetDescription"].get("DatasetStats", {})
-    return EntryCounts(stats.get("TotalEntries", 0), stats.get("ErrorEntries", 0))
-
-
-def entries_with_errors(arn: str, most: int) -> list[str]:
-    """Entries that the service found fault with, as JSON lines: at most so many."""
-    with translated():
-        answer = client("rekognition").list_dataset_entries(
-            DatasetArn=arn, HasErrors=True, MaxResults=most
-        )
-    entries: list[str] = answer["DatasetEntries"]
-    return entries
-
-
-def has_entry(arn: str, sources: Iterable[str]) -> bool:
-    """Whether a dataset has an entry of one of these sources, ``s3://…``."""
-    for source in sources:
-        pages = (
-            client("rekognition")
-            .get_paginator("list_dataset_entries")
-            .paginate(DatasetArn=arn, SourceRefContains=source)
-        )
-        with translated():
-            entries = (json.loads(entry) for page in pages for entry in page["DatasetEntries"])
-            if any(entry.get("source-ref") == source for entry in entries):
-                return True
-    return False

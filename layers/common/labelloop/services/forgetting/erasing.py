@@ -22,6 +22,7 @@ from labelloop.aws import (
     objects,
     queues,
     rekognition,
+    rekognition_datasets,
     review_tasks,
     training_lock,
     user_pools,
@@ -149,10 +150,12 @@ def _erase_archived(work: Work, images: Images, noted: datetime, say: Say) -> No
 def _delete_dataset(arn: str) -> None:
     """Delete a dataset, of which the next training makes another one."""
     try:
-        rekognition.delete_dataset(arn)
+        rekognition_datasets.delete_dataset(arn)
     except BusyError as error:
         # One that is being deleted refuses to be deleted.
-        statuses = {dataset.arn: dataset.status for dataset in rekognition.datasets().values()}
+        statuses = {
+            dataset.arn: dataset.status for dataset in rekognition_datasets.datasets().values()
+        }
         if statuses.get(arn, "DELETE_IN_PROGRESS") != "DELETE_IN_PROGRESS":
             raise TrainingInProgressError(
                 f"The dataset {arn} is in use, by a training that was begun by hand perhaps. "

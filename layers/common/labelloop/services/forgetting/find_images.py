@@ -9,7 +9,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from labelloop.aws import object_versions, objects, rekognition, whole_tables
+from labelloop.aws import object_versions, objects, rekognition_datasets, whole_tables
 from labelloop.aws.items import from_item
 from labelloop.aws.object_versions import ObjectVersion
 from labelloop.domain import archive, inspections, splits
@@ -249,8 +249,10 @@ def _datasets(what: Images) -> list[str]:
     trains = (key for key in sorted(what.keys) if key.startswith(_TRAIN))
     sources = [f"s3://{what.bucket}/{key}" for key in trains]
     try:
-        found = rekognition.datasets().values() if sources else ()
-        return [dataset.arn for dataset in found if rekognition.has_entry(dataset.arn, sources)]
+        found = rekognition_datasets.datasets().values() if sources else ()
+        return [
+            dataset.arn for dataset in found if rekognition_datasets.has_entry(dataset.arn, sources)
+        ]
     except NotFoundError:
         return []  # Somebody deleted the project, and its datasets with it.
 
