@@ -4,6 +4,7 @@ Every command is a process of its own, with nothing of the developer's configura
 takes time is waited for by looking into the tables.
 """
 
+import gzip
 import json
 import os
 import subprocess
@@ -187,6 +188,54 @@ def sign_in(stack: Stack, terminal: Terminal, name: str) -> Reviewer:
         *("--auth-parameters", f"USERNAME={name},PASSWORD={PASSWORD}"),
     )
     return Reviewer(stack.outputs["ApiUrl"], answer["AuthenticationResult"]["IdToken"])
+
+
+def test_what_is_forgotten_is_in_no_version_of_anything(stack: Stack, terminal: Terminal) -> None:
+    trained = str(stack.versions()[-1]["name"])
+    record, *others = (one for one in stack.records("") if one.get("copied_key"))
+    key, copy = str(record["key"]), str(record["copied_key"])
+    pool, person = stack.outputs["UserPoolId"], "anna@example.com"
+    user = stack.client("cognito-idp").admin_get_user(UserPoolId=pool, Username=person)
+    sub = next(one["Value"] for one in user["UserAttributes"] if one["Name"] == "sub")
+    assert _naming(stack, key) and _naming(stack, copy) and _naming(stack, sub)
+
+    for words, versions in (((key,), [trained]), (("--person", person), [])):
+        done = terminal.labelloop("forget", *words, "--yes", "--json")
+        assert done.returncode == 0, done.stderr
+        (told,) = json.loads(done.stdout)["forgotten"]
+        assert told["versions"] == versions
+
+    # Answers that were written anew are read again, which brings nothing back.
+    stack.wait_until_idle()
+    for name in (key, copy, sub, person):
+        assert _naming(stack, name) == []
+    said = {one["key"]: one["human_label"] for one in others}
+    now = {one["key"]: one["human_label"] for one in stack.records("") if one.get("copied_key")}
+    assert now == said and len(said) == 3
+    assert all(stack.keys(str(one["copied_key"])) for one in others)
+    again = terminal.labelloop("forget", key, "--yes")
+    assert again.stdout == "Nothing names it.\n", again.stderr
+
+
+def _naming(stack: Stack, name: str) -> list[str]:
+    """Where a name stands: in versions of objects, their keys, items and parameters."""
+    s3, found = stack.client("s3"), list[str]()
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=stack.bucket):
+        found += [one["Key"] for one in page.get("DeleteMarkers", ()) if name in one["Key"]]
+        for one in page.get("Versions", ()):
+            which = {"Key": one["Key"], "VersionId": one["VersionId"]}
+            answer = s3.get_object(Bucket=stack.bucket, **which)
+            body = answer["Body"].read()
+            content = gzip.decompress(body) if one["Key"].endswith(".gz") else body
+            if name in one["Key"] + str(answer["Metadata"]) or name.encode() in content:
+                found.append(one["Key"])
+    for table in ("DetectionsTable", "ReviewTasksTable", "ModelVersionsTable"):
+        found += [table for item in stack.raw_items(table) if name in str(item)]
+    for page in stack.client("ssm").get_paginator("describe_parameters").paginate():
+        for one in page["Parameters"]:
+            value = stack.client("ssm").get_parameter(Name=one["Name"])["Parameter"]["Value"]
+            found += [one["Name"]] * (name in value)
+    return found
 
 
 def test_only_who_is_signed_in_and_in_a_group_may_review(stack: Stack) -> None:

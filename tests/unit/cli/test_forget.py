@@ -133,7 +133,7 @@ def test_versions_that_learnt_from_it_are_named_and_the_one_that_serves_stays_un
 def test_nothing_is_erased_while_a_training_goes_on(bucket: Bucket) -> None:
     bucket.put("versions", kind="state", name="training", owner="arn:execution")
 
-    assert "come again when it has ended" in error_of(bucket.run("forget", KEY, "--yes"))
+    assert "Come again when it has ended" in error_of(bucket.run("forget", KEY, "--yes"))
     assert bucket.all_keys() == {KEY}
 
 

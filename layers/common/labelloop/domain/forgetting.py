@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Protocol
-from urllib.parse import quote, quote_plus
 
 from labelloop.domain import human_loops
 from labelloop.domain.splits import GIVEN_FOLDER, LEDGER_KEY
@@ -85,11 +84,9 @@ class Images:
     @cached_property
     def _whole(self) -> frozenset[str]:
         own = {f"s3://{self.bucket}/{key}" for key in self.keys}
-        escaped = {f"s3://{self.bucket}/{quote(key)}" for key in self.keys}
         # A label may be called as a file is, but as none in a folder for images.
         clear = {key for key in self.keys if key.startswith("images_") or {"/", "."} <= set(key)}
-        in_links = {written(key) for key in clear for written in (quote, quote_plus)}
-        return frozenset(clear | self.addresses | own | escaped | in_links)
+        return frozenset(clear | self.addresses | own)
 
     @cached_property
     def _mentioned(self) -> re.Pattern[str]:

@@ -65,8 +65,8 @@ def check_nothing_trains() -> None:
     held = training_lock.read()
     if held is not None and executions.status(held.owner) == "RUNNING":
         raise TrainingInProgressError(
-            "A training or deployment goes on, and writes of the images that it has read. Nothing "
-            "was erased: come again when it has ended. To see how far it is: labelloop status"
+            "A training or deployment goes on, and writes of the images that it has read. Come "
+            "again when it has ended. To see how far it is: labelloop status"
         )
 
 

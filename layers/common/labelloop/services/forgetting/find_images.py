@@ -47,6 +47,8 @@ class _Search:
     addresses: set[str] = field(default_factory=set)
     detections: set[str] = field(default_factory=set)
     contents: set[str] = field(default_factory=set)
+    shared: set[str] = field(default_factory=set)
+    """Contents that are those of other images, too, which are to stay."""
     whole: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     """By content, the digests of all of it, where they are known."""
 
@@ -59,17 +61,16 @@ class _Search:
         """Whether one lies at a key, by its name."""
         return key in self.keys or any(name in self.detections for name in ids_in(key))
 
-    def has(self, version: ObjectVersion, *, by_content: bool) -> bool:
-        """Whether a version is one, by the id of its detection, or by what it holds."""
-        if any(name in self.given for name in _detections(version)):
-            return True
-        if not by_content or version.size_bytes not in self.sizes:
-            return False
+    def was_given(self, version: ObjectVersion) -> bool:
+        """Whether the id of a version's detection was named."""
+        return bool(self.given) and any(name in self.given for name in _detections(version))
+
+    def content_of(self, version: ObjectVersion) -> str:
+        """By what content a version is known, where that is one of these; else nothing."""
         content, digest = _looked_at(version)
         known = self.whole.get(content)
-        return content in self.contents and (not known or digest in known)
+        return content if content in self.contents and (not known or digest in known) else ""
 
-    @property
     def sizes(self) -> set[int]:
         """How large they are."""
         return {int(content.rpartition("-")[2]) for content in self.contents}
@@ -81,7 +82,7 @@ class _Search:
             frozenset(self.keys),
             frozenset(self.addresses),
             frozenset(self.detections),
-            frozenset(self.contents),
+            frozenset(self.contents - self.shared),
         )
 
 
@@ -107,8 +108,7 @@ def find(
         records = _note_records(search)
         for key in sorted(search.keys):
             _note_contents(search, key)
-        if not only_these:
-            _note_turned(search)
+        _note_turned(search, only_these=only_these)
         say("looking through the bucket")
         images, versions = _lying(search, only_these=only_these)
     what = search.images()
@@ -204,24 +204,34 @@ def _looked_at(version: ObjectVersion) -> tuple[str, str]:
     return splits.content_id(first, version.size_bytes), digest.hexdigest()
 
 
-def _note_turned(search: _Search) -> None:
+def _note_turned(search: _Search, *, only_these: bool) -> None:
     """Note copies that say nothing of turning: their content is known as that of their source."""
     for version in object_versions.under(inspections.INSPECTED_FOLDER):
         if version.is_latest and not version.is_marker:
             for one in inspections.read_inspected(object_versions.lines(version)):
-                if one.content in search.contents:
-                    search.keys.add(one.key)
+                if one.content in search.contents and not search.is_at(one.key):
+                    if only_these:
+                        search.shared.add(one.content)
+                    else:
+                        search.keys.add(one.key)
 
 
 def _lying(search: _Search, *, only_these: bool) -> tuple[list[str], list[tuple[str, str]]]:
     """The keys at which one lies, and versions of keys where others lie, too."""
     images, versions = [], []
+    sizes = search.sizes()
     for key, group in groupby(object_versions.under(""), key=attrgetter("key")):
         if is_no_image(key):
             continue
         found = [version for version in group if not version.is_marker]
-        same = [version for version in found if search.has(version, by_content=not only_these)]
-        if search.is_at(key) or (same and len(same) == len(found)):
+        is_one = search.is_at(key) or any(map(search.was_given, found))
+        same = [one for one in found if one.size_bytes in sizes and not is_one]
+        contents = {one: search.content_of(one) for one in same}
+        same = [one for one in same if contents[one]]
+        if only_these:
+            search.shared.update(contents[one] for one in same)
+            same = []
+        if is_one or (same and len(same) == len(found)):
             search.keys.add(key)
             images.append(key)
             same = found
