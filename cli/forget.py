@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -104,7 +104,7 @@ def forget(
     if found and not dry_run:
         _do(stack, found, begun, progress, yes=yes)
     done = not dry_run
-    stays = forgetting_work.what_stays(found, clock.now(), _kept_days(stack)) if found else []
+    stays = _what_stays(stack, found)
     told = {
         "forgotten": [{**one.counts(), "versions": one.trained} for one in found],
         "done": done,
@@ -174,17 +174,39 @@ def _groups(stack: Stack) -> list[str]:
     return [group_name(stack, group) for group in _GROUPS]
 
 
-def _kept_days(stack: Stack) -> int:
-    return int(deployment_parameter(stack, "LogRetentionDays") or 0)
+def _what_stays(stack: Stack, found: Sequence[Work]) -> list[str]:
+    if not found:
+        return []
+    log_days = int(deployment_parameter(stack, "LogRetentionDays") or 0)
+    with_a2i = deployment_parameter(stack, "ReviewBackend") == "a2i"
+    return forgetting_work.what_stays(found, clock.now(), log_days, with_a2i=with_a2i)
+
+
+_KINDS = {
+    "people": ("user of the pool", "users of the pool"),
+    "images": ("image", "images"),
+    "files": ("file about it alone", "files about it alone"),
+    "texts": ("file that names it", "files that name it"),
+    "tasks": ("review task", "review tasks"),
+    "records": ("record of the log", "records of the log"),
+    "items": ("note of the system", "notes of the system"),
+    "datasets": ("dataset", "datasets"),
+}
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    told = [f"{count} {_KINDS[what][count != 1]}" for what, count in counts.items() if count]
+    return ", ".join(told)
 
 
 def _in_words(work: Work, *, is_begun: bool) -> str:
-    counts = ", ".join(f"{count} {what}" for what, count in work.counts().items() if count)
-    lines = [f"{'Begun ' + work.began + ', and not ended' if is_begun else 'To erase'}: {counts}."]
-    keys = sorted({*work.images, *(key for key, _ in work.versions)})
-    lines += [f"  {one_line(key)}" for key in keys[: terminal.SHOWN]]
-    if len(keys) > terminal.SHOWN:
-        lines.append(f"  and {len(keys) - terminal.SHOWN} more")
+    begun = f"Begun {work.began}, and not ended" if is_begun else "To erase"
+    lines = [f"{begun}: {_counted(work.counts())}."]
+    images = sorted({*work.images, *(key for key, _ in work.versions)})
+    for names in (images, work.files, work.texts):
+        lines += [f"  {one_line(name)}" for name in names[: terminal.SHOWN]]
+        if len(names) > terminal.SHOWN:
+            lines.append(f"  and {len(names) - terminal.SHOWN} more: --dry-run --json names all")
     if work.trained:
         lines.append(f"Trained or tested with it: {', '.join(work.trained)}.")
     if work.delete:
@@ -203,10 +225,5 @@ def _answer(works: Sequence[Work], done: bool, stays: Iterable[str]) -> str:
 
 def _show_past(as_json: bool) -> None:
     past = erasures.noted()
-    lines = [
-        f"{one['began']}  "
-        + ", ".join(f"{count} {what}" for what, count in one["counts"].items() if count)
-        + f"  by {one['by']}"
-        for one in past
-    ]
+    lines = [f"{one['began']}  {_counted(one['counts'])}  by {one['by']}" for one in past]
     show(as_json, past, "\n".join(lines) or "Nothing was forgotten yet.")

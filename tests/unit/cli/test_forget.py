@@ -74,7 +74,7 @@ def test_it_says_what_stays_and_who_has_asked_for_it_is_noted(bucket: Bucket) ->
     (noted,) = json.loads(bucket.run("forget", "--list", "--json").stdout)
     assert noted["by"] == OPERATOR and noted["counts"]["images"] == 1
     assert KEY not in json.dumps(noted)
-    assert "1 images" in bucket.run("forget", "--list").stdout
+    assert "1 image  by" in bucket.run("forget", "--list").stdout
 
 
 def test_what_nothing_names_is_said_and_noted_nowhere(bucket: Bucket) -> None:

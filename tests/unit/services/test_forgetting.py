@@ -33,7 +33,7 @@ from labelloop.domain.annotations import Annotation, ModelType
 from labelloop.domain.detection_records import DetectionRecord
 from labelloop.domain.detections import Outcome, detection_id
 from labelloop.domain.forgetting import Images, Person
-from labelloop.domain.forgetting_work import Work
+from labelloop.domain.forgetting_work import Work, what_stays
 from labelloop.domain.human_loops import Answer, TimedAnswer
 from labelloop.domain.image_labels import Label
 from labelloop.domain.images import ImageObject
@@ -673,6 +673,22 @@ def test_a_late_answer_of_theirs_is_found_by_their_id_and_added_to_the_same_name
     assert after.compared == 2 * before.compared > 0
     shown = [from_item(item).get("name") for item in account.items("ReviewTasksTable")]
     assert ANN not in shown
+
+
+def test_an_image_that_is_called_after_somebody_is_named_and_keeps_its_name(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_pool(account, monkeypatch, ANN)
+    key = f"images_for_detection/{ANN}/1.jpg"
+    image = leave_traces(account, key, picture("x"))
+
+    work = forget_person(ANN)
+
+    assert work.called_so == [key]
+    assert account.read(key) == image.body
+    assert detections.get(image.detection).key == key
+    (sentence,) = (one for one in what_stays([work], clock.now(), 30) if ANN in one)
+    assert key in sentence
 
 
 def test_a_pool_of_others_keeps_them_but_in_no_group_of_the_stack(

@@ -26,6 +26,7 @@ AN_IMAGE = "a forgotten image"
 """Stands in sentences where an image was named."""
 _WORDS = {"reason", "reasons", "by_reason", "errors", "failure", "uncompared"}
 """Under which names there are sentences, which may name images."""
+_NAMES_OF_IMAGES = ("images_", "s3://")
 _MOST_DOCUMENT_BYTES = 16 * 1024 * 1024
 _ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 _POSITION = re.compile(r"(?<=#)[0-9a-f]{32}(?![0-9a-f])")
@@ -252,7 +253,9 @@ class Person:
         return value
 
     def without_in_text(self, text: str) -> str:
-        """The text with the pseudonym where they were named."""
+        """The text with the pseudonym where they were named; an image's name stays what it is."""
+        if text.startswith(_NAMES_OF_IMAGES):
+            return text
         return self._named.sub(self.pseudonym or "forgotten", text)
 
     def as_json(self) -> dict[str, Any]:

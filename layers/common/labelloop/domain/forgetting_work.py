@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from labelloop.domain.forgetting import FORGETTING_FOLDER, Images, Person
+from labelloop.domain.wording import listed
 
 
 @dataclass
@@ -23,6 +24,8 @@ class Work:
     what: Images | Person
     usernames: list[str] = field(default_factory=list)
     """What the person is called in the user pool."""
+    called_so: list[str] = field(default_factory=list)
+    """The keys of images that have a name of the person in them, and stay."""
     images: list[str] = field(default_factory=list)
     """The keys of images of which everything goes: all versions and delete markers."""
     versions: list[tuple[str, str]] = field(default_factory=list)
@@ -87,7 +90,9 @@ BACKUP_DAYS = 35
 """So long DynamoDB can bring back what the tables had."""
 
 
-def what_stays(works: Sequence[Work], now: datetime, log_days: int) -> list[str]:
+def what_stays(
+    works: Sequence[Work], now: datetime, log_days: int, *, with_a2i: bool = False
+) -> list[str]:
     """What is not erased by this, and until when, in sentences."""
     backups = now + timedelta(days=BACKUP_DAYS)
     told = [
@@ -98,11 +103,16 @@ def what_stays(works: Sequence[Work], now: datetime, log_days: int) -> list[str]
         + ", the history of executions for 90 days.",
         "E-mails and events that were sent are with those who got them.",
     ]
+    if with_a2i:
+        told.append(
+            "SageMaker keeps human loops and labelling jobs, with keys and workers: loops can be "
+            "deleted there, jobs cannot."
+        )
     for work in works:
         if isinstance(work.what, Images):
             told += _stays_of_images(work, work.what)
         else:
-            told += _stays_of_person(work.what)
+            told += _stays_of_person(work, work.what)
     return list(dict.fromkeys(told))
 
 
@@ -131,7 +141,12 @@ def _stays_of_images(work: Work, images: Images) -> Iterator[str]:
     )
 
 
-def _stays_of_person(person: Person) -> Iterator[str]:
+def _stays_of_person(work: Work, person: Person) -> Iterator[str]:
+    if work.called_so:
+        yield (
+            f"Images are called after them: {listed(work.called_so)}. Copy them to other names, "
+            "then forget them under these: labelloop forget --only-this-key"
+        )
     yield (
         f"What they answered stays, by {person.pseudonym or 'nobody'}. Answers are read again "
         "for that, which changes nothing that they say."

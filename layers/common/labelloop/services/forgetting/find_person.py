@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from labelloop.aws import objects, review_tasks, user_pools, whole_tables
-from labelloop.domain.forgetting import Person
+from labelloop.aws import object_versions, objects, review_tasks, user_pools, whole_tables
+from labelloop.domain.forgetting import Person, is_no_image
 from labelloop.domain.forgetting_work import Work
 from labelloop.errors import InvalidRequestError
 from labelloop.services.forgetting import find_images, texts
@@ -36,12 +36,18 @@ def find(work: Work, who: str, *, say: Callable[[str], None] = lambda _: None) -
         work,
         what=person,
         by=person.without_in_text(work.by),
+        called_so=_called_so(person),
         usernames=[user.username for user in users],
         texts=in_texts,
         tasks=_naming(person, Variable.REVIEW_TASKS_TABLE, "task_id"),
         records=_naming(person, Variable.DETECTIONS_TABLE, "detection_id"),
         items=list(find_images.items_naming(person)),
     )
+
+
+def _called_so(person: Person) -> list[str]:
+    keys = dict.fromkeys(version.key for version in object_versions.under(""))
+    return [key for key in keys if not is_no_image(key) and person.is_named_by(key)]
 
 
 def _naming(person: Person, table: Variable, key: str) -> list[str]:
