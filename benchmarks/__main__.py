@@ -13,6 +13,7 @@ from benchmarks import (
     doubt,
     export_scale,
     hosting_minutes,
+    log_query,
     manifest_scale,
     promotion,
     rejection,
@@ -34,6 +35,7 @@ BENCHMARKS: Mapping[str, Callable[[], list[dict[str, object]]]] = {
     "promotion": promotion.run,
     "doubt": doubt.run,
     "rejection": rejection.run,
+    "log_query": log_query.run,
 }
 
 

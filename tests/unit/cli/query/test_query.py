@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -383,3 +384,18 @@ def test_who_may_not_ask_athena_hears_what_is_missing(asking: Asking) -> None:
 def test_a_stack_of_before_is_to_be_updated(asking: Asking) -> None:
     asking.stack = replace(asking.stack, outputs={})
     assert "Deploy this version" in error_of(asking.run("SELECT 1"))
+
+
+# --- Without its extra ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("package", ["duckdb", "sqlglot"])
+def test_without_its_extra_the_command_says_how_to_get_it(
+    asking: Asking, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("cli.query.")]:
+        if name not in {"cli.query.command", "cli.query.saved"}:
+            monkeypatch.delitem(sys.modules, name)
+            monkeypatch.delattr(f"cli.query.{name.removeprefix('cli.query.')}", raising=False)
+    monkeypatch.setitem(sys.modules, package, None)
+    assert "pip install duckdb sqlglot" in error_of(asking.run("SELECT 1"))
