@@ -45,7 +45,7 @@ from labelloop.domain.version_files import VersionFiles
 from labelloop.errors import InvalidRequestError, ServiceFailedError, TrainingInProgressError
 from labelloop.services.forgetting import erasing, find_images, find_person
 from labelloop.settings import Variable
-from tests.unit.account import Account, version_arn
+from tests.unit.account import Account, refuses, version_arn
 from tests.unit.inference_log import note
 from tests.unit.whole_account import naming, texts
 
@@ -404,6 +404,65 @@ def test_what_a_detection_under_way_writes_since_is_found_by_the_same_again(
     forget(KEYS[0])
 
     assert naming(account, image.key) == []
+
+
+def test_a_line_that_somebody_writes_meanwhile_is_not_lost(account: Account) -> None:
+    image = leave_traces(account, KEYS[0], picture("x"))
+    key = "manifests/imported/mine.jsonl"
+    first, late = _line(account.bucket, "images/a.jpg"), _line(account.bucket, "images/late.jpg")
+    account.put(key, _line(account.bucket, image.key) + first)
+    work = find_images.find(new_work(), [KEYS[0]])
+    erasing.write_down(work)
+    written: list[str] = []
+
+    def write_first(params: dict[str, Any], **_: Any) -> None:
+        if not written and params["url_path"].endswith("mine.jsonl"):
+            written.append(key)
+            account.put(key, _line(account.bucket, image.key) + first + late)
+
+    account.hook("s3", "before-call.s3.PutObject", write_first)
+    erasing.erase(work, (), ())
+
+    assert written and account.read(key) == first + late
+    assert naming(account, image.key) == []
+
+
+def test_answers_to_questions_in_sql_lose_its_rows(account: Account) -> None:
+    image = leave_traces(account, KEYS[0], picture("x"))
+    rows = [f'"{key}","cat"\n' for key in (image.key, image.key + ".jpg")]
+    account.put("analytics/answers/1.csv", "".join(['"key","label"\n', *rows]).encode())
+
+    forget(KEYS[0])
+
+    assert account.read("analytics/answers/1.csv").decode() == '"key","label"\n' + rows[1]
+
+
+def test_a_dataset_that_a_training_by_hand_uses_refuses_it_and_it_can_be_gone_on_with(
+    account: Account,
+) -> None:
+    leave_traces(account, KEYS[0], picture("x"))
+    arn = f"{account.project_arn}/train"
+    statuses = ["CREATE_COMPLETE"]
+    account.rekognition.answers["DescribeProjects"] = lambda _: {
+        "ProjectDescriptions": [
+            {
+                "ProjectArn": account.project_arn,
+                "Datasets": [{"DatasetArn": arn, "DatasetType": "TRAIN", "Status": statuses[-1]}],
+            }
+        ]
+    }
+    account.rekognition.answers["DeleteDataset"] = refuses("ResourceInUseException")
+    work = replace(new_work(), datasets=[arn])
+    erasing.write_down(work)
+    with pytest.raises(TrainingInProgressError, match="by hand"):
+        erasing.erase(work, (), ())
+    assert [one.datasets for one in erasing.begun()] == [[arn]]
+
+    # Its deletion was begun before: that refuses, too.
+    statuses.append("DELETE_IN_PROGRESS")
+    erasing.erase(next(erasing.begun()), (), ())
+
+    assert list(erasing.begun()) == []
 
 
 @pytest.mark.parametrize("wrong", ["", "manifests/splits", "images_to_label/"])
