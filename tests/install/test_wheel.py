@@ -25,7 +25,7 @@ from tests.stack import Stack, launched
 MOST_BYTES = 120_000_000
 FUNCTIONS_PYTHON = "python3.13"
 OURS = {"labelloop", "labelloop_cli", "labelloop_pages"}
-EXTRAS = {"PIL", "numpy"}
+EXTRAS = {"PIL", "duckdb", "numpy", "sqlglot"}
 LAMBDAS_OWN = {"aws_lambda_powertools", "typing_extensions"}
 """What functions import of the layer's libraries, and no command does."""
 
@@ -148,8 +148,14 @@ def test_what_needs_an_extra_names_it(installed: Installed, stack: Stack, tmp_pa
     smoke = installed.run("smoke", "--yes", *local, cwd=tmp_path)
     (tmp_path / "boxes.csv").write_text("1.jpg,circle,0,0,64,64\n")
     cutting = installed.run("import", ".", "--crop", "--yes", *local, cwd=tmp_path)
+    asking = installed.run("query", "SELECT 1", *local, cwd=tmp_path)
     python = installed.folder / "bin/python"
-    for done, extra in ((drawing, "pictures: "), (smoke, "smoke: "), (cutting, "pictures: ")):
+    for done, extra in (
+        (drawing, "pictures: "),
+        (smoke, "smoke: "),
+        (cutting, "pictures: "),
+        (asking, "query: "),
+    ):
         assert done.returncode == 1
         assert f"needs the extra {extra}" in done.stderr and f"{python} -m pip" in done.stderr
 
