@@ -30,13 +30,21 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 IMPORTED = (
+    "asyncio",
     "boto3.session",
     "botocore.client",
     "botocore.httpsession",
     "botocore.parsers",
     "botocore.retries.standard",
     "concurrent.futures.thread",
-    "pydantic",
+    # What pydantic imports of its own only when the first model is made.
+    "pydantic._internal._generate_schema",
+    "pydantic.fields",
+    "pydantic.functional_validators",
+    "pydantic.json_schema",
+    "pydantic.main",
+    "pydantic.plugin._schema_validator",
+    "pydantic.types",
 )
 """What functions import of the layer's libraries. None of these reads the environment when it is
 imported, which a worker has after its fork alone; the runtime client does, so it is not here.
