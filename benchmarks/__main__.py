@@ -7,6 +7,7 @@ from itertools import groupby
 
 from benchmarks import (
     RESULTS,
+    archive_cost,
     cold_start,
     detection_burst,
     detection_cost,
@@ -32,6 +33,7 @@ BENCHMARKS: Mapping[str, Callable[[], list[dict[str, object]]]] = {
     "detection_burst": detection_burst.run,
     "review_pace": review_pace.run,
     "detection_cost": detection_cost.run,
+    "archive_cost": archive_cost.run,
     "hosting_minutes": hosting_minutes.run,
     "review_selection": review_selection.run,
     "promotion": promotion.run,

@@ -9,6 +9,7 @@ Some images are doubtful because the minimum is raised for them; people answer a
 the review API. Linux only: the processor time is read from ``/proc``.
 """
 
+import base64
 import json
 import math
 import os
@@ -277,7 +278,7 @@ def _measure(people: Stack, name: str, records: Iterable[Json]) -> tuple[int, di
         "by_outcome": _mean(_units(_only(item, by_outcome)) for item in doubtful),
         "task": _mean(_units(item) for item in tasks),
     }
-    return round(_mean(_bytes(item) for item in of_it)), units
+    return round(_mean(item_bytes(item) for item in of_it)), units
 
 
 def _projection(people: Stack, table: str, index: str) -> set[str]:
@@ -293,10 +294,10 @@ def _only(item: Json, names: set[str]) -> Json:
 
 
 def _units(item: Json) -> int:
-    return math.ceil(_bytes(item) / 1024)
+    return math.ceil(item_bytes(item) / 1024)
 
 
-def _bytes(item: Json) -> int:
+def item_bytes(item: Json) -> int:
     """The size of an item, as "DynamoDB item sizes and formats" in its guide has it."""
     return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
 
@@ -308,6 +309,8 @@ def _value_bytes(typed: Json) -> int:
     if kind == "N":
         digits = str(value).lstrip("-").replace(".", "").strip("0")
         return math.ceil(len(digits) / 2) + (2 if str(value).startswith("-") else 1)
+    if kind == "B":
+        return len(base64.b64decode(value)) if isinstance(value, str) else len(value)
     if kind == "L":
         return 3 + sum(1 + _value_bytes(part) for part in value)
     if kind == "M":

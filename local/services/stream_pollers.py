@@ -135,19 +135,23 @@ class StreamPollers:
         batch: list[dict[str, Any]] = []
         bytes_taken, ends = 0, 0.0
         while not mapping.stopped.is_set():
+            is_full = False
             for item in shard.items[done:]:
                 record = self._record(item.to_json(), mapping)
                 if record is not None:
                     size = len(json.dumps(record))
-                    if len(batch) == mapping.settings.batch_size or bytes_taken + size > MOST_BYTES:
-                        ends = -1.0
+                    is_full = bytes_taken + size > MOST_BYTES
+                    if is_full:
                         break
                     batch.append(record)
                     bytes_taken += size
                 done += 1
+                is_full = len(batch) == mapping.settings.batch_size
+                if is_full:
+                    break
             if batch and not ends:
                 ends = self._clock.now() + mapping.settings.window_s
-            if not batch or self._clock.now() >= ends:
+            if not batch or is_full or self._clock.now() >= ends:
                 break
             mapping.stopped.wait(LOOK_EVERY_S)
         if batch and not mapping.stopped.is_set():

@@ -24,8 +24,8 @@ from labelloop.clock import epoch_s
 from labelloop.domain.daily_figures import DayFigures
 from labelloop.errors import BusyError, ChangedMeanwhileError
 
-MINUTES = 5
-"""Changes of so many lie together, about as many as a batch has of a quiet stack."""
+MINUTES = 15
+"""Changes of so many lie together: a batch of five of them is mostly within."""
 PART_CHANGES = 1000
 _NAME_BYTES = 8
 _MOST_DAYS = 50

@@ -84,6 +84,14 @@ def batch(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"batchItemFailures": failed}
 
 
+def changes(event: dict[str, Any], context: Any) -> None:
+    """Writes what it got; fails where an item is called poison."""
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()
+    if any(one["dynamodb"]["Keys"]["name"]["S"] == "poison" for one in event["Records"]):
+        raise ValueError("as asked")
+
+
 def measure(event: dict[str, Any], context: Any) -> None:
     """Writes the event's lines in the embedded metric format."""
     for line in event["lines"]:
