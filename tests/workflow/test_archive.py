@@ -63,6 +63,9 @@ def test_what_could_not_be_archived_is_kept_and_is_archived_by_the_operators_com
     detection = _write(stack, archived=True, label="gear")
     (line,) = _wait_for_lines(stack, detection, 1)
     assert (line["outcome"], line["label"]) == ("confident", "gear")
+    sql = f"SELECT outcome, label FROM detections WHERE detection_id = '{detection}'"  # noqa: S608
+    asked = stack.labelloop("query", sql, "--json")
+    assert json.loads(asked.stdout) == [{"outcome": "confident", "label": "gear"}], asked.stderr
     wait_for(lambda: _counted(stack, "gear") == 1, "figures of the day")
     refused = {
         "service": "s3",

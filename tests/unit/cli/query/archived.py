@@ -36,13 +36,13 @@ def _states_of(number: int, chance: random.Random) -> list[Line]:
         "bucket": "the-bucket",
         "key": f"images_for_detection/{chance.choice(LABELS)}\n{number}.jpg",
         "detected_at": _iso(NOW - ago),
-        "revision": _revision(0, number),
+        "revision": revision(0, number),
     }
     if line["outcome"] == "rejected":
         return [{**line, "reason": "It is no image."}]
     before = [{**line, "outcome": "waiting"}] if chance.random() < 0.2 else []
     line |= _seen(chance)
-    line["revision"] = _revision(1, number)
+    line["revision"] = revision(1, number)
     if line["outcome"] == "confident":
         line |= {"decided_by": "model", "final_labels": _named(line)}
     found = [*before, line]
@@ -51,11 +51,11 @@ def _states_of(number: int, chance: random.Random) -> list[Line]:
             **line,
             "human_loop": f"detection-{number:032x}",
             "asked_as": "sampled" if line["outcome"] == "confident" else "doubtful",
-            "revision": _revision(2, number),
+            "revision": revision(2, number),
         }
         found.append(line)
         for answer in range(chance.choice([0, 1, 1, 2])):
-            line = {**line, **_answered(line, chance), "revision": _revision(10 + answer, number)}
+            line = {**line, **_answered(line, chance), "revision": revision(10 + answer, number)}
             found.append({name: value for name, value in line.items() if value is not None})
     return found
 
@@ -94,7 +94,8 @@ def _answered(line: Line, chance: random.Random) -> Line:
     }
 
 
-def _revision(step: int, number: int) -> str:
+def revision(step: int, number: int) -> str:
+    """What orders the states of a detection."""
     return archive.revision("arn/2026-11-01T00:00:00.000", str(10**20 + step * 10**9 + number))
 
 

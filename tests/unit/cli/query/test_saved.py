@@ -15,6 +15,10 @@ from sqlglot import exp, parse
 from cli.query import on_this_machine, saved, statements
 from cli.query.saved import SavedQuery
 from cli.query.translating import translated
+from labelloop.domain import archive as log_archive
+from labelloop.domain.annotations import ModelType
+from labelloop.domain.detection_records import DetectionRecord
+from labelloop.domain.image_labels import HumanLabel, Label, LabelBox
 from tests.unit.cli.query import archived
 from tests.unit.cli.query.archived import NOW, Line
 
@@ -246,3 +250,40 @@ def test_a_saved_query_finds_what_python_finds(archive: Archive, name: str, days
 @pytest.mark.parametrize("name", QUERIES)
 def test_a_saved_query_of_an_empty_archive_has_no_rows(empty: Archive, name: str) -> None:
     assert empty.rows(QUERIES[name], 30) == []
+
+
+def test_what_archive_log_writes_is_read_as_it_is(tmp_path: Path) -> None:
+    boxed = Label("gear", 91.5, LabelBox(0.1, 0, 0.5, 1), 88.25)
+    record = DetectionRecord(
+        detection_id="a" * 32,
+        outcome="review",
+        bucket="the-bucket",
+        key="images_for_detection/Übergröße.jpg",
+        date="2026-11-21T23:59:59.999Z",
+        version="v1-0a1b2c3d",
+        label="gear",
+        confidence_pct=91.5,
+        labels=(boxed,),
+        unsure=(Label("bolt", 3),),
+        sampled=False,
+        human_loop=f"detection-{'a' * 32}",
+        agreement="decided",
+        answers=2,
+        human_labels=(HumanLabel("gear", boxed.box),),
+        completed="2026-11-30T08:00:00.000Z",
+    )
+    line = log_archive.line(record, archived.revision(1, 1), ModelType.DETECTION)
+    text = "SELECT * FROM detections"
+    made = _archive([line], tmp_path)
+    question = translated(statements.read(text), "label_loop", NOW)
+    (row,) = on_this_machine.run(made.engine, question, text).as_json()
+    told = {name: value for name, value in row.items() if value is not None}
+    assert told.pop("day") == "2026-11-21"
+    assert set(told) == set(line)
+    box = "{left=0.1, top=0.0, width=0.5, height=1.0}"
+    assert told["labels"] == (f"[{{name=gear, confidence_pct=91.5, box={box}, chance_pct=88.25}}]")
+    assert told["final_labels"] == f"[{{name=gear, box={box}}}]"
+    assert told["decided_at"] == "2026-11-30 08:00:00.000"
+    plain = {name for name, value in line.items() if not isinstance(value, list)}
+    same = plain - {"detected_at", "decided_at"}
+    assert {name: told[name] for name in same} == {name: line[name] for name in same}
