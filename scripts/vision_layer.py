@@ -20,18 +20,19 @@ MOST_MB = 230
 """
 ELF, ELF_ARM64 = b"\x7fELF", 183
 TRIED = """
-import importlib, io, pkgutil, struct, sys
+import importlib, io, pkgutil
 import labelvision
 for module in pkgutil.iter_modules(labelvision.__path__):
     importlib.import_module(f"labelvision.{module.name}")
 from PIL import Image
 from labelvision.backbone import Backbone
+from labelvision.looking import look
 image = Image.radial_gradient("L").convert("RGB")
+backbone = Backbone()
 for kind in ("PNG", "JPEG"):
     image.save(written := io.BytesIO(), kind)
-    Image.open(written).load()
-backbone = Backbone()
-assert backbone.embed(image).shape == (1280,)
+    seen = look(written.getvalue(), backbone, with_preview=True)
+    assert seen.size_px == (256, 256) and seen.thumbnail and seen.preview, seen
 assert backbone.feature_grid(image).features.shape == (1024, 472)
 """
 """What must work with the layer and Python's own library alone."""
