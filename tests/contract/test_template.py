@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.session import Session
+from moto.events.models import EventPattern
 
 from labelloop.aws import (
     clients,
@@ -75,6 +76,33 @@ def test_what_a_stream_cannot_deliver_is_kept_whole_before_the_stream_forgets_it
     assert mapping["BisectBatchOnFunctionError"]
     assert mapping["MaximumRetryAttempts"] > 0
     assert mapping["MaximumRecordAgeInSeconds"] < 86_400 - 3_600
+
+
+@pytest.mark.parametrize(
+    ("case", "outcome", "is_delivered"),
+    [
+        ("detected", "confident", True),
+        ("detected", "waiting", True),
+        ("detected", "labeling", False),
+        ("decided", "review", True),
+        ("decided", "labeling", False),
+        ("expired", "review", False),
+        ("forgotten", "review", True),
+        ("forgotten", "labeling", False),
+    ],
+)
+def test_what_the_archive_has_no_line_of_is_not_delivered(
+    case: str, outcome: str, is_delivered: bool
+) -> None:
+    (mapping,) = (one["Properties"] for one in _mappings("Stream"))
+    patterns = [json.loads(one["Pattern"]) for one in mapping["FilterCriteria"]["Filters"]]
+    text = (files.ROOT / f"events/archive_log.{case}.json").read_text(encoding="utf-8")
+    (record,) = json.loads(text)["Records"]
+    for image in ("OldImage", "NewImage"):
+        if image in record["dynamodb"]:
+            record["dynamodb"][image]["outcome"] = {"S": outcome}
+    matches = [EventPattern(None, pattern).matches_event(record) for pattern in patterns]
+    assert any(matches) is is_delivered
 
 
 def test_no_batch_that_failed_outlives_what_is_known_of_those_that_were_counted() -> None:

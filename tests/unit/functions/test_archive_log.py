@@ -212,3 +212,37 @@ def test_lines_are_text_that_every_reader_of_json_takes(account: Account) -> Non
     (line,) = archived.lines()
     assert line["key"].endswith("gear, front ünder.jpg")
     assert json.loads(json.dumps(line)) == line
+
+
+def test_two_that_count_at_once_count_each_change_once(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that nobody waits for any more may be done while the batch is tried again."""
+    told = [change(n, None, _record(n)) for n in range(6)]
+    dynamodb, begun = client("dynamodb"), [False]
+    call = dynamodb._make_api_call
+
+    def meanwhile(name: str, parameters: Any) -> Any:
+        if name == "TransactWriteItems" and not begun[0]:
+            begun[0] = True
+            _archive(*told[:4])
+            _archive(*told[4:])
+        return call(name, parameters)
+
+    monkeypatch.setattr(dynamodb, "_make_api_call", meanwhile)
+    _archive(*told)
+    figures = _figures()
+    assert figures is not None
+    assert figures.detections == 6
+
+
+def test_more_changes_at_once_than_a_part_has_lie_in_several_and_are_all_found_again(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daily_figures, "PART_CHANGES", 4)
+    told = [change(n, None, _record(n)) for n in range(11)]
+    for batch in (told[:3], told[:9], told):
+        _archive(*batch)
+    figures = _figures()
+    assert figures is not None
+    assert figures.detections == 11

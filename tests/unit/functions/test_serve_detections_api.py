@@ -108,14 +108,15 @@ def test_a_detection_is_told_as_the_log_has_it_without_who_has_sent_it(account: 
     assert {name: recorded[name] for name in told.keys() - {"decided_by", "final_labels"}} == {
         name: told[name] for name in told.keys() - {"decided_by", "final_labels"}
     }
-    assert recorded.keys() - told.keys() == {"date_id", "day_shard", "outcome_shard", "senders"}
+    kept_back = {"date_id", "day_shard", "outcome_shard", "senders", "archived"}
+    assert recorded.keys() - told.keys() == kept_back
 
 
 def test_what_is_added_to_records_is_told_or_kept_back_on_purpose() -> None:
     kept_back = {
         *("senders", "request_id", "trace_id", "expires", "unknown"),
         *("date_id", "day_shard", "outcome_shard", "complete"),
-        *("answers_read", "copy_keys", "left_out_by"),
+        *("answers_read", "copy_keys", "left_out_by", "archived"),
     }
     added = {"decided_by", "final_labels"}
     recorded = {each.name for each in fields(DetectionRecord)}
