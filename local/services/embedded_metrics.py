@@ -2,7 +2,7 @@
 
 As on AWS a function calls nothing for it: what it writes to a log that it may write to is read, and
 kept in moto's CloudWatch, where GetMetricStatistics and GetMetricData find it. Callers:
-``local/services/function_pool.py``, and ``local/doors/control.py`` for GET /_local/metrics.
+``local/services/worker_log.py``, and ``local/doors/control.py`` for GET /_local/metrics.
 """
 
 from __future__ import annotations

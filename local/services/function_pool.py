@@ -3,7 +3,7 @@ client.
 
 A worker is a fork of ``worker.py``: ``awslambdaric`` against a Runtime API of its own. The pool
 speaks that API in the thread that invokes: it hands out the event, reads the answer, and needs no
-thread or polling in between. Callers: ``local/doors/gateway.py`` (Invoke), ``queue_pollers.py``,
+thread or polling in between. Callers: ``local/doors/lambda_calls.py``, ``queue_pollers.py``,
 ``event_bus.py``, ``http_apis.py``, ``local/stack/resources/``.
 """
 
