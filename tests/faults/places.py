@@ -37,9 +37,10 @@ the state machine's own, when it calls the first function."""
 _NEVER = 1_000_000
 _OTHER_WORK = (
     *("ApplyParameters", "TellChanges", "ParameterC", "DeploymentRule", "HostModel"),
-    *("SelectReviews", "Selection", "Labeling", "RequestLabels"),
+    *("SelectReviews", "Selection", "Labeling", "RequestLabels", "ArchiveLog"),
 )
-"""The looks by schedule and after a deployment, which pass by whatever is tested."""
+"""The looks by schedule and after a deployment, and the archiving of what was long before, which
+pass by whatever is tested."""
 
 
 @dataclass(frozen=True, order=True)
