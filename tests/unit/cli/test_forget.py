@@ -71,6 +71,7 @@ def test_it_says_what_stays_and_who_has_asked_for_it_is_noted(bucket: Bucket) ->
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("It is forgotten.")
     assert "ledger of splits" in result.stdout and "35" not in result.stdout
+    assert "analytics/answers/" in result.stdout
     (noted,) = json.loads(bucket.run("forget", "--list", "--json").stdout)
     assert noted["by"] == OPERATOR and noted["counts"]["images"] == 1
     assert KEY not in json.dumps(noted)

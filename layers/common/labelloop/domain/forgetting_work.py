@@ -101,6 +101,7 @@ def what_stays(
         "Logs of functions and workflows may name it "
         + (f"until {now + timedelta(days=log_days):%Y-%m-%d}" if log_days else "as long as kept")
         + ", the history of executions for 90 days.",
+        "What Athena answered to questions before is in analytics/answers/ for nine days at most.",
         "E-mails and events that were sent are with those who got them.",
     ]
     if with_a2i:
