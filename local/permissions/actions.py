@@ -250,10 +250,20 @@ def _task_ui(params: Params) -> str:
     return _arn("sagemaker", f"human-task-ui/{params['HumanTaskUiName']}")
 
 
+def _making(action: str, find: Callable[[Params], str]) -> Rule:
+    """What it takes to make something of SageMaker, perhaps with tags."""
+
+    def needed(params: Params) -> list[Requirement]:
+        actions = [action] + ["sagemaker:AddTags"] * bool(params.get("Tags"))
+        return [Requirement(each, find(params)) for each in actions]
+
+    return needed
+
+
 def _create_flow(params: Params) -> list[Requirement]:
     passing = {"iam:PassedToService": "sagemaker.amazonaws.com"}
     return [
-        Requirement("sagemaker:CreateFlowDefinition", _flow(params)),
+        *_making("sagemaker:CreateFlowDefinition", _flow)(params),
         Requirement("iam:PassRole", str(params["RoleArn"]), passing),
     ]
 
@@ -265,7 +275,7 @@ def _job(params: Params) -> str:
 def _create_job(params: Params) -> list[Requirement]:
     passing = {"iam:PassedToService": "sagemaker.amazonaws.com"}
     return [
-        Requirement("sagemaker:CreateLabelingJob", _job(params)),
+        *_making("sagemaker:CreateLabelingJob", _job)(params),
         Requirement("iam:PassRole", str(params["RoleArn"]), passing),
     ]
 
@@ -386,8 +396,11 @@ RULES: dict[str, Rule] = {
     "sagemaker.CreateLabelingJob": _create_job,
     **_table_rows("sagemaker", _job, "DescribeLabelingJob"),
     "sagemaker.ListFlowDefinitions": _everything("sagemaker:ListFlowDefinitions"),
-    **_table_rows("sagemaker", _team, "CreateWorkteam DescribeWorkteam DeleteWorkteam"),
-    **_table_rows("sagemaker", _workforce, "CreateWorkforce DescribeWorkforce DeleteWorkforce"),
+    **_table_rows("sagemaker", _team, "DescribeWorkteam DeleteWorkteam"),
+    "sagemaker.CreateWorkteam": _making("sagemaker:CreateWorkteam", _team),
+    **_table_rows("sagemaker", _workforce, "DescribeWorkforce DeleteWorkforce"),
+    "sagemaker.CreateWorkforce": _making("sagemaker:CreateWorkforce", _workforce),
     "sagemaker.ListWorkforces": _everything("sagemaker:ListWorkforces"),
-    **_table_rows("sagemaker", _task_ui, "CreateHumanTaskUi DescribeHumanTaskUi DeleteHumanTaskUi"),
+    **_table_rows("sagemaker", _task_ui, "DescribeHumanTaskUi DeleteHumanTaskUi"),
+    "sagemaker.CreateHumanTaskUi": _making("sagemaker:CreateHumanTaskUi", _task_ui),
 }

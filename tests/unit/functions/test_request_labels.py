@@ -234,6 +234,7 @@ def test_a_job_is_begun_with_all_that_it_needs(
     found = _ask()
     assert found["job"].startswith("label-loop-1a2b3c4d-")
     (request,) = ground_truth.sagemaker.asked("CreateLabelingJob")
+    assert request["Tags"] == [{"Key": "labelloop:stack", "Value": "label-loop"}]
     assert list(find_problems(request, operation_model("CreateLabelingJob"), "request")) == []
     config = request["HumanTaskConfig"]
     assert config["PreHumanTaskLambdaArn"].startswith("arn:aws:lambda:eu-west-1:568282634449:")

@@ -90,6 +90,9 @@ def test_a_team_of_the_pools_reviewers_is_made_and_signs_in_with_the_client(
     assert re.fullmatch(rf"{PREFIX}-[0-9a-f]{{16}}", name)
     assert answer["Data"]["FlowDefinitionArn"].endswith(f":flow-definition/{name}")
     (flow,) = account.sagemaker.asked("CreateFlowDefinition")
+    for made in ("FlowDefinition", "HumanTaskUi", "Workteam", "Workforce"):
+        (request,) = account.sagemaker.asked(f"Create{made}")
+        assert request["Tags"] == [{"Key": "labelloop:stack", "Value": "label-loop"}]
     assert flow["HumanLoopConfig"]["TaskCount"] == 2
     assert flow["OutputConfig"]["S3OutputPath"] == "s3://label-loop-bucket/a2i-human-loop-data/"
     (team,) = account.sagemaker.asked("CreateWorkteam")

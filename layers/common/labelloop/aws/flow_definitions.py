@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from labelloop.aws.clients import client
 from labelloop.aws.failures import translated
+from labelloop.aws.wiring import tags
 from labelloop.errors import BusyError, InvalidRequestError, NotFoundError, UnknownStatusError
 
 LIFETIME_S = 864_000
@@ -27,7 +28,7 @@ def create_page(name: str, template: str) -> str:
     with translated():
         try:
             answer = sagemaker.create_human_task_ui(
-                HumanTaskUiName=name, UiTemplate={"Content": template}
+                HumanTaskUiName=name, UiTemplate={"Content": template}, Tags=tags()
             )
         except sagemaker.exceptions.ResourceInUse:
             answer = sagemaker.describe_human_task_ui(HumanTaskUiName=name)
@@ -53,6 +54,7 @@ def create(
                 },
                 OutputConfig={"S3OutputPath": output_uri},
                 RoleArn=role_arn,
+                Tags=tags(),
             )
     except BusyError:
         return  # ResourceInUse: it is there.

@@ -7,6 +7,7 @@ from typing import Any
 from labelloop.aws import objects
 from labelloop.aws.clients import client
 from labelloop.aws.failures import translated
+from labelloop.aws.wiring import tags
 from labelloop.domain.labeling_jobs import ATTRIBUTE, Job
 from labelloop.errors import BusyError, UnknownStatusError
 
@@ -54,6 +55,7 @@ def create(
                     "TaskAvailabilityLifetimeInSeconds": LIFETIME_S,
                     "AnnotationConsolidationConfig": {"AnnotationConsolidationLambdaArn": after},
                 },
+                Tags=tags(),
             )
     except BusyError:
         return  # ResourceInUse: it has begun.

@@ -6,11 +6,11 @@ from typing import Any
 
 from labelloop.aws.clients import client
 from labelloop.aws.failures import translated
-from labelloop.aws.wiring import wiring
+from labelloop.aws.wiring import tags, wiring
 from labelloop.domain import parameters as rules
 from labelloop.domain.parameters import SYSTEM_RECORD, OperatorSettings, Parameter, Unusable, parse
 from labelloop.remembered import remembered
-from labelloop.settings import TAG, Variable, tags_of
+from labelloop.settings import TAG, Variable
 
 
 def prefix() -> str:
@@ -69,18 +69,14 @@ def _described(*further: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def tag_all() -> None:
     """Give the stack's tag to those of its parameters that lack it."""
-    stack = prefix().strip("/")
-    tagged = {entry["Name"] for entry in _described({"Key": f"tag:{TAG}", "Values": [stack]})}
+    own = {"Key": f"tag:{TAG}", "Values": [prefix().strip("/")]}
+    tagged = {entry["Name"] for entry in _described(own)}
     for entry in _described():
         if entry["Name"] not in tagged:
             with translated():
                 client("ssm").add_tags_to_resource(
-                    ResourceType="Parameter", ResourceId=entry["Name"], Tags=_tags(stack)
+                    ResourceType="Parameter", ResourceId=entry["Name"], Tags=tags()
                 )
-
-
-def _tags(stack: str) -> list[dict[str, str]]:
-    return [{"Key": key, "Value": value} for key, value in tags_of(stack).items()]
 
 
 def create(parameter: Parameter, value: str) -> bool:

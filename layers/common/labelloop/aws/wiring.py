@@ -3,9 +3,15 @@
 import os
 
 from labelloop.domain.places import Place
-from labelloop.settings import Variable, Wiring
+from labelloop.settings import Variable, Wiring, tags_of
 
 wiring = Wiring(os.environ)
+
+
+def tags() -> list[dict[str, str]]:
+    """What all is tagged with that this stack's functions make, in most services' form."""
+    stack = wiring[Variable.PARAMETER_PREFIX].strip("/")
+    return [{"Key": key, "Value": value} for key, value in tags_of(stack).items()]
 
 
 def place(of: Variable) -> Place:

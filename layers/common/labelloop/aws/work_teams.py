@@ -5,6 +5,7 @@ from typing import Any
 
 from labelloop.aws.clients import client
 from labelloop.aws.failures import translated
+from labelloop.aws.wiring import tags
 from labelloop.errors import BusyError, InvalidRequestError, NotFoundError
 
 _INITIALIZING = {"Initializing", "Updating"}
@@ -43,6 +44,7 @@ def create_team(name: str, workforce: str, user_pool: str, client_id: str, group
                         }
                     }
                 ],
+                Tags=tags(),
             )
     except BusyError:
         return team_arn(name)  # ResourceInUse: it is there.
@@ -92,7 +94,9 @@ def create_workforce(name: str, user_pool: str, client_id: str) -> None:
     """Begin to make the workforce of the account and Region."""
     with translated():
         client("sagemaker").create_workforce(
-            WorkforceName=name, CognitoConfig={"UserPool": user_pool, "ClientId": client_id}
+            WorkforceName=name,
+            CognitoConfig={"UserPool": user_pool, "ClientId": client_id},
+            Tags=tags(),
         )
 
 
