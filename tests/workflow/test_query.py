@@ -2,6 +2,9 @@
 
 import json
 
+import pytest
+from botocore.exceptions import ClientError
+
 from labelloop.domain import archive
 from tests.stack import Stack
 from tests.unit.cli.query import archived
@@ -33,3 +36,12 @@ def test_the_catalog_has_the_table_and_the_view(empty_stack: Stack) -> None:
         "detection_states": "EXTERNAL_TABLE",
         "detections": "VIRTUAL_VIEW",
     }
+
+
+def test_athena_itself_answers_nothing_here_rather_than_something_false(empty_stack: Stack) -> None:
+    athena = empty_stack.client("athena")
+    assert empty_stack.outputs["QueryWorkgroup"] in {
+        group["Name"] for group in athena.list_work_groups()["WorkGroups"]
+    }
+    with pytest.raises(ClientError, match="has no athena"):
+        athena.start_query_execution(QueryString="SELECT 1")
