@@ -59,6 +59,8 @@ class MadeUp:
         if name == "Arn" and pattern:
             made = f"{STACK}-{logical_id}".lower()
             return pattern.format(name=made, account=ACCOUNT_ID, region=REGION)
+        if name == "StreamArn":
+            return f"{self.attribute(logical_id, 'Arn')}/stream/2026-11-21T10:00:00.000"
         return f"{logical_id}-{name}".lower()
 
 
