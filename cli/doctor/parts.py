@@ -29,6 +29,7 @@ PARTS = (
     Part("DetectionQueueMapping", "mapping", "images stay in their queue, for 4 days at most"),
     Part("AnswersRule", "rule", NO_ANSWERS),
     Part("AnswersQueueMapping", "mapping", "answers stay in their queue, for 4 days at most"),
+    Part("DetectionsStreamMapping", "mapping", "within a day the archive loses changes"),
     Part("HostingSchedule", "schedule", "the model is neither started nor stopped"),
     Part("SelectionSchedule", "schedule", "nobody is asked about a day's doubtful images"),
     Part("LabelingSchedule", "schedule", "nobody is asked about images to label"),

@@ -79,7 +79,7 @@ CHECKS = (
         "dynamodb:GetItem, rekognition:DescribeProjects or rekognition:DescribeProjectVersions",
     ),
     Check("training", training_lock, "dynamodb:GetItem or states:DescribeExecution"),
-    Check("dead letters", dead_letters, "sqs:GetQueueAttributes"),
+    Check("dead letters", dead_letters, "sqs:GetQueueAttributes or s3:ListBucket"),
     Check(
         "parts",
         parts.switched_on,

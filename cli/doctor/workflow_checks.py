@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from labelloop.aws.schedules import is_off
 
+from ..archive import kept
 from ..params import effective_values
 from ..stack import Stack
 from ..status import DEAD_LETTERS, messages_in
@@ -37,6 +38,14 @@ def dead_letters(stack: Stack) -> Iterator[Found]:
             good = False
             what, mend = meaning[kind]
             yield problem(f"{count} {what}: {stack.output(output)}", mend)
+    batches = sum(1 for _ in kept())
+    if batches:
+        good = False
+        yield problem(
+            f"{batches} batches of the log could not be archived, and are kept for 90 days.",
+            "Look into the log of ArchiveLog for the reason, mend it, and: labelloop archive "
+            "--replay",
+        )
     if good:
         yield ok("All are empty.")
 

@@ -13,10 +13,11 @@ from botocore.exceptions import NoCredentialsError, NoRegionError
 from click.testing import CliRunner, Result
 
 from cli.__main__ import main
+from cli.archive import KEPT_FOLDER
 from cli.doctor import parts, stack_checks, workflow_checks
 from cli.stack import Stack
 from labelloop import clock
-from labelloop.aws import hosting_state
+from labelloop.aws import hosting_state, objects
 from labelloop.clock import iso
 from labelloop.domain.parameters import CATALOGUE
 from local.clock import Clock
@@ -545,6 +546,13 @@ class TestWhatGoesOn:
         level, text = clinic.found("dead letters")
 
         assert level == "problem" and words in text
+
+    def test_what_could_not_be_archived_is_a_problem(self, clinic: Clinic) -> None:
+        clinic.world.ask(lambda: objects.write(f"{KEPT_FOLDER}uuid/1", b"{}"))
+
+        level, text = clinic.found("dead letters")
+
+        assert level == "problem" and "labelloop archive --replay" in text
 
     def test_a_schedule_that_does_not_follow_its_parameter_is_a_problem(
         self, clinic: Clinic
