@@ -137,6 +137,7 @@ def _columns(table: str, *, partition: bool) -> str:
 def _named_query(query: saved.SavedQuery) -> str:
     name = "".join(word.capitalize() for word in query.name.split("_"))
     text = query.filled(str(saved.DAYS), "${InferenceUnitHourPrice}")
+    substitution = "!Sub " if "${" in text else ""
     return f"""  {name}Query:
     Type: AWS::Athena::NamedQuery
     Properties:
@@ -145,7 +146,7 @@ def _named_query(query: saved.SavedQuery) -> str:
 {textwrap.indent(textwrap.fill(query.meaning, 112), " " * 8)}
       Database: !Ref LogDatabase
       WorkGroup: !Ref QueryWorkgroup
-      QueryString: !Sub |
+      QueryString: {substitution}|
 {textwrap.indent(_without_comments(text).rstrip(), " " * 8)}"""
 
 

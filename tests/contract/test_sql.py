@@ -66,7 +66,8 @@ def test_the_view_is_what_athena_keeps_of_one() -> None:
 
 @pytest.mark.parametrize("name", saved.all_queries())
 def test_a_saved_query_is_athenas_too(name: str) -> None:
-    query, text = saved.all_queries()[name], QUERIES[name]["QueryString"]["Fn::Sub"]
+    query, given = saved.all_queries()[name], QUERIES[name]["QueryString"]
+    text = given if isinstance(given, str) else given["Fn::Sub"]
     assert "30" in text
     here = query.filled("30", "4.00")
     assert _same(text.replace("${InferenceUnitHourPrice}", "4.00"), here)
