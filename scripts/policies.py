@@ -60,7 +60,8 @@ class MadeUp:
             made = f"{STACK}-{logical_id}".lower()
             return pattern.format(name=made, account=ACCOUNT_ID, region=REGION)
         if name == "StreamArn":
-            return f"{self.attribute(logical_id, 'Arn')}/stream/2026-11-21T10:00:00.000"
+            # A stream's own label is a time, in whose colons parliament finds no ARN.
+            return f"{self.attribute(logical_id, 'Arn')}/stream/label"
         return f"{logical_id}-{name}".lower()
 
 
