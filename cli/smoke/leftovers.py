@@ -7,9 +7,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from labelloop import clock
 from labelloop.aws import (
     deployed_version,
     detections,
+    forgotten_detections,
     hosting_state,
     last_look,
     model_versions,
@@ -18,11 +20,13 @@ from labelloop.aws import (
 )
 from labelloop.aws.failures import code_of
 from labelloop.domain.detections import detection_id, human_loop_name
+from labelloop.domain.forgetting import Images
 from labelloop.domain.images import EVALUATED_FOLDER, ImageObject
 from labelloop.domain.imports import IMPORTED_IMAGES, IMPORTED_MANIFESTS
 from labelloop.domain.manifests import LABELLED_FOLDER
 from labelloop.domain.parameters import SYSTEM_RECORD
 from labelloop.domain.version_files import TRAINING_FOLDER, VersionFiles
+from labelloop.services.forgetting import erasing, texts
 
 from .. import models
 from ..failures import CommandError
@@ -148,17 +152,27 @@ def _unless_busy(delete: Any, **what: str) -> None:
 
 
 def _delete_records(stack: Stack) -> None:
-    """Delete what the log and the review queue have about the pictures."""
+    """Delete what the log, its archive and the review queue have about the pictures."""
     bucket = stack.output("BucketName")
-    for entry in _versions_under(stack, DETECTED_FOLDER):
-        if "Size" not in entry:
-            continue
-        image = ImageObject(
-            bucket, entry["Key"], entry["VersionId"], entry["ETag"].strip('"'), entry["Size"]
+    found = [
+        detection_id(
+            ImageObject(
+                bucket, entry["Key"], entry["VersionId"], entry["ETag"].strip('"'), entry["Size"]
+            )
         )
-        detection = detection_id(image)
+        for entry in _versions_under(stack, DETECTED_FOLDER)
+        if "Size" in entry
+    ]
+    forgotten_detections.note(found)
+    noted = clock.now()
+    for detection in found:
         detections.forget(detection)
         review_tasks.forget(human_loop_name(detection))
+    if found:
+        progress = Progress()
+        archived = Images(bucket, detections=frozenset(found))
+        erasing.erase_archived(archived, texts.archived_days(), noted, progress.say)
+        progress.end()
 
 
 def _delete_objects(run: Run) -> int:

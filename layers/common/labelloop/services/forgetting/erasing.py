@@ -122,7 +122,7 @@ def _erase_images(work: Work, images: Images, queue_urls: Iterable[str], say: Sa
     for detection in _told(work.records, "records", say):
         detections.forget(detection)
     if work.records:
-        _erase_archived(work, images, noted, say)
+        erase_archived(images, work.days, noted, say)
 
 
 def _erase_objects(work: Work, say: Say) -> None:
@@ -137,12 +137,14 @@ def _erase_objects(work: Work, say: Say) -> None:
         texts.erase(key)
 
 
-def _erase_archived(work: Work, images: Images, noted: datetime, say: Say) -> None:
-    """Take out of the archive what was on its way there when that was noted."""
+def erase_archived(images: Images, days: Sequence[str], noted: datetime, say: Say) -> None:
+    """Take detections of these days out of the archive, and what was on its way there when it was
+    noted that they are forgotten.
+    """
     while clock.now() < noted + forgotten_detections.IN_FLIGHT:
         say("waiting until what is on its way to the archive is there")
         clock.sleep(_BETWEEN_ARCHIVED_S)
-    for day in _told(work.days, "days of the archive", say):
+    for day in _told(days, "days of the archive", say):
         for key in texts.under(f"{archive.FOLDER}day={day}/"):
             texts.rewrite(images, key)
 
