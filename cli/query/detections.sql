@@ -1,5 +1,5 @@
 -- Each detection with the last of its states. A detection has one day: with it among what is
--- partitioned by, a condition on day reaches the files.
+-- partitioned by, a condition on day reaches the files. A day that it left has no outcome of it.
 SELECT
   :columns,
   day
@@ -9,4 +9,4 @@ FROM (
     row_number() OVER (PARTITION BY day, detection_id ORDER BY revision DESC) AS newest_first
   FROM detection_states
 )
-WHERE newest_first = 1
+WHERE newest_first = 1 AND outcome IS NOT NULL

@@ -44,10 +44,16 @@ def lines(day: str = "") -> Iterator[Json]:
 
 
 def view() -> dict[str, Json]:
-    """The last state of each detection, as a reader sees it."""
-    last: dict[str, Json] = {}
-    for line in lines():
-        known = last.get(line["detection_id"])
-        if known is None or line["revision"] > known["revision"]:
-            last[line["detection_id"]] = line
-    return last
+    """The last state of each detection, as a reader sees it, who looks at each day by itself."""
+    days = {entry.key.removeprefix(f"{FOLDER}day=")[:10] for entry in objects.listing(FOLDER)}
+    found: dict[str, Json] = {}
+    for day in days:
+        last: dict[str, Json] = {}
+        for line in lines(day):
+            known = last.get(line["detection_id"])
+            if known is None or line["revision"] > known["revision"]:
+                last[line["detection_id"]] = line
+        there = {name: line for name, line in last.items() if "outcome" in line}
+        assert not found.keys() & there.keys(), "Each detection is of one day."
+        found |= there
+    return found

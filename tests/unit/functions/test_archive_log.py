@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from functions.archive_log.app import lambda_handler
 from labelloop.aws import daily_figures, forgotten_detections
 from labelloop.aws.clients import client
+from labelloop.domain.archive import revision
 from labelloop.domain.daily_figures import DayFigures
 from labelloop.domain.detection_records import DetectionRecord
 from labelloop.domain.image_labels import HumanLabel, Label
@@ -98,6 +99,19 @@ def test_what_was_deferred_and_is_asked_about_later_counts_as_what_it_became(
     assert (figures.outcome, figures.asked) == ({"review": 1}, 1)
 
 
+def test_what_waits_for_a_model_is_of_the_day_when_one_has_looked_alone(account: Account) -> None:
+    first = _record(1, outcome="waiting", labels=None, date="2026-11-19T23:59:59.000Z")
+    again = replace(first, date="2026-11-20T12:00:00.000Z")
+    seen = replace(again, outcome="confident", date="2026-11-21T00:00:01.000Z")
+    told = [change(1, None, first), change(2, first, again), change(3, again, seen)]
+    assert [_archive(one)["lines"] for one in told] == [1, 1, 1]
+    assert archived.view()[seen.detection_id]["detected_at"] == seen.date
+    _archive(*reversed(told))
+    assert archived.view()[seen.detection_id]["detected_at"] == seen.date
+    left = {"detection_id": seen.detection_id, "revision": revision(archived.STREAM, "2")}
+    assert left in list(archived.lines("2026-11-19"))
+
+
 def test_records_of_before_the_archive_count_once_they_are_archived_and_never_before(
     account: Account,
 ) -> None:
@@ -125,6 +139,8 @@ def _story(seed: int) -> list[Json]:
             outcome = dice.choice(["confident", "review"])
             said: Json = {"agreement": "decided", "human_labels": (HumanLabel("dent"),)}
             after = replace(before, outcome=outcome, **(said if step == 2 else {}))
+            if step == 1 and dice.random() < 0.5:
+                after = replace(after, date="2026-11-21T11:00:00.000Z")
             moment_s = 1e9 + 40 * number + 1000 * step
             told.append((after, change(3 * number + step, before, after, moment_s=moment_s)))
     return [one for _, one in told]

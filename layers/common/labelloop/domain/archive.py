@@ -1,7 +1,9 @@
 """The inference log as a table for SQL: its columns, its lines, and where its objects lie.
 
 Each line of ``analytics/detections/day=…/….jsonl.gz`` is a detection as it was once; a line more is
-written whenever it has changed. The day is that of the detection, however late people decide.
+written whenever it has changed. The day is that of the detection, however late people decide. What
+waits for a model is detected anew, on another day perhaps: the day that it leaves then has a line
+with nothing but its name and revision, so that each day tells by itself what is of it.
 """
 
 import types
@@ -30,7 +32,10 @@ class Column:
 
 _OF_THE_RECORD = {
     "detection_id": ("detection_id", "The detection, of one object version."),
-    "outcome": ("outcome", "confident, review (people are asked), deferred, rejected or waiting."),
+    "outcome": (
+        "outcome",
+        "confident, review (people asked), deferred, rejected, waiting; null: of another day now.",
+    ),
     "bucket": ("bucket", "Where the image came in."),
     "key": ("key", "Its key there."),
     "version_id": ("version_id", "Which version of the object it is."),
@@ -133,6 +138,11 @@ def line(record: DetectionRecord, of_revision: str, model_type: ModelType) -> di
         "revision": of_revision,
     }
     return {name: value for name, value in values.items() if value is not None}
+
+
+def line_of_left(record: DetectionRecord, of_revision: str) -> dict[str, Any]:
+    """What the day of a detection says once it is of another day."""
+    return {"detection_id": record.detection_id, "revision": of_revision}
 
 
 def _final_labels(record: DetectionRecord, model_type: ModelType) -> list[Any] | None:

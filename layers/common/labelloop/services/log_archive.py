@@ -10,8 +10,9 @@ import gzip
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from labelloop.aws import daily_figures, forgotten_detections, objects
 from labelloop.aws.daily_figures import Change
@@ -21,6 +22,8 @@ from labelloop.domain.annotations import ModelType
 from labelloop.domain.daily_figures import difference
 from labelloop.domain.detection_records import DetectionRecord
 from labelloop.settings import Variable
+
+Line = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -40,21 +43,22 @@ def write(told: Sequence[Told]) -> int:
     """Archive these changes, which a stream told together; how many lines that took."""
     model_type = ModelType(wiring[Variable.MODEL_TYPE])
     forgotten = forgotten_detections.noted() if told else set()
-    by_day: dict[str, list[Told]] = defaultdict(list)
+    by_day: dict[str, dict[str, Line]] = defaultdict(dict)
+    lines = 0
     for one in told:
         if one.after and one.after.detection_id not in forgotten and _is_news(one, model_type):
-            by_day[archive.day_of(one.after)].append(one)
-    for day, changes in by_day.items():
+            lines += 1
+            for day, line in _lines(one.before, one.after, one.revision, model_type):
+                by_day[day][one.name] = line
+    for day, named in by_day.items():
         objects.write(
-            archive.object_key(day, _name(changes)),
-            _packed(changes, model_type),
-            "application/gzip",
+            archive.object_key(day, _name(named)), _packed(named.values()), "application/gzip"
         )
     daily_figures.count(
         Change(one.name, one.moment_s, difference(one.before, one.after, model_type))
         for one in told
     )
-    return sum(map(len, by_day.values()))
+    return lines
 
 
 def _is_news(told: Told, model_type: ModelType) -> bool:
@@ -67,17 +71,23 @@ def _is_news(told: Told, model_type: ModelType) -> bool:
     return next(lines) != next(lines)
 
 
-def _packed(changes: Sequence[Told], model_type: ModelType) -> bytes:
-    lines = [
-        json.dumps(archive.line(one.after, one.revision, model_type), ensure_ascii=False)
-        for one in changes
-        if one.after
-    ]
+def _lines(
+    before: DetectionRecord | None, after: DetectionRecord, revision: str, model_type: ModelType
+) -> Iterator[tuple[str, Line]]:
+    """What the archive is told of a change, and under which days."""
+    day = archive.day_of(after)
+    yield day, archive.line(after, revision, model_type)
+    # What waited for a model is of the day when one looked.
+    if before and archive.belongs(before) and archive.day_of(before) != day:
+        yield archive.day_of(before), archive.line_of_left(before, revision)
+
+
+def _packed(lines: Iterable[Line]) -> bytes:
+    text = "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)
     # Of no time: a batch that is told again makes the same object.
-    return gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0)
+    return gzip.compress(text.encode(), mtime=0)
 
 
-def _name(changes: Sequence[Told]) -> str:
+def _name(changes: Iterable[str]) -> str:
     """What an object of these changes is called: the same each time that they come together."""
-    names = "\n".join(one.name for one in changes)
-    return hashlib.sha256(names.encode()).hexdigest()[:32]
+    return hashlib.sha256("\n".join(changes).encode()).hexdigest()[:32]

@@ -3,7 +3,7 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -250,6 +250,33 @@ def test_a_saved_query_finds_what_python_finds(archive: Archive, name: str, days
 @pytest.mark.parametrize("name", QUERIES)
 def test_a_saved_query_of_an_empty_archive_has_no_rows(empty: Archive, name: str) -> None:
     assert empty.rows(QUERIES[name], 30) == []
+
+
+def test_a_detection_is_of_the_day_when_a_model_has_looked_alone(tmp_path: Path) -> None:
+    """Until then it waited on another day, which it has left."""
+    waiting = DetectionRecord(
+        detection_id="a" * 32, outcome="waiting", date="2026-11-29T23:59:00.000Z"
+    )
+    seen = replace(waiting, outcome="confident", date="2026-11-30T00:01:00.000Z", version="v1")
+    first, last = archived.revision(1, 1), archived.revision(2, 1)
+    of_day = {
+        "2026-11-29": [
+            log_archive.line(waiting, first, ModelType.CLASSIFICATION),
+            log_archive.line_of_left(waiting, last),
+        ],
+        "2026-11-30": [log_archive.line(seen, last, ModelType.CLASSIFICATION)],
+    }
+    paths = []
+    for day, lines in of_day.items():
+        paths.append(tmp_path / f"day={day}" / "1.jsonl.gz")
+        paths[-1].parent.mkdir()
+        paths[-1].write_bytes(archived.body(lines))
+    engine = on_this_machine.open_engine(tmp_path)
+    on_this_machine.make_tables(engine, paths)
+    rows = Archive([], engine).rows(QUERIES["volume_by_day"], 30)
+    assert [(row["day"], row["detections"], row["waiting"]) for row in rows] == [
+        ("2026-11-30", 1, 0)
+    ]
 
 
 def test_what_archive_log_writes_is_read_as_it_is(tmp_path: Path) -> None:
