@@ -19,9 +19,7 @@ _OF_OTHERS = (exp.Query, exp.AggFunc, exp.Window, exp.Rand, exp.Randn, exp.Uuid)
 """What is not the same for a row whenever it is asked."""
 
 
-def needed(
-    query: exp.Expression, there: Collection[str], engine: duckdb.DuckDBPyConnection
-) -> set[str]:
+def needed(query: exp.Query, there: Collection[str], engine: duckdb.DuckDBPyConnection) -> set[str]:
     """Those of the days that are there which the query, whose columns name their tables, reads."""
     scopes = traverse_scope(query)
     read = [

@@ -87,7 +87,7 @@ def make_view(engine: duckdb.DuckDBPyConnection) -> None:
     engine.execute(f"CREATE VIEW {DETECTIONS} AS {of_view}")
 
 
-def run(engine: duckdb.DuckDBPyConnection, query: exp.Expression, sql: str) -> Answer:
+def run(engine: duckdb.DuckDBPyConnection, query: exp.Query, sql: str) -> Answer:
     """The rows of a translated query. Raises CommandError in DuckDB's words, with the place."""
     text = query.sql(ENGINE)
     try:

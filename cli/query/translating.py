@@ -21,7 +21,7 @@ WHOLE_UNITS = "date_sub"
 """DuckDB's function for how many days, hours or others have gone by."""
 
 
-def translated(query: exp.Query, database: str, now: datetime) -> exp.Expression:
+def translated(query: exp.Query, database: str, now: datetime) -> exp.Query:
     """The query with DuckDB's own way of what sqlglot would not translate; its columns name their
     tables. Raises CommandError for a table that is none of ours.
     """
@@ -34,19 +34,23 @@ def translated(query: exp.Query, database: str, now: datetime) -> exp.Expression
         whole = annotate_types(whole, schema=schema, dialect=DIALECT)
     except SqlglotError as error:
         raise CommandError(f"This query is not understood: {error}") from error
-    found = whole.transform(lambda node: _as_athena_means(node, now))
-    for unnest in list(found.find_all(exp.Unnest)):
+    # What is within comes first: what stands for an expression is not looked into.
+    for node in reversed(list(whole.walk(bfs=False))):
+        meant = _as_athena_means(node, now)
+        if meant is not node:
+            node.replace(meant)
+    for unnest in list(whole.find_all(exp.Unnest)):
         _take_apart(unnest)
-    return found
+    return whole
 
 
 def _take_database_away(table: exp.Table, database: str) -> None:
-    if table.name.lower() in {STATES, DETECTIONS} and table.db.lower() in {"", database}:
+    if table.name.lower() in {STATES, DETECTIONS} and table.db.lower() in {"", database.lower()}:
         table.set("db", None)
         table.set("catalog", None)
 
 
-def _as_athena_means(node: exp.Expression, now: datetime) -> exp.Expression:
+def _as_athena_means(node: exp.Expr, now: datetime) -> exp.Expr:
     """The expression, where DuckDB would mean something else by it."""
     if isinstance(node, exp.CurrentDate):
         return exp.cast(exp.Literal.string(f"{now:%Y-%m-%d}"), "date")

@@ -290,6 +290,25 @@ def test_what_time_it_is_at_the_stack_counts(asking: Asking) -> None:
     assert row == {"today": "2026-11-20", "now": "2026-11-20 15:30:00.000 UTC"}
 
 
+def test_what_stands_within_another_expression_means_what_athena_means(asking: Asking) -> None:
+    asking.stack = replace(asking.stack, time_now=lambda: NOW.timestamp() - 10 * 86400)
+    sql = (
+        "SELECT date_diff('day', DATE '2026-11-10', current_date) AS days, "
+        "count_if(date_diff('day', TIMESTAMP '2026-11-10 23:00:00', now) > 0) AS whole_days "
+        "FROM (VALUES TIMESTAMP '2026-11-11 01:00:00', TIMESTAMP '2026-11-12 01:00:00') AS t (now)"
+    )
+    assert asking.rows(sql, "--local-engine") == [{"days": 10, "whole_days": 1}]
+
+
+def test_the_database_may_be_named_in_capitals_as_its_stack_is(asking: Asking) -> None:
+    asking.stack = replace(
+        asking.stack, outputs={**asking.stack.outputs, "LogDatabase": "Label_Loop"}
+    )
+    sql = "SELECT count(*) AS n FROM {}.detections"
+    for name in ("label_loop", "Label_Loop"):
+        assert asking.rows(sql.format(name), "--local-engine") == [{"n": 60}]
+
+
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
