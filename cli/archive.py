@@ -31,7 +31,7 @@ AT_A_TIME = 500
 @click.command()
 @click.option("--again", is_flag=True, help="Archive what is archived once more, as it is now.")
 @click.option("--replay", is_flag=True, help="Archive the batches that failed and were kept.")
-@click.option("--days", type=click.IntRange(1), help="Only show what the last days came to.")
+@click.option("--days", type=click.IntRange(1, 36500), help="Only show what the last days came to.")
 @on_stack
 def archive(stack: Stack, *, again: bool, replay: bool, days: int | None, as_json: bool) -> None:
     """Archive what the inference log had before there was an archive.
@@ -89,21 +89,24 @@ def kept() -> Iterator[str]:
 
 def _replay(stack: Stack) -> int:
     function, progress, count = stack.output("ArchiveLogFunction"), Progress(), 0
+    failed: dict[str, ServiceFailedError] = {}
     for key in kept():
         payload = json.loads(objects.read(key))["payload"]
         batch = payload if isinstance(payload, str) else json.dumps(payload)
         try:
             functions.call(function, batch.encode())
         except ServiceFailedError as error:
-            progress.end()
-            raise CommandError(
-                f"{key} could not be archived: {error} Look into the log of ArchiveLog, mend it, "
-                f"and try again: {count} batches were archived, and this one is kept."
-            ) from error
+            failed[key] = error
+            continue
         objects.delete(key)
         count += 1
         progress.say(f"{count} batches")
     progress.end()
+    for key, why in failed.items():
+        raise CommandError(
+            f"{key} could not be archived: {why} Look into the log of ArchiveLog, mend it, and "
+            f"try again: {count} batches were archived, and {len(failed)} kept."
+        ) from why
     return count
 
 

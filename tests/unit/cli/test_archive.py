@@ -128,14 +128,15 @@ def test_batches_that_were_kept_are_archived_and_kept_no_more(log: Log) -> None:
     assert log.kept() == []
 
 
-def test_a_batch_that_fails_again_stays_and_those_before_it_do_not_come_again(log: Log) -> None:
+def test_a_batch_that_fails_again_stays_and_keeps_no_other(log: Log) -> None:
     for name in ("1", "2", "3"):
         log.keep(name, json.dumps({"Records": [name]}))
     log.failing = "2"
     said = log.run("archive", "--replay")
     assert "/2 could not be archived" in error_of(said)
     assert '{"errorMessage": "so"}' in error_of(said)
-    assert log.kept() == ["2", "3"]
+    assert "2 batches were archived, and 1 kept" in error_of(said)
+    assert log.kept() == ["2"]
 
 
 def test_days_are_shown_as_they_were_counted(log: Log) -> None:
@@ -147,6 +148,10 @@ def test_days_are_shown_as_they_were_counted(log: Log) -> None:
         ["day", "detections", "asked", "decided", "agreed", "outcomes"],
         [today, "4", "1", "0", "0", "3", "confident,", "1", "review"],
     ]
+
+
+def test_no_more_days_are_shown_than_a_date_can_tell(log: Log) -> None:
+    assert log.run("archive", "--days", "1000000").exit_code == 2
 
 
 def test_only_one_thing_is_done_at_a_time(log: Log) -> None:
