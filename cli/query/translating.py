@@ -19,6 +19,7 @@ from .statements import DIALECT
 ENGINE = "duckdb"
 WHOLE_UNITS = "date_sub"
 """DuckDB's function for how many days, hours or others have gone by."""
+_UNNAMED = "_col"
 
 
 def translated(query: exp.Query, database: str, now: datetime) -> exp.Query:
@@ -29,11 +30,15 @@ def translated(query: exp.Query, database: str, now: datetime) -> exp.Query:
     told = query.copy()
     for table in told.find_all(exp.Table):
         _take_database_away(table, database)
+    _leave_unnamed(told)
     try:
         whole = qualify(told, schema=schema, dialect=DIALECT, validate_qualify_columns=False)
         whole = annotate_types(whole, schema=schema, dialect=DIALECT)
     except SqlglotError as error:
         raise CommandError(f"This query is not understood: {error}") from error
+    for place, shown in enumerate(_first_select(whole).expressions):
+        if shown.alias == _UNNAMED:
+            shown.set("alias", exp.to_identifier(f"_col_{place}", quoted=True))
     # What is within comes first: what stands for an expression is not looked into.
     for node in reversed(list(whole.walk(bfs=False))):
         meant = _as_athena_means(node, now)
@@ -42,6 +47,20 @@ def translated(query: exp.Query, database: str, now: datetime) -> exp.Query:
     for unnest in list(whole.find_all(exp.Unnest)):
         _take_apart(unnest)
     return whole
+
+
+def _first_select(query: exp.Query) -> exp.Query:
+    """The one whose names the columns of the answer have."""
+    while isinstance(query, (exp.SetOperation, exp.Subquery)):
+        query = query.this
+    return query
+
+
+def _leave_unnamed(query: exp.Query) -> None:
+    """Let what Athena only numbers have no name of what it is made from: a cast, a literal."""
+    for shown in list(_first_select(query).expressions):
+        if not isinstance(shown.unnest(), (exp.Alias, exp.Column, exp.Dot, exp.Star)):
+            shown.replace(exp.alias_(shown.copy(), _UNNAMED))
 
 
 def _take_database_away(table: exp.Table, database: str) -> None:

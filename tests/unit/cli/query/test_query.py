@@ -300,6 +300,18 @@ def test_what_stands_within_another_expression_means_what_athena_means(asking: A
     assert asking.rows(sql, "--local-engine") == [{"days": 10, "whole_days": 1}]
 
 
+@pytest.mark.parametrize("more", ["", " UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL"])
+def test_columns_are_called_as_athena_calls_them(asking: Asking, more: str) -> None:
+    sql = (
+        "SELECT CAST(label AS varchar), 'label', (label), labels[1].name, element_at(labels, 1), "
+        "count(*) AS n FROM detections WHERE label IS NOT NULL GROUP BY 1, 2, 3, 4, 5"
+    )
+    (row, *_) = asking.rows(sql + more, "--local-engine")
+    assert list(row) == ["_col0", "_col1", "label", "name", "_col4", "n"]
+    (row, *_) = asking.rows("SELECT t.*, 1 + 1 FROM (VALUES (1, 2)) AS t (a, b)", "--local-engine")
+    assert list(row) == ["a", "b", "_col2"]
+
+
 def test_the_database_may_be_named_in_capitals_as_its_stack_is(asking: Asking) -> None:
     asking.stack = replace(
         asking.stack, outputs={**asking.stack.outputs, "LogDatabase": "Label_Loop"}
