@@ -2,23 +2,32 @@
 
 import csv
 import io
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from labelloop.domain.wording import one_line
 
 from ..cells import as_cells
 
+
+def _double(text: str) -> float | str:
+    """What JSON has no number for stays text."""
+    value = float(text)
+    return value if math.isfinite(value) else text
+
+
 _READ: Mapping[str, Callable[[str], Any]] = {
     "tinyint": int,
     "smallint": int,
     "integer": int,
     "bigint": int,
-    "double": float,
-    "float": float,
-    "real": float,
+    "double": _double,
+    "float": _double,
+    "real": _double,
     "boolean": "true".__eq__,
 }
 """What is no text in JSON; decimals stay text, which loses nothing."""
@@ -50,8 +59,12 @@ class Answer:
         """A head and a line a row, without a break at the end; nothing stands where null is."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        for line in (self.columns, *self.rows):
-            writer.writerow(as_cells({str(at): cell for at, cell in enumerate(line)}).values())
+        writer.writerow(_as_texts(self.columns))
+        plain = [name in _READ or name.startswith("decimal") for name in self.types]
+        for row in self.rows:
+            # A number below zero begins no formula.
+            cells = zip(row, _as_texts(row), plain, strict=True)
+            writer.writerow(cell if is_plain else shown for cell, shown, is_plain in cells)
         return text.getvalue().rstrip("\n")
 
     def as_table(self) -> str:
@@ -63,7 +76,7 @@ class Answer:
             *([one_line("" if value is None else value) for value in row] for row in self.rows),
         ]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        right = [_READ.get(name) in {int, float} for name in self.types]
+        right = [_READ.get(name) in {int, _double} for name in self.types]
         return "\n".join(
             "  ".join(
                 cell.rjust(width) if is_number else cell.ljust(width)
@@ -71,6 +84,10 @@ class Answer:
             ).rstrip()
             for line in lines
         )
+
+
+def _as_texts(line: Sequence[str | None]) -> list[Any]:
+    return list(as_cells({str(at): cell for at, cell in enumerate(line)}).values())
 
 
 def as_text(value: Any) -> str | None:
@@ -84,6 +101,8 @@ def _written(value: Any) -> str:  # noqa: PLR0911 - a kind each
             return "null"
         case bool():
             return str(value).lower()
+        case float():
+            return _written_double(value)
         case datetime():
             zone = "" if value.tzinfo is None else " UTC"
             return f"{value:%Y-%m-%d %H:%M:%S}.{value.microsecond // 1000:03}{zone}"
@@ -101,3 +120,17 @@ def _written(value: Any) -> str:  # noqa: PLR0911 - a kind each
         case list() | tuple():
             return f"[{', '.join(map(_written, value))}]"
     return str(value)
+
+
+def _written_double(value: float) -> str:
+    """As Java does."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    if value == 0 or 1e-3 <= abs(value) < 1e7:
+        return str(value)
+    sign, digits, _ = Decimal(repr(value)).normalize().as_tuple()
+    first, *rest = map(str, digits)
+    exponent = Decimal(repr(value)).adjusted()
+    return f"{'-' * sign}{first}.{''.join(rest) or '0'}E{exponent}"

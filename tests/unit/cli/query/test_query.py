@@ -187,6 +187,11 @@ def test_a_label_that_a_spreadsheet_would_run_is_text_in_csv(asking: Asking) -> 
     assert text.splitlines() == ["label", "'=1+1"]
 
 
+def test_a_number_below_zero_is_a_number_in_csv(asking: Asking) -> None:
+    text = asking.run("SELECT -1, -0.5, -5e-1, '-1' ", "--local-engine", "--csv").stdout
+    assert text.splitlines()[1] == "-1,-0.5,-0.5,'-1"
+
+
 @pytest.mark.parametrize("words", [(), ("--local-engine",)])
 @pytest.mark.parametrize(
     "sql",
@@ -298,6 +303,26 @@ def test_what_stands_within_another_expression_means_what_athena_means(asking: A
         "FROM (VALUES TIMESTAMP '2026-11-11 01:00:00', TIMESTAMP '2026-11-12 01:00:00') AS t (now)"
     )
     assert asking.rows(sql, "--local-engine") == [{"days": 10, "whole_days": 1}]
+
+
+@pytest.mark.parametrize(
+    ("sql", "text"),
+    [
+        ("0e0", "0.0"),
+        ("0.001e0", "0.001"),
+        ("9999999e0", "9999999.0"),
+        ("1e7", "1.0E7"),
+        ("-12345678.5e0", "-1.23456785E7"),
+        ("0.00001e0", "1.0E-5"),
+        ("0e0 / 0e0", "NaN"),
+        ("-1e0 / 0e0", "-Infinity"),
+    ],
+)
+def test_a_double_is_written_as_athena_writes_it(asking: Asking, sql: str, text: str) -> None:
+    sql = f"SELECT {sql} AS value"
+    assert asking.run(sql, "--local-engine", "--csv").stdout.splitlines() == ["value", text]
+    (row,) = asking.rows(sql, "--local-engine")
+    assert row["value"] == (text if text[-1].isalpha() else float(text))
 
 
 @pytest.mark.parametrize("more", ["", " UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL"])
