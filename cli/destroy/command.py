@@ -143,6 +143,10 @@ def _of_others(traces: Traces) -> list[str]:
             f"The user pool {pool} was there before the stack, and stays, with its people."
             for pool in sorted(traces.foreign_pools)
         ),
+        *(
+            f"With the user pool {pool} people sign in to the stack {owner}, too: it stays."
+            for pool, owner in traces.shared_pools.items()
+        ),
     ]
 
 

@@ -91,10 +91,10 @@ class Destruction:
             with self._noting(client.name):
                 machine_clients.delete(pool, client.client_id)
         for pool_of_own in traces.of_type(USER_POOL):
-            with self._noting(pool_of_own.physical_id):
-                self._delete_by(
-                    "cognito-idp", "delete_user_pool", UserPoolId=pool_of_own.physical_id
-                )
+            name = pool_of_own.physical_id
+            if name not in traces.shared_pools:
+                with self._noting(name):
+                    self._delete_by("cognito-idp", "delete_user_pool", UserPoolId=name)
         for name in traces.log_groups:
             with self._noting(name):
                 self._delete_by("logs", "delete_log_group", logGroupName=name)

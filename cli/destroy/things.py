@@ -43,7 +43,11 @@ def everything(stack: Stack, traces: Traces) -> list[Thing]:
         *_models(stack, traces),
         *(_bucket(stack, one.physical_id) for one in traces.of_type(BUCKET)),
         *_tables(stack, traces),
-        *(Thing("user pool", one.physical_id) for one in traces.of_type(USER_POOL)),
+        *(
+            Thing("user pool", one.physical_id)
+            for one in traces.of_type(USER_POOL)
+            if one.physical_id not in traces.shared_pools
+        ),
         *(
             Thing("client", client.name, costs.CLIENT_MONTH_USD, f"in the user pool {pool}")
             for pool, client in traces.clients

@@ -65,6 +65,8 @@ class Traces:
     """Those in the stack's folder that somebody else has put there."""
     foreign_pools: set[str] = field(default_factory=set)
     """User pools that were there before the stack."""
+    shared_pools: dict[str, str] = field(default_factory=dict)
+    """The stack's own user pools, with which people sign in to another stack, too: to which."""
     clients: list[tuple[str, MachineClient]] = field(default_factory=list)
     """Programs, by their user pools, the stack's own and those that were there before it."""
     log_groups: dict[str, int] = field(default_factory=dict)
@@ -88,6 +90,8 @@ def find(stack: Stack) -> Traces:
     """What there is. Raises CommandError where a stack of the name is none of Label Loop's."""
     records = [_record(stack, summary) for summary in _summaries(stack)]
     found, candidates = _recorded(records)
+    # Somebody may have deleted one by hand.
+    found.retained = [one for one in found.retained if is_there(stack, one)]
     for resource in _tagged(stack):
         candidates.setdefault(resource.physical_id, resource)
     known = {one.physical_id for one in found.retained}
@@ -103,6 +107,7 @@ def find(stack: Stack) -> Traces:
     proven = bool(records or found.retained or found.parameters)
     found.project_arn = _project(stack, proven)
     _find_clients(stack, records, found)
+    _find_shared_pools(stack, found)
     _find_log_groups(stack, records, found)
     return found
 
@@ -284,6 +289,22 @@ def _find_clients(stack: Stack, records: list[_Record], found: Traces) -> None:
         except NotFoundError:
             continue
         found.clients += [(pool, client) for client in clients]
+
+
+def _find_shared_pools(stack: Stack, found: Traces) -> None:
+    """A stack that was given the pool as ExistingUserPoolId has a client of its own in it."""
+    found.foreign_pools -= {one.physical_id for one in found.of_type(USER_POOL)}
+    for pool in found.of_type(USER_POOL):
+        pages = (
+            stack.client("cognito-idp")
+            .get_paginator("list_user_pool_clients")
+            .paginate(UserPoolId=pool.physical_id)
+        )
+        for page in pages:
+            for each in page["UserPoolClients"]:
+                owner = _owner(stack, each["ClientId"])
+                if owner not in (None, stack.name):
+                    found.shared_pools[pool.physical_id] = str(owner)
 
 
 def _find_log_groups(stack: Stack, records: list[_Record], found: Traces) -> None:

@@ -1,5 +1,6 @@
 """Destroying a stack: nothing of it is left, and nothing of another is touched."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -214,6 +215,38 @@ def test_a_user_pool_that_was_there_before_stays_without_the_stacks_programs(
     assert account.of(PETS) == ["pets"]
     clients = cognito.list_user_pool_clients(UserPoolId=pool, MaxResults=60)["UserPoolClients"]
     assert [each["ClientName"] for each in clients] == ["pets-2.camera"]
+
+
+def test_a_user_pool_with_which_people_sign_in_to_another_stack_stays(account: Account) -> None:
+    pool, cognito = account.pools[PETS], client("cognito-idp")
+    made = cognito.create_user_pool_client(UserPoolId=pool, ClientName="UserPoolClient-0A1B")
+    page = ("AWS::Cognito::UserPoolClient", "UserPoolClient", made["UserPoolClient"]["ClientId"])
+    account.cloudformation.stacks[OTHER]["resources"].append(page)
+    listed = json.loads(account.run("--dry-run", "--json").stdout)["things"]
+    assert pool not in {thing["name"] for thing in listed}
+    answer = account.destroyed()
+    assert answer["others"] == [
+        f"With the user pool {pool} people sign in to the stack {OTHER}, too: it stays."
+    ]
+    assert answer["left"] == []
+    # Its own program, which is billed, has gone.
+    assert account.of(PETS) == ["UserPoolClient-0A1B", "pets"]
+
+
+@pytest.mark.parametrize("kind", ["bucket", "table", "user pool"])
+def test_what_was_deleted_by_hand_before_holds_nothing_up(account: Account, kind: str) -> None:
+    if kind == "bucket":
+        s3, name = client("s3"), "pets-bucket-0a1b2c"
+        found = s3.list_object_versions(Bucket=name)
+        for entry in found["Versions"] + found["DeleteMarkers"]:
+            s3.delete_object(Bucket=name, Key=entry["Key"], VersionId=entry["VersionId"])
+        s3.delete_bucket(Bucket=name)
+    elif kind == "table":
+        client("dynamodb").delete_table(TableName="pets-DetectionsTable-0A1B")
+    else:
+        client("cognito-idp").delete_user_pool(UserPoolId=account.pools[PETS])
+    assert account.destroyed()["left"] == []
+    assert account.of(PETS) == []
 
 
 def test_a_stack_of_that_name_that_is_none_of_label_loops_is_refused(account: Account) -> None:
