@@ -1,5 +1,6 @@
 """`labelloop destroy`: take a stack away, with all that it would leave."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from ..failures import INTERRUPTED, CommandError
 from ..stack import Stack, describe, look_up, on_any_stack, show
 from .destruction import Destruction, Wishes
 from .things import Thing, everything
-from .traces import Traces, find
+from .traces import BUCKET, Traces, find
 
 MADE_MEANWHILE = "it was there after all else; run the same command again"
 
@@ -56,7 +57,7 @@ def destroy(
     if not yes:
         _ask(stack, things, traces)
     if folder is not None:
-        _export(stack, folder)
+        export_first(stack, traces, folder)
     run = Destruction(stack, wishes)
     try:
         after = run.run()
@@ -105,17 +106,50 @@ def _ask(stack: Stack, things: list[Thing], traces: Traces) -> None:
         raise CommandError("Nothing was deleted: that is not the stack's name.")
 
 
-def _export(stack: Stack, folder: Path) -> None:
-    deployed = look_up(stack)
-    wanted = Wanted(stack.name, deployed.output("BucketName"), "", "manifest", "all", "", True)
-    with deployed.gateways():
-        outcome = data_set.run(folder, wanted, None)
+def export_first(stack: Stack, traces: Traces, folder: Path) -> None:
+    """Write the export, or the rest of that which a call before this one has begun.
+
+    Raises CommandError where the folder has not all that it should have.
+    """
+    if traces.stack_id is not None:
+        there = look_up(stack)
+    elif not traces.of_type(BUCKET):
+        terminal.say("There is no bucket any more of which something could be exported.", err=True)
+        return
+    elif (folder / data_set.WANTED).exists():
+        # What a call before has chosen, while the stack was there.
+        bucket = traces.of_type(BUCKET)[0].physical_id
+        there = replace(stack, outputs={"BucketName": bucket})
+    else:
+        raise CommandError(
+            f"The stack {stack.name} is gone, and without it nothing can be exported. Nothing was "
+            "deleted. Run the same command without --export; or let a new stack have what was "
+            "left (labelloop adopt), and deploy it."
+        )
+    wanted = Wanted(stack.name, there.output("BucketName"), "", "manifest", "all", "", True)
+    begun = traces.stack_id is not None and (folder / data_set.WANTED).exists()
+    try:
+        with there.gateways():
+            if begun and not data_set.is_of_now(folder, wanted):
+                raise CommandError(
+                    f"{folder} has an export of an earlier time, not of what there is now: name "
+                    "another folder."
+                )
+            outcome = data_set.run(folder, wanted, None)
+    except CommandError as error:
+        raise CommandError(
+            f"{error.message} Nothing was deleted. To delete all the same, run the command "
+            "without --export."
+        ) from error
     if outcome.failed:
         raise CommandError(
             f"{len(outcome.failed)} images could not be downloaded into {folder}. Nothing was "
             "deleted. Run the same command again, or without --export."
         )
-    terminal.say(f"{folder} has what a training would have now, its images too.", err=True)
+    terminal.say(
+        f"{folder} has what a training would have had at {outcome.chosen}, its images too.",
+        err=True,
+    )
 
 
 def _as_json(stack: Stack, things: list[Thing], traces: Traces) -> dict[str, Any]:

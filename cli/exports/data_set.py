@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,17 @@ def run(folder: Path, wanted: Wanted, since: datetime | None) -> Export:
     except OSError as error:
         raise CommandError(f"{error.filename or folder}: {error.strerror}.") from error
     return export
+
+
+def is_of_now(folder: Path, wanted: Wanted) -> bool:
+    """Whether what the folder's export has chosen, perhaps long ago, would be chosen now."""
+    facts = _Facts(wanted)
+    now = map(facts.line, said_by.trace(training_images.images_now()))
+    try:
+        with (folder / SOURCES).open(encoding="utf-8") as lines:
+            return all(one == other for one, other in zip_longest(now, lines))
+    except FileNotFoundError:
+        return False
 
 
 # --- What it is of --------------------------------------------------------------------------------
