@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from labelloop.aws.failures import code_of
 
 from .. import extras
-from ..destroy.traces import BUCKET, TABLE, USER_POOL, Resource, find
+from ..destroy.traces import BUCKET, OURS, TABLE, USER_POOL, Resource, find
 from ..failures import CommandError
 from ..progress import Progress
 from ..stack import Stack, describe, on_any_stack, show
@@ -139,7 +139,7 @@ def _template(stack: Stack, path: Path | None) -> tuple[Mapping[str, Any], Mappi
 
 
 def _earlier(stack: Stack) -> Mapping[str, Any] | None:
-    """The stack of this name that was deleted last."""
+    """The stack of this name that was deleted last; others than Label Loop's have left nothing."""
     cloudformation = stack.client("cloudformation")
     pages = cloudformation.get_paginator("list_stacks").paginate(
         StackStatusFilter=["DELETE_COMPLETE"]
@@ -149,6 +149,7 @@ def _earlier(stack: Stack) -> Mapping[str, Any] | None:
         for page in pages
         for summary in page["StackSummaries"]
         if summary["StackName"] == stack.name
+        and str(summary.get("TemplateDescription", "")).startswith(OURS)
     ]
     if not gone:
         return None

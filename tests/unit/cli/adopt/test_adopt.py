@@ -160,6 +160,24 @@ def test_of_several_that_were_left_one_has_to_be_named(account: Account) -> None
     assert account.type("adopt", "--resource", wish).exit_code == 0
 
 
+def test_what_was_deleted_later_and_was_none_of_label_loops_gives_no_template(
+    account: Account,
+) -> None:
+    """As a stack that was only planned, which has no description, no template and no parameters."""
+    stacks = account.cloudformation.stacks
+    stacks["later"] = {
+        **stacks[PETS],
+        "StackId": f"{stacks[PETS]['StackId']}0",
+        "resources": [],
+        "Parameters": [],
+        "DeletionTime": "2026-11-22T08:00:00Z",
+    }
+    del stacks["later"]["TemplateDescription"]
+    assert account.type("adopt").exit_code == 0
+    (asked,) = account.cloudformation.imports
+    assert asked["Parameters"] == [{"ParameterKey": "ReviewBackend", "ParameterValue": "a2i"}]
+
+
 def test_what_cloudformation_has_forgotten_needs_the_template_that_was_built(
     account: Account, tmp_path: Path
 ) -> None:
