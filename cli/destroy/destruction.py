@@ -160,7 +160,8 @@ class Destruction:
                 told = True
                 words = f"{', '.join(training)} is being trained. {costs.of_training()}"
                 terminal.say(words, err=True)
-            if not self.wishes.wait:
+            if training and not self.wishes.wait:
+                self.refused |= dict.fromkeys(sets, "the training that goes on may use it")
                 self.refused |= dict.fromkeys(training, "it is trained, which cannot be stopped")
             self._begin_to_delete(versions, sets)
             left = {*sets, *(one.name for one in versions)}

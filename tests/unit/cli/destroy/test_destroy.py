@@ -165,6 +165,25 @@ def test_a_training_that_goes_on_is_told_and_left_where_nobody_waits(account: Ac
     assert account.of(PETS) == []
 
 
+def test_who_does_not_wait_for_a_training_waits_for_no_dataset_that_it_uses(
+    account: Account,
+) -> None:
+    training = {**VERSION, "Status": "TRAINING_IN_PROGRESS"}
+    asked = []
+
+    def versions(_: Any) -> Any:
+        asked.append(training)
+        assert len(asked) < 20, "it waits"
+        return {"ProjectVersionDescriptions": [training]}
+
+    account.rekognition_answers["DescribeProjectVersions"] = versions
+    account.rekognition_answers["DeleteDataset"] = refusing("ResourceInUseException", "It is used.")
+    result = account.run("--yes", "--no-wait")
+    assert result.exit_code == 1
+    assert ": the training that goes on may use it" in result.stdout
+    assert [name.split(":")[2] for name in account.of(PETS)] == ["rekognition", "rekognition"]
+
+
 def test_a_training_is_waited_for(account: Account) -> None:
     statuses = ["TRAINING_IN_PROGRESS"] * 9 + ["TRAINING_COMPLETED"] * 2
 
