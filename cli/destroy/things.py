@@ -64,11 +64,13 @@ def _stack(stack: Stack, traces: Traces) -> Iterator[Thing]:
     if traces.stack_id is None:
         return
     alarms = sum(one.type_name == _ALARM for one in traces.in_stack)
+    logs = traces.log_bytes_in_stack
     yield Thing(
         "stack",
         stack.name,
-        alarms * costs.ALARM_MONTH_USD,
-        f"{len(traces.in_stack)} resources, of which {alarms} alarms cost; the others do by use",
+        alarms * costs.ALARM_MONTH_USD + logs / GIB * costs.LOG_GB_MONTH_USD,
+        f"{len(traces.in_stack)} resources, of which {alarms} alarms cost, and logs of "
+        f"{_bytes(logs)}; the others do by use",
     )
 
 

@@ -71,6 +71,8 @@ class Traces:
     """Programs, by their user pools, the stack's own and those that were there before it."""
     log_groups: dict[str, int] = field(default_factory=dict)
     """Those outside the stack, with how many bytes each keeps."""
+    log_bytes_in_stack: int = 0
+    """What those keep that go with it."""
 
     def of_type(self, type_name: str) -> list[Resource]:
         """What the stack leaves of a type."""
@@ -323,8 +325,11 @@ def _find_log_groups(stack: Stack, records: list[_Record], found: Traces) -> Non
     for group in _log_groups(stack):
         name = str(group["logGroupName"])
         is_own = own.fullmatch(name) or name.removeprefix("/aws/lambda/") in names
-        if is_own and name not in deployed:
-            found.log_groups[name] = int(group.get("storedBytes", 0))
+        size = int(group.get("storedBytes", 0))
+        if name in deployed:
+            found.log_bytes_in_stack += size
+        elif is_own:
+            found.log_groups[name] = size
 
 
 def _log_groups(stack: Stack) -> Iterator[Mapping[str, Any]]:

@@ -98,6 +98,26 @@ def test_a_dry_run_lists_all_with_what_it_costs_and_deletes_nothing(account: Acc
     assert OTHER not in text
 
 
+def test_logs_that_go_with_the_stack_count_in_what_it_costs(account: Account) -> None:
+    def large(parsed: Any, **_: Any) -> None:
+        for group in parsed["logGroups"]:
+            group["storedBytes"] = 10 * 1024**3
+
+    group = ("AWS::Logs::LogGroup", "FunctionsLogGroup", "pets-FunctionsLogGroup-0A1B")
+    account.cloudformation.stacks[PETS]["resources"].append(group)
+    events = client("logs").meta.events
+    events.register("after-call.cloudwatch-logs.DescribeLogGroups", large)
+    try:
+        text = account.run("--dry-run").stdout
+    finally:
+        events.unregister("after-call.cloudwatch-logs.DescribeLogGroups", large)
+    assert (
+        "0.40  stack        pets (4 resources, of which 1 alarms cost, and logs of 10.0 GB" in text
+    )
+    # Its own beside the stack, two of them.
+    assert text.count("0.30  log group") == 2
+
+
 def test_of_a_large_bucket_few_pages_are_listed_and_cloudwatch_tells_the_size(
     account: Account,
 ) -> None:
