@@ -78,6 +78,14 @@ def test_what_is_made_and_what_was_there_without_it_gets_the_stacks_tag(
     assert rekognition.is_tagged(made)
 
 
+def test_a_parameter_that_somebody_else_has_put_into_the_stacks_folder_gets_no_tag(
+    account: Account, cloudformation: CloudFormation
+) -> None:
+    account.set_parameter("db-password", "x")
+    assert cloudformation.ask("create")["Status"] == "SUCCESS"
+    assert set(parameters.stored()) - _tagged_parameters(account) == {"db-password"}
+
+
 def test_a_project_that_the_service_does_not_tag_is_adopted_without_a_tag(
     account: Account, cloudformation: CloudFormation
 ) -> None:

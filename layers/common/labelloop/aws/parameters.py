@@ -68,11 +68,12 @@ def _described(*further: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def tag_all() -> None:
-    """Give the stack's tag to those of its parameters that lack it."""
-    own = {"Key": f"tag:{TAG}", "Values": [prefix().strip("/")]}
-    tagged = {entry["Name"] for entry in _described(own)}
+    """Give the stack's tag to those of its parameters that lack it, and to nobody else's."""
+    of_stack = {"Key": f"tag:{TAG}", "Values": [prefix().strip("/")]}
+    tagged = {entry["Name"] for entry in _described(of_stack)}
+    own = {prefix() + name for name in (*rules.BY_NAME, SYSTEM_RECORD)}
     for entry in _described():
-        if entry["Name"] not in tagged:
+        if entry["Name"] in own - tagged:
             with translated():
                 client("ssm").add_tags_to_resource(
                     ResourceType="Parameter", ResourceId=entry["Name"], Tags=tags()
