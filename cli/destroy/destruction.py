@@ -114,17 +114,9 @@ class Destruction:
 
     def _stop_models(self, traces: Traces) -> None:
         while traces.project_arn is not None:
-            active = [
-                version
-                for version in _versions(traces.project_arn)
-                if rekognition.is_active(version.status)
-            ]
+            active = _stop(_versions(traces.project_arn), traces.project_arn)
             if not active:
                 return
-            for version in active:
-                # One that starts can be stopped when it runs.
-                with contextlib.suppress(BusyError):
-                    rekognition.stop_version(version.arn, traces.project_arn)
             self._wait_for(", ".join(f"{one.name} is {one.status}" for one in active))
 
     # --- The stack --------------------------------------------------------------------------------
@@ -163,6 +155,8 @@ class Destruction:
             if training and not self.wishes.wait:
                 self.refused |= dict.fromkeys(sets, "the training that goes on may use it")
                 self.refused |= dict.fromkeys(training, "it is trained, which cannot be stopped")
+            # Somebody may have started one meanwhile.
+            _stop(versions, arn)
             self._begin_to_delete(versions, sets)
             left = {*sets, *(one.name for one in versions)}
             if not left:
@@ -294,6 +288,16 @@ def _versions(project_arn: str) -> list[Version]:
         return rekognition.listed(project_arn)
     except NotFoundError:
         return []
+
+
+def _stop(versions: list[Version], project_arn: str) -> list[Version]:
+    """Stop those that are or will be billed, and say which they are."""
+    active = [version for version in versions if rekognition.is_active(version.status)]
+    for version in active:
+        # One that starts can be stopped when it runs.
+        with contextlib.suppress(BusyError):
+            rekognition.stop_version(version.arn, project_arn)
+    return active
 
 
 def _project_is_there(stack: Stack, arn: str) -> bool:

@@ -204,6 +204,34 @@ def test_who_does_not_wait_for_a_training_waits_for_no_dataset_that_it_uses(
     assert [name.split(":")[2] for name in account.of(PETS)] == ["rekognition", "rekognition"]
 
 
+def test_a_model_that_somebody_starts_meanwhile_is_stopped(account: Account) -> None:
+    looks, stopped, deleted = [0], list[str](), list[Any]()
+
+    def versions(_: Any) -> Any:
+        looks[0] += 1
+        assert looks[0] < 30, "it runs, and is waited for"
+        # It is started after the first look, at what runs when the command begins.
+        status = "STOPPED" if looks[0] <= 2 or stopped else "RUNNING"
+        return {"ProjectVersionDescriptions": [] if deleted else [{**VERSION, "Status": status}]}
+
+    def stop(asked: Any) -> Any:
+        stopped.append(asked["ProjectVersionArn"])
+        return {"Status": "STOPPING"}
+
+    def delete(asked: Any) -> Any:
+        if not stopped:
+            refusing("ResourceInUseException", "It runs.")(asked)
+        deleted.append(asked)
+        return {"Status": "DELETING"}
+
+    account.rekognition_answers["DescribeProjectVersions"] = versions
+    account.rekognition_answers["StopProjectVersion"] = stop
+    account.rekognition_answers["DeleteProjectVersion"] = delete
+    assert account.destroyed()["left"] == []
+    assert stopped == [VERSION["ProjectVersionArn"]]
+    assert account.of(PETS) == []
+
+
 def test_a_training_is_waited_for(account: Account) -> None:
     statuses = ["TRAINING_IN_PROGRESS"] * 9 + ["TRAINING_COMPLETED"] * 2
 
