@@ -55,6 +55,9 @@ def adopt(
     status = _status(stack)
     if status in _NOT_YET:
         template, values = _template(stack, path)
+        if values.get("ExistingUserPoolId"):
+            # Then the template makes no pool, and an import of one would be refused.
+            template["Resources"].pop("UserPool", None)
         resources = _left(stack, template, chosen)
         made = import_template.of(template, [one.logical_id for one in resources])
         answer = {
@@ -118,7 +121,7 @@ def _unknown(stack: Stack, name: str, physical_id: str) -> list[Resource]:
 # --- With what ------------------------------------------------------------------------------------
 
 
-def _template(stack: Stack, path: Path | None) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+def _template(stack: Stack, path: Path | None) -> tuple[dict[str, Any], Mapping[str, str]]:
     """A template that has the resources, and the parameters that the earlier stack had."""
     earlier = _earlier(stack)
     values = {
@@ -159,7 +162,7 @@ def _earlier(stack: Stack) -> Mapping[str, Any] | None:
     return described
 
 
-def _parsed(text: str, called: str) -> Mapping[str, Any]:
+def _parsed(text: str, called: str) -> dict[str, Any]:
     try:
         import yaml  # noqa: PLC0415 - an extra
     except ImportError as error:

@@ -86,6 +86,16 @@ def test_a_new_stack_has_what_was_left_and_the_whole_template_comes_next(account
     assert set(json.loads(asked["TemplateBody"])["Resources"]) == set(imported)
 
 
+def test_a_stack_whose_people_are_in_an_existing_pool_adopts_none(account: Account) -> None:
+    given = {"ParameterKey": "ExistingUserPoolId", "ParameterValue": "us-east-1_Company1"}
+    account.cloudformation.stacks[PETS]["Parameters"].append(given)
+    answer = json.loads(account.type("adopt", "--dry-run", "--json").stdout)
+    assert answer["adopted"] == {
+        name: each for name, each in _left(account).items() if name != "UserPool"
+    }
+    assert "MakesUserPool" not in answer["template"]["Conditions"]
+
+
 def test_run_again_it_says_that_the_stack_has_them(account: Account) -> None:
     account.type("adopt")
     again = account.type("adopt", "--json")
