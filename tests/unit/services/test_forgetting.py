@@ -286,9 +286,20 @@ def test_an_image_is_found_by_any_of_its_names(
     image = leave_traces(account, KEYS[0], picture("x"))
     write_shared(account, [image], [])
 
-    forget(say(image))
+    work = forget(say(image))
 
-    assert ledger_left_out(naming(account, *image.names)) == []
+    assert ledger_left_out(naming(account, image.copy, image.content)) == []
+    assert not detections.find(image.detection)
+    bodies = [text for where, text in texts(account) if where.startswith(image.key)]
+    assert not any(image.body.decode(errors="replace") in text for text in bodies)
+    # By what it is, and not by the key, the picture that was there before stays.
+    is_key_named = image.key in work.images
+    assert is_key_named == (say(image) in {image.detection, *_names_of_key(image)})
+    assert bool(naming(account, image.key)) != is_key_named
+
+
+def _names_of_key(image: Traces) -> set[str]:
+    return {image.key, f"s3://{objects.bucket()}/{image.key}"}
 
 
 @pytest.mark.parametrize(
@@ -348,6 +359,31 @@ def test_the_same_picture_under_another_name_goes_too_unless_it_is_to_stay(
     # The older picture does not count again of itself.
     assert account.keys(other) == []
     assert other.encode() in account.read("manifests/imported/mine.jsonl")
+
+
+def test_of_a_key_that_is_written_over_no_other_picture_goes_with_a_twin_that_was_detected(
+    account: Account,
+) -> None:
+    mixed, other = "images_for_detection/latest.jpg", "images_for_detection/other.jpg"
+    image = leave_traces(account, KEYS[0], picture("x"))
+    twin = _detected(account, mixed, image.body)
+    later = _detected(account, mixed, picture("somebody else"))
+    account.put(other, picture("somebody else"))
+
+    work = forget(KEYS[0])
+
+    assert [key for key, _ in work.versions] == [mixed] and not {mixed, other} & {*work.images}
+    assert account.read(mixed) == account.read(other) == picture("somebody else")
+    assert detections.find(later) and not detections.find(twin)
+
+
+def _detected(account: Account, key: str, body: bytes) -> str:
+    """Let an image be put there and be detected; its detection."""
+    version_id = account.put(key, body)
+    image = ImageObject(account.bucket, key, version_id, objects.latest(key).image.etag, len(body))
+    record = replace(DetectionRecord.of(image), outcome=Outcome.CONFIDENT.value)
+    detections.record_once(record, clock.now())
+    return detection_id(image)
 
 
 def test_what_was_forgotten_can_be_forgotten_again(account: Account) -> None:

@@ -168,7 +168,10 @@ def _note_records(search: _Search) -> dict[str, str]:
             search.detections.add(record.detection_id)
             # What human review has made of it is a copy, whatever became of the name.
             search.keys.update(record.copy_keys)
-            search.keys.update(filter(None, (record.key, record.copied_key)))
+            search.keys.update(filter(None, (record.copied_key,)))
+            # Of a key that is not named itself, one version may be it alone.
+            if record.detection_id in search.given:
+                search.keys.add(record.key)
     return found
 
 
