@@ -72,6 +72,24 @@ def test_what_has_an_id_is_about_it_wherever_the_id_stands() -> None:
     assert images.without(lines) == [{"id": OTHER}]
 
 
+def test_json_within_json_is_looked_into_whatever_names_the_image_there() -> None:
+    images = Images("b", frozenset({"images/1.jpg"}))
+    records = [{"NewImage": {"key": {"S": key}}} for key in ("images/1.jpg", "images/2.jpg")]
+    kept = images.without({"payload": json.dumps({"Records": records})})
+    assert json.loads(kept["payload"]) == {"Records": records[1:]}
+    as_it_is = {"payload": json.dumps({"Records": records[1:]}, indent=3)}
+    assert images.without(as_it_is) == as_it_is
+
+
+def test_who_has_a_copy_that_is_forgotten_loses_nothing_but_its_name() -> None:
+    images = Images("b", frozenset({"images_labeled_by_folder/cat/1.jpg"}))
+    line = {"detection_id": OTHER, "key": "images/1.jpg", "agreement": "decided"}
+    copied = {**line, "copied_key": "images_labeled_by_folder/cat/1.jpg"}
+    assert images.without(copied) == line
+    in_dynamodb = {name: {"S": value} for name, value in copied.items()}
+    assert images.without(in_dynamodb) == {name: {"S": value} for name, value in line.items()}
+
+
 @pytest.mark.parametrize(
     ("sentence", "left"),
     [
@@ -155,6 +173,13 @@ def test_no_byte_of_a_persons_names_is_left_whatever_stands_around_them(
     body = json.dumps({"by": f"{around}{name}{around}", name: 1}).encode()
     left = left_of(person, body).decode().lower()
     assert ANN not in left and SUB not in left and person.pseudonym in left
+
+
+def test_images_that_are_called_after_a_person_keep_their_names_in_json_within_json() -> None:
+    person = Person("b", frozenset({ANN}), frozenset({SUB}))
+    record = {"key": {"S": f"images_for_detection/{ANN}/1.jpg"}, "senders": {"SS": [SUB]}}
+    kept = person.without({"payload": json.dumps(record)})
+    assert json.loads(kept["payload"]) == {**record, "senders": {"SS": [person.pseudonym]}}
 
 
 def test_work_is_read_as_it_was_written_down() -> None:

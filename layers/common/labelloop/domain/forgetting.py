@@ -7,7 +7,7 @@ it stands whole, except in sentences, where it is cut out.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Protocol
@@ -26,6 +26,8 @@ AN_IMAGE = "a forgotten image"
 """Stands in sentences where an image was named."""
 _WORDS = {"reason", "reasons", "by_reason", "errors", "failure", "uncompared"}
 """Under which names there are sentences, which may name images."""
+_COPIES = {"copied_key"}
+"""Under which names a copy stands, without which the rest is still true."""
 _NAMES_OF_IMAGES = ("images_", "s3://")
 _MOST_DOCUMENT_BYTES = 16 * 1024 * 1024
 _ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
@@ -121,9 +123,7 @@ class Images:
         if isinstance(value, str):
             if words:
                 return self._reworded(value)
-            if self.is_named_by(value):
-                return self._left_of_json(value)
-            return value
+            return _left_of_text(value, self.without, self._left_of_name)
         if isinstance(value, list):
             left = [self._left(one, words=words) for one in value]
             return [one for one in map(self._pair, value, left) if one is not GONE]
@@ -131,11 +131,8 @@ class Images:
             return self._left_of_members(value, words=words)
         return value
 
-    def _left_of_json(self, text: str) -> Any:
-        """What is left of a text that names one: of JSON, what is left of its value."""
-        value = _parsed(text.encode(errors="surrogatepass"))
-        left = GONE if value is GONE else self.without(value)
-        return left if left is GONE else json.dumps(left, ensure_ascii=False)
+    def _left_of_name(self, text: str) -> str | Gone:
+        return GONE if self.is_named_by(text) else text
 
     @staticmethod
     def _pair(before: Any, left: Any) -> Any:
@@ -149,6 +146,8 @@ class Images:
             if not in_words and self.is_named_by(name):
                 continue
             left = self._left(part, words=in_words)
+            if left is GONE and name in _COPIES:
+                continue
             if left is GONE:
                 return GONE
             told[self._reworded(name) if words else name] = left
@@ -238,7 +237,7 @@ class Person:
     def without(self, value: Any) -> Any:
         """The value with the pseudonym where they were named."""
         if isinstance(value, str):
-            return self.without_in_text(value)
+            return _left_of_text(value, self.without, self.without_in_text)
         if isinstance(value, list):
             return [self.without(one) for one in value]
         if isinstance(value, dict):
@@ -355,6 +354,19 @@ def _parsed(text: bytes) -> Any:
     except (ValueError, RecursionError):
         return GONE
     return value if isinstance(value, dict | list) else GONE
+
+
+def _left_of_text(text: str, of_value: Callable[[Any], Any], of_text: Callable[[str], Any]) -> Any:
+    """What is left of a text: of one that is JSON, what is left of its value."""
+    # Most texts are names and sentences: these need not be parsed.
+    is_json = text.lstrip()[:1] in {"{", "["}
+    value = _parsed(text.encode(errors="surrogatepass")) if is_json else GONE
+    if value is GONE:
+        return of_text(text)
+    left = of_value(value)
+    if left == value:
+        return text
+    return left if left is GONE else json.dumps(left, ensure_ascii=False)
 
 
 def _json(value: Any, indent: int | None) -> bytes:
