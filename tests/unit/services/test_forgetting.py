@@ -4,7 +4,7 @@ import gzip
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,8 +13,10 @@ from labelloop import clock
 from labelloop.aws import (
     detections,
     erasures,
+    forgotten_detections,
     model_versions,
     none_answers,
+    object_versions,
     objects,
     review_tasks,
     sampled_answers,
@@ -384,6 +386,38 @@ def _detected(account: Account, key: str, body: bytes) -> str:
     record = replace(DetectionRecord.of(image), outcome=Outcome.CONFIDENT.value)
     detections.record_once(record, clock.now())
     return detection_id(image)
+
+
+def test_a_copy_tells_of_the_detection_whose_image_is_gone(account: Account) -> None:
+    image = leave_traces(account, KEYS[0], picture("x"))
+    object_versions.erase(object_versions.of(image.key))
+
+    forget(image.copy)
+
+    assert not detections.find(image.detection)
+    assert naming(account, image.copy) == []
+    assert not review_tasks.exists(f"detection-{image.detection}")
+
+
+def test_the_archive_is_read_when_no_state_of_any_of_them_is_on_its_way(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "ab":
+        _detected(account, f"images_for_detection/{name}.jpg", picture(name))
+    work = find_images.find(new_work(), [f"images_for_detection/{name}.jpg" for name in "ab"])
+    noted: list[datetime] = []
+
+    def note_slowly(kind: str, name: str, values: Any) -> None:
+        clock.sleep(forgotten_detections.IN_FLIGHT.total_seconds())
+        noted.append(clock.now())
+        add_facts(kind, name, values)
+
+    add_facts = table.add_facts
+    monkeypatch.setattr(table, "add_facts", note_slowly)
+    erasing.erase(work, (), ())
+
+    assert len(noted) == 2
+    assert erasures.noted()[0]["finished"] >= clock.iso(noted[-1] + forgotten_detections.IN_FLIGHT)
 
 
 def test_what_was_forgotten_can_be_forgotten_again(account: Account) -> None:

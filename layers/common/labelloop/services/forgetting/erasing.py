@@ -103,8 +103,8 @@ def erase(
 
 def _erase_images(work: Work, images: Images, queue_urls: Iterable[str], say: Say) -> None:
     # First what could bring it back: what people may still answer, and what is on its way.
-    noted = clock.now()
     forgotten_detections.note(_told(work.records, "marks in the log", say))
+    noted = clock.now()
     for task in _told(work.tasks, "review tasks", say):
         review_tasks.forget(task)
     for url in _told(list(queue_urls), "queues", say):

@@ -105,7 +105,7 @@ def find(
     while known < search.known:
         known = search.known
         say("looking through the log")
-        records = _note_records(search)
+        records = _note_records(search, only_these=only_these)
         for key in sorted(search.keys):
             _note_contents(search, key)
         _note_turned(search, only_these=only_these)
@@ -154,7 +154,7 @@ def _take(search: _Search, given: Iterable[str]) -> None:
         search.keys.add(imported_key(search.bucket, search.bucket, key))
 
 
-def _note_records(search: _Search) -> dict[str, str]:
+def _note_records(search: _Search, *, only_these: bool) -> dict[str, str]:
     """The records of these images in the log, with their days; what they tell of the images is
     noted.
     """
@@ -163,12 +163,14 @@ def _note_records(search: _Search) -> dict[str, str]:
     for item in whole_tables.items(Variable.DETECTIONS_TABLE, fields):
         record = DetectionRecord.from_json(from_item(item))
         is_named = record.key in search.keys and record.bucket == search.bucket
-        if is_named or record.detection_id in search.detections:
+        copies = record.copy_keys | ({record.copied_key} if record.copied_key else set())
+        # What was detected is the picture of its copies, though it be gone itself.
+        is_copied = not only_these and not search.keys.isdisjoint(copies)
+        if is_named or is_copied or record.detection_id in search.detections:
             found[record.detection_id] = archive.day_of(record)
             search.detections.add(record.detection_id)
             # What human review has made of it is a copy, whatever became of the name.
-            search.keys.update(record.copy_keys)
-            search.keys.update(filter(None, (record.copied_key,)))
+            search.keys.update(copies)
             # Of a key that is not named itself, one version may be it alone.
             if record.detection_id in search.given:
                 search.keys.add(record.key)
