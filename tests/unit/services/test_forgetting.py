@@ -388,12 +388,20 @@ def _detected(account: Account, key: str, body: bytes) -> str:
     return detection_id(image)
 
 
-def test_a_copy_tells_of_the_detection_whose_image_is_gone(account: Account) -> None:
+@pytest.mark.parametrize("is_moved", [False, True])
+def test_a_copy_tells_of_the_detection_whose_image_is_gone(
+    account: Account, is_moved: bool
+) -> None:
     image = leave_traces(account, KEYS[0], picture("x"))
     object_versions.erase(object_versions.of(image.key))
+    moved = image.copy.replace("/cat/", "/dog/")
+    if is_moved:
+        object_versions.erase(object_versions.of(image.copy))
+        account.put(moved, image.body)
 
-    forget(image.copy)
+    forget(moved if is_moved else image.copy)
 
+    assert account.keys("images_labeled_by_folder/") == []
     assert not detections.find(image.detection)
     assert naming(account, image.copy) == []
     assert not review_tasks.exists(f"detection-{image.detection}")
@@ -533,6 +541,15 @@ def test_a_dataset_that_a_training_by_hand_uses_refuses_it_and_it_can_be_gone_on
     erasing.erase(next(erasing.begun()), (), ())
 
     assert list(erasing.begun()) == []
+
+
+@pytest.mark.parametrize(
+    "body", [b"no gzip", gzip.compress(b"{}" * 999)[:-9], b"\x1f\x8b\x08" + b"x" * 99]
+)
+def test_what_cannot_be_unpacked_is_named(account: Account, body: bytes) -> None:
+    account.put("manifests/imported/mine.jsonl.gz", body)
+    with pytest.raises(InvalidRequestError, match=r"mine\.jsonl\.gz.*Delete that version"):
+        forget(KEYS[0])
 
 
 @pytest.mark.parametrize("wrong", ["", "manifests/splits", "images_to_label/"])

@@ -5,6 +5,7 @@ Apart from ``objects``, which no function needs this for.
 
 import gzip
 import tempfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any
 from labelloop.aws import objects
 from labelloop.aws.clients import client
 from labelloop.aws.failures import translated
-from labelloop.errors import ServiceFailedError
+from labelloop.errors import InvalidRequestError, ServiceFailedError
 
 _CHUNK_BYTES = 1024 * 1024
 _IN_MEMORY_BYTES = 4 * 1024 * 1024
@@ -80,16 +81,31 @@ def _version(entry: Any) -> ObjectVersion:
 
 
 def lines(version: ObjectVersion) -> Iterator[bytes]:
-    """The lines of a version with their ends, whole, unpacked. Raises NotFoundError."""
+    """The lines of a version with their ends, whole, unpacked.
+
+    Raises NotFoundError, and InvalidRequestError where it cannot be unpacked.
+    """
     with translated(), closing(_opened(version)["Body"]) as body:
         file = gzip.GzipFile(fileobj=body) if _is_packed(version) else body
         pending = b""
-        while piece := file.read(_CHUNK_BYTES):
+        while piece := _read(file, version):
             *whole, pending = (pending + piece).split(b"\n")
             for line in whole:
                 yield line + b"\n"
         if pending:
             yield pending
+
+
+def _read(file: Any, version: ObjectVersion) -> bytes:
+    try:
+        piece: bytes = file.read(_CHUNK_BYTES)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InvalidRequestError(
+            f"{version.key}, version {version.version_id}, is called as what is packed by gzip and "
+            "cannot be unpacked, so nobody can tell what it names. Delete that version, and try "
+            "again."
+        ) from error
+    return piece
 
 
 def _is_packed(version: ObjectVersion) -> bool:

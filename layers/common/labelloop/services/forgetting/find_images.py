@@ -19,7 +19,7 @@ from labelloop.domain.forgetting import Images, Person, ids_in, is_no_image, lef
 from labelloop.domain.forgetting_work import Work
 from labelloop.domain.images import NO_VERSION, ImageObject
 from labelloop.domain.imports import IMPORTED_IMAGES, imported_key
-from labelloop.domain.manifests import LABELLED_FOLDER
+from labelloop.domain.manifests import LABELLED_FOLDER, detection_of_key
 from labelloop.domain.version_files import TRAINING_FOLDER, VersionFiles
 from labelloop.errors import InvalidRequestError, NotFoundError
 from labelloop.services.forgetting import texts
@@ -97,6 +97,9 @@ def find(
     """
     search = _Search(objects.bucket())
     _take(search, given)
+    if not only_these:
+        # People move what human review has copied, and leave it its name.
+        search.detections.update(filter(None, map(detection_of_key, search.keys)))
     images: list[str] = []
     versions: list[tuple[str, str]] = []
     records: dict[str, str] = {}
