@@ -484,6 +484,16 @@ def test_what_a_detection_under_way_writes_since_is_found_by_the_same_again(
     assert naming(account, image.key) == []
 
 
+def test_of_a_detection_under_way_nothing_is_archived_either(account: Account) -> None:
+    key = "images_for_detection/now.jpg"
+    detection = _detected(account, key, picture("x"))
+    detections.forget(detection)
+
+    forget(key)
+
+    assert detection in forgotten_detections.noted()
+
+
 def test_a_line_that_somebody_writes_meanwhile_is_not_lost(account: Account) -> None:
     image = leave_traces(account, KEYS[0], picture("x"))
     key = "manifests/imported/mine.jsonl"

@@ -128,7 +128,7 @@ def _stays_of_images(work: Work, images: Images) -> Iterator[str]:
         "The ledger of splits keeps a hash of its content, so that it does not come to test what "
         "has learnt from it: who has the picture can tell that it was here, and nobody else."
     )
-    if work.records:
+    if images.detections:
         yield (
             "The ids of its detections are noted for three months, so that nothing of them is "
             "archived; they tell nothing without the image's key and version."

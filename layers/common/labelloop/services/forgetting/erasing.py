@@ -103,7 +103,9 @@ def erase(
 
 def _erase_images(work: Work, images: Images, queue_urls: Iterable[str], say: Say) -> None:
     # First what could bring it back: what people may still answer, and what is on its way.
-    forgotten_detections.note(_told(work.records, "marks in the log", say))
+    # A detection that is under way has no record yet.
+    detected = sorted({*work.records, *images.detections})
+    forgotten_detections.note(_told(detected, "marks in the log", say))
     noted = clock.now()
     for task in _told(work.tasks, "review tasks", say):
         review_tasks.forget(task)
