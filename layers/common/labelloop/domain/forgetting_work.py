@@ -101,7 +101,9 @@ def what_stays(
         "Logs of functions and workflows may name it "
         + (f"until {now + timedelta(days=log_days):%Y-%m-%d}" if log_days else "as long as kept")
         + ", the history of executions for 90 days.",
-        "What Athena answered to questions before is in analytics/answers/ for nine days at most.",
+        "The stream of the log's table has what its records were for a day.",
+        "What Athena answered to questions before is in analytics/answers/ for nine days at most, "
+        "and its history has the questions for 45.",
         "E-mails and events that were sent are with those who got them.",
     ]
     if with_a2i:
