@@ -568,6 +568,12 @@ def test_what_is_no_image_is_refused(account: Account, wrong: str) -> None:
         find_images.find(new_work(), [wrong])
 
 
+@pytest.mark.parametrize("key", ["manifests/splits", "forgetting/1.json", "analytics/x", ""])
+def test_an_address_of_what_is_no_image_is_refused_too(account: Account, key: str) -> None:
+    with pytest.raises(InvalidRequestError, match="is no image"):
+        forget(f"s3://{account.bucket}/{key}")
+
+
 def test_the_projects_datasets_go_where_they_have_it(account: Account) -> None:
     image = leave_traces(account, KEYS[0], picture("x"))
     arns = {kind: f"{account.project_arn}/{kind}" for kind in ("train", "test")}

@@ -134,11 +134,10 @@ def find(
 
 
 def _take(search: _Search, given: Iterable[str]) -> None:
-    for name in given:
+    own = f"s3://{search.bucket}/"
+    for name in (one.removeprefix(own) for one in given):
         address = _ADDRESS.fullmatch(name)
-        if address and address[1] == search.bucket:
-            search.keys.add(address[2])
-        elif address:
+        if address:
             search.addresses.add(name)
             search.keys.add(imported_key(search.bucket, address[1], address[2]))
         elif re.fullmatch(DETECTION_ID, name):
