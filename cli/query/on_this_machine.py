@@ -15,8 +15,9 @@ from sqlglot import exp, parse_one
 
 from labelloop import clock
 from labelloop.aws import objects
-from labelloop.domain.archive import FOLDER
+from labelloop.domain.archive import OF_DAY, folder_of
 from labelloop.errors import NotFoundError
+from labelloop.services import log_archive
 
 from ..failures import CommandError
 from ..parallel import bar, in_parallel
@@ -25,7 +26,6 @@ from .archive_tables import DAY, DETECTIONS, STATES, typed, view
 from .found_rows import Answer, as_text
 from .translating import ENGINE, translated
 
-_OF_DAY = f"{DAY}="
 _OFFLINE = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
 _AS_TRINO_SAYS = {"hugeint": "bigint", "float": "real"}
 _UNNAMED = re.compile(r"^_col_(\d+)$")
@@ -36,7 +36,7 @@ def ask(sql: str, database: str) -> Answer:
     query = translated(statements.read(sql), database, clock.now())
     with tempfile.TemporaryDirectory(prefix="labelloop-query-") as folder:
         engine = open_engine(Path(folder))
-        there = [day for name in objects.folders(FOLDER) if (day := name.removeprefix(_OF_DAY))]
+        there = log_archive.days()
         wanted = sorted(days.needed(query, there, engine))
         files, read_bytes = _download(wanted, Path(folder))
         make_tables(engine, files)
@@ -121,13 +121,13 @@ def _in_words(error: duckdb.Error, query: str, sql: str) -> str:
 def _download(wanted: Sequence[str], folder: Path) -> tuple[list[Path], int]:
     """The files of these days in the folder, and how many bytes they are."""
     listed = [
-        (f"{_OF_DAY}{day}", entry)
+        (f"{OF_DAY}{day}", entry)
         for day in wanted
-        for entry in objects.listing(f"{FOLDER}{_OF_DAY}{day}/")
+        for entry in objects.listing(folder_of(day))
         if entry.size_bytes
     ]
     for day in wanted:
-        (folder / f"{_OF_DAY}{day}").mkdir()
+        (folder / f"{OF_DAY}{day}").mkdir()
     paths = {
         entry.key: folder / of_day / f"{number}.jsonl.gz"
         for number, (of_day, entry) in enumerate(listed)

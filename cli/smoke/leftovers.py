@@ -26,7 +26,8 @@ from labelloop.domain.imports import IMPORTED_IMAGES, IMPORTED_MANIFESTS
 from labelloop.domain.manifests import LABELLED_FOLDER
 from labelloop.domain.parameters import SYSTEM_RECORD
 from labelloop.domain.version_files import TRAINING_FOLDER, VersionFiles
-from labelloop.services.forgetting import erasing, texts
+from labelloop.services import log_archive
+from labelloop.services.forgetting import erasing
 
 from .. import models
 from ..failures import CommandError
@@ -171,7 +172,7 @@ def _delete_records(stack: Stack) -> None:
     if found:
         progress = Progress()
         archived = Images(bucket, detections=frozenset(found))
-        erasing.erase_archived(archived, texts.archived_days(), noted, progress.say)
+        erasing.erase_archived(archived, log_archive.days(), noted, progress.say)
         progress.end()
 
 

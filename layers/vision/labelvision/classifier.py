@@ -2,7 +2,7 @@
 
 A label's confidence is its calibrated probability, damped when the image is less like that label's
 training images than training images are like each other (``embedding_space`` says why). Called by
-``classification``; everything here is deterministic.
+``label_model``; everything here is deterministic.
 """
 
 from collections.abc import Sequence

@@ -3,7 +3,7 @@
 Every label has a logistic regression of its own against all other images, so their confidences do
 not add up to anything. They are damped together when the image is unlike all training images
 (``embedding_space`` says why): labels come in many combinations, and no image need resemble one
-with the same. Called by ``classification``; everything here is deterministic.
+with the same. Called by ``label_model``; everything here is deterministic.
 """
 
 from collections.abc import Sequence

@@ -18,6 +18,7 @@ from labelloop.domain.image_labels import HumanLabel, Label, LabelBox
 from labelloop.domain.origins import of_record
 
 FOLDER = "analytics/detections/"
+OF_DAY = "day="
 
 
 @dataclass(frozen=True)
@@ -111,9 +112,14 @@ def day_of(record: DetectionRecord) -> str:
     return record.date[:10]
 
 
+def folder_of(day: str) -> str:
+    """Where a day's objects lie."""
+    return f"{FOLDER}{OF_DAY}{day}/"
+
+
 def object_key(day: str, name: str) -> str:
     """The key of an object with lines of that day's detections."""
-    return f"{FOLDER}day={day}/{name}.jsonl.gz"
+    return f"{folder_of(day)}{name}.jsonl.gz"
 
 
 def revision(stream_arn: str, sequence_number: str) -> str:

@@ -91,3 +91,9 @@ def _packed(lines: Iterable[Line]) -> bytes:
 def _name(changes: Iterable[str]) -> str:
     """What an object of these changes is called: the same each time that they come together."""
     return hashlib.sha256("\n".join(changes).encode()).hexdigest()[:32]
+
+
+def days() -> list[str]:
+    """Those of which the archive has something."""
+    names = objects.folders(archive.FOLDER)
+    return [day for name in names if (day := name.removeprefix(archive.OF_DAY))]

@@ -147,7 +147,7 @@ def erase_archived(images: Images, days: Sequence[str], noted: datetime, say: Sa
         say("waiting until what is on its way to the archive is there")
         clock.sleep(_BETWEEN_ARCHIVED_S)
     for day in _told(days, "days of the archive", say):
-        for key in texts.under(f"{archive.FOLDER}day={day}/"):
+        for key in texts.under(archive.folder_of(day)):
             texts.rewrite(images, key)
 
 

@@ -9,7 +9,6 @@ from operator import attrgetter
 from labelloop import clock
 from labelloop.aws import object_versions, objects
 from labelloop.aws.object_versions import ObjectVersion
-from labelloop.domain import archive
 from labelloop.domain.forgetting import TEXT_FOLDERS, Forgotten, Images, Rewriting, may_name
 from labelloop.domain.version_files import TRAINING_FOLDER
 from labelloop.errors import ChangedMeanwhileError, NotFoundError
@@ -65,11 +64,6 @@ def _left(rewriting: Rewriting, version: ObjectVersion) -> Iterator[bytes]:
 def under(prefix: str) -> list[str]:
     """The keys that begin so, of deleted objects too."""
     return sorted({version.key for version in object_versions.under(prefix)})
-
-
-def archived_days() -> list[str]:
-    """The days of which the archive has something."""
-    return [name.removeprefix("day=") for name in objects.folders(archive.FOLDER)]
 
 
 def rewrite(what: Forgotten, key: str) -> None:
